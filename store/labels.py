@@ -1,0 +1,106 @@
+"""Label sets: which entity types there are, what they are called and what they mean."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medner.store.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class LabelType:
+    """One entity type: ``code`` in records and files, ``name`` (Chinese) and ``definition`` in prompts and pages."""
+
+    code: str
+    name: str
+    definition: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSet:
+    """The entity types of a task, in a fixed order."""
+
+    name: str
+    title: str
+    types: tuple[LabelType, ...]
+    nested: bool = True
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The types' codes, in order."""
+        return tuple(label.code for label in self.types)
+
+    def __contains__(self, code: object) -> bool:
+        return any(label.code == code for label in self.types)
+
+    def type_of(self, code: str) -> LabelType:
+        """The type with this code; UserError when there is none."""
+        for label in self.types:
+            if label.code == code:
+                return label
+        raise UserError(f"label set {self.name!r} has no type {code!r}; it has {', '.join(self.codes)}")
+
+    def resolve(self, label: str) -> str | None:
+        """The code meant by a code or a Chinese name, or None."""
+        for known in self.types:
+            if label in (known.code, known.name):
+                return known.code
+        return None
+
+
+class _TypeFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    # The symbol and HTML strategies write names into their headers and tags, so they must be free of markup.
+    code: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
+    name: str = Field(pattern=r"^[^\s\[\]<>:：\\\"{}|,，]+$")
+    definition: str = Field(min_length=1)
+
+
+class _LabelSetFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(min_length=1)
+    title: str = ""
+    nested: bool = True
+    source: str = ""
+    types: list[_TypeFile] = Field(min_length=1)
+
+
+SHIPPED = ("cmeee-v2", "ccks2019")
+
+
+def load_label_set(name_or_path: str | Path) -> LabelSet:
+    """A shipped label set by its name, or one of your own from a TOML file. UserError when it is not to be had."""
+    path = Path(name_or_path)
+    if str(name_or_path) in SHIPPED:
+        text = (resources.files("medner.store") / "labelsets" / f"{name_or_path}.toml").read_text(encoding="utf-8")
+    elif path.suffix == ".toml" and path.is_file():
+        text = path.read_text(encoding="utf-8")
+    else:
+        raise UserError(
+            f"no label set {str(name_or_path)!r}: give one of {', '.join(SHIPPED)}, or the path of a .toml file "
+            "(`medner labels show cmeee-v2 --toml` prints one to start from)"
+        )
+    return parse_label_set(text, where=str(name_or_path))
+
+
+def parse_label_set(text: str, *, where: str) -> LabelSet:
+    """A label set from TOML text; ``where`` names it in errors."""
+    try:
+        data = _LabelSetFile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{where}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{where}: {place}: {first['msg']}") from error
+    types = tuple(LabelType(entry.code, entry.name, entry.definition) for entry in data.types)
+    for values in ([label.code for label in types], [label.name for label in types]):
+        repeated = sorted({value for value in values if values.count(value) > 1})
+        if repeated:
+            raise UserError(f"{where}: types: {', '.join(repeated)} stands more than once")
+    return LabelSet(data.name, data.title or data.name, types, data.nested)
