@@ -4,7 +4,7 @@
 
     MednerError
     ├── UserError            the user can fix it: wrong input, option, label, path (exit code 2)
-    │   └── BadInput         a file that cannot be read as said: names file, line, key, reason
+    │   └── BadInputError         a file that cannot be read as said: names file, line, key, reason
     ├── ExternalError        outside this process and worth another try: disk, network, server (exit code 3)
     └── ModelOutputError     what a model said cannot be used; carries the raw text
 
@@ -29,7 +29,7 @@ class UserError(MednerError):
     exit_code = 2
 
 
-class BadInput(UserError):
+class BadInputError(UserError):
     """A record of an input file that cannot be read.
 
     ``line`` counts from 1 (for a JSON array: the record's place in the array, from 1); None when the whole

@@ -1,0 +1,1 @@
+"""Where taggers disagree: pure logic, no framework."""
