@@ -1,0 +1,169 @@
+"""The JSON strategy (§3.1): a list of objects with start_idx, end_idx (inclusive, as in CMeEE), type and entity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from medner.agents.strategies.automaton import Edge
+from medner.agents.strategies.escaping import utf8
+from medner.agents.strategies.locating import StatedEntities, Substrings, number_is_whole, number_pieces
+from medner.agents.strategies.symbol import known_labels
+from medner.store.labels import LabelSet
+from medner.store.records import Decoded, Entity, Rejection, in_order
+
+KEYS = ("start_idx", "end_idx", "type", "entity")
+
+
+class JsonCodec:
+    """See the module."""
+
+    name = "json"
+
+    instruction = (
+        '输出一个JSON数组，每个实体一个对象：{"start_idx": 起始下标, "end_idx": 结束下标, "type": "类型", '
+        '"entity": "实体原文"}。下标从0开始按字符计，结束下标含末字。没有实体时输出[]。'
+    )
+
+    def encode(self, text: str, entities: Sequence[Entity], labels: LabelSet) -> str:
+        """The answer that states exactly ``entities``."""
+        known_labels(entities, labels)
+        records = [
+            {
+                "start_idx": entity.start,
+                "end_idx": entity.end - 1,
+                "type": labels.type_of(entity.label).name,
+                "entity": entity.text_in(text),
+            }
+            for entity in in_order(entities)
+        ]
+        return json.dumps(records, ensure_ascii=False)
+
+    def decode(self, text: str, answer: str, labels: LabelSet) -> Decoded:
+        """The entities of every readable object, also of an answer that is cut off or has prose around it."""
+        stated = StatedEntities(text, labels)
+        for raw, value in _objects(answer, stated):
+            _state(stated, raw, value)
+        return stated.decoded()
+
+    def graph(self, text: str, labels: LabelSet) -> JsonGraph:
+        """The legal answers for ``text``."""
+        return JsonGraph(text, labels)
+
+
+def _objects(answer: str, stated: StatedEntities) -> Iterable[tuple[str, Any]]:
+    """The objects of an answer, with their raw text; what cannot be parsed is refused and passed over."""
+    decoder = json.JSONDecoder()
+    at = answer.find("{")
+    if at < 0 and "[]" not in answer.replace(" ", ""):
+        stated.refuse(Rejection.MALFORMED, answer, "no JSON object and no empty list")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(answer, at)
+        except (json.JSONDecodeError, RecursionError) as error:
+            following = answer.find("{", at + 1)
+            raw = answer[at : following if following >= 0 else len(answer)]
+            reason = Rejection.MALFORMED if following >= 0 or raw.rstrip().endswith("}") else Rejection.TRUNCATED
+            stated.refuse(reason, raw, str(error))
+            at = following
+            continue
+        yield answer[at:end], value
+        at = answer.find("{", end)
+
+
+def _state(stated: StatedEntities, raw: str, value: Any) -> None:
+    part, label = value.get("entity"), value.get("type")
+    if not isinstance(part, str) or not isinstance(label, str):
+        return stated.refuse(Rejection.MALFORMED, raw, "entity and type must be strings")
+    start, last = (value.get(key) for key in KEYS[:2])
+    usable = all(isinstance(offset, int) and not isinstance(offset, bool) for offset in (start, last))
+    return stated.state(part, label, start if usable else None, last + 1 if usable else None, raw=raw)
+
+
+class JsonNode(NamedTuple):
+    """A place in a JSON answer: which part is being written, and what of the record is known."""
+
+    part: str
+    start: str = ""
+    last: str = ""
+    places: tuple[int, ...] = ()
+    length: int = 0
+
+
+class JsonGraph:
+    """Legal JSON answers: valid JSON, types of the set, offsets within the text, entities that are substrings of it."""
+
+    def __init__(self, text: str, labels: LabelSet) -> None:
+        self.text = text
+        self._names = [utf8(label.name) for label in labels.types]
+        self._substrings = Substrings(text, lambda char: utf8(json.dumps(char, ensure_ascii=False)[1:-1]))
+
+    def start(self) -> Hashable:
+        """Before the list."""
+        return JsonNode("list")
+
+    def is_final(self, node: Hashable) -> bool:
+        """After the list."""
+        return node == JsonNode("end")
+
+    def edges(self, node: Hashable) -> Iterable[Edge]:
+        """What may follow a place."""
+        assert isinstance(node, JsonNode)  # noqa: S101  tells mypy what start() made
+        writers = {
+            "list": self._list,
+            "start": self._start,
+            "last": self._last,
+            "type": self._type,
+            "entity": self._entity,
+            "next": self._next,
+        }
+        return writers[node.part](node) if node.part in writers else []
+
+    def _list(self, _: JsonNode) -> list[Edge]:
+        first: list[Edge] = [(b'[{"start_idx": ', JsonNode("start"))] if self.text else []
+        return [*first, (b"[]", JsonNode("end"))]
+
+    def _next(self, _: JsonNode) -> list[Edge]:
+        return [(b', {"start_idx": ', JsonNode("start")), (b"]", JsonNode("end"))]
+
+    def _start(self, node: JsonNode) -> list[Edge]:
+        edges: list[Edge] = [
+            (piece, node._replace(start=node.start + piece.decode()))
+            for piece in number_pieces(node.start, len(self.text) - 1)
+        ]
+        if number_is_whole(node.start):
+            edges.append((b', "end_idx": ', node._replace(part="last")))
+        return edges
+
+    def _last(self, node: JsonNode) -> list[Edge]:
+        edges: list[Edge] = [
+            (piece, node._replace(last=node.last + piece.decode()))
+            for piece in number_pieces(node.last, len(self.text) - 1)
+        ]
+        if number_is_whole(node.last):
+            edges.append((b', "type": "', node._replace(part="type")))
+        return edges
+
+    def _type(self, node: JsonNode) -> list[Edge]:
+        after = node._replace(part="entity", places=self._substrings.anywhere)
+        return [(name + b'", "entity": "', after) for name in self._names]
+
+    def _entity(self, node: JsonNode) -> list[Edge]:
+        edges: list[Edge] = [
+            (piece, node._replace(places=places, length=node.length + 1))
+            for piece, places in self._substrings.steps(node.places)
+        ]
+        if node.length:
+            edges.append((b'"}', JsonNode("next")))
+        return edges
+
+    def draft(self, node: Hashable) -> bytes:
+        """The entity that the offsets already written stand for."""
+        assert isinstance(node, JsonNode)  # noqa: S101
+        if node.part != "entity":
+            return b""
+        start, end = int(node.start), int(node.last) + 1
+        if not start + node.length < end or start + node.length not in node.places:
+            return b""
+        return self._substrings.written(start + node.length, end) + b'"}'
