@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from medner.evaluation.matching import Pair
+from medner.evaluation.scoring import nested_entities, touching
 from medner.store.records import Document, Entity, in_order
 
 
@@ -39,11 +40,15 @@ _OUTCOMES: Mapping[tuple[bool, bool, bool], Outcome] = {
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An entity of gold or of one of the systems, and what the systems did with it."""
+    """An entity of gold or of one of the systems, and what the systems did with it.
+
+    ``nested`` says whether it counts in the score of nested entities (see `scoring.touching`).
+    """
 
     document: Document
     entity: Entity
     outcome: Outcome
+    nested: bool = False
 
     @property
     def text(self) -> str:
@@ -64,9 +69,11 @@ def judge_entities(a: Sequence[Pair], b: Sequence[Pair]) -> tuple[Judged, ...]:
     judged = []
     for pair_a, pair_b in zip(a, b, strict=True):
         gold, by_a, by_b = pair_a.expected, pair_a.given, pair_b.given
+        nested = nested_entities(gold)
+        nested |= touching(by_a | by_b, nested, gold)
         for entity in in_order(gold | by_a | by_b):
             outcome = _OUTCOMES[entity in gold, entity in by_a, entity in by_b]
-            judged.append(Judged(pair_a.gold, entity, outcome))
+            judged.append(Judged(pair_a.gold, entity, outcome, entity in nested))
     return tuple(judged)
 
 

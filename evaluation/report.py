@@ -1,4 +1,4 @@
-"""What an evaluation and a comparison say, as records; `text`, `structure` and `page` put them into form."""
+"""What an evaluation and a comparison say, as records; `plain`, `structure` and `page` put them into form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Setting:
     ``commit`` and ``configuration`` describe the run that made the predictions, in the user's words.
     """
 
-    resampling: Resampling = Resampling()
+    resampling: Resampling = field(default_factory=Resampling)
     labels: LabelSet | None = None
     commit: str = ""
     configuration: str = ""
@@ -111,7 +111,7 @@ class _Measured:
     gold: Gold
     pairings: tuple[Pairing, ...]
     scores: tuple[Score, ...]
-    labels: tuple[str, ...] = field(default=())
+    labels: tuple[str, ...]
 
 
 def evaluate(
@@ -144,10 +144,8 @@ def compare(
     measured = _measure(gold, systems, setting, gold_name)
     (pairs_a, pairs_b), (score_a, score_b) = measured.pairings, measured.scores
     judged = judge_entities(pairs_a.pairs, pairs_b.pairs)
-    nested = {(pair.gold.id, entity) for pair in pairs_a.pairs for entity in nested_entities(pair.expected)}
-    delta = differences(
-        *(stack(score_.documents, measured.labels) for score_ in measured.scores), how=setting.resampling
-    )
+    counts_a, counts_b = (stack(score_.documents, measured.labels) for score_ in measured.scores)
+    delta = differences(counts_a, counts_b, setting.resampling)
     name_a, name_b = systems
     return Comparison(
         measured.gold,
@@ -157,7 +155,7 @@ def compare(
             score_a.nested,
             score_b.nested,
             delta[1],
-            count_outcomes(entry for entry in judged if (entry.document.id, entry.entity) in nested),
+            count_outcomes(entry for entry in judged if entry.nested),
         ),
         {
             label: Compared(

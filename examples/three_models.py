@@ -1,0 +1,42 @@
+"""Turns a file with gold and several systems' answers side by side into one JSONL file each.
+
+    python examples/three_models.py predictions.jsonl out/
+    medner evaluate out/gold.jsonl out/model_a.jsonl out/model_b.jsonl out/model_c.jsonl --ensembles
+
+A line of the input holds `text`, `gold` and one list a system; an entity is `[start, end_inclusive, type]`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from medner.evaluation.side_by_side import read_side_by_side, to_line
+from medner.store.errors import BadInputError
+from medner.store.records import Document
+
+
+def convert(source: Path, folder: Path) -> list[Path]:
+    """The files written: gold.jsonl first, then one a system, named after it."""
+    read = read_side_by_side(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    return [
+        write(folder / f"{name}.jsonl", documents) for name, documents in {"gold": read.gold, **read.systems}.items()
+    ]
+
+
+def write(path: Path, documents: Iterable[Document]) -> Path:
+    """The path, after the documents were written to it."""
+    path.write_text("".join(to_line(document) + "\n" for document in documents), encoding="utf-8")
+    return path
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: python examples/three_models.py PREDICTIONS.jsonl FOLDER")
+    try:
+        written = convert(Path(sys.argv[1]), Path(sys.argv[2]))
+    except (BadInputError, OSError) as error:
+        sys.exit(f"three_models: {error}")
+    sys.stderr.write("".join(f"wrote {path}\n" for path in written))

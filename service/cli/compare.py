@@ -1,0 +1,62 @@
+"""`medner compare`: two systems against each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medner.service.cli import evaluate as scoring
+
+HELP = """Compare the predictions A and B on the same GOLD: is the difference more than chance, and where is it?
+
+The difference is B minus A, with an interval and a two-sided p-value from the paired bootstrap over documents; the
+second p-value (approximate randomisation) checks the first. Below are the numbers by type, how many entities only one
+of them gets right, and the places where they differ.
+
+\b
+Examples:
+  medner compare gold.jsonl before.jsonl after.jsonl --labels cmeee-v2
+  medner compare gold.jsonl before.jsonl after.jsonl --show 100 --html compare.html
+  medner compare gold.jsonl before.jsonl after.jsonl --json differences.json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommand."""
+    app.command("compare", help=HELP)(compare)
+
+
+def compare(  # noqa: PLR0913  the options of a command are its parameters
+    gold: scoring.GoldPath,
+    a: Annotated[Path, typer.Argument(metavar="A", help="The predictions of the first system.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The predictions of the second system.")],
+    *,
+    labels: scoring.Labels = None,
+    gold_format: scoring.GoldFormat = None,
+    format_: scoring.Format = None,
+    json_: scoring.JsonPath = None,
+    html: scoring.HtmlPath = None,
+    seed: scoring.Seed = 0,
+    resamples: scoring.Resamples = 2000,
+    by_type: scoring.ByType = True,
+    show: Annotated[int, typer.Option(min=0, metavar="N", help="How many places of difference the text shows.")] = 20,
+    commit: scoring.Commit = "",
+    configuration: scoring.Configuration = "",
+) -> None:
+    """Compares two systems and gives out the report."""
+    from medner.evaluation import page, plain, report, structure, wording  # noqa: PLC0415
+
+    setting = scoring.make_setting(labels, seed=seed, resamples=resamples, commit=commit, configuration=configuration)
+    expected = scoring.read(gold, gold_format, setting)
+    systems = {name: scoring.read(path, format_, setting) for name, path in scoring.name_systems([a, b]).items()}
+    comparison = report.compare(expected, systems, setting, gold_name=str(gold))
+    if html is not None:
+        scoring.write(html, page.comparison_page(comparison, by_type=by_type))
+    scoring.give_out(
+        json_,
+        structure.comparison_json(comparison),
+        plain.comparison_text(comparison, show=show, by_type=by_type),
+        wording.remarks(comparison),
+    )
