@@ -1,0 +1,22 @@
+"""Base models by name: where they come from, and where they lie on this machine."""
+
+from medner.store.models.catalogue import Catalogue, CatalogueEntry, shipped_catalogue
+from medner.store.models.manifest import MANIFEST, Manifest, read_manifest
+from medner.store.models.progress import Progress, Report, Stage
+from medner.store.models.store import ListedModel, ModelStore, Verification, default_root
+
+__all__ = [
+    "MANIFEST",
+    "Catalogue",
+    "CatalogueEntry",
+    "ListedModel",
+    "Manifest",
+    "ModelStore",
+    "Progress",
+    "Report",
+    "Stage",
+    "Verification",
+    "default_root",
+    "read_manifest",
+    "shipped_catalogue",
+]
