@@ -75,17 +75,25 @@ SHIPPED = ("cmeee-v2", "ccks2019")
 
 def load_label_set(name_or_path: str | Path) -> LabelSet:
     """A shipped label set by its name, or one of your own from a TOML file. UserError when it is not to be had."""
+    return parse_label_set(label_set_toml(name_or_path), where=str(name_or_path))
+
+
+def label_set_toml(name_or_path: str | Path) -> str:
+    """The TOML text of a label set, unchecked. UserError when it is not to be had."""
     path = Path(name_or_path)
     if str(name_or_path) in SHIPPED:
-        text = (resources.files("medner.store") / "labelsets" / f"{name_or_path}.toml").read_text(encoding="utf-8")
-    elif path.suffix == ".toml" and path.is_file():
-        text = path.read_text(encoding="utf-8")
-    else:
+        return (resources.files("medner.store") / "labelsets" / f"{name_or_path}.toml").read_text(encoding="utf-8")
+    if path.suffix != ".toml" or not path.is_file():
         raise UserError(
             f"no label set {str(name_or_path)!r}: give one of {', '.join(SHIPPED)}, or the path of a .toml file "
             "(`medner labels show cmeee-v2 --toml` prints one to start from)"
         )
-    return parse_label_set(text, where=str(name_or_path))
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text; a label set is a TOML file in UTF-8") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def parse_label_set(text: str, *, where: str) -> LabelSet:
@@ -103,4 +111,8 @@ def parse_label_set(text: str, *, where: str) -> LabelSet:
         repeated = sorted({value for value in values if values.count(value) > 1})
         if repeated:
             raise UserError(f"{where}: types: {', '.join(repeated)} stands more than once")
+    # One type's name as another's code would make `resolve` depend on the order of the types.
+    shared = sorted({one.code for one in types} & {one.name for one in types if one.name != one.code})
+    if shared:
+        raise UserError(f"{where}: types: {', '.join(shared)} is both a code and another type's name")
     return LabelSet(data.name, data.title or data.name, types, data.nested)

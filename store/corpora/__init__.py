@@ -1,0 +1,26 @@
+"""Corpora in the formats of the field: one file a format, one way in and one way out."""
+
+from medner.store.corpora.bad import BadRecord, BadRecords
+from medner.store.corpora.format import Format, Layout, Loss, Note, Reading, Writing
+from medner.store.corpora.jsonl import annotated_to_line, document_to_line, line_to_annotated
+from medner.store.corpora.reading import read_documents
+from medner.store.corpora.registry import FORMATS, guess_format
+from medner.store.corpora.writing import write_documents
+
+__all__ = [
+    "FORMATS",
+    "BadRecord",
+    "BadRecords",
+    "Format",
+    "Layout",
+    "Loss",
+    "Note",
+    "Reading",
+    "Writing",
+    "annotated_to_line",
+    "document_to_line",
+    "guess_format",
+    "line_to_annotated",
+    "read_documents",
+    "write_documents",
+]

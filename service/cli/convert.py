@@ -1,0 +1,179 @@
+"""`medner convert`: a corpus from one format into another."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medner.store.errors import UserError
+
+if TYPE_CHECKING:
+    from medner.store.corpora import BadRecords, Layout, Note, Reading, Writing
+    from medner.store.labels import LabelSet
+
+_HELP = """Convert corpora: CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio, doccano.
+
+The format of an input is found from its name and content unless --from says it. Every entity is checked against its text. What the new format cannot hold (nested entities in BIO, for example) is counted and said.
+
+    medner convert train.json --to bio --labels cmeee-v2 -o train.bio
+
+    medner convert notes.jsonl --to brat -o notes/
+
+    medner convert broken.json --to jsonl --skip-bad -o good.jsonl
+
+The last one writes the bad records, each with its reason, to good.jsonl.bad.jsonl.
+
+Exit code: 0 done, 1 done but bad records were skipped, 2 bad input or option, 3 the disk refuses.
+"""  # noqa: E501 - typer keeps line breaks inside a paragraph
+
+
+@dataclass(slots=True)
+class _Inputs:
+    """The input files, read one after the other."""
+
+    paths: list[Path]
+    format: str | None
+    labels: LabelSet | None
+    bad: BadRecords | None
+    readings: list[Reading] = field(default_factory=list)
+
+    def open(self) -> None:
+        """Opens all inputs, so that a missing file or an unknown format is an error before anything is written."""
+        from medner.store.corpora import read_documents  # noqa: PLC0415
+
+        for path in self.paths:
+            reading = read_documents(path, format=self.format, labels=self.labels, skip_bad=self.bad)
+            if reading.guessed:
+                typer.echo(f"{path}: read as {reading.format.name}", err=True)
+            self.readings.append(reading)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `medner convert`."""
+    app.command("convert", help=_HELP)(convert)
+
+
+def convert(  # noqa: PLR0913 - one parameter an option
+    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Files, or folders of text or brat files.")],
+    *,
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="FORMAT", help="cmeee, ccks, jsonl, text, bio, brat, label-studio or doccano."),
+    ],
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="FORMAT", help="The inputs' format; without it, it is found from name and content."
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            "--labels",
+            metavar="NAME|FILE",
+            help="Label set that labels are checked against and named by, for example cmeee-v2 (medner labels list).",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="OUT", help="File (or folder, for brat and text); without it, standard output."
+        ),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on after bad records and write them to OUT.bad.jsonl.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
+) -> None:
+    from medner.store.corpora import BadRecords  # noqa: PLC0415
+    from medner.store.corpora.registry import format_named  # noqa: PLC0415
+    from medner.store.labels import load_label_set  # noqa: PLC0415
+
+    format_named(to)
+    if output is None and (as_json or skip_bad):
+        raise UserError(f"{'--json' if as_json else '--skip-bad'} needs -o OUT: standard output holds the documents")
+    label_set = load_label_set(labels) if labels else None
+    source = _Inputs(inputs, from_, label_set, BadRecords() if skip_bad else None)
+    source.open()
+    writing = _write(source, to, output)
+    if source.bad and output is not None:
+        _write_bad(source.bad, _beside(output))
+    _report(source, writing, output, as_json=as_json)
+    if source.bad:
+        raise typer.Exit(1)
+
+
+def _write(source: _Inputs, to: str, output: Path | None) -> Writing:
+    from medner.store.corpora import write_documents  # noqa: PLC0415
+
+    documents = chain.from_iterable(source.readings)
+    first = next(documents, None)
+    # Only now does the first input know its layout.
+    started = documents if first is None else chain((first,), documents)
+    return write_documents(
+        started, output or sys.stdout, format=to, labels=source.labels, layout=_layout(source.readings[0], to)
+    )
+
+
+def _layout(reading: Reading, to: str) -> Layout:
+    from medner.store.corpora import Layout  # noqa: PLC0415
+
+    return reading.layout if reading.format.name == to else Layout(own_ids=reading.layout.own_ids)
+
+
+def _beside(output: Path) -> Path:
+    return output.with_name(output.name + ".bad.jsonl")
+
+
+def _write_bad(bad: BadRecords, path: Path) -> None:
+    from medner.store.corpora.atomic import replacing_file  # noqa: PLC0415
+
+    with replacing_file(path) as out:
+        out.writelines(record.to_line() + "\n" for record in bad)
+
+
+def _report(source: _Inputs, writing: Writing, output: Path | None, *, as_json: bool) -> None:
+    notes = sum((reading.notes for reading in source.readings), start=Counter())
+    dropped = sum((reading.dropped_keys for reading in source.readings), start=Counter())
+    bad = source.bad or ()
+    if as_json:
+        report = {
+            "inputs": [
+                {"path": str(one.path), "format": one.format.name, "documents": one.documents, "entities": one.entities}
+                for one in source.readings
+            ],
+            "output": str(output),
+            "documents": writing.documents,
+            "entities": writing.entities,
+            "losses": {loss.name.lower(): count for loss, count in writing.losses.items()},
+            "notes": {note.name.lower(): count for note, count in notes.items()},
+            "dropped_keys": dict(dropped),
+            "bad_records": len(bad),
+            "bad_file": str(_beside(output)) if bad and output else None,
+        }
+        typer.echo(json.dumps(report, ensure_ascii=False))
+        return
+    for line in _lines(writing, notes, dropped):
+        typer.echo(line, err=True)
+    for record in list(bad)[:10]:
+        typer.echo(f"bad: {record}", err=True)
+    if bad and output:
+        typer.echo(f"bad records skipped: {len(bad):,}; they and their reasons are in {_beside(output)}", err=True)
+
+
+def _lines(writing: Writing, notes: Counter[Note], dropped: Counter[str]) -> Iterator[str]:
+    yield f"{writing.documents:,} documents with {writing.entities:,} entities"
+    for note, count in notes.items():
+        yield f"note: {count:,} {note}"
+    for key, count in dropped.items():
+        yield f"note: {count:,} values of key {key!r} left out"
+    for loss, count in writing.losses.items():
+        yield f"lost: {count:,} {loss}"

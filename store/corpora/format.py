@@ -1,0 +1,223 @@
+"""What a corpus format is, and what a reading or a writing of it carries along."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+from medner.store.corpora.bad import BadRecords
+from medner.store.errors import BadInputError, UserError
+from medner.store.labels import LabelSet
+from medner.store.records import Document, Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file was laid out, where its format leaves a choice; a rewrite with the same layout changes nothing.
+
+    ``end_inclusive``: CMeEE's ``end_idx`` is the last character, not the one after it. ``chinese_names``: labels
+    are written as Chinese names, not codes; None follows the format's habit. ``own_ids``: the ids are the
+    documents' own, not made up from the file name. ``record_lines`` and ``indent`` are the style of a JSON array.
+    """
+
+    end_inclusive: bool = True
+    bom: bool = False
+    newline: str = "\n"
+    final_newline: bool = True
+    record_lines: bool = True
+    indent: int | None = None
+    chinese_names: bool | None = None
+    own_ids: bool = True
+    overlap_key: bool = False
+    predictions: bool = False
+
+
+class Note(StrEnum):
+    """What a reader met that is no error and that the user should know."""
+
+    EDGE_WHITE = "entities with white space at an edge (kept)"
+    REPEATED = "repeated entities (kept once)"
+    OTHER_LAYER = "annotations that are not entities (left out)"
+    OTHER_ANNOTATOR = "further annotations of the same task (left out)"
+    UTF16 = "records with UTF-16 offsets (turned into code points)"
+    GB18030 = "files in GB18030 (turned into Unicode)"
+    NO_ANN = "texts without an .ann file (no entities)"
+
+
+class Loss(StrEnum):
+    """What a format could not hold."""
+
+    NESTED = "nested entities"
+    CROSSING = "crossing entities"
+    SAME_SPAN = "entities on a span that another label holds"
+    ALL_ENTITIES = "entities (the format holds text alone)"
+    ACROSS_BREAK = "entities across a line break"
+    EDGE_BREAK = "line breaks at the edge of an entity"
+    CUT_AT_BREAK = "documents cut at their line breaks"
+    IDS = "document ids"
+    EMPTY = "documents without text"
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """An entity as a file states it, end-exclusive; ``text`` is the entity string, where the file has one."""
+
+    start: int
+    end: int
+    label: str
+    text: str | None
+    key: str
+
+
+class Reading(Iterator[Document]):
+    """The documents of a file or folder, one after the other, and what was met on the way.
+
+    ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
+    ``layout`` is settled with the first document.
+    """
+
+    def __init__(self, path: Path, format: Format, *, labels: LabelSet | None, bad: BadRecords | None, guessed: bool):  # noqa: A002
+        self.path = path
+        self.format = format
+        self.guessed = guessed
+        self.labels = labels
+        self.layout = Layout()
+        self.notes: Counter[Note] = Counter()
+        self.dropped_keys: Counter[str] = Counter()
+        self.documents = 0
+        self.entities = 0
+        self._bad = bad
+        self._source = format.read(self)
+
+    def __next__(self) -> Document:
+        document = next(self._source)
+        self.documents += 1
+        self.entities += len(document.entities)
+        return document
+
+    def set_layout(self, layout: Layout) -> None:
+        """Takes over what a reader found out about the file's layout."""
+        self.layout = layout
+
+    @property
+    def skips_bad(self) -> bool:
+        """Whether bad records are kept aside rather than raised."""
+        return self._bad is not None
+
+    def refuse(self, error: BadInputError, raw: str) -> None:
+        """Raises the error, or keeps it with the raw record where bad records are to be skipped."""
+        if self._bad is None:
+            raise error
+        self._bad.add(error, raw)
+
+    def made_up_id(self, number: int) -> str:
+        """The id of a record without one: the file's name and the record's place, from 1."""
+        self.layout = replace(self.layout, own_ids=False)
+        return f"{self.path.stem}-{number}"
+
+    def document(self, id: str, text: str, mentions: Iterable[Mention], *, line: int | None) -> Document:  # noqa: A002
+        """A document whose entities were all checked against the text; BadInputError at the first that is wrong."""
+        entities = [self.check(mention, text, line=line) for mention in mentions]
+        document = Document(id, text, tuple(entities))
+        self.notes[Note.REPEATED] += len(entities) - len(document.entities)
+        for entity in document.entities:
+            self.notes[Note.EDGE_WHITE] += text[entity.start].isspace() or text[entity.end - 1].isspace()
+        return document
+
+    def check(self, mention: Mention, text: str, *, line: int | None = None) -> Entity:
+        """The mention as an entity; BadInputError unless it is literally there and its label is known."""
+        start, end = mention.start, mention.end
+        if not 0 <= start < end <= len(text):
+            raise self.error(
+                f"[{start}, {end}) is not a span of the text, which has {len(text)} characters", line, mention.key
+            )
+        if mention.text is not None and text[start:end] != mention.text:
+            raise self.error(
+                f"the entity is said to be {_short(mention.text)}, but [{start}, {end}) of the text is "
+                f"{_short(text[start:end])}",
+                line,
+                mention.key,
+            )
+        return Entity(start, end, self._label(mention, line))
+
+    def _label(self, mention: Mention, line: int | None) -> str:
+        if not mention.label:
+            raise self.error("the label is empty", line, mention.key)
+        if self.labels is None:
+            return mention.label
+        code = self.labels.resolve(mention.label)
+        if code is None:
+            raise self.error(
+                f"unknown label {mention.label!r}; label set {self.labels.name!r} has {', '.join(self.labels.codes)} "
+                "(another label set: --labels)",
+                line,
+                mention.key,
+            )
+        if self.layout.chinese_names is None:
+            self.layout = replace(self.layout, chinese_names=mention.label != code)
+        return code
+
+    def error(self, reason: str, line: int | None, key: str | None = None) -> BadInputError:
+        """The error for a record of this file."""
+        return BadInputError(reason, path=self.path, line=line, key=key)
+
+
+@dataclass(slots=True)
+class Writing:
+    """A file being written: its layout, the label set that names the types, and what could not be held."""
+
+    labels: LabelSet | None
+    layout: Layout
+    documents: int = 0
+    entities: int = 0
+    losses: Counter[Loss] = field(default_factory=Counter)
+
+    def count(self, documents: Iterable[Document]) -> Iterator[Document]:
+        """The documents, counted as they pass."""
+        for document in documents:
+            self.documents += 1
+            self.entities += len(document.entities)
+            yield document
+
+    def label(self, code: str, *, chinese: bool = False) -> str:
+        """The label as it stands in the file: the code, or the Chinese name where the layout or habit asks for it."""
+        if self.labels is None:
+            return code
+        known = self.labels.type_of(code)
+        wanted = chinese if self.layout.chinese_names is None else self.layout.chinese_names
+        return known.name if wanted else known.code
+
+    def lose_id(self) -> None:
+        """Counts a document id that has no place in the format, unless it was made up anyway."""
+        self.losses[Loss.IDS] += self.layout.own_ids
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A corpus format: how it is read, and how it is written to one file, to a folder, or either."""
+
+    name: str
+    title: str
+    read: Callable[[Reading], Iterator[Document]]
+    write_stream: Callable[[Iterable[Document], TextIO, Writing], None] | None = None
+    write_folder: Callable[[Iterable[Document], Path, Writing], None] | None = None
+
+    def goes_into_folder(self, target: Path) -> bool:
+        """Whether writing to ``target`` makes a folder of files."""
+        return self.write_folder is not None and (
+            self.write_stream is None or target.suffix.lower() not in (".txt", ".text", ".md")
+        )
+
+    def stream_writer(self) -> Callable[[Iterable[Document], TextIO, Writing], None]:
+        """The writer to one file; UserError when the format is a folder of files."""
+        if self.write_stream is None:
+            raise UserError(f"{self.name} is a folder of files: name the folder with -o")
+        return self.write_stream
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:40] + "…")

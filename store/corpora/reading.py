@@ -1,0 +1,31 @@
+"""Reading documents of any format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medner.store.corpora.bad import BadRecords
+from medner.store.corpora.format import Reading
+from medner.store.corpora.registry import format_named, guess_format
+from medner.store.errors import UserError
+from medner.store.labels import LabelSet
+
+
+def read_documents(
+    path: Path | str,
+    *,
+    format: str | None = None,  # noqa: A002
+    labels: LabelSet | None = None,
+    skip_bad: BadRecords | None = None,
+) -> Reading:
+    """The documents of a file or folder, as an iterator that also knows the format, the layout and what it met.
+
+    Every entity is checked: it lies in the text, its string stands there, its label is known. With ``labels`` the
+    labels become codes (a code or a Chinese name is understood); without, they stay as they are. BadInputError at
+    the first bad record; with ``skip_bad`` bad records go there and the reading goes on.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    known = format_named(format) if format is not None else guess_format(path)
+    return Reading(path, known, labels=labels, bad=skip_bad, guessed=format is None)

@@ -1,0 +1,187 @@
+"""Cutting a document into sentences that keep their place in it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from medner.store.records import Document, Sentence
+
+_LINE_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # the ones str.splitlines knows
+_STRAIGHT_QUOTES = "\"'＂"
+_CLOSING = "”’」』）)】]》〉｝}〕］"
+_STOP = re.compile(
+    rf"(?P<line>[{_LINE_BREAKS}]+)|(?P<end>[。！？；…｡!?;]+[。！？；…｡!?;.．{re.escape(_CLOSING)}{_STRAIGHT_QUOTES}]*)|(?P<dot>[.．]+)"
+)
+_WORD_BEFORE_DOT = re.compile(r"[A-Za-z.]+$")
+_CLOSERS_AFTER_DOT = re.compile(rf"[{re.escape(_CLOSING)}{_STRAIGHT_QUOTES}]*")
+# Words of clinical notes that end in a dot without ending a sentence.
+_ABBREVIATIONS = frozenset(
+    {"amp", "approx", "avg", "cap", "caps", "conc", "dept", "diag", "dose", "etc", "fig", "figs", "inj", "liq", "max"}
+    | {"min", "neg", "pos", "post", "prep", "prof", "resp", "sol", "spp", "ssp", "subsp", "syr", "tab", "tabs", "temp"}
+    | {"tid", "vit", "vol"}
+)
+_WEAK_PLACES = ("，,：:", "、", " \t\u3000\xa0")
+_LONGEST_CLUSTER = 32
+
+
+class _Piece(NamedTuple):
+    start: int
+    end: int
+
+
+def split_sentences(document: Document, *, max_chars: int = 256) -> tuple[Sentence, ...]:
+    """The document's sentences, in order: together they hold all of its text but white space at their edges.
+
+    A sentence ends at 。！？；… (and their half-width forms), at a line break, or at a full stop that is neither in
+    a number nor after an abbreviation; closing quotes and brackets stay with it. A sentence over ``max_chars`` code
+    points is cut after a comma, else an enumeration comma, else white space, else where no letter, mark or emoji
+    sequence is torn apart. Ids are ``<document id>#<n>``, n from 0.
+    """
+    if max_chars < 1:
+        raise ValueError(f"max_chars must be at least 1, got {max_chars}")
+    text = document.text
+    pieces = (
+        piece
+        for whole in _pieces(text)
+        for cut in _capped(text, whole, max_chars)
+        if (piece := _trimmed(text, cut)) is not None
+    )
+    return tuple(
+        Sentence(f"{document.id}#{number}", text[piece.start : piece.end], piece.start, document.id)
+        for number, piece in enumerate(pieces)
+    )
+
+
+def _pieces(text: str) -> Iterator[_Piece]:
+    start = 0
+    quotes = _Quotes()
+    for match in _STOP.finditer(text):
+        if match.start() < start:
+            continue
+        if match.lastgroup == "dot":
+            end = _end_at_dot(text, match)
+        elif match.lastgroup == "end":
+            end = quotes.end_before_opening(text, start, match)
+        else:
+            end = match.end()
+        if end is not None:
+            yield _Piece(start, end)
+            quotes.pass_by(text, start, end, line_ends=match.lastgroup == "line")
+            start = end
+    if start < len(text):
+        yield _Piece(start, len(text))
+
+
+class _Quotes:
+    """Straight quotes of the line so far: an odd one opens, an even one closes."""
+
+    def __init__(self) -> None:
+        self._seen = dict.fromkeys(_STRAIGHT_QUOTES, 0)
+
+    def pass_by(self, text: str, start: int, end: int, *, line_ends: bool) -> None:
+        for quote, seen in self._seen.items():
+            self._seen[quote] = 0 if line_ends else seen + text.count(quote, start, end)
+
+    def end_before_opening(self, text: str, start: int, stop: re.Match[str]) -> int:
+        """The stop's end, drawn back to a straight quote that opens the next sentence."""
+        for at in range(stop.start(), stop.end()):
+            quote = text[at]
+            if quote in self._seen and (self._seen[quote] + text.count(quote, start, at)) % 2 == 0:
+                return at
+        return stop.end()
+
+
+def _end_at_dot(text: str, dot: re.Match[str]) -> int | None:
+    """Where a sentence that ends at this full stop ends, or None when the stop ends nothing."""
+    if dot.start() == 0:
+        return None
+    before, after = text[dot.start() - 1], text[dot.end() : dot.end() + 1]
+    if len(dot.group()) > 1 or (after.isascii() and after.isalnum()) or before.isdigit() or before.isspace():
+        return None
+    closers = _CLOSERS_AFTER_DOT.match(text, dot.end())
+    end = closers.end() if closers else dot.end()
+    if before in "）)" and text[dot.start() - 2 : dot.start() - 1].isdigit():
+        return None
+    if not (before.isascii() and before.isalpha()):
+        return end
+    word = _WORD_BEFORE_DOT.search(text[max(0, dot.start() - 24) : dot.start()])
+    letters = word.group() if word else before
+    if len(letters) < 3 or "." in letters or letters.lower() in _ABBREVIATIONS:
+        return None
+    return end if after in ("", *" \t\u3000", *_LINE_BREAKS) else None
+
+
+def _capped(text: str, piece: _Piece, max_chars: int) -> Iterator[_Piece]:
+    start, end = piece
+    while start < end and text[start].isspace():
+        start += 1
+    while end - start > max_chars:
+        cut = _cut(text, start, start + max_chars)
+        yield _Piece(start, cut)
+        start = cut
+        while start < end and text[start].isspace():
+            start += 1
+    if start < end:
+        yield _Piece(start, end)
+
+
+def _cut(text: str, start: int, limit: int) -> int:
+    """The best place after ``start`` and not after ``limit`` to cut a sentence that is too long."""
+    for floor in ((start + limit) // 2, start):
+        for marks in _WEAK_PLACES:
+            at = _last_of(marks, text, floor + 1, limit)
+            while at > floor:
+                if not _in_number(text, at) and not is_inside_cluster(text, at + 1):
+                    return at + 1
+                at = _last_of(marks, text, floor + 1, at)
+    lowest = max(start + 1, limit - _LONGEST_CLUSTER)
+    places = [at for at in range(limit, lowest - 1, -1) if not is_inside_cluster(text, at)]
+    for at in places:
+        if not (_is_word(text[at - 1]) and _is_word(text[at])):
+            return at
+    return places[0] if places else limit
+
+
+def _last_of(marks: str, text: str, start: int, end: int) -> int:
+    return max(text.rfind(mark, start, end) for mark in marks)
+
+
+def _in_number(text: str, at: int) -> bool:
+    return text[at] in ",:，：" and text[at - 1].isdigit() and text[at + 1 : at + 2].isdigit()
+
+
+def _is_word(char: str) -> bool:
+    return char.isascii() and (char.isalnum() or char in "._%/-")
+
+
+def is_inside_cluster(text: str, at: int) -> bool:
+    """Whether a cut before ``text[at]`` would tear apart what a reader sees as one character."""
+    if not 0 < at < len(text):
+        return False
+    char, before = text[at], text[at - 1]
+    if before == "\u200d" or char == "\u200d" or "\U0001f3fb" <= char <= "\U0001f3ff":
+        return True
+    if "\U000e0020" <= char <= "\U000e007f" or unicodedata.category(char) in ("Mn", "Me", "Mc"):
+        return True
+    if _is_flag_half(char) and _is_flag_half(before):
+        first = at - 1
+        while first > max(0, at - 64) and _is_flag_half(text[first - 1]):
+            first -= 1
+        return (at - first) % 2 == 1
+    return False
+
+
+def _is_flag_half(char: str) -> bool:
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
+
+
+def _trimmed(text: str, piece: _Piece) -> _Piece | None:
+    start, end = piece
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return _Piece(start, end) if start < end else None
