@@ -5,7 +5,6 @@ A line is a JSON object with ``text``, ``gold`` and one list a system; an entity
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,11 +79,3 @@ def _document(text: str, entities: list[tuple[int, int, str]], key: str, place: 
         return Document(str(number), text, found)
     except ValueError as error:
         raise BadInputError(str(error), path=path, line=number, key=key) from error
-
-
-def to_line(document: Document) -> str:
-    """The document as a line of medner's JSONL, without the line's end."""
-    entities = [
-        {"start": e.start, "end": e.end, "label": e.label, "text": e.text_in(document.text)} for e in document.entities
-    ]
-    return json.dumps({"id": document.id, "text": document.text, "entities": entities}, ensure_ascii=False)

@@ -9,27 +9,23 @@ A line of the input holds `text`, `gold` and one list a system; an entity is `[s
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from medner.evaluation.side_by_side import read_side_by_side, to_line
-from medner.store.errors import BadInputError
-from medner.store.records import Document
+from medner.evaluation.side_by_side import read_side_by_side
+from medner.store.corpora import write_documents
+from medner.store.errors import MednerError
 
 
 def convert(source: Path, folder: Path) -> list[Path]:
     """The files written: gold.jsonl first, then one a system, named after it."""
     read = read_side_by_side(source)
     folder.mkdir(parents=True, exist_ok=True)
-    return [
-        write(folder / f"{name}.jsonl", documents) for name, documents in {"gold": read.gold, **read.systems}.items()
-    ]
-
-
-def write(path: Path, documents: Iterable[Document]) -> Path:
-    """The path, after the documents were written to it."""
-    path.write_text("".join(to_line(document) + "\n" for document in documents), encoding="utf-8")
-    return path
+    written = []
+    for name, documents in {"gold": read.gold, **read.systems}.items():
+        path = folder / f"{name}.jsonl"
+        write_documents(documents, path, format="jsonl")
+        written.append(path)
+    return written
 
 
 if __name__ == "__main__":
@@ -37,6 +33,6 @@ if __name__ == "__main__":
         sys.exit("usage: python examples/three_models.py PREDICTIONS.jsonl FOLDER")
     try:
         written = convert(Path(sys.argv[1]), Path(sys.argv[2]))
-    except (BadInputError, OSError) as error:
+    except (MednerError, OSError) as error:
         sys.exit(f"three_models: {error}")
     sys.stderr.write("".join(f"wrote {path}\n" for path in written))

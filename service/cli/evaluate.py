@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medner.store.corpora import read_documents
+from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 
@@ -177,5 +178,6 @@ def give_out(json_: str | None, structure: dict[str, Any], text: str, remarks: I
 
 def write(path: Path, content: str) -> None:
     """Writes a report file and says so on stderr."""
-    path.write_text(content, encoding="utf-8")
+    with replacing_file(path) as out:
+        out.write(content)
     typer.echo(f"medner: wrote {path}", err=True)
