@@ -56,12 +56,12 @@ def comparison_text(comparison: Comparison, *, show: int = 20, by_type: bool = T
 
 
 def _head(gold: Gold, setting: Setting) -> str:
-    lines = [f"gold: {wording.gold_line(gold)}", f"how: {wording.method_line(setting)}"]
+    lines = [f"gold: {printable(wording.gold_line(gold))}", f"how: {wording.method_line(setting)}"]
     return "\n".join(lines + [f"{name}: {printable(value)}" for name, value in wording.run_lines(setting)])
 
 
 def _names(names: tuple[str, str]) -> str:
-    return f"A: {names[0]}\nB: {names[1]}"
+    return f"A: {printable(names[0])}\nB: {printable(names[1])}"
 
 
 def _section(title: str, header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int = 1) -> str:

@@ -11,15 +11,15 @@ from medner.service.cli import evaluate as scoring
 
 HELP = """Compare the predictions A and B on the same GOLD: is the difference more than chance, and where is it?
 
-The difference is B minus A, with an interval and a two-sided p-value from the paired bootstrap over documents; the
-second p-value (approximate randomisation) checks the first. Below are the numbers by type, how many entities only one
-of them gets right, and the places where they differ.
+The difference is B minus A, with an interval and a two-sided p-value from the paired bootstrap over documents; the \
+second p-value (approximate randomisation) checks the first. Below are the numbers by type, how many entities only \
+one of them gets right, and the places where they differ.
 
 \b
 Examples:
   medner compare gold.jsonl before.jsonl after.jsonl --labels cmeee-v2
-  medner compare gold.jsonl before.jsonl after.jsonl --show 100 --html compare.html
-  medner compare gold.jsonl before.jsonl after.jsonl --json differences.json
+  medner compare gold.jsonl before.jsonl after.jsonl --show 100
+  medner compare gold.jsonl before.jsonl after.jsonl --json all.json
 """
 
 

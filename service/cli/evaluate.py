@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 
 HELP = """Score PREDICTIONS against GOLD: strict micro precision, recall and F1.
 
-An entity is right when its start, its end and its type are all right. Documents are matched by id, else by their text;
-a gold document without a prediction counts as all missed and is reported.
+An entity is right when its start, its end and its type are all right. Documents are matched by id, else by their \
+text; a gold document without a prediction counts as all missed and is reported.
 
-The report has the scores with bootstrap intervals, each type, nested entities alone, the five error classes and the
+The report has the scores with bootstrap intervals, each type, nested entities alone, the five error classes and the \
 distance of boundary errors. With several prediction files it is a table of systems.
 
 \b
 Examples:
   medner evaluate gold.jsonl predictions.jsonl --labels cmeee-v2
-  medner evaluate test.json a.jsonl b.jsonl c.jsonl --ensembles --html report.html
-  medner evaluate gold.jsonl predictions.jsonl --json - | jq .systems[0].overall.f1
+  medner evaluate test.json a.jsonl b.jsonl c.jsonl --ensembles
+  medner evaluate gold.jsonl predictions.jsonl --html report.html
+  medner evaluate gold.jsonl predictions.jsonl --json - > report.json
 """
 
 GoldPath = Annotated[Path, typer.Argument(metavar="GOLD", help="The file (or folder) with the gold entities.")]
@@ -76,7 +77,7 @@ def register(app: typer.Typer) -> None:
 def evaluate(  # noqa: PLR0913  the options of a command are its parameters
     gold: GoldPath,
     predictions: Annotated[
-        list[Path], typer.Argument(metavar="PREDICTIONS...", help="One or several files with predicted entities.")
+        list[Path], typer.Argument(metavar="PREDICTIONS", help="One or several files with predicted entities.")
     ],
     *,
     labels: Labels = None,

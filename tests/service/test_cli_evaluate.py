@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import typer
-from click.exceptions import ClickException, Exit
 
 from medner.service.cli import compare, evaluate
 from medner.store.corpora import write_documents
@@ -127,14 +126,14 @@ def test_bad_input_says_what_and_where(folder: Path) -> None:
         run("evaluate", gold, good, "--ensembles")
     with pytest.raises(UserError, match="no such file"):
         run("evaluate", gold, folder / "none.jsonl")
-    with pytest.raises(ClickException):
+    with pytest.raises(typer.BadParameter):
         run("evaluate", gold, good, "--resamples", 3)
 
 
 @pytest.mark.parametrize("command", ["evaluate", "compare"])
 def test_the_help_teaches_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever asks for help sees a command line to copy."""
-    with suppress(Exit):
+    with suppress(typer.Exit):
         run(command, "--help")
     assert f"medner {command} gold.jsonl" in capsys.readouterr().out
 
