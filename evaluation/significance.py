@@ -110,7 +110,8 @@ def differences(a_dkc: Array, b_dkc: Array, how: Resampling) -> list[Differences
     both_rkc = _bootstrap(np.concatenate([a_dkc, b_dkc], axis=1), how)
     drawn_rkm = ratios(both_rkc[:, groups:]) - ratios(both_rkc[:, :groups])
     low_km, high_km = _percentiles(drawn_rkm, how.level, enough=len(a_dkc) > 1)
-    p_km = _two_sided(drawn_rkm)
+    # One document drawn again and again says nothing about others: no interval, and no p from it.
+    p_km = _two_sided(drawn_rkm) if len(a_dkc) > 1 else np.full(delta_km.shape, np.nan)
     exchange_km = _randomisation(a_dkc, b_dkc, how)
     table_kmv = np.stack([delta_km, low_km, high_km, p_km, exchange_km], axis=-1)
     return [Differences(*(Difference(*map(float, values)) for values in group)) for group in table_kmv]

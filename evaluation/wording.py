@@ -120,5 +120,5 @@ def remarks(report: Evaluation | Comparison) -> list[str]:
                 "their entities count as missed"
             )
     if report.gold.documents < 30:
-        said.append(f"{report.gold.documents} documents are few: intervals and p-values from fewer than 30 are rough")
+        said.append(f"n = {report.gold.documents} documents: intervals and p-values from fewer than 30 are rough")
     return said

@@ -77,6 +77,9 @@ def test_one_document_has_no_interval() -> None:
     """Drawing one document again and again says nothing about others."""
     [found] = intervals(_array([(2, 1, 1)]), SMALL)
     assert math.isnan(found.f1.low)
+    [difference] = differences(_array([(0, 1, 1)]), _array([(1, 0, 0)]), SMALL)
+    assert difference.f1.delta == 1
+    assert math.isnan(difference.f1.p_bootstrap)
 
 
 def test_the_interval_is_that_of_a_plain_loop() -> None:
