@@ -154,7 +154,7 @@ def _in_number(text: str, at: int) -> bool:
 
 
 def _is_word(char: str) -> bool:
-    return char.isascii() and (char.isalnum() or char in "._%/-")
+    return char.isascii() and (char.isalnum() or char in "._,%/-")
 
 
 def is_inside_cluster(text: str, at: int) -> bool:

@@ -78,20 +78,21 @@ def _write(documents: Iterable[Document], out: TextIO, writing: Writing) -> None
     for document in documents:
         writing.lose_id()
         for block in _written(document, writing):
-            out.write(("" if empty else writing.layout.newline) + block)
+            out.write((writing.mark_before(block) if empty else writing.layout.newline) + block)
             empty = False
 
 
 def _written(document: Document, writing: Writing) -> Iterator[str]:
     tags = _tags(document, writing)
-    if not document.text:
-        writing.losses[Loss.EMPTY] += 1
-    if "\n" in document.text:
-        writing.losses[Loss.CUT_AT_BREAK] += 1
+    writing.losses[Loss.EMPTY] += not document.text
+    writing.losses[Loss.CUT_AT_BREAK] += "\n" in document.text
+    newline = writing.layout.newline
     at = 0
     for line in document.text.split("\n"):
-        if line.strip() or line == document.text != "":
-            yield "".join(f"{char}\t{tag}{writing.layout.newline}" for char, tag in zip(line, tags[at:], strict=False))
+        here = tags[at : at + len(line)]
+        # A document cut at its line breaks would leave a document of mere white space for every indented empty line.
+        if line.strip() or line == document.text != "" or any(tag != "O" for tag in here):
+            yield "".join(f"{char}\t{tag}{newline}" for char, tag in zip(line, here, strict=True))
         at += len(line) + 1
 
 

@@ -40,7 +40,7 @@ def _understand(reading: Reading, record: RawRecord) -> Document:
     parsed = parse(_Record, reading, record)
     mentions = []
     for number, entity in enumerate(parsed.entities):
-        reading.dropped_keys.update(entity.model_extra or ())
+        reading.drop_keys(entity.model_extra)
         if entity.overlap is not None and not reading.layout.overlap_key:
             reading.set_layout(replace(reading.layout, overlap_key=True))
         mentions.append(Mention(entity.start_pos, entity.end_pos, entity.label_type, None, f"entities.{number}"))

@@ -47,7 +47,7 @@ def _understand(reading: Reading, record: RawRecord) -> Document:
     past = 1 if reading.layout.end_inclusive else 0
     mentions = []
     for number, entity in enumerate(parsed.entities):
-        reading.dropped_keys.update(entity.model_extra or ())
+        reading.drop_keys(entity.model_extra)
         mentions.append(
             Mention(entity.start_idx, entity.end_idx + past, entity.type, entity.entity, f"entities.{number}")
         )

@@ -99,6 +99,10 @@ class Reading(Iterator[Document]):
         self.entities += len(document.entities)
         return document
 
+    def drop_keys(self, keys: Iterable[str] | None) -> None:
+        """Counts keys of a record that have no place in a document."""
+        self.dropped_keys.update(list(keys or ()))
+
     def set_layout(self, layout: Layout) -> None:
         """Takes over what a reader found out about the file's layout."""
         self.layout = layout
@@ -190,6 +194,14 @@ class Writing:
         known = self.labels.type_of(code)
         wanted = chinese if self.layout.chinese_names is None else self.layout.chinese_names
         return known.name if wanted else known.code
+
+    def mark_before(self, start: str) -> str:
+        """The byte order mark of a file that begins with ``start``.
+
+        A text of its own accord beginning with U+FEFF gets one too, or the reader would take its first character
+        for the mark.
+        """
+        return "\ufeff" if self.layout.bom or start.startswith("\ufeff") else ""
 
     def lose_id(self) -> None:
         """Counts a document id that has no place in the format, unless it was made up anyway."""

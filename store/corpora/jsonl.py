@@ -43,8 +43,7 @@ class DocumentLine(BaseModel):
     sentences: tuple[Annotation, ...] | None = None
 
 
-# The config reaches the records inside only from outside of them: they are plain dataclasses.
-_ANNOTATIONS = TypeAdapter(tuple[Annotation, ...], config=ConfigDict(extra="forbid"))
+_ANNOTATIONS = TypeAdapter(tuple[Annotation, ...])
 
 
 def annotated_to_line(document: AnnotatedDocument) -> str:
@@ -146,11 +145,11 @@ def _understand(reading: Reading, record: RawRecord) -> Document:
         _check_texts(parsed)
     except BadInputError as error:
         raise reading.error(error.reason, record.place, error.key) from error
-    reading.dropped_keys.update(key for key in ("given", "sentences") if getattr(parsed, key))
+    reading.drop_keys(key for key in ("given", "sentences") if getattr(parsed, key))
     mentions = []
     for number, one in enumerate(parsed.entities):
         mentions.append(Mention(one.start, one.end, one.label, one.text, f"entities.{number}"))
-        reading.dropped_keys.update(one.model_fields_set - {"start", "end", "label", "text"})
+        reading.drop_keys(one.model_fields_set - {"start", "end", "label", "text"})
     name = reading.made_up_id(record.place) if parsed.id is None else parsed.id
     return reading.document(name, parsed.text, mentions, line=record.place)
 

@@ -85,7 +85,7 @@ def parse(model: type[_Model], reading: Reading, record: RawRecord) -> _Model:
         parsed = model.model_validate_json(record.raw, strict=True)
     except ValidationError as error:
         raise reading.error(*complaint(error, record.place)) from error
-    reading.dropped_keys.update(parsed.model_extra or ())
+    reading.drop_keys(parsed.model_extra)
     return parsed
 
 

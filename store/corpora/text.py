@@ -79,7 +79,7 @@ def _write_folder(documents: Iterable[Document], folder: Path, writing: Writing)
         path = folder / f"{file_stem(document.id)}.txt"
         if path.exists():
             raise UserError(f"two documents have the id {document.id!r}: their files would be one")
-        path.write_text(("\ufeff" if writing.layout.bom else "") + document.text, encoding="utf-8", newline="")
+        path.write_text(writing.mark_before(document.text) + document.text, encoding="utf-8", newline="")
 
 
 def _write_stream(documents: Iterable[Document], out: TextIO, writing: Writing) -> None:
@@ -87,7 +87,7 @@ def _write_stream(documents: Iterable[Document], out: TextIO, writing: Writing) 
         if number:
             raise UserError("text holds one document a file: name a folder with -o")
         writing.losses[Loss.ALL_ENTITIES] += len(document.entities)
-        out.write(("\ufeff" if writing.layout.bom else "") + document.text)
+        out.write(writing.mark_before(document.text) + document.text)
 
 
 FORMAT = Format(
