@@ -62,7 +62,9 @@ def register(app: typer.Typer) -> None:
 
 
 def convert(  # noqa: PLR0913 - one parameter an option
-    inputs: Annotated[list[Path], typer.Argument(metavar="INPUT", help="Files, or folders of text or brat files.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT", readable=False, help="Files, or folders of text or brat files.")
+    ],
     *,
     to: Annotated[
         str,

@@ -69,7 +69,8 @@ def show(
 
 @labels_app.command()
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A label set in TOML.")], as_json: _Json = False
+    file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="A label set in TOML.")],
+    as_json: _Json = False,
 ) -> None:
     """Check a label set of your own. Example: medner labels check mine.toml"""
     from medner.store.labels import load_label_set  # noqa: PLC0415
