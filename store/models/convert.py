@@ -113,14 +113,18 @@ def _weights(gguf: Path, target: Path, end_ids: list[int], tokenizer: Any) -> st
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
+    from transformers import modeling_gguf_pytorch_utils as reader  # noqa: PLC0415
     from transformers.utils import logging  # noqa: PLC0415
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    # The GGUF reader's bar heeds no setting and would break the caller's own.
+    bar, reader.tqdm = reader.tqdm, lambda tensors, **_: tensors
     try:
         yield
     finally:
+        reader.tqdm = bar
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()

@@ -13,7 +13,6 @@ from medner.store.errors import ExternalError
 from medner.store.models.model_files import set_aside, sha256_of
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
-CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class Downloader:
                 self._continue(remote, part, advance)
                 break
             except (httpx.TransportError, _BrokenError) as error:
-                fruitless = 1 if _size(part) > before else fruitless + 1
+                fruitless = 0 if _size(part) > before else fruitless + 1
                 if fruitless >= self._attempts:
                     raise ExternalError(
                         f"{shown(remote.url)}: {error or type(error).__name__}; {_size(part):,} bytes are kept, "
@@ -92,7 +91,7 @@ class Downloader:
             if have and not goes_on:
                 advance(-have)
             with part.open("ab" if goes_on else "wb") as file:
-                for chunk in response.iter_raw(CHUNK):
+                for chunk in response.iter_raw():  # a chunk size would buffer, and a break lose the buffer
                     file.write(chunk)
                     advance(len(chunk))
         if remote.size is not None and _size(part) < remote.size:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medner.store.errors import UserError
+
 _CONTROL = 3  # the token type GGUF gives to markers such as <|im_end|>
 
 
@@ -25,10 +27,13 @@ class GgufFacts:
 
 
 def read_gguf_facts(path: Path) -> GgufFacts:
-    """The metadata of a GGUF file; needs the `gguf` package."""
+    """The metadata of a GGUF file; needs the `gguf` package. UserError when the file is broken."""
     from gguf import GGUFReader  # noqa: PLC0415 only in the local extra
 
-    fields = GGUFReader(path).fields
+    try:
+        fields = GGUFReader(path).fields
+    except (ValueError, LookupError, ArithmeticError) as error:
+        raise UserError(f"{path} is not a whole GGUF file ({error}); get it again") from error
 
     def value(key: str) -> Any:
         return fields[key].contents() if key in fields else None
@@ -64,7 +69,8 @@ def differences(tokenizer: Any, facts: GgufFacts) -> list[str]:
     other = [
         number
         for number, ours in enumerate(tokenizer.convert_ids_to_tokens(range(len(facts.tokens))))
-        if ours != facts.tokens[number]
+        # SentencePiece writes a space as U+2581; GGUF files have either.
+        if ours.replace("\u2581", " ") != facts.tokens[number].replace("\u2581", " ")
     ]
     if other:
         found.append(f"{len(other)} tokens are spelt otherwise, the first is {other[0]}")

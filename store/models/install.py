@@ -15,6 +15,13 @@ from medner.store.models.model_files import set_aside, sha256_of
 from medner.store.models.progress import Meter, Progress, Report, Stage
 from medner.store.models.source import Fetched, Layout
 
+WORK = ".work"  # unfinished pulls and locks; no model's name can start with a dot
+
+
+def workspace_of(target: Path) -> Path:
+    """Where a pull of the model that will be ``target`` keeps what is unfinished."""
+    return target.parent / WORK / target.name
+
 
 def install(
     entry: CatalogueEntry, source: str, fetched: Fetched, target: Path, convert: Convert, report: Report
@@ -23,7 +30,7 @@ def install(
 
     A file with a wrong hash is kept as ``*.bad`` (ExternalError); a user's own file is left alone (UserError).
     """
-    workspace = target.parent / ".work" / entry.name
+    workspace = workspace_of(target)
     weights_sha256 = ""
     if fetched.layout is Layout.GGUF:
         weights_sha256 = _checked_gguf(entry, fetched, report)

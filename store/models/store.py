@@ -15,15 +15,13 @@ from platformdirs import user_data_dir
 from medner.store.errors import ExternalError, UserError
 from medner.store.models.catalogue import Catalogue, CatalogueEntry, checked_name, shipped_catalogue
 from medner.store.models.convert import Convert, convert_gguf
-from medner.store.models.install import install
+from medner.store.models.install import WORK, install, workspace_of
 from medner.store.models.lock import exclusive
 from medner.store.models.manifest import MANIFEST, Manifest, read_manifest
 from medner.store.models.model_files import sha256_of
 from medner.store.models.progress import Meter, Progress, Report, Stage, silent
 from medner.store.models.source import Fetched, Source
 from medner.store.models.sources import choose, default_sources, wanted_source
-
-WORK = ".work"  # unfinished pulls and locks; no model's name can start with a dot
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +138,7 @@ class ModelStore:
         return freed
 
     def _workspace(self, name: str) -> Path:
-        return self.root / WORK / name
+        return workspace_of(self.root / name)
 
     def _listed(self, entry: CatalogueEntry, sources: Sequence[Source], here: bool) -> ListedModel:
         folder = self.root / entry.name
