@@ -1,0 +1,65 @@
+"""An engine as a LangChain chat model, so that a local model can be a judge like any other provider's."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import ConfigDict
+
+from medner.agents.engines.engine import Engine, Request
+from medner.agents.prompts.messages import Message
+from medner.store.errors import UserError
+
+_ROLES: dict[str, Any] = {"system": "system", "human": "user", "ai": "assistant"}
+
+
+class EngineChatModel(BaseChatModel):
+    """A chat model that answers greedily through an engine.
+
+    Takes one extra call option: ``graph``, a PieceGraph that the answer is held to.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    engine: Any
+    model_name: str
+    adapter: str | None = None
+    max_tokens: int = 256
+
+    @property
+    def _llm_type(self) -> str:
+        return "medner-engine"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"model_name": self.model_name, "adapter": self.adapter}
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002  LangChain's signature
+        **kwargs: Any,
+    ) -> ChatResult:
+        if stop:
+            raise UserError("this chat model answers greedily to its end: stop strings are not supported")
+        engine: Engine = self.engine
+        chat = tuple(Message(_ROLES[message.type], str(message.content)) for message in messages)
+        completion = await engine.complete(
+            Request(chat, graph=kwargs.get("graph"), adapter=self.adapter, max_tokens=self.max_tokens)
+        )
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=completion.text))])
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  LangChain's signature
+        **kwargs: Any,
+    ) -> ChatResult:
+        return asyncio.run(self._agenerate(messages, stop, **kwargs))

@@ -1,0 +1,58 @@
+"""The contract of an engine, and what goes in and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from medner.agents.prompts.messages import Message
+from medner.agents.strategies.automaton import PieceGraph
+from medner.store.records import DecodingCost
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One chat to answer greedily.
+
+    ``graph`` constrains the answer; None leaves it free. ``adapter`` names a LoRA adapter the engine has loaded;
+    None is the base model. ``max_tokens`` ends an answer that would not end by itself.
+    """
+
+    messages: tuple[Message, ...]
+    graph: PieceGraph | None = None
+    adapter: str | None = None
+    max_tokens: int = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer. ``truncated``: it was ended by ``max_tokens``."""
+
+    text: str
+    truncated: bool = False
+    cost: DecodingCost = DecodingCost()  # noqa: RUF009  frozen
+
+
+class Engine(Protocol):
+    """Runs a language model. Safe to call from many tasks at once; concurrent calls share forward passes.
+
+    Raises ExternalError when the model cannot be reached or run, UserError for an adapter it does not have.
+    """
+
+    async def complete(self, request: Request) -> Completion:
+        """The greedy answer to a chat."""
+        ...
+
+    async def choose(
+        self, messages: Sequence[Message], options: Sequence[str], *, adapter: str | None = None
+    ) -> list[float]:
+        """The probability of each option as the answer's beginning, summing to 1 over the options.
+
+        Options are told apart by their first token; UserError when two share it.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Ends the engine; requests under way fail with ExternalError."""
+        ...

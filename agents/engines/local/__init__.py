@@ -1,0 +1,1 @@
+"""The local engine: transformers in this process, packed batches, copy-constrained draft-and-verify decoding."""

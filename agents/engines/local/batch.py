@@ -1,0 +1,130 @@
+"""A running batch: rows join and leave between passes, so no row waits for the slowest."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+import torch
+
+from medner.agents.engines.local.decoding import Row
+from medner.agents.engines.local.model import LocalModel
+from medner.agents.engines.local.packed import RowCache, Segment
+
+#: A shorter fixed part is cheaper to run again than to keep.
+SHORTEST_KEPT_PREFIX = 8
+KEPT_PREFIXES = 16
+
+
+@dataclass(slots=True, eq=False)
+class Decoding:
+    """A row with its cache. ``shared`` counts the prompt tokens that other prompts begin with as well."""
+
+    row: Row
+    shared: int
+    cache: RowCache
+
+
+@dataclass(slots=True, eq=False)
+class Choosing:
+    """A prompt after which only some first tokens are compared; ``scores`` are their logits, once known."""
+
+    prompt: list[int]
+    shared: int
+    options: tuple[int, ...]
+    cache: RowCache
+    scores: list[float] = field(default_factory=list)
+    in_cache: int = 0
+
+
+Work = Decoding | Choosing
+
+
+def draft_limit(rows: int) -> int:
+    """How many tokens a row may draft in a pass of ``rows`` rows.
+
+    A pass has a fixed cost (reading the weights) that few rows hardly fill, so that drafting far is free; in a full
+    pass each drafted token costs as much as it may save. Measured with benchmarks/decoding.py.
+    """
+    return max(12, 64 // max(1, rows))
+
+
+class Batch:
+    """The work under way with one adapter. One thread runs it."""
+
+    def __init__(self, model: LocalModel) -> None:
+        self.model = model
+        self.adapter: str | None = None
+        self.work: list[Work] = []
+        self.passes = 0
+        self.tokens = 0
+        self._prefixes: OrderedDict[tuple[str | None, tuple[int, ...]], RowCache] = OrderedDict()
+
+    def add(self, work: Work) -> None:
+        """Takes a piece of work in; its prompt's fixed part is copied from an earlier one where there is one."""
+        prompt = work.row.ids if isinstance(work, Decoding) else work.prompt
+        if work.shared >= SHORTEST_KEPT_PREFIX:
+            work.cache.begin_with(self._prefix(tuple(prompt[: work.shared])), work.shared)
+            if isinstance(work, Decoding):
+                work.row.in_cache = work.shared
+            else:
+                work.in_cache = work.shared
+        self.work.append(work)
+
+    def _prefix(self, ids: tuple[int, ...]) -> RowCache:
+        key = (self.adapter, ids)
+        kept = self._prefixes.get(key)
+        if kept is None:
+            cache = self.model.new_cache(len(ids))
+            self.model.hidden(ids, [Segment(cache, 0, len(ids))], self.adapter)
+            self.passes += 1
+            self.tokens += len(ids)
+            kept = cache
+            self._prefixes[key] = kept
+        self._prefixes.move_to_end(key)
+        while len(self._prefixes) > KEPT_PREFIXES:
+            self._prefixes.popitem(last=False)
+        return kept
+
+    def step(self) -> list[Work]:
+        """Runs one pass and returns the work it finished."""
+        limit = draft_limit(len(self.work))
+        inputs = [self._input(work, limit) for work in self.work]
+        segments = [
+            Segment(work.cache, work.row.in_cache if isinstance(work, Decoding) else work.in_cache, len(tokens))
+            for work, tokens in zip(self.work, inputs, strict=True)
+        ]
+        hidden = self.model.hidden([token for tokens in inputs for token in tokens], segments, self.adapter)
+        self.passes += 1
+        self.tokens += len(hidden)
+        ends = list(accumulate(len(tokens) for tokens in inputs))
+        self._answer_rows(hidden, ends)
+        for work, end in zip(self.work, ends, strict=True):
+            if isinstance(work, Choosing):
+                work.scores = self.model.scores(hidden[end - 1], work.options)
+        finished = [work for work in self.work if isinstance(work, Choosing) or work.row.done]
+        self.work = [work for work in self.work if isinstance(work, Decoding) and not work.row.done]
+        return finished
+
+    @staticmethod
+    def _input(work: Work, limit: int) -> list[int]:
+        return work.row.next_input(limit) if isinstance(work, Decoding) else work.prompt[work.in_cache :]
+
+    def _answer_rows(self, hidden: torch.Tensor, ends: Sequence[int]) -> None:
+        """Asks all rows' questions at once and hands each row its answers."""
+        places: list[int] = []
+        questions: list[tuple[int, ...]] = []
+        shares: list[tuple[Row, int]] = []
+        for work, end in zip(self.work, ends, strict=True):
+            if isinstance(work, Decoding):
+                asked = work.row.questions()
+                places += range(end - len(asked), end)
+                questions += asked
+                shares.append((work.row, len(asked)))
+        chosen = self.model.best(hidden[places], questions)
+        at = 0
+        for row, count in shares:
+            row.take(chosen[at : at + count])
+            at += count

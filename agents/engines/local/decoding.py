@@ -1,0 +1,201 @@
+"""Copy-constrained draft-and-verify decoding, as pure logic: no tensors, no model.
+
+A :class:`Row` is one answer in the making. For each forward pass it gives the tokens to run (those not yet run, then
+a draft), the model says which allowed token it likes best after each of them, and the row keeps the draft as far as
+the model agrees, plus the model's own token at the first place where it does not. What comes out is exactly what
+token-by-token constrained greedy decoding gives, in fewer passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.agents.strategies.automaton import Automaton, State
+
+#: What the model is asked after one token: the ids it may choose from, sorted. Empty: anything.
+Question = tuple[int, ...]
+
+
+class Constraint:
+    """An automaton with a vocabulary: allowed tokens by state, kept."""
+
+    def __init__(self, automaton: Automaton, vocabulary: Vocabulary) -> None:
+        self.automaton = automaton
+        self.vocabulary = vocabulary
+        self._known: dict[State, tuple[Question, dict[int, State]]] = {}
+
+    def options(self, state: State) -> tuple[Question, dict[int, State]]:
+        """The ids that may follow, sorted (an end token where the answer may end), and the state after each."""
+        known = self._known.get(state)
+        if known is None:
+            after = self.vocabulary.allowed(self.automaton, state)
+            ends = self.vocabulary.end_ids if self.automaton.is_final(state) else frozenset[int]()
+            known = (tuple(sorted((*after, *ends))), after)
+            self._known[state] = known
+        return known
+
+    def draft(self, state: State, hints: Hints) -> list[int]:
+        """Tokens that probably follow: what is forced, then the graph's own guess with the hints' brackets in it."""
+        automaton = self.automaton
+        forced = bytearray()
+        here: State | None = state
+        while here is not None and not automaton.is_final(here):
+            choices = automaton.next_bytes(here)
+            if len(choices) != 1:
+                break
+            (byte,) = choices
+            forced.append(byte)
+            here = automaton.step(here, byte)
+        guess = b"" if here is None else hints.guess(automaton, here)
+        return self._tokens(state, bytes(forced) + guess)
+
+    def _tokens(self, state: State, data: bytes) -> list[int]:
+        """The canonical tokens of legal bytes; the tail of a character begun by the last token is spelt first."""
+        head = 0
+        while head < len(data) and 0x80 <= data[head] < 0xC0:
+            head += 1
+        ids = self.vocabulary.spell(data[:head])
+        try:
+            text = data[head:].decode("utf-8")
+        except UnicodeDecodeError:
+            text = data[head:].decode("utf-8", "ignore")
+        ids += self.vocabulary.encode(text) if text else []
+        legal: list[int] = []
+        here = state
+        for token in ids:
+            after = self.options(here)[1].get(token)
+            if after is None:
+                break
+            legal.append(token)
+            here = after
+        return legal
+
+
+@dataclass(slots=True)
+class Hints:
+    """What earlier passes of the same answer tell about the rest of it.
+
+    ``marks`` maps a graph node to the bytes the model wanted there although the draft went on: when a draft fails
+    at one bracket, the brackets that the model already asked for further on are very probably right.
+    """
+
+    marks: dict[State, bytes] = field(default_factory=dict)
+
+    def note(self, constraint: Constraint, state: State, wanted: int, drafted: int) -> None:
+        """Keeps that the model wanted another token than the drafted one at ``state``."""
+        mark, plain = constraint.vocabulary.data(wanted), constraint.vocabulary.data(drafted)
+        if not plain.startswith(mark):
+            self.marks[state] = mark
+            return
+        # The model stopped inside the drafted token: something else than copying comes there.
+        inside = constraint.automaton.walk(state, mark)
+        others = [] if inside is None else constraint.automaton.next_bytes(inside) - {plain[len(mark)]}
+        if inside is not None and len(others) == 1:
+            self.marks[inside] = bytes(others)
+
+    def guess(self, automaton: Automaton, state: State) -> bytes:
+        """The graph's draft with the marks put in where they apply."""
+        parts: list[bytes] = []
+        here: State | None = state
+        plain = automaton.draft(state)
+        at = 0
+        while here is not None and at < len(plain):
+            mark = self.marks.get(here)
+            if mark is not None:
+                marked = automaton.walk(here, mark)
+                if marked is not None:
+                    parts.append(plain[:at] + mark)
+                    plain, at, here = automaton.draft(marked), 0, marked
+                    continue
+            here = automaton.step(here, plain[at])
+            at += 1
+        return b"".join(parts) + plain
+
+
+class Row:
+    """One answer in the making.
+
+    ``ids`` are prompt and answer so far; ``in_cache`` counts how many of them the model has already run. A free row
+    (no constraint) has questions that allow anything and no drafts.
+    """
+
+    def __init__(
+        self,
+        prompt: Sequence[int],
+        constraint: Constraint | None,
+        *,
+        end_ids: frozenset[int],
+        max_tokens: int,
+        drafting: bool = True,
+    ) -> None:
+        self.ids = list(prompt)
+        self.prompt_length = len(self.ids)
+        self.in_cache = 0
+        self.done = False
+        self.truncated = False
+        self.passes = 0
+        self.drafted = 0
+        self._constraint = constraint
+        self._state = None if constraint is None else constraint.automaton.start
+        self._end_ids = end_ids
+        self._max_tokens = max_tokens
+        self._drafting = drafting
+        self._draft: list[int] = []
+        self._path: list[State] = []
+        self._hints = Hints()
+
+    @property
+    def answer(self) -> list[int]:
+        """The answer's tokens so far, without an end token."""
+        return self.ids[self.prompt_length :]
+
+    def next_input(self, limit: int) -> list[int]:
+        """The tokens of the next pass: those not run yet, then a draft of at most ``limit`` tokens."""
+        self._draft = []
+        if self._constraint is not None and self._state is not None:
+            if self._drafting:
+                self._draft = self._constraint.draft(self._state, self._hints)[: max(0, limit)]
+            self._path = [self._state]
+            for token in self._draft:
+                self._path.append(self._constraint.options(self._path[-1])[1][token])
+        return self.ids[self.in_cache :] + self._draft
+
+    def questions(self) -> list[Question]:
+        """What to ask after the last known token and after each drafted one."""
+        if self._constraint is None:
+            return [()]
+        return [self._constraint.options(state)[0] for state in self._path]
+
+    def take(self, chosen: Sequence[int]) -> None:
+        """Takes the model's choices: one for each question of this pass."""
+        self.passes += 1
+        self.drafted += len(self._draft)
+        self.in_cache = len(self.ids)
+        for place, token in enumerate(chosen):
+            agreed = place < len(self._draft) and self._draft[place] == token
+            self._append(token, place)
+            if self.done or not agreed:
+                break
+            self.in_cache += 1
+        if not self.done:
+            self._learn(chosen)
+
+    def _append(self, token: int, place: int) -> None:
+        if token in self._end_ids:
+            self.done = True
+            return
+        self.ids.append(token)
+        if self._constraint is not None:
+            self._state = self._constraint.options(self._path[place])[1][token]
+        if len(self.answer) >= self._max_tokens:
+            self.done = self.truncated = True
+
+    def _learn(self, chosen: Sequence[int]) -> None:
+        """Keeps what the model wanted at the drafted places, also behind the first refusal."""
+        if self._constraint is None:
+            return
+        for place, token in enumerate(chosen[: len(self._draft)]):
+            if token != self._draft[place] and token not in self._end_ids:
+                self._hints.note(self._constraint, self._path[place], token, self._draft[place])

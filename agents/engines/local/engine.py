@@ -1,0 +1,234 @@
+"""The local engine: concurrent requests meet in one thread that runs the model in packed batches."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medner.agents.engines.engine import Completion, Request
+from medner.agents.engines.local.batch import Batch, Choosing, Decoding, Work
+from medner.agents.engines.local.decoding import Constraint, Row
+from medner.agents.engines.local.model import LocalModel
+from medner.agents.prompts.messages import Message
+from medner.agents.strategies.automaton import Automaton
+from medner.store.errors import ExternalError, MednerError, UserError
+from medner.store.records import DecodingCost
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A request in the queue or in the batch, and who waits for it."""
+
+    adapter: str | None
+    make: Callable[[], Work]
+    future: asyncio.Future[Work]
+    loop: asyncio.AbstractEventLoop
+    arrived: float
+    work: Work | None = None
+
+    def resolve(self, result: Work | BaseException) -> None:
+        """Hands the outcome to the waiting task's loop; does nothing when that is gone."""
+
+        def settle() -> None:
+            if self.future.done():
+                return
+            if isinstance(result, BaseException):
+                self.future.set_exception(result)
+            else:
+                self.future.set_result(result)
+
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(settle)
+
+
+class LocalEngine:
+    """A model in this process, shared by any number of tasks.
+
+    Requests that arrive together run together: up to ``max_rows`` at a time, and a new one joins as soon as another
+    ends. Requests for another adapter wait until the batch of the present one has run out, or, when it is fed all
+    the time, until they have waited ``patience_s``. An idle engine waits ``gather_s`` after the first request, so
+    that the sentences of a document start as one batch.
+    """
+
+    def __init__(
+        self, model: LocalModel, *, max_rows: int = 8, gather_s: float = 0.01, patience_s: float = 5.0
+    ) -> None:
+        self.model = model
+        self._max_rows = max_rows
+        self._gather_s = gather_s
+        self._patience_s = patience_s
+        self._batch = Batch(model)
+        self._jobs: list[_Job] = []
+        self._waiting: deque[_Job] = deque()
+        self._wake = threading.Condition()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def load(cls, path: Path, adapters: Mapping[str, Path] | None = None, **options: Any) -> LocalEngine:
+        """The engine for a model folder and its adapters."""
+        return cls(LocalModel(path, adapters), **options)
+
+    @property
+    def passes(self) -> int:
+        """How many forward passes the engine has run."""
+        return self._batch.passes
+
+    async def complete(self, request: Request) -> Completion:
+        """The greedy answer to a chat."""
+        began = time.perf_counter()
+        work = await self._submit(request.adapter, lambda: self._decoding(request))
+        if not isinstance(work, Decoding):
+            raise TypeError("a completion came back as something else")
+        row = work.row
+        text = self.model.tokenizer.decode(row.answer, skip_special_tokens=False)
+        if request.graph is not None:
+            # Bytes, not the tokenizer's decoder: that one tidies spaces and replaces what it thinks broken.
+            data = b"".join(self.model.vocabulary.data(token) for token in row.answer)
+            text = data.decode("utf-8", "surrogatepass" if not row.truncated else "ignore")
+        cost = DecodingCost(
+            passes=row.passes,
+            prompt_tokens=row.prompt_length,
+            answer_tokens=len(row.answer),
+            drafted_tokens=row.drafted,
+            seconds=time.perf_counter() - began,
+        )
+        return Completion(text, row.truncated, cost)
+
+    async def choose(
+        self, messages: Sequence[Message], options: Sequence[str], *, adapter: str | None = None
+    ) -> list[float]:
+        """The probability of each option as the answer's beginning, summing to 1 over the options."""
+        firsts = tuple(self.model.vocabulary.encode(option)[0] for option in options)
+        if len(set(firsts)) < len(firsts):
+            raise UserError(f"options {', '.join(map(repr, options))} cannot be told apart by their first token")
+        work = await self._submit(adapter, lambda: self._choosing(tuple(messages), firsts))
+        if not isinstance(work, Choosing):
+            raise TypeError("a choice came back as something else")
+        top = max(work.scores)
+        weights = [math.exp(score - top) for score in work.scores]
+        return [weight / sum(weights) for weight in weights]
+
+    async def close(self) -> None:
+        """Ends the thread; requests under way fail."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _decoding(self, request: Request) -> Work:
+        prompt, shared = self.model.prompt(request.messages)
+        self._check_length(len(prompt), request.max_tokens)
+        constraint = None
+        if request.graph is not None:
+            constraint = Constraint(Automaton(request.graph), self.model.vocabulary)
+        row = Row(prompt, constraint, end_ids=self.model.end_ids, max_tokens=request.max_tokens)
+        return Decoding(row, shared, self.model.new_cache(len(prompt) + 128))
+
+    def _choosing(self, messages: Sequence[Message], options: tuple[int, ...]) -> Work:
+        prompt, shared = self.model.prompt(messages)
+        self._check_length(len(prompt), 1)
+        return Choosing(prompt, shared, options, self.model.new_cache(len(prompt)))
+
+    def _check_length(self, prompt: int, answer: int) -> None:
+        if prompt + answer > self.model.context:
+            raise UserError(
+                f"a prompt of {prompt} tokens and an answer of up to {answer} do not fit the model's "
+                f"{self.model.context}; split sentences shorter (--max-chars) or give fewer examples"
+            )
+
+    async def _submit(self, adapter: str | None, make: Callable[[], Work]) -> Work:
+        if adapter is not None and adapter not in self.model.adapters:
+            raise UserError(f"no adapter {adapter!r} is loaded; there are: {', '.join(self.model.adapters) or 'none'}")
+        loop = asyncio.get_running_loop()
+        job = _Job(adapter, make, loop.create_future(), loop, time.monotonic())
+        with self._wake:
+            if self._closed:
+                raise ExternalError("the engine is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="medner-local-engine", daemon=True)
+                self._thread.start()
+            self._waiting.append(job)
+            self._wake.notify()
+        return await job.future
+
+    def _run(self) -> None:
+        while self._admit():
+            if not self._jobs:
+                continue
+            try:
+                finished = self._batch.step()
+            except Exception as error:  # noqa: BLE001  whatever torch raises belongs to the waiting tasks
+                self._fail(error)
+                continue
+            for work in finished:
+                self._finish(work)
+        self._fail(ExternalError("the engine was closed"))
+
+    def _fail(self, error: Exception) -> None:
+        told = error if isinstance(error, MednerError) else ExternalError(f"the model failed: {error}")
+        for job in self._jobs:
+            job.resolve(told)
+        self._jobs.clear()
+        self._batch.work.clear()
+        if self._closed:
+            while self._waiting:
+                self._waiting.popleft().resolve(told)
+
+    def _finish(self, work: Work) -> None:
+        job = next(job for job in self._jobs if job.work is work)
+        self._jobs.remove(job)
+        job.resolve(work)
+
+    def _admit(self) -> bool:
+        """Fills the batch from the queue, waiting for work if there is none; False once the engine is closed."""
+        with self._wake:
+            idle = not self._jobs
+            while idle and not self._waiting and not self._closed:
+                self._wake.wait()
+            if self._closed:
+                return False
+            if idle:
+                self._wake.wait_for(lambda: self._closed or len(self._waiting) >= self._max_rows, self._gather_s)
+                self._batch.adapter = self._waiting[0].adapter
+            admitted = self._take_fitting()
+        for job in admitted:
+            self._start(job)
+        self._drop_cancelled()
+        return True
+
+    def _take_fitting(self) -> list[_Job]:
+        now = time.monotonic()
+        adapter = self._batch.adapter
+        if self._jobs and any(job.adapter != adapter and now - job.arrived > self._patience_s for job in self._waiting):
+            return []
+        free = self._max_rows - len(self._jobs)
+        admitted = [job for job in self._waiting if job.adapter == adapter][:free]
+        for job in admitted:
+            self._waiting.remove(job)
+        return admitted
+
+    def _start(self, job: _Job) -> None:
+        if job.future.cancelled():
+            return
+        try:
+            job.work = job.make()
+            self._batch.add(job.work)
+        except Exception as error:  # noqa: BLE001  one bad request must not end the others
+            job.resolve(error if isinstance(error, MednerError) else ExternalError(f"the model failed: {error}"))
+            return
+        self._jobs.append(job)
+
+    def _drop_cancelled(self) -> None:
+        gone = [job for job in self._jobs if job.future.cancelled()]
+        for job in gone:
+            self._jobs.remove(job)
+            self._batch.work = [work for work in self._batch.work if work is not job.work]

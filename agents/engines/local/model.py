@@ -1,0 +1,192 @@
+"""A base model with its adapters, loaded for packed passes."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from medner.agents.engines.local.decoding import Question
+from medner.agents.engines.local.packed import ATTENTION, KeyValueShape, PackedPass, RowCache, Segment, packed_attention
+from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.agents.prompts.messages import Message
+from medner.store.errors import ExternalError, UserError
+
+#: Stands for the sentence while a prompt's fixed part is cut out; a private-use character no note holds.
+_PLACE = "\ue1a7"
+
+
+def pick_device() -> torch.device:
+    """A GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def pick_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the processor computes in it, else float32 (emulated bfloat16 is slower than float32)."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    flags = _cpu_flags()
+    return torch.bfloat16 if {"avx512_bf16", "amx_bf16", "bf16"} & flags else torch.float32
+
+
+def _cpu_flags() -> set[str]:
+    if platform.system() != "Linux":
+        return set()
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return set()
+    for line in text.splitlines():
+        if line.startswith(("flags", "Features")):
+            return set(line.partition(":")[2].split())
+    return set()
+
+
+class LocalModel:
+    """A causal language model in this process: packed passes, one adapter at a time.
+
+    ``adapters`` maps names to folders in PEFT's format (safetensors). Not safe for concurrent use: one thread runs it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        adapters: Mapping[str, Path] | None = None,
+        *,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415  heavy
+
+        AttentionInterface.register(ATTENTION, packed_attention)
+        self.device = device or pick_device()
+        self.dtype = dtype or pick_dtype(self.device)
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                path, dtype=self.dtype, local_files_only=True, attn_implementation=ATTENTION, use_safetensors=True
+            )
+        except (OSError, ValueError) as error:
+            raise ExternalError(f"{path}: the model cannot be loaded: {error}") from error
+        self._model = model.to(self.device).eval()
+        self._body = model.model
+        self._head = model.get_output_embeddings().weight
+        self._softcap = getattr(model.config, "final_logit_softcapping", None)
+        config = model.config
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self.shape = KeyValueShape(config.num_hidden_layers, config.num_key_value_heads, size)
+        self.context = int(config.max_position_embeddings)
+        self.end_ids = _end_ids(model, self.tokenizer)
+        self.vocabulary = Vocabulary(self.tokenizer, self.end_ids)
+        self._peft: Any = None
+        self._active: str | None = None
+        self.adapters: tuple[str, ...] = ()
+        for name, folder in (adapters or {}).items():
+            self.load_adapter(name, folder)
+
+    def load_adapter(self, name: str, folder: Path) -> None:
+        """Loads a LoRA adapter under a name; UserError when the folder holds none that fits this base."""
+        from peft import PeftModel  # noqa: PLC0415  heavy
+
+        if not (folder / "adapter_model.safetensors").is_file():
+            raise UserError(f"adapter {name!r}: {folder} holds no adapter_model.safetensors")
+        try:
+            if self._peft is None:
+                self._peft = PeftModel.from_pretrained(
+                    self._model, folder, adapter_name=name, autocast_adapter_dtype=False, local_files_only=True
+                )
+            else:
+                self._peft.load_adapter(folder, adapter_name=name, autocast_adapter_dtype=False)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise UserError(f"adapter {name!r} does not fit the base model: {error}") from error
+        self._peft.eval()
+        self._active = name
+        self.adapters = (*self.adapters, name)
+
+    def _with(self, adapter: str | None) -> Any:
+        """A context in which ``adapter`` (None: the base model alone) is in force."""
+        if adapter is None:
+            return nullcontext() if self._peft is None else self._peft.disable_adapter()
+        if adapter not in self.adapters:
+            raise UserError(f"no adapter {adapter!r} is loaded; there are: {', '.join(self.adapters) or 'none'}")
+        if adapter != self._active:
+            self._peft.set_adapter(adapter)
+            self._active = adapter
+        return nullcontext()
+
+    def new_cache(self, capacity: int = 256) -> RowCache:
+        """An empty cache for one row."""
+        return RowCache(self.shape, dtype=self.dtype, device=self.device, capacity=capacity)
+
+    def prompt(self, messages: Sequence[Message]) -> tuple[list[int], int]:
+        """A chat's tokens, ready for the answer, and how many of them stay the same for every last message."""
+        whole = self._ids(self._render(messages))
+        template = self._render([*messages[:-1], Message(messages[-1].role, _PLACE)])
+        fixed = self._ids(template.partition(_PLACE)[0])
+        shared = 0
+        for ours, theirs in zip(fixed, whole[:-1], strict=False):
+            if ours != theirs:
+                break
+            shared += 1
+        return whole, shared
+
+    def _render(self, messages: Sequence[Message]) -> str:
+        chat = [message.as_dict() for message in messages]
+        return str(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+
+    def _ids(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    @torch.inference_mode()
+    def hidden(self, tokens: Sequence[int], segments: Sequence[Segment], adapter: str | None) -> torch.Tensor:
+        """The last hidden states [tokens, width] of a packed pass; writes the rows' caches."""
+        packed = PackedPass(segments, device=self.device, dtype=self.dtype)
+        ids = torch.tensor([list(tokens)], device=self.device)
+        with self._with(adapter):
+            out = self._body(
+                input_ids=ids, position_ids=packed.positions(), use_cache=False, attention_mask=None, packed=packed
+            )
+        hidden: torch.Tensor = out[0][0]
+        return hidden
+
+    @torch.inference_mode()
+    def best(self, hidden_NW: torch.Tensor, questions: Sequence[Question]) -> list[int]:
+        """The best allowed token for each hidden state; the lowest id among equals, so that ties never depend on shape.
+
+        Only the scores of tokens some question allows are computed, in float32.
+        """
+        answers: list[int] = [question[0] if len(question) == 1 else -1 for question in questions]
+        open_rows = [row for row, question in enumerate(questions) if len(question) > 1]
+        free_rows = [row for row, question in enumerate(questions) if not question]
+        if open_rows:
+            union = sorted({token for row in open_rows for token in questions[row]})
+            column = {token: place for place, token in enumerate(union)}
+            scores = self._scores(hidden_NW[open_rows], self._head[torch.tensor(union, device=self.device)])
+            for place, row in enumerate(open_rows):
+                allowed = torch.tensor([column[token] for token in questions[row]], device=self.device)
+                answers[row] = questions[row][int(scores[place, allowed].argmax())]
+        for row in free_rows:
+            answers[row] = int(self._scores(hidden_NW[row : row + 1], self._head)[0].argmax())
+        return answers
+
+    @torch.inference_mode()
+    def scores(self, hidden_W: torch.Tensor, tokens: Sequence[int]) -> list[float]:
+        """The logits of some tokens after one hidden state, in float32."""
+        weights = self._head[torch.tensor(list(tokens), device=self.device)]
+        return [float(score) for score in self._scores(hidden_W.unsqueeze(0), weights)[0]]
+
+    def _scores(self, hidden_NW: torch.Tensor, weights_TW: torch.Tensor) -> torch.Tensor:
+        scores = hidden_NW.float() @ weights_TW.float().T
+        if self._softcap:
+            scores = torch.tanh(scores / self._softcap) * self._softcap
+        return scores
+
+
+def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
+    stated = getattr(model.generation_config, "eos_token_id", None)
+    ids = [*stated] if isinstance(stated, list) else [stated]
+    return frozenset(number for number in (*ids, tokenizer.eos_token_id) if number is not None)

@@ -1,0 +1,1 @@
+"""Judge agents: settle what taggers disagree about (§3.3)."""

@@ -1,0 +1,1 @@
+"""What models are told: one module a role, texts and examples in data files beside them."""

@@ -1,0 +1,68 @@
+"""Tagger agents: one LLM with one strategy, prompt and adapter (§3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from medner.agents.engines.engine import Engine, Request
+from medner.agents.prompts.shots import Shot
+from medner.agents.prompts.tagger import tagger_messages
+from medner.agents.strategies.codec import Codec
+from medner.store.labels import LabelSet
+from medner.store.records import Rejected, Rejection, Sentence, TaggerOutput
+
+
+class Tagger(Protocol):
+    """Proposes entities for a sentence. Raises ExternalError when its model cannot be run."""
+
+    name: str
+
+    async def tag(self, sentence: Sentence) -> TaggerOutput:
+        """The tagger's answer, with what was refused of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GenerativeTagger:
+    """A tagger that writes entities as text.
+
+    ``style`` names the prompt (``brief`` for tuned adapters, ``full`` and ``plain`` for untuned models);
+    ``constrained`` holds the answer to the strategy's grammar.
+    """
+
+    name: str
+    engine: Engine
+    codec: Codec
+    labels: LabelSet
+    style: str = "brief"
+    shots: tuple[Shot, ...] = ()
+    adapter: str | None = None
+    constrained: bool = True
+
+    async def tag(self, sentence: Sentence) -> TaggerOutput:
+        """The tagger's answer on one sentence."""
+        request = Request(
+            tuple(tagger_messages(self.style, self.codec, self.labels, sentence.text, self.shots)),
+            graph=self.codec.graph(sentence.text, self.labels) if self.constrained else None,
+            adapter=self.adapter,
+            max_tokens=answer_cap(sentence.text, self.labels),
+        )
+        completion = await self.engine.complete(request)
+        decoded = self.codec.decode(sentence.text, completion.text, self.labels)
+        if completion.truncated:
+            note = Rejected(Rejection.TRUNCATED, completion.text[-80:], f"ended after {request.max_tokens} tokens")
+            decoded = replace(decoded, rejected=(*decoded.rejected, note))
+        return TaggerOutput(self.name, completion.text, decoded, completion.cost)
+
+
+def answer_cap(text: str, labels: LabelSet) -> int:
+    """How many tokens an answer may take: every type's line with room for brackets, but no endless list."""
+    return 48 + min((len(text) + 12) * (len(labels.types) + 1), 2_048 + 3 * len(text))
+
+
+def unique_names(taggers: Sequence[Tagger]) -> bool:
+    """Whether no two taggers share a name: provenance would be ambiguous."""
+    names = [tagger.name for tagger in taggers]
+    return len(names) == len(set(names))

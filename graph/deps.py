@@ -1,0 +1,37 @@
+"""Everything the nodes need, handed in through the graph's runtime context."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medner.agents.exemplars import ExemplarSource, FixedExemplars
+from medner.agents.filters import Filter
+from medner.agents.judges.judge import HardVote, Judge
+from medner.agents.taggers import Tagger, unique_names
+from medner.store.errors import UserError
+from medner.store.labels import LabelSet
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """The agents of a run.
+
+    With fewer than ``min_taggers`` answers a sentence fails; with fewer than all it goes on and says so.
+    ``filter`` None: no candidate is dropped before the conflicts are looked for.
+    """
+
+    labels: LabelSet
+    taggers: tuple[Tagger, ...]
+    judge: Judge = HardVote()  # noqa: RUF009  frozen
+    filter: Filter | None = None
+    exemplars: ExemplarSource = FixedExemplars({})  # noqa: RUF009  never changes
+    min_taggers: int = 1
+    max_chars: int = 256
+
+    def __post_init__(self) -> None:
+        if not self.taggers:
+            raise UserError("no tagger is configured; give at least one")
+        if not unique_names(self.taggers):
+            raise UserError("two taggers have the same name; every tagger needs a name of its own")
+        if not 1 <= self.min_taggers <= len(self.taggers):
+            raise UserError(f"min_taggers must be from 1 to {len(self.taggers)}, the number of taggers")

@@ -1,0 +1,101 @@
+"""The document graph: split, annotate every sentence, collect.
+
+::
+
+    START -> split -> annotate (one Send a sentence) -> collect -> END
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any, Required, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Send
+
+from medner.graph.deps import Deps
+from medner.graph.sentence import sentence_graph
+from medner.store.records import AnnotatedDocument, Annotation, Document, Sentence
+from medner.store.sentences import split_sentences
+
+OnSentence = Callable[[Annotation], Awaitable[None]]
+
+
+async def _nothing(_: Annotation) -> None:
+    """The callback of a caller that does not care."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRun:
+    """The document graph's context: the agents, what is done already, and whom to tell.
+
+    ``finished`` maps sentence ids to annotations of an earlier run: those sentences are not done again.
+    """
+
+    deps: Deps
+    finished: Mapping[str, Annotation] = field(default_factory=dict)
+    on_sentence: OnSentence = _nothing
+
+
+def by_offset(left: list[Annotation], right: list[Annotation]) -> list[Annotation]:
+    """Both lists in text order."""
+    return sorted([*left, *right], key=lambda annotation: annotation.sentence.offset)
+
+
+class DocumentState(TypedDict, total=False):
+    """The state of one document."""
+
+    document: Required[Document]
+    sentences: list[Sentence]
+    annotations: Annotated[list[Annotation], by_offset]
+    result: AnnotatedDocument
+
+
+class SentenceTask(TypedDict):
+    """One sentence's share of the fan-out."""
+
+    sentence: Sentence
+
+
+async def split(state: DocumentState, runtime: Runtime[DocumentRun]) -> dict[str, Any]:
+    """Cuts the document into sentences."""
+    return {"sentences": list(split_sentences(state["document"], max_chars=runtime.context.deps.max_chars))}
+
+
+def to_sentences(state: DocumentState) -> list[Send] | str:
+    """One task a sentence; a document without any goes straight on."""
+    return [Send("annotate", SentenceTask(sentence=sentence)) for sentence in state["sentences"]] or "collect"
+
+
+async def annotate(task: SentenceTask, runtime: Runtime[DocumentRun]) -> dict[str, Any]:
+    """The sentence graph on one sentence, unless an earlier run has done it."""
+    run = runtime.context
+    known = run.finished.get(task["sentence"].id)
+    if known is not None and known.sentence == task["sentence"]:
+        return {"annotations": [known]}
+    final = await sentence_graph().ainvoke({"sentence": task["sentence"]}, context=run.deps)
+    annotation: Annotation = final["annotation"]
+    await run.on_sentence(annotation)
+    return {"annotations": [annotation]}
+
+
+async def collect(state: DocumentState) -> dict[str, Any]:
+    """The document with its annotations in text order."""
+    return {"result": AnnotatedDocument(state["document"], tuple(state.get("annotations", [])))}
+
+
+@cache
+def document_graph() -> Any:
+    """The compiled graph of one document; its context is a :class:`DocumentRun`."""
+    builder = StateGraph(DocumentState, context_schema=DocumentRun)
+    builder.add_node("split", split)
+    builder.add_node("annotate", annotate)
+    builder.add_node("collect", collect)
+    builder.add_edge(START, "split")
+    builder.add_conditional_edges("split", to_sentences, ["annotate", "collect"])
+    builder.add_edge("annotate", "collect")
+    builder.add_edge("collect", END)
+    return builder.compile()

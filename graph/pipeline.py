@@ -1,0 +1,48 @@
+"""The graphs behind a small interface, for callers that do not care about LangGraph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from medner.graph.deps import Deps
+from medner.graph.document import DocumentRun, OnSentence, document_graph
+from medner.graph.sentence import sentence_graph
+from medner.store.records import AnnotatedDocument, Annotation, Document, Sentence
+
+
+class Pipeline:
+    """Annotates sentences and documents with the agents of ``deps``.
+
+    At most ``concurrency`` sentences of a document are under way at a time; the engine batches what they ask.
+    """
+
+    def __init__(self, deps: Deps, *, concurrency: int = 16) -> None:
+        self.deps = deps
+        self._concurrency = concurrency
+
+    async def annotate_sentence(self, sentence: Sentence) -> Annotation:
+        """One sentence through the graph."""
+        final = await sentence_graph().ainvoke({"sentence": sentence}, context=self.deps)
+        annotation: Annotation = final["annotation"]
+        return annotation
+
+    async def annotate_document(
+        self,
+        document: Document,
+        *,
+        finished: Mapping[str, Annotation] | None = None,
+        on_sentence: OnSentence | None = None,
+    ) -> AnnotatedDocument:
+        """One document through the graph.
+
+        ``finished`` are annotations of an earlier run by sentence id, taken over where the sentence is still the same;
+        ``on_sentence`` is awaited after each sentence that was done now.
+        """
+        run = DocumentRun(self.deps, finished or {})
+        if on_sentence is not None:
+            run = DocumentRun(self.deps, finished or {}, on_sentence)
+        final = await document_graph().ainvoke(
+            {"document": document}, context=run, config={"max_concurrency": self._concurrency}
+        )
+        result: AnnotatedDocument = final["result"]
+        return result

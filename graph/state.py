@@ -1,0 +1,53 @@
+"""What the nodes hand on. Parallel nodes' results meet in reducers whose outcome does not depend on their order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Required, TypedDict
+
+from medner.store.records import (
+    Annotation,
+    Candidate,
+    Conflict,
+    Failure,
+    FilterDrop,
+    Sentence,
+    TaggerOutput,
+    Verdict,
+)
+
+
+def join_outputs(left: list[TaggerOutput], right: list[TaggerOutput]) -> list[TaggerOutput]:
+    """Both lists, by the taggers' names."""
+    return sorted([*left, *right], key=lambda output: output.tagger)
+
+
+def join_failures(left: list[Failure], right: list[Failure]) -> list[Failure]:
+    """Both lists, by stage and agent."""
+    return sorted([*left, *right], key=lambda failure: (failure.stage, failure.agent, failure.kind, failure.message))
+
+
+def join_timings(left: dict[str, float], right: dict[str, float]) -> dict[str, float]:
+    """Seconds by node; a node name that comes twice adds up."""
+    return {name: left.get(name, 0.0) + right.get(name, 0.0) for name in sorted({*left, *right})}
+
+
+class SentenceState(TypedDict, total=False):
+    """The state of one sentence on its way through the graph."""
+
+    sentence: Required[Sentence]
+    outputs: Annotated[list[TaggerOutput], join_outputs]
+    failures: Annotated[list[Failure], join_failures]
+    timings: Annotated[dict[str, float], join_timings]
+    candidates: list[Candidate]
+    dropped: list[FilterDrop]
+    agreed: list[Candidate]
+    conflicts: list[Conflict]
+    verdicts: list[Verdict]
+    annotation: Annotation
+
+
+class TagTask(TypedDict):
+    """One tagger's share of the fan-out."""
+
+    sentence: Sentence
+    tagger: str

@@ -1,0 +1,63 @@
+"""Training examples for taggers: the same codec and prompt as serving, as token ids, in batches by token budget."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from medner.agents.prompts.tagger import tagger_messages
+from medner.agents.strategies import CODECS
+from medner.store.labels import LabelSet
+from medner.store.records import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One chat as token ids; the loss counts from ``answer_start`` on. The last id ends the turn."""
+
+    ids: tuple[int, ...]
+    answer_start: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def tagger_example(tokenizer: Any, document: Document, *, strategy: str, style: str, labels: LabelSet) -> Example:
+    """The example a tagger of ``strategy`` learns from one annotated sentence."""
+    codec = CODECS[strategy]
+    messages = tagger_messages(style, codec, labels, document.text)
+    prompt = tokenizer.apply_chat_template(
+        [message.as_dict() for message in messages], tokenize=False, add_generation_prompt=True
+    )
+    answer = codec.encode(document.text, document.entities, labels)
+    # Prompt and answer are tokenized apart, because serving starts from the prompt's tokens as they are.
+    prompt_ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    answer_ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
+    return Example((*prompt_ids, *answer_ids, tokenizer.eos_token_id), len(prompt_ids))
+
+
+def batches_by_tokens(examples: Sequence[Example], *, budget: int, seed: int) -> list[list[Example]]:
+    """The examples in batches of at most ``budget`` padded tokens, similar lengths together, in a seeded order.
+
+    An example longer than the budget is a batch of its own.
+    """
+    shuffle = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
+    # A little noise in the sort key gives other neighbours for every seed.
+    ordered = sorted(examples, key=lambda example: len(example) * shuffle.uniform(0.9, 1.1))
+    batches: list[list[Example]] = []
+    longest = 0
+    for example in ordered:
+        longest = max(longest, len(example))
+        if not batches or longest * (len(batches[-1]) + 1) > budget:
+            batches.append([])
+            longest = len(example)
+        batches[-1].append(example)
+    shuffle.shuffle(batches)
+    return batches
+
+
+def answer_vocabulary(examples: Iterable[Example]) -> list[int]:
+    """The token ids that occur in any answer, sorted."""
+    return sorted({token for example in examples for token in example.ids[example.answer_start :]})
