@@ -37,7 +37,7 @@ def install(
         shutil.rmtree(workspace / "parts", ignore_errors=True)
         folder = workspace / "converted"
         shutil.rmtree(folder, ignore_errors=True)
-        report(Progress(Stage.CONVERTING, detail="to bfloat16 safetensors, about a minute per gigabyte"))
+        report(Progress(Stage.CONVERTING, detail="to bfloat16, takes a minute"))
         made = convert(fetched.path, folder, entry)
     else:
         folder = fetched.path
