@@ -85,12 +85,19 @@ def _offset(field: str) -> int | None:
 
 
 class IndexNode(NamedTuple):
-    """A place in an index answer: which part is being written, and what of the line is known."""
+    """A place in an index answer: which part is being written, and what of the line is known.
+
+    ``before`` is the last whole line as (start, last, rank of its type): lines stand in text order, longer ones
+    first, so that an answer ends.
+    """
 
     part: str
+    before: tuple[int, int, int]
     places: tuple[int, ...] = ()
     length: int = 0
-    digits: str = ""
+    rank: int = -1
+    start: str = ""
+    last: str = ""
 
 
 class IndexGraph:
@@ -98,18 +105,20 @@ class IndexGraph:
 
     def __init__(self, text: str, labels: LabelSet) -> None:
         self.text = text
+        self._end = len(text) - 1
         self._first = utf8(indexed(text))
-        self._names = [utf8(label.name) for label in labels.types]
+        # The codec sorts equal spans by code, whatever the set's own order.
+        self._names = [utf8(labels.type_of(code).name) for code in sorted(labels.codes)]
         self._substrings = Substrings(text, lambda char: utf8(escape_char(char, "")))
 
     def start(self) -> Hashable:
         """Before the first line."""
-        return IndexNode("first" if self.text else "line")
+        return IndexNode("first" if self.text else "line", (0, self._end + 1, -1))
 
     def is_final(self, node: Hashable) -> bool:
         """After any whole line."""
         assert isinstance(node, IndexNode)  # noqa: S101  tells mypy what start() made
-        return node.part == "line" or (node.part == "end" and number_is_whole(node.digits))
+        return node.part == "line" or (node.part == "last" and number_is_whole(node.last, *self._last_bounds(node)))
 
     def edges(self, node: Hashable) -> Iterable[Edge]:
         """What may follow a place."""
@@ -120,15 +129,32 @@ class IndexGraph:
             "entity": self._entity,
             "type": self._type,
             "start": self._start,
-            "end": self._end,
+            "last": self._last,
         }
         return writers[node.part](node)
 
-    def _indexed(self, _: IndexNode) -> list[Edge]:
-        return [(self._first, IndexNode("line"))]
+    def _indexed(self, node: IndexNode) -> list[Edge]:
+        return [(self._first, node._replace(part="line"))]
 
-    def _new_line(self, _: IndexNode) -> list[Edge]:
-        return [(b"\n", IndexNode("entity", self._substrings.anywhere))] if self.text else []
+    def _new_line(self, node: IndexNode) -> list[Edge]:
+        # A line of the last type fits wherever any line does.
+        if self._start_bounds(node._replace(rank=len(self._names) - 1))[0] > self._end:
+            return []
+        return [(b"\n", IndexNode("entity", node.before, self._substrings.anywhere))]
+
+    def _start_bounds(self, node: IndexNode) -> tuple[int, int]:
+        """What the line's start may be: the start before it while a shorter or later-typed entity fits there."""
+        start = node.before[0]
+        return (start if self._highest_last(node) >= start else start + 1), self._end
+
+    def _last_bounds(self, node: IndexNode) -> tuple[int, int]:
+        start = int(node.start)
+        return start, self._highest_last(node) if start == node.before[0] else self._end
+
+    def _highest_last(self, node: IndexNode) -> int:
+        """The last end that a line of this type may state when it has the same start as the line before."""
+        _, last, rank = node.before
+        return min(self._end, last if node.rank > rank else last - 1)
 
     def _entity(self, node: IndexNode) -> list[Edge]:
         edges: list[Edge] = [
@@ -140,24 +166,35 @@ class IndexGraph:
         return edges
 
     def _type(self, node: IndexNode) -> list[Edge]:
-        return [(name + utf8(BAR), node._replace(part="start")) for name in self._names]
-
-    def _numbers(self, node: IndexNode) -> list[Edge]:
-        pieces = number_pieces(node.digits, len(self.text) - 1)
-        return [(piece, node._replace(digits=node.digits + piece.decode())) for piece in pieces]
+        typed = [node._replace(part="start", rank=rank) for rank in range(len(self._names))]
+        return [
+            (self._names[after.rank] + utf8(BAR), after) for after in typed if self._start_bounds(after)[0] <= self._end
+        ]
 
     def _start(self, node: IndexNode) -> list[Edge]:
-        after: list[Edge] = [(utf8(BAR), node._replace(part="end", digits=""))] if node.digits else []
-        return self._numbers(node) + after
+        bounds = self._start_bounds(node)
+        edges: list[Edge] = [
+            (piece, node._replace(start=node.start + piece.decode())) for piece in number_pieces(node.start, *bounds)
+        ]
+        if number_is_whole(node.start, *bounds):
+            edges.append((utf8(BAR), node._replace(part="last")))
+        return edges
 
-    def _end(self, node: IndexNode) -> list[Edge]:
-        after = self._new_line(node) if node.digits else []
-        return self._numbers(node) + after
+    def _last(self, node: IndexNode) -> list[Edge]:
+        bounds = self._last_bounds(node)
+        edges: list[Edge] = [
+            (piece, node._replace(last=node.last + piece.decode())) for piece in number_pieces(node.last, *bounds)
+        ]
+        if number_is_whole(node.last, *bounds):
+            edges += self._new_line(node._replace(before=(int(node.start), int(node.last), node.rank)))
+        return edges
 
     def draft(self, node: Hashable) -> bytes:
         """The offsets of the first place where the entity just written stands."""
         assert isinstance(node, IndexNode)  # noqa: S101
-        if node.part not in ("start", "end") or node.digits or not node.places:
+        if not node.places or node.part not in ("start", "last") or (node.last if node.part == "last" else node.start):
             return b""
-        end = node.places[0]
-        return b"%d" % (end - node.length if node.part == "start" else end - 1)
+        low, high = self._start_bounds(node) if node.part == "start" else self._last_bounds(node)
+        back = node.length if node.part == "start" else 1
+        guesses = [place - back for place in node.places if low <= place - back <= high]
+        return b"%d" % guesses[0] if guesses else b""

@@ -82,11 +82,17 @@ def _state(stated: StatedEntities, raw: str, value: Any) -> None:
 
 
 class JsonNode(NamedTuple):
-    """A place in a JSON answer: which part is being written, and what of the record is known."""
+    """A place in a JSON answer: which part is being written, and what of the record is known.
+
+    ``before`` is the last whole record as (start, last, rank of its type): records stand in text order, longer ones
+    first, so that an answer ends.
+    """
 
     part: str
+    before: tuple[int, int, int] = (0, -1, -1)
     start: str = ""
     last: str = ""
+    rank: int = -1
     places: tuple[int, ...] = ()
     length: int = 0
 
@@ -96,7 +102,9 @@ class JsonGraph:
 
     def __init__(self, text: str, labels: LabelSet) -> None:
         self.text = text
-        self._names = [utf8(label.name) for label in labels.types]
+        self._end = len(text) - 1
+        # The codec sorts equal spans by code, whatever the set's own order.
+        self._names = [utf8(labels.type_of(code).name) for code in sorted(labels.codes)]
         self._substrings = Substrings(text, lambda char: utf8(json.dumps(char, ensure_ascii=False)[1:-1]))
 
     def start(self) -> Hashable:
@@ -105,11 +113,12 @@ class JsonGraph:
 
     def is_final(self, node: Hashable) -> bool:
         """After the list."""
-        return node == JsonNode("end")
+        assert isinstance(node, JsonNode)  # noqa: S101  tells mypy what start() made
+        return node.part == "end"
 
     def edges(self, node: Hashable) -> Iterable[Edge]:
         """What may follow a place."""
-        assert isinstance(node, JsonNode)  # noqa: S101  tells mypy what start() made
+        assert isinstance(node, JsonNode)  # noqa: S101
         writers = {
             "list": self._list,
             "start": self._start,
@@ -121,33 +130,55 @@ class JsonGraph:
         return writers[node.part](node) if node.part in writers else []
 
     def _list(self, _: JsonNode) -> list[Edge]:
-        first: list[Edge] = [(b'[{"start_idx": ', JsonNode("start"))] if self.text else []
+        first: list[Edge] = [(b'[{"start_idx": ', JsonNode("start", (0, self._end + 1, -1)))] if self.text else []
         return [*first, (b"[]", JsonNode("end"))]
 
-    def _next(self, _: JsonNode) -> list[Edge]:
-        return [(b', {"start_idx": ', JsonNode("start")), (b"]", JsonNode("end"))]
+    def _next(self, node: JsonNode) -> list[Edge]:
+        more: list[Edge] = []
+        if self._lowest_start(node.before) <= self._end:
+            more.append((b', {"start_idx": ', JsonNode("start", node.before)))
+        return [*more, (b"]", JsonNode("end"))]
+
+    def _lowest_start(self, before: tuple[int, int, int]) -> int:
+        """The first start a record after ``before`` may have: the same one while a shorter or later-typed one fits."""
+        start = before[0]
+        return start if self._highest_last(before) >= start else start + 1
+
+    def _highest_last(self, before: tuple[int, int, int]) -> int:
+        """The last end that a record with the same start as ``before`` may have."""
+        return before[1] if before[2] + 1 < len(self._names) else before[1] - 1
+
+    def _last_bounds(self, node: JsonNode) -> tuple[int, int]:
+        start = int(node.start)
+        return start, min(self._end, self._highest_last(node.before)) if start == node.before[0] else self._end
 
     def _start(self, node: JsonNode) -> list[Edge]:
+        low = self._lowest_start(node.before)
         edges: list[Edge] = [
             (piece, node._replace(start=node.start + piece.decode()))
-            for piece in number_pieces(node.start, len(self.text) - 1)
+            for piece in number_pieces(node.start, low, self._end)
         ]
-        if number_is_whole(node.start):
+        if number_is_whole(node.start, low, self._end):
             edges.append((b', "end_idx": ', node._replace(part="last")))
         return edges
 
     def _last(self, node: JsonNode) -> list[Edge]:
+        bounds = self._last_bounds(node)
         edges: list[Edge] = [
-            (piece, node._replace(last=node.last + piece.decode()))
-            for piece in number_pieces(node.last, len(self.text) - 1)
+            (piece, node._replace(last=node.last + piece.decode())) for piece in number_pieces(node.last, *bounds)
         ]
-        if number_is_whole(node.last):
+        if number_is_whole(node.last, *bounds):
             edges.append((b', "type": "', node._replace(part="type")))
         return edges
 
     def _type(self, node: JsonNode) -> list[Edge]:
+        same_span = (int(node.start), int(node.last)) == node.before[:2]
+        first = node.before[2] + 1 if same_span else 0
         after = node._replace(part="entity", places=self._substrings.anywhere)
-        return [(name + b'", "entity": "', after) for name in self._names]
+        return [
+            (self._names[rank] + b'", "entity": "', after._replace(rank=rank))
+            for rank in range(first, len(self._names))
+        ]
 
     def _entity(self, node: JsonNode) -> list[Edge]:
         edges: list[Edge] = [
@@ -155,7 +186,7 @@ class JsonGraph:
             for piece, places in self._substrings.steps(node.places)
         ]
         if node.length:
-            edges.append((b'"}', JsonNode("next")))
+            edges.append((b'"}', JsonNode("next", (int(node.start), int(node.last), node.rank))))
         return edges
 
     def draft(self, node: Hashable) -> bytes:
@@ -163,7 +194,7 @@ class JsonGraph:
         assert isinstance(node, JsonNode)  # noqa: S101
         if node.part != "entity":
             return b""
-        start, end = int(node.start), int(node.last) + 1
-        if not start + node.length < end or start + node.length not in node.places:
+        at, end = int(node.start) + node.length, int(node.last) + 1
+        if not at < end or at not in node.places:
             return b""
-        return self._substrings.written(start + node.length, end) + b'"}'
+        return self._substrings.written(at, end) + b'"}'

@@ -88,13 +88,25 @@ class Substrings:
         return b"".join(self._pieces[start:end])
 
 
-def number_pieces(digits: str, largest: int) -> list[bytes]:
-    """The digits that may follow ``digits`` in a number from 0 to ``largest``, without leading zeros."""
+def number_pieces(digits: str, low: int, high: int) -> list[bytes]:
+    """The digits that may follow ``digits`` in a number from ``low`` to ``high``, without leading zeros."""
     if digits == "0":
         return []
-    return [b"%d" % digit for digit in range(10) if int(digits + str(digit)) <= largest]
+    return [b"%d" % digit for digit in range(10) if _can_become(digits + str(digit), low, high)]
 
 
-def number_is_whole(digits: str) -> bool:
+def number_is_whole(digits: str, low: int, high: int) -> bool:
     """Whether the number may end here."""
-    return digits != ""
+    return digits != "" and low <= int(digits) <= high
+
+
+def _can_become(digits: str, low: int, high: int) -> bool:
+    """Whether some number from ``low`` to ``high`` begins with ``digits``."""
+    smallest = largest = int(digits)
+    while smallest <= high:
+        if largest >= low:
+            return True
+        if digits == "0":
+            return False
+        smallest, largest = smallest * 10, largest * 10 + 9
+    return False
