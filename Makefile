@@ -1,31 +1,89 @@
-# Every target does its own set-up. `make help` lists them.
+# Every target does its own set-up, in a virtual environment of its own: `make help` lists the targets.
+#
+#   make demo PYTHON=python3.12        another interpreter
+#   make demo VENV=$HOME/venvs/medner  another place for the virtual environment
+#   make test ARGS='-k symbol'         further options of pytest
+
 PYTHON ?= python3
 VENV   ?= .venv
-BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
+ARGS   ?=
 
+# The base of the default configuration.
+MODEL := qwen2.5-coder-0.5b-instruct
+
+BIN  := $(VENV)/bin
+RUN  := $(VENV)/.ready-run
+DEV  := $(VENV)/.ready-dev
+DEMO := build/demo
+PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# A terminal without a UTF-8 locale still prints Chinese.
+export PYTHONUTF8 := 1
+
+.PHONY: help setup demo model test test-fast test-browser check typing docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-$(READY): pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "medner needs Python 3.11 or newer; say make PYTHON=python3.12, for example")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[local,dev]'
-	touch $@
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "medner: no $(PYTHON) here; name a Python 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit("medner: $(PYTHON) is Python %d.%d, and 3.11 or newer is needed: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv $(VENV) || { rm -f $@; echo "medner: no virtual environment could be made in $(VENV) (on Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
 
-typing: $(READY)  ## the links by which mypy sees the top-level folders as medner.*
+# `local` holds PyTorch, which is most of the download; what only developers need is left out of the demo.
+$(RUN): pyproject.toml | $(VENV)/bin/python
+	@echo "Installing medner and what it runs on into $(VENV): some minutes the first time"
+	$(PIP) install --editable '.[local]'
+	@touch $@
+
+$(DEV): $(RUN)
+	$(PIP) install --quiet --editable '.[local,dev]'
+	@touch $@
+
+setup: $(DEV)  ## the virtual environment, with all that a developer needs
+
+model: $(RUN)  ## bring the base model to this machine (about 0.5 GB, once)
+	@$(BIN)/medner models pull $(MODEL)
+
+demo: model  ## annotate the sample notes with the real model and make a page of them
+	@mkdir -p $(DEMO)
+	@began=$$SECONDS && \
+	$(BIN)/medner annotate examples/notes --html $(DEMO)/annotations.html -o $(DEMO)/annotations.jsonl && \
+	echo "Annotating the sample notes took $$((SECONDS - began)) s, loading the model included." && \
+	echo "The page, for any browser: $(CURDIR)/$(DEMO)/annotations.html"
+
+test: $(DEV) model  ## all tests but the browser's; those of the real model included
+	$(BIN)/pytest --ignore=tests/browser $(ARGS)
+
+test-fast: $(DEV)  ## the tests that need neither model nor browser nor network
+	$(BIN)/pytest --ignore=tests/browser -m 'not model' $(ARGS)
+
+test-browser: $(DEV)  ## the page in a real Chromium
+	scripts/ensure_chromium.sh
+	$(BIN)/pytest tests/browser $(ARGS)
+
+typing: | $(VENV)/bin/python
 	@mkdir -p build/typing/medner
 	@for name in agents evaluation graph service store training; do ln -sfn ../../../$$name build/typing/medner/$$name; done
 
-check: typing  ## ruff, mypy strict, import-linter
+check: $(DEV) typing  ## style, types (strict) and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(READY)  ## unit, property and model tests
-	$(BIN)/pytest
+docs: $(RUN)  ## write docs/cli.md anew from the commands
+	$(BIN)/python scripts/cli_reference.py docs/cli.md
 
-.PHONY: help typing check test
+bench: $(DEV) model  ## measure: every script of benchmarks/, one after another
+	@ls benchmarks/*.py >/dev/null 2>&1 || { echo "medner: no script in benchmarks/" >&2; exit 1; }
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean:  ## remove what the targets made, but not $(VENV) and not the models
+	rm -rf build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -path './$(VENV)' -prune -o -path ./.git -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Adapters that ship with medner, as data."""
