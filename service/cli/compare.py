@@ -46,7 +46,7 @@ def compare(  # noqa: PLR0913  the options of a command are its parameters
     configuration: scoring.Configuration = "",
 ) -> None:
     """Compares two systems and gives out the report."""
-    from medner.evaluation import page, plain, report, structure, wording  # noqa: PLC0415
+    from medner.evaluation import page, plain, report, structure, wording
 
     setting = scoring.make_setting(labels, seed=seed, resamples=resamples, commit=commit, configuration=configuration)
     expected = scoring.read(gold, gold_format, setting)

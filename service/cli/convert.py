@@ -47,7 +47,7 @@ class _Inputs:
 
     def open(self) -> None:
         """Opens all inputs, so that a missing file or an unknown format is an error before anything is written."""
-        from medner.store.corpora import read_documents  # noqa: PLC0415
+        from medner.store.corpora import read_documents
 
         for path in self.paths:
             reading = read_documents(path, format=self.format, labels=self.labels, skip_bad=self.bad)
@@ -95,9 +95,9 @@ def convert(  # noqa: PLR0913 - one parameter an option
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
 ) -> None:
-    from medner.store.corpora import BadRecords  # noqa: PLC0415
-    from medner.store.corpora.registry import format_named  # noqa: PLC0415
-    from medner.store.labels import load_label_set  # noqa: PLC0415
+    from medner.store.corpora import BadRecords
+    from medner.store.corpora.registry import format_named
+    from medner.store.labels import load_label_set
 
     format_named(to)
     if output is None and (as_json or skip_bad):
@@ -114,7 +114,7 @@ def convert(  # noqa: PLR0913 - one parameter an option
 
 
 def _write(source: _Inputs, to: str, output: Path | None) -> Writing:
-    from medner.store.corpora import write_documents  # noqa: PLC0415
+    from medner.store.corpora import write_documents
 
     documents = chain.from_iterable(source.readings)
     first = next(documents, None)
@@ -126,7 +126,7 @@ def _write(source: _Inputs, to: str, output: Path | None) -> Writing:
 
 
 def _layout(reading: Reading, to: str) -> Layout:
-    from medner.store.corpora import Layout  # noqa: PLC0415
+    from medner.store.corpora import Layout
 
     return reading.layout if reading.format.name == to else Layout(own_ids=reading.layout.own_ids)
 
@@ -136,7 +136,7 @@ def _beside(output: Path) -> Path:
 
 
 def _write_bad(bad: BadRecords, path: Path) -> None:
-    from medner.store.corpora.atomic import replacing_file  # noqa: PLC0415
+    from medner.store.corpora.atomic import replacing_file
 
     with replacing_file(path) as out:
         out.writelines(record.to_line() + "\n" for record in bad)

@@ -101,8 +101,8 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
 ) -> None:
     """Scores predictions and gives out the report."""
     # numpy and jinja2 would slow down the start of every other command
-    from medner.evaluation import ensembles as voting  # noqa: PLC0415
-    from medner.evaluation import page, plain, report, structure, wording  # noqa: PLC0415
+    from medner.evaluation import ensembles as voting
+    from medner.evaluation import page, plain, report, structure, wording
 
     if ensembles and len(predictions) < 2:
         raise UserError("--ensembles needs two prediction files or more: give one file a system")
@@ -126,8 +126,8 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
 
 def make_setting(labels: str | None, *, seed: int, resamples: int, commit: str, configuration: str) -> Setting:
     """The setting the options ask for."""
-    from medner.evaluation.report import Setting  # noqa: PLC0415
-    from medner.evaluation.significance import Resampling  # noqa: PLC0415
+    from medner.evaluation.report import Setting
+    from medner.evaluation.significance import Resampling
 
     return Setting(
         Resampling(seed=seed, resamples=resamples),

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 @labels_app.command("list")
 def list_(as_json: _Json = False) -> None:
     """List the label sets that ship. Example: medner labels list"""
-    from medner.store.labels import SHIPPED, load_label_set  # noqa: PLC0415
+    from medner.store.labels import SHIPPED, load_label_set
 
     sets = [load_label_set(name) for name in SHIPPED]
     if as_json:
@@ -51,7 +51,7 @@ def show(
     as_json: _Json = False,
 ) -> None:
     """Show a label set's types. Example: medner labels show ccks2019"""
-    from medner.store.labels import label_set_toml, load_label_set  # noqa: PLC0415
+    from medner.store.labels import label_set_toml, load_label_set
 
     if as_toml and as_json:
         raise UserError("--toml and --json exclude one another")
@@ -73,7 +73,7 @@ def check(
     as_json: _Json = False,
 ) -> None:
     """Check a label set of your own. Example: medner labels check mine.toml"""
-    from medner.store.labels import load_label_set  # noqa: PLC0415
+    from medner.store.labels import load_label_set
 
     labels = load_label_set(file)
     if as_json:
