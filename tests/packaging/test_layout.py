@@ -1,0 +1,80 @@
+"""What every file of the project keeps to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+#: Spelt in pieces, so that this file does not break its own rules.
+FORBIDDEN = {
+    "an absolute path of somebody's machine": re.compile(
+        r"(?<![\w.~/$}-])/(?:" + "|".join(("home", "root", "Users", "work", "farm", "mnt", "opt")) + r")/[\w.-]"
+    ),
+    "a package registry's host": re.compile(
+        "py" + r"pi\.(?:org|tuna)" + "|files.python" + "hosted|download.py" + "torch|conda." + "anaconda"
+    ),
+    "a setting that names a registry": re.compile(r"(?:^|\s)--?(?:extra-)?" + r"index-url[ =]\s*https?:"),
+}
+NOT_TEXT = {".png", ".safetensors", ".woff2"}
+
+
+def _texts(root: Path, files: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:
+    for path in files:
+        if path.suffix not in NOT_TEXT:
+            yield path, (root / path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("what", FORBIDDEN)
+def test_no_file_names_a_machine_or_a_registry(what: str, root: Path, project_files: tuple[Path, ...]) -> None:
+    """No file holds an absolute path of a machine, or says where packages come from."""
+    found = [
+        f"{path}:{number}: {line.strip()[:100]}"
+        for path, text in _texts(root, project_files)
+        for number, line in enumerate(text.split("\n"), 1)
+        if FORBIDDEN[what].search(line)
+    ]
+    assert not found, f"{what}:\n" + "\n".join(found)
+
+
+def test_every_package_folder_is_listed(root: Path, settings: dict[str, Any]) -> None:
+    """A folder of modules that pyproject.toml forgets would work here and be missing from the wheel."""
+    tool = settings["tool"]["setuptools"]
+    tops = {name.split(".")[1]: folder for name, folder in tool["package-dir"].items()}
+    folders = {
+        "medner." + ".".join((top, *path.parent.relative_to(root / folder).parts))
+        for top, folder in tops.items()
+        for path in (root / folder).rglob("*.py")
+    }
+    assert sorted(name.rstrip(".") for name in folders) == sorted(tool["packages"])
+
+
+def test_every_top_level_package_is_banned_bare_and_layered(settings: dict[str, Any]) -> None:
+    """`import graph` is a lint error for every top-level package; import-linter knows all that hold code."""
+    tops = {name.removeprefix("medner.") for name in settings["tool"]["setuptools"]["package-dir"]}
+    assert set(settings["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]) == tops
+    assert set(settings["tool"]["importlinter"]["root_packages"]) == {f"medner.{top}" for top in tops - {"models"}}
+
+
+def test_every_typed_package_says_so(root: Path, settings: dict[str, Any]) -> None:
+    """Each top-level package with code has a py.typed, and ships it."""
+    tool = settings["tool"]["setuptools"]
+    for name, folder in tool["package-dir"].items():
+        if name != "medner.models":
+            assert (root / folder / "py.typed").is_file()
+            assert "py.typed" in tool["package-data"][name]
+
+
+def test_no_module_is_a_grab_bag(project_files: tuple[Path, ...]) -> None:
+    """Modules are named after what they hold."""
+    grab_bags = {"utils", "util", "helpers", "helper", "common", "misc", "manager"}
+    assert not [path for path in project_files if path.suffix == ".py" and path.stem in grab_bags]
+
+
+def test_no_large_file_is_kept(root: Path, project_files: tuple[Path, ...]) -> None:
+    """Only adapters may be large: base models and corpora never enter the project."""
+    large = [path for path in project_files if (root / path).stat().st_size > 1_000_000 and path.parts[0] != "models"]
+    assert not large
