@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
@@ -15,13 +15,15 @@ from medner.agents.engines.engine import Engine, Request
 from medner.agents.prompts.messages import Message
 from medner.store.errors import UserError
 
-_ROLES: dict[str, Any] = {"system": "system", "human": "user", "ai": "assistant"}
+_ROLES: dict[str, Literal["system", "user", "assistant"]] = {"system": "system", "human": "user", "ai": "assistant"}
 
 
 class EngineChatModel(BaseChatModel):
     """A chat model that answers greedily through an engine.
 
-    Takes one extra call option: ``graph``, a PieceGraph that the answer is held to.
+    Takes one extra call option: ``graph``, a PieceGraph that the answer is held to. UserError for any other option,
+    for stop strings and for messages that are not text of the system, the user or the assistant: ignoring them would
+    change what is asked.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -48,12 +50,17 @@ class EngineChatModel(BaseChatModel):
     ) -> ChatResult:
         if stop:
             raise UserError("this chat model answers greedily to its end: stop strings are not supported")
+        unknown = sorted(kwargs.keys() - {"graph"})
+        if unknown:
+            raise UserError(f"this chat model answers greedily: it has no option {', '.join(unknown)}")
         engine: Engine = self.engine
-        chat = tuple(Message(_ROLES[message.type], str(message.content)) for message in messages)
+        chat = tuple(_turn(message) for message in messages)
         completion = await engine.complete(
             Request(chat, graph=kwargs.get("graph"), adapter=self.adapter, max_tokens=self.max_tokens)
         )
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=completion.text))])
+        ended = {"finish_reason": "length" if completion.truncated else "stop", "model_name": self.model_name}
+        message = AIMessage(content=completion.text, response_metadata=ended)
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _generate(
         self,
@@ -62,4 +69,18 @@ class EngineChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  LangChain's signature
         **kwargs: Any,
     ) -> ChatResult:
-        return asyncio.run(self._agenerate(messages, stop, **kwargs))
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self._agenerate(messages, stop, **kwargs))
+        raise UserError("invoke() would block the event loop that the engine answers on; await ainvoke() instead")
+
+
+def _turn(message: BaseMessage) -> Message:
+    role = _ROLES.get(message.type)
+    if role is None:
+        raise UserError(f"this chat model takes no {message.type} messages; it takes {', '.join(_ROLES)}")
+    blocks = message.content if isinstance(message.content, list) else []
+    if any(isinstance(block, dict) and block.get("type") != "text" for block in blocks):
+        raise UserError("this chat model reads text only")
+    return Message(role, str(message.text))

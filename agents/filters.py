@@ -14,10 +14,21 @@ from medner.store.records import Entity, Sentence
 
 
 class Filter(Protocol):
-    """Gives each candidate a probability that it is right; those under ``threshold`` are dropped."""
+    """Gives each candidate a probability that it is right; those under ``threshold`` are dropped.
 
-    name: str
-    threshold: float
+    Raises ModelOutputError for an answer it cannot use, ExternalError when its model cannot be run; either way all
+    candidates stay.
+    """
+
+    @property
+    def name(self) -> str:
+        """The filter's name in records."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The least probability of a candidate that stays."""
+        ...
 
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """A probability for each entity, in their order."""
@@ -35,8 +46,11 @@ class CausalFilter:
     name: str = "llm-causal"
 
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
-        """The probability of yes for each entity; all of a sentence's entities run as one batch."""
-        return list(await asyncio.gather(*(self._one(sentence, entity) for entity in entities)))
+        """The probability of yes for each entity; all of a sentence's entities run as one batch, each once."""
+        unique = list(dict.fromkeys(entities))
+        scores = await asyncio.gather(*(self._one(sentence, entity) for entity in unique))
+        score_of = dict(zip(unique, scores, strict=True))
+        return [score_of[entity] for entity in entities]
 
     async def _one(self, sentence: Sentence, entity: Entity) -> float:
         messages = filter_messages(sentence, entity, self.labels)

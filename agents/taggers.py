@@ -17,7 +17,10 @@ from medner.store.records import Rejected, Rejection, Sentence, TaggerOutput
 class Tagger(Protocol):
     """Proposes entities for a sentence. Raises ExternalError when its model cannot be run."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The tagger's name in records; no two taggers of a run share one."""
+        ...
 
     async def tag(self, sentence: Sentence) -> TaggerOutput:
         """The tagger's answer, with what was refused of it."""

@@ -33,22 +33,31 @@ def gather_candidates(outputs: Sequence[TaggerOutput]) -> tuple[Candidate, ...]:
     return tuple(Candidate(entity, tuple(sorted(said[entity]))) for entity in in_order(said))
 
 
-def detect_conflicts(candidates: Iterable[Candidate], voters: Iterable[str]) -> Agreement:
+def detect_conflicts(candidates: Iterable[Candidate], voters: Iterable[str], *, nested: bool = True) -> Agreement:
     """Splits candidates into agreed ones (said by every voter) and conflicts.
 
     A conflict is a connected component of disputed candidates by character overlap. Agreed entities that overlap its
-    region are its context. The order of voters and candidates never changes the result.
+    region are its context; they are not in question, but count for its kind. In a flat label set (``nested`` False)
+    entities that overlap one another are disputed even when every voter said them: they cannot all be right. The
+    order of voters and candidates never changes the result.
     """
     everyone = set(voters)
     ordered = sorted(candidates, key=_place)
-    agreed = tuple(candidate for candidate in ordered if everyone <= set(candidate.taggers))
-    disputed = [candidate for candidate in ordered if not everyone <= set(candidate.taggers)]
+    said_by_all = [candidate for candidate in ordered if everyone <= set(candidate.taggers)]
+    agreed = tuple(said_by_all if nested else _apart(said_by_all))
+    certain = {candidate.entity for candidate in agreed}
+    disputed = [candidate for candidate in ordered if candidate.entity not in certain]
     conflicts = tuple(_conflict(group, agreed) for group in _components(disputed))
     return Agreement(agreed, tuple(replace(item, id=f"c{number}") for number, item in enumerate(conflicts)))
 
 
 def _place(candidate: Candidate) -> tuple[int, int, str]:
     return candidate.entity.start, -candidate.entity.end, candidate.entity.label
+
+
+def _apart(ordered: Sequence[Candidate]) -> list[Candidate]:
+    """Those that overlap none of the others."""
+    return [group[0] for group in _components(ordered) if len(group) == 1]
 
 
 def _components(disputed: Sequence[Candidate]) -> list[list[Candidate]]:
@@ -71,6 +80,7 @@ def _conflict(group: Sequence[Candidate], agreed: Sequence[Candidate]) -> Confli
 
 
 def _kind(disputed: Sequence[Entity], context: Sequence[Entity]) -> ConflictKind:
+    """The closest relation a disputed entity has to another one, disputed or agreed."""
     others = [*disputed, *context]
     found = {relation(one, other) for one in disputed for other in others if one != other}
     return next((kind for kind in PRECEDENCE if kind in found), ConflictKind.NO_OVERLAP)

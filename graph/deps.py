@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import Filter
-from medner.agents.judges.judge import HardVote, Judge
+from medner.agents.judges.judge import BestTagger, HardVote, Judge
 from medner.agents.taggers import Tagger, unique_names
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
@@ -16,7 +16,8 @@ from medner.store.labels import LabelSet
 class Deps:
     """The agents of a run.
 
-    With fewer than ``min_taggers`` answers a sentence fails; with fewer than all it goes on and says so.
+    With fewer than ``min_taggers`` answers a sentence fails (its annotation is not complete); with fewer than all it
+    goes on and says so. ``max_chars`` caps a sentence's length when a document is split.
     ``filter`` None: no candidate is dropped before the conflicts are looked for.
     """
 
@@ -35,3 +36,8 @@ class Deps:
             raise UserError("two taggers have the same name; every tagger needs a name of its own")
         if not 1 <= self.min_taggers <= len(self.taggers):
             raise UserError(f"min_taggers must be from 1 to {len(self.taggers)}, the number of taggers")
+        if self.max_chars < 1:
+            raise UserError(f"max_chars must be at least 1, got {self.max_chars}")
+        names = [tagger.name for tagger in self.taggers]
+        if isinstance(self.judge, BestTagger) and self.judge.tagger not in names:
+            raise UserError(f"the judge follows tagger {self.judge.tagger!r}; there are: {', '.join(names)}")

@@ -32,7 +32,8 @@ async def _nothing(_: Annotation) -> None:
 class DocumentRun:
     """The document graph's context: the agents, what is done already, and whom to tell.
 
-    ``finished`` maps sentence ids to annotations of an earlier run: those sentences are not done again.
+    ``finished`` maps sentence ids to annotations of an earlier run: those sentences are not done again. Which of
+    them count as finished (only complete ones, say) is the caller's to choose.
     """
 
     deps: Deps
@@ -70,13 +71,15 @@ def to_sentences(state: DocumentState) -> list[Send] | str:
     return [Send("annotate", SentenceTask(sentence=sentence)) for sentence in state["sentences"]] or "collect"
 
 
-async def annotate(task: SentenceTask, runtime: Runtime[DocumentRun]) -> dict[str, Any]:
+async def annotate(state: SentenceTask, runtime: Runtime[DocumentRun]) -> dict[str, Any]:
     """The sentence graph on one sentence, unless an earlier run has done it."""
     run = runtime.context
-    known = run.finished.get(task["sentence"].id)
-    if known is not None and known.sentence == task["sentence"]:
+    known = run.finished.get(state["sentence"].id)
+    if known is not None and known.sentence == state["sentence"]:
         return {"annotations": [known]}
-    final = await sentence_graph().ainvoke({"sentence": task["sentence"]}, context=run.deps)
+    # Without a limit of its own the inner graph takes over the document's, and taggers would wait for one another.
+    at_once = {"max_concurrency": len(run.deps.taggers)}
+    final = await sentence_graph().ainvoke({"sentence": state["sentence"]}, context=run.deps, config=at_once)
     annotation: Annotation = final["annotation"]
     await run.on_sentence(annotation)
     return {"annotations": [annotation]}

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
+from functools import wraps
+from typing import Any, ParamSpec
 
 from langgraph.runtime import Runtime
 
-from medner.agents.judges.judge import Case, Judge, fall_back
+from medner.agents.filters import Filter
+from medner.agents.judges.judge import Case, fall_back
+from medner.agents.prompts.judge import types_at_stake
 from medner.graph.conflicts import detect_conflicts, gather_candidates
 from medner.graph.deps import Deps
 from medner.graph.state import SentenceState, TagTask
 from medner.store.errors import ExternalError, ModelOutputError, UserError
 from medner.store.records import (
+    TOO_FEW_TAGGERS,
     AnnotatedEntity,
     Annotation,
     Candidate,
@@ -21,94 +27,107 @@ from medner.store.records import (
     Decision,
     Failure,
     FilterDrop,
+    Sentence,
     Verdict,
 )
 
 Update = dict[str, Any]
+P = ParamSpec("P")
 
 
-async def tag(task: TagTask, runtime: Runtime[Deps]) -> Update:
+def _timed(name: str) -> Callable[[Callable[P, Awaitable[Update]]], Callable[P, Coroutine[Any, Any, Update]]]:
+    """Adds a node's seconds to its update, under ``name``."""
+
+    def decorate(node: Callable[P, Awaitable[Update]]) -> Callable[P, Coroutine[Any, Any, Update]]:
+        @wraps(node)
+        async def timed(*args: P.args, **kwargs: P.kwargs) -> Update:
+            began = time.perf_counter()
+            update = await node(*args, **kwargs)
+            return {**update, "timings": {name: time.perf_counter() - began}}
+
+        return timed
+
+    return decorate
+
+
+async def tag(state: TagTask, runtime: Runtime[Deps]) -> Update:
     """One tagger on one sentence. A failure of its model is a record; a mistake of the user's ends the run."""
     began = time.perf_counter()
-    tagger = next(tagger for tagger in runtime.context.taggers if tagger.name == task["tagger"])
+    tagger = next(tagger for tagger in runtime.context.taggers if tagger.name == state["tagger"])
     timing = f"tag:{tagger.name}"
     try:
-        output = await tagger.tag(task["sentence"])
+        output = await tagger.tag(state["sentence"])
     except (ExternalError, ModelOutputError) as error:
         failure = _failure("tag", tagger.name, error)
         return {"failures": [failure], "timings": {timing: time.perf_counter() - began}}
     return {"outputs": [output], "timings": {timing: time.perf_counter() - began}}
 
 
+@_timed("filter")
 async def filter_candidates(state: SentenceState, runtime: Runtime[Deps]) -> Update:
     """Gathers the taggers' candidates, each once, and drops those the filter does not believe."""
-    began = time.perf_counter()
     outputs, deps = state.get("outputs", []), runtime.context
     if len(outputs) < deps.min_taggers:
         message = f"{len(outputs)} of {len(deps.taggers)} taggers answered; at least {deps.min_taggers} must"
-        return {"failures": [Failure("tag", "graph", "too_few_taggers", message)], "candidates": []}
-    candidates = gather_candidates(outputs)
+        return {"candidates": [], "failures": [Failure("tag", "graph", TOO_FEW_TAGGERS, message)]}
+    candidates = list(gather_candidates(outputs))
     if deps.filter is None or not candidates:
-        return {"candidates": list(candidates), "timings": {"filter": time.perf_counter() - began}}
-    judged = deps.filter
+        return {"candidates": candidates}
     try:
-        scores = await judged.score(state["sentence"], [candidate.entity for candidate in candidates])
+        scores = await _scores(deps.filter, state["sentence"], candidates)
     except (ExternalError, ModelOutputError) as error:
-        failed = _failure("filter", judged.name, error)
-        return {
-            "candidates": list(candidates),
-            "failures": [failed],
-            "timings": {"filter": time.perf_counter() - began},
-        }
-    scored = [Candidate(c.entity, c.taggers, score) for c, score in zip(candidates, scores, strict=True)]
+        return {"candidates": candidates, "failures": [_failure("filter", deps.filter.name, error)]}
+    scored = [(replace(item, score=score), score) for item, score in zip(candidates, scores, strict=True)]
+    name, threshold = deps.filter.name, deps.filter.threshold
     return {
-        "candidates": [candidate for candidate in scored if (candidate.score or 0.0) >= judged.threshold],
-        "dropped": [
-            FilterDrop(candidate, judged.name, judged.threshold)
-            for candidate in scored
-            if (candidate.score or 0.0) < judged.threshold
-        ],
-        "timings": {"filter": time.perf_counter() - began},
+        "candidates": [item for item, score in scored if score >= threshold],
+        "dropped": [FilterDrop(item, name, threshold) for item, score in scored if score < threshold],
     }
 
 
-async def find_conflicts(state: SentenceState) -> Update:
+async def _scores(judged: Filter, sentence: Sentence, candidates: Sequence[Candidate]) -> list[float]:
+    scores = await judged.score(sentence, [candidate.entity for candidate in candidates])
+    # A score that is not a number is neither over nor under the threshold: its candidate would vanish unrecorded.
+    if len(scores) != len(candidates) or not all(0.0 <= score <= 1.0 for score in scores):
+        raise ModelOutputError(f"not a probability for each of {len(candidates)} candidates", raw=repr(scores))
+    return scores
+
+
+@_timed("detect_conflicts")
+async def find_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Update:
     """Splits the candidates into agreed ones and conflicts."""
-    began = time.perf_counter()
     voters = [output.tagger for output in state.get("outputs", [])]
-    agreement = detect_conflicts(state.get("candidates", []), voters)
-    return {
-        "agreed": list(agreement.agreed),
-        "conflicts": list(agreement.conflicts),
-        "timings": {"detect_conflicts": time.perf_counter() - began},
-    }
+    agreement = detect_conflicts(state.get("candidates", []), voters, nested=runtime.context.labels.nested)
+    return {"agreed": list(agreement.agreed), "conflicts": list(agreement.conflicts)}
 
 
+@_timed("judge")
 async def settle_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Update:
     """The judge on every conflict, all at once; where it fails, the stated fallback rule decides and is recorded."""
-    began = time.perf_counter()
     deps = runtime.context
     settled = await asyncio.gather(*(_settle(deps, state, conflict) for conflict in state["conflicts"]))
     return {
         "verdicts": [verdict for verdict, _ in settled],
         "failures": [failure for _, failure in settled if failure is not None],
-        "timings": {"judge": time.perf_counter() - began},
     }
 
 
 async def _settle(deps: Deps, state: SentenceState, conflict: Conflict) -> tuple[Verdict, Failure | None]:
     sentence = state["sentence"]
-    at_stake = {candidate.entity.label for candidate in conflict.candidates}
+    at_stake = types_at_stake(conflict)
     codes = [code for code in deps.labels.codes if code in at_stake]
     exemplars = deps.exemplars.exemplars(sentence, conflict.region, codes)
     voters = tuple(sorted(output.tagger for output in state.get("outputs", [])))
     case = Case(sentence, conflict, deps.labels, voters, exemplars)
-    judge: Judge = deps.judge
+    began = time.perf_counter()
     try:
-        return await judge.judge(case), None
+        return await deps.judge.judge(case), None
     except (ExternalError, ModelOutputError, UserError) as error:
         # A prompt that is too long is this sentence's trouble, not the run's.
-        return fall_back(judge, case, str(error)), _failure("judge", judge.name, error)
+        failure = _failure("judge", deps.judge.name, error)
+        decided = fall_back(deps.judge, case, str(error))
+    seconds = time.perf_counter() - began
+    return replace(decided, prompt=deps.judge.prompt(case), answer=failure.raw, seconds=seconds), failure
 
 
 async def merge(state: SentenceState) -> Update:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from medner.graph.deps import Deps
 from medner.graph.document import DocumentRun, OnSentence, document_graph
 from medner.graph.sentence import sentence_graph
+from medner.store.errors import UserError
 from medner.store.records import AnnotatedDocument, Annotation, Document, Sentence
 
 
@@ -17,11 +18,13 @@ class Pipeline:
     """
 
     def __init__(self, deps: Deps, *, concurrency: int = 16) -> None:
+        if concurrency < 1:
+            raise UserError(f"concurrency must be at least 1, got {concurrency}")
         self.deps = deps
         self._concurrency = concurrency
 
     async def annotate_sentence(self, sentence: Sentence) -> Annotation:
-        """One sentence through the graph."""
+        """One sentence through the graph. UserError when a tagger is used wrongly; all other failures are records."""
         final = await sentence_graph().ainvoke({"sentence": sentence}, context=self.deps)
         annotation: Annotation = final["annotation"]
         return annotation
@@ -36,7 +39,7 @@ class Pipeline:
         """One document through the graph.
 
         ``finished`` are annotations of an earlier run by sentence id, taken over where the sentence is still the same;
-        ``on_sentence`` is awaited after each sentence that was done now.
+        ``on_sentence`` is awaited after each sentence that was done now; what it raises ends the run.
         """
         run = DocumentRun(self.deps, finished or {})
         if on_sentence is not None:

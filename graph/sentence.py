@@ -2,7 +2,9 @@
 
 ::
 
-    START -> tag (one Send a tagger) -> filter -> detect_conflicts -> judge (only if there are conflicts) -> merge -> END
+    START -> tag (one Send a tagger) -> filter -> detect_conflicts -> judge -> merge -> END
+
+The judge is passed by where there are no conflicts.
 """
 
 from __future__ import annotations

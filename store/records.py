@@ -249,9 +249,16 @@ class FilterDrop:
     threshold: float
 
 
+#: The kind of the failure of a whole sentence: it has no result, whatever single taggers answered.
+TOO_FEW_TAGGERS = "too_few_taggers"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An agent that could not do its part of a sentence. ``raw`` is a model's answer, where there was one."""
+    """An agent that could not do its part of a sentence. ``raw`` is a model's answer, where there was one.
+
+    ``kind`` is the error's class, or :data:`TOO_FEW_TAGGERS`.
+    """
 
     stage: str
     agent: str
@@ -278,8 +285,8 @@ class Annotation:
 
     @property
     def complete(self) -> bool:
-        """Whether the sentence got an answer from at least one tagger."""
-        return bool(self.outputs)
+        """Whether enough taggers answered; without that the sentence has no result, which is not an empty one."""
+        return bool(self.outputs) and all(failure.kind != TOO_FEW_TAGGERS for failure in self.failures)
 
 
 @dataclass(frozen=True, slots=True)

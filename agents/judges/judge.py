@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -24,11 +24,22 @@ class Case:
 class Judge(Protocol):
     """Settles a conflict. Raises ModelOutputError for an answer it cannot use, ExternalError when it cannot answer."""
 
-    name: str
-    version: str
+    @property
+    def name(self) -> str:
+        """The judge's name in verdicts."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same case might be settled otherwise."""
+        ...
 
     async def judge(self, case: Case) -> Verdict:
         """Which candidates are kept."""
+        ...
+
+    def prompt(self, case: Case) -> str:
+        """What a model is asked about the case, for the record; empty for a rule."""
         ...
 
 
@@ -41,8 +52,12 @@ class HardVote:
 
     async def judge(self, case: Case) -> Verdict:
         """Candidates with a majority are kept."""
-        kept = {candidate.entity for candidate in case.conflict.candidates if has_majority(candidate, case.voters)}
-        return verdict(self, case, kept, mode="vote")
+        wanted = [candidate for candidate in case.conflict.candidates if has_majority(candidate, case.voters)]
+        return verdict(self, case, without_clashes(case, wanted), mode="vote")
+
+    def prompt(self, case: Case) -> str:  # noqa: ARG002  the contract's name
+        """Nothing is asked."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +76,38 @@ class BestTagger:
         """Candidates of the best tagger are kept."""
         if self.tagger not in case.voters:
             return fall_back(self, case, f"tagger {self.tagger} gave no answer")
-        kept = {candidate.entity for candidate in case.conflict.candidates if self.tagger in candidate.taggers}
-        return verdict(self, case, kept, mode="best-tagger")
+        wanted = [candidate for candidate in case.conflict.candidates if self.tagger in candidate.taggers]
+        return verdict(self, case, without_clashes(case, wanted), mode="best-tagger")
+
+    def prompt(self, case: Case) -> str:  # noqa: ARG002  the contract's name
+        """Nothing is asked."""
+        return ""
 
 
 def has_majority(candidate: Candidate, voters: tuple[str, ...]) -> bool:
     """Whether more than half of the voters said it."""
     return 2 * len(candidate.taggers) > len(voters)
+
+
+def without_clashes(case: Case, wanted: Sequence[Candidate]) -> set[Entity]:
+    """The wanted entities; in a flat label set only those that overlap neither an agreed entity nor a better one.
+
+    Better is what more taggers said, then what the filter scored higher, then what stands further left, then what is
+    longer.
+    """
+    if case.labels.nested:
+        return {candidate.entity for candidate in wanted}
+    kept: list[Entity] = []
+    for candidate in sorted(wanted, key=_best_first):
+        entity = candidate.entity
+        if not any(entity.span.overlaps(other.span) for other in (*case.conflict.context, *kept)):
+            kept.append(entity)
+    return set(kept)
+
+
+def _best_first(candidate: Candidate) -> tuple[int, float, int, int, str]:
+    entity = candidate.entity
+    return -len(candidate.taggers), -(candidate.score or 0.0), entity.start, -entity.end, entity.label
 
 
 def verdict(judge: Judge, case: Case, kept: Collection[Entity], *, mode: str) -> Verdict:
@@ -80,19 +120,22 @@ def verdict(judge: Judge, case: Case, kept: Collection[Entity], *, mode: str) ->
         judge=judge.name,
         judge_version=judge.version,
         mode=mode,
-        exemplars=case.exemplars,
     )
 
 
 def fall_back(judge: Judge, case: Case, reason: str) -> Verdict:
-    """The stated rule for when a judge cannot decide: the majority; where votes tie, a filter score of at least .5."""
-    kept: set[Entity] = set()
+    """The stated rule for when a judge cannot decide: the majority; where votes tie, a filter score of at least .5.
+
+    In a flat label set the rule keeps no entities that overlap, as :func:`without_clashes` says.
+    """
+    wanted: list[Candidate] = []
     rule = Fallback.MAJORITY
     for candidate in case.conflict.candidates:
         if has_majority(candidate, case.voters):
-            kept.add(candidate.entity)
+            wanted.append(candidate)
         elif 2 * len(candidate.taggers) == len(case.voters) and candidate.score is not None:
             rule = Fallback.FILTER_SCORE
             if candidate.score >= 0.5:
-                kept.add(candidate.entity)
-    return replace(verdict(judge, case, kept, mode="fallback"), fallback=rule, fallback_reason=reason)
+                wanted.append(candidate)
+    decided = verdict(judge, case, without_clashes(case, wanted), mode="fallback")
+    return replace(decided, fallback=rule, fallback_reason=reason)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from medner.agents.prompts.messages import Message
 from medner.agents.prompts.shots import Shot
 from medner.agents.strategies.codec import Codec
+from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 
 
@@ -39,7 +40,12 @@ STYLES: dict[str, Callable[[Codec, LabelSet], str]] = {"brief": brief, "full": f
 def tagger_messages(
     style: str, codec: Codec, labels: LabelSet, sentence: str, shots: Sequence[Shot] = ()
 ) -> list[Message]:
-    """The chat for one sentence; ``shots`` become earlier turns, answered in the same strategy."""
+    """The chat for one sentence; ``shots`` become earlier turns, answered in the same strategy.
+
+    UserError for a style there is not.
+    """
+    if style not in STYLES:
+        raise UserError(f"no prompt style {style!r}; there are: {', '.join(STYLES)}")
     chat = [Message("system", STYLES[style](codec, labels))]
     for shot in shots:
         chat += [Message("user", shot.text), Message("assistant", codec.encode(shot.text, shot.entities, labels))]
