@@ -81,8 +81,10 @@ def _commands(words: tuple[str, ...], node: Any) -> Iterator[Command]:
 def _parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
     hints = typing.get_type_hints(function, include_extras=True)
     for name, declared in inspect.signature(function).parameters.items():
-        kind, *notes = typing.get_args(hints[name])
-        info = next(note for note in notes if isinstance(note, (ArgumentInfo, OptionInfo)))
+        kind, *notes = typing.get_args(hints[name]) or (None,)
+        info = next((note for note in notes if isinstance(note, (ArgumentInfo, OptionInfo))), None)
+        if info is None or info.hidden:
+            continue  # the context, say
         required = declared.default is inspect.Parameter.empty
         text = [" ".join((info.help or "").split())]
         plain = isinstance(declared.default, (str, int, float)) and not isinstance(declared.default, bool)
@@ -93,8 +95,7 @@ def _parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
         is_argument = isinstance(info, ArgumentInfo)
         value = info.metavar or _value(kind, name)
         if is_argument:
-            value = value.strip("[]")
-            value += "..." if _is_list(kind) and not value.endswith("...") else ""
+            value = value.strip("[].") + ("..." if _is_list(kind) else "")
             names: tuple[str, ...] = (value,)
         else:
             # Inside Annotated, the first spelling stands where the default would.

@@ -1,4 +1,4 @@
-"""A random Qwen2 of a few hundred kB with a byte-level tokenizer, saved like a real one. No meaning, real code paths."""
+"""A random Qwen2 of a few hundred kB with a byte-level tokenizer, saved like a real one: no meaning, real code."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SENTENCES = [
 
 def save_tiny_model(folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2) -> Path:
     """Writes the model, its tokenizer and chat template to ``folder``."""
-    import torch  # noqa: PLC0415  heavy
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM  # noqa: PLC0415
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -55,9 +55,9 @@ def save_tiny_model(folder: Path, *, seed: int = 0, hidden: int = 64, layers: in
 
 def save_tiny_adapter(base: Path, folder: Path, *, seed: int) -> Path:
     """Writes a random LoRA adapter for a tiny model to ``folder``."""
-    import torch  # noqa: PLC0415  heavy
-    from peft import LoraConfig, get_peft_model  # noqa: PLC0415
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
 
     torch.manual_seed(seed)
     model = get_peft_model(

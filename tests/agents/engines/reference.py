@@ -7,7 +7,7 @@ from medner.agents.strategies import Automaton
 
 def constrained_greedy(model, vocabulary, prompt, graph, *, max_tokens=1_024):
     """The answer's tokens: at every step the whole sequence is run again and the best allowed token taken."""
-    import torch  # noqa: PLC0415  heavy
+    import torch
 
     automaton = Automaton(graph)
     state, answer = automaton.start, []

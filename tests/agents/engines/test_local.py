@@ -12,8 +12,8 @@ from medner.store.labels import load_label_set
 from tests.agents.engines.reference import constrained_greedy
 
 torch = pytest.importorskip("torch")
-from medner.agents.engines.local.engine import LocalEngine  # noqa: E402
-from medner.agents.engines.local.model import LocalModel  # noqa: E402
+from medner.agents.engines.local.engine import LocalEngine
+from medner.agents.engines.local.model import LocalModel
 
 LABELS = load_label_set("cmeee-v2")
 SENTENCES = [
@@ -47,8 +47,8 @@ def reference_text(model, plain, request):
 @pytest.fixture(scope="module")
 def plain_models(tiny_base, tiny_adapters):
     """The same weights as transformers runs them: the base, and each adapter on it."""
-    from peft import PeftModel  # noqa: PLC0415
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
 
     def load():
         return AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32).eval()
@@ -61,7 +61,7 @@ def plain_models(tiny_base, tiny_adapters):
 
 @pytest.mark.parametrize("strategy", CODECS)
 async def test_answers_equal_token_by_token_decoding(model, plain_models, strategy):
-    """Drafting, packing and sharing passes change no answer: nested types, Latin, numbers, newlines, brackets, emoji."""
+    """Drafting, packing and sharing change no answer: nested types, Latin, numbers, newlines, brackets, emoji."""
     engine = LocalEngine(model, max_rows=4)
     requests = [request_for(sentence, strategy, max_tokens=150) for sentence in SENTENCES]
     completions = await asyncio.gather(*(engine.complete(request) for request in requests))
@@ -189,5 +189,5 @@ async def test_closing_fails_what_is_under_way(model):
 
 def test_an_adapter_folder_without_weights_is_named(tiny_base, tmp_path):
     """The error says which folder lacks what."""
-    with pytest.raises(UserError, match="holds no adapter_model.safetensors"):
+    with pytest.raises(UserError, match=r"holds no adapter_model\.safetensors"):
         LocalModel(tiny_base, {"x": tmp_path})

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="needs the local extra")
 gguf = pytest.importorskip("gguf", reason="needs the local extra")
 transformers = pytest.importorskip("transformers", reason="needs the local extra")
 
-from medner.store.models.convert import convert_gguf  # noqa: E402 after the skips
+from medner.store.models.convert import convert_gguf
 
 TEMPLATE = "{% for message in messages %}<|im_start|>{{ message.content }}<|im_end|>{% endfor %}"
 HIDDEN, INNER, HEADS = 32, 64, 4
@@ -20,7 +20,7 @@ REAL = "qwen2.5-coder-0.5b-instruct"
 
 def byte_tokens():
     """The 256 characters byte-level BPE writes bytes as."""
-    from transformers.convert_slow_tokenizer import bytes_to_unicode  # noqa: PLC0415
+    from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     return list(bytes_to_unicode().values())
 
@@ -116,7 +116,7 @@ def test_differences_are_told(tiny_gguf, tmp_path):
     """A tokenizer with another end token, template or spelling is told apart."""
     convert_gguf(tiny_gguf, tmp_path / "out", ENTRY)
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "out", local_files_only=True)
-    tokenizer.eos_token = "<|endoftext|>"  # noqa: S105 no password
+    tokenizer.eos_token = "<|endoftext|>"
     tokenizer.chat_template = "x"
     told = " ".join(differences(tokenizer, read_gguf_facts(tiny_gguf)))
     assert "end token: 257, not 259" in told
