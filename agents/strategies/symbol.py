@@ -23,6 +23,10 @@ SPECIAL = "[]"
 COLON = "："
 MAX_LAYERS = 3
 
+#: Characters before which an entity probably ends. Only a guess for drafting, it never changes an answer: in the
+#: CMeEE-V2 training set 47 % of the entities end before the first of these, 7 % later.
+BOUNDARIES = frozenset("，。、；：？！（）()和与及或等可时为是者以而也如由并伴的 ")
+
 
 class SymbolCodec:
     """See the module."""
@@ -194,6 +198,13 @@ class SymbolGraph:
         return node.position < 0 or (node.position == len(self.text) and node.opened < 0)
 
     def draft(self, node: Hashable) -> bytes:
-        """The rest of the sentence without any bracket."""
+        """The rest of the sentence; an open bracket closes before the next character that seldom stands in entities."""
         assert isinstance(node, SymbolNode)  # noqa: S101
-        return b"" if node.position < 0 else self._rest[node.position]
+        if node.position < 0:
+            return b""
+        if node.opened < 0:
+            return self._rest[node.position]
+        end = max(node.position, node.opened + 1)
+        while end < len(self.text) and self.text[end] not in BOUNDARIES:
+            end += 1
+        return b"".join(self._chars[node.position : end]) + b"]" + self._rest[end]

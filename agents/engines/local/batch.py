@@ -25,6 +25,7 @@ class Decoding:
     row: Row
     shared: int
     cache: RowCache
+    adapter: str | None
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +36,7 @@ class Choosing:
     shared: int
     options: tuple[int, ...]
     cache: RowCache
+    adapter: str | None
     scores: list[float] = field(default_factory=list)
     in_cache: int = 0
 
@@ -42,21 +44,26 @@ class Choosing:
 Work = Decoding | Choosing
 
 
-def draft_limit(rows: int) -> int:
-    """How many tokens a row may draft in a pass of ``rows`` rows.
+#: A pass costs what these many tokens cost, however few it runs: the weights are read once.
+PASS_IN_TOKENS = 45
+#: Tokens an answer gains in a pass, roughly.
+GAIN = 10
 
-    A pass has a fixed cost (reading the weights) that few rows hardly fill, so that drafting far is free; in a full
-    pass each drafted token costs as much as it may save. Measured with benchmarks/decoding.py.
+
+def draft_doubt(rows: int) -> float:
+    """How unlikely a drafted token may be in a pass of ``rows`` rows.
+
+    An accepted token saves its share of a later pass. With few rows a pass is mostly fixed cost, so that even an
+    unlikely token is worth a try; with many, a token costs nearly as much as it may save.
     """
-    return max(12, 64 // max(1, rows))
+    return 1 / (1 + PASS_IN_TOKENS / (rows * GAIN))
 
 
 class Batch:
-    """The work under way with one adapter. One thread runs it."""
+    """The work under way. One thread runs it."""
 
     def __init__(self, model: LocalModel) -> None:
         self.model = model
-        self.adapter: str | None = None
         self.work: list[Work] = []
         self.passes = 0
         self.tokens = 0
@@ -66,19 +73,21 @@ class Batch:
         """Takes a piece of work in; its prompt's fixed part is copied from an earlier one where there is one."""
         prompt = work.row.ids if isinstance(work, Decoding) else work.prompt
         if work.shared >= SHORTEST_KEPT_PREFIX:
-            work.cache.begin_with(self._prefix(tuple(prompt[: work.shared])), work.shared)
+            work.cache.begin_with(self._prefix(tuple(prompt[: work.shared]), work.adapter), work.shared)
             if isinstance(work, Decoding):
                 work.row.in_cache = work.shared
             else:
                 work.in_cache = work.shared
         self.work.append(work)
+        # An adapter's rows stand together, so that it is applied to all of them at once.
+        self.work.sort(key=lambda one: one.adapter or "")
 
-    def _prefix(self, ids: tuple[int, ...]) -> RowCache:
-        key = (self.adapter, ids)
+    def _prefix(self, ids: tuple[int, ...], adapter: str | None) -> RowCache:
+        key = (adapter, ids)
         kept = self._prefixes.get(key)
         if kept is None:
             cache = self.model.new_cache(len(ids))
-            self.model.hidden(ids, [Segment(cache, 0, len(ids))], self.adapter)
+            self.model.hidden(ids, [Segment(cache, 0, len(ids), adapter)])
             self.passes += 1
             self.tokens += len(ids)
             kept = cache
@@ -90,13 +99,13 @@ class Batch:
 
     def step(self) -> list[Work]:
         """Runs one pass and returns the work it finished."""
-        limit = draft_limit(len(self.work))
-        inputs = [self._input(work, limit) for work in self.work]
+        doubt = draft_doubt(len(self.work))
+        inputs = [self._input(work, doubt) for work in self.work]
         segments = [
-            Segment(work.cache, work.row.in_cache if isinstance(work, Decoding) else work.in_cache, len(tokens))
+            Segment(work.cache, _in_cache(work), len(tokens), work.adapter)
             for work, tokens in zip(self.work, inputs, strict=True)
         ]
-        hidden = self.model.hidden([token for tokens in inputs for token in tokens], segments, self.adapter)
+        hidden = self.model.hidden([token for tokens in inputs for token in tokens], segments)
         self.passes += 1
         self.tokens += len(hidden)
         ends = list(accumulate(len(tokens) for tokens in inputs))
@@ -109,8 +118,8 @@ class Batch:
         return finished
 
     @staticmethod
-    def _input(work: Work, limit: int) -> list[int]:
-        return work.row.next_input(limit) if isinstance(work, Decoding) else work.prompt[work.in_cache :]
+    def _input(work: Work, doubt: float) -> list[int]:
+        return work.row.next_input(doubt) if isinstance(work, Decoding) else work.prompt[work.in_cache :]
 
     def _answer_rows(self, hidden: torch.Tensor, ends: Sequence[int]) -> None:
         """Asks all rows' questions at once and hands each row its answers."""
@@ -128,3 +137,7 @@ class Batch:
         for row, count in shares:
             row.take(chosen[at : at + count])
             at += count
+
+
+def _in_cache(work: Work) -> int:
+    return work.row.in_cache if isinstance(work, Decoding) else work.in_cache

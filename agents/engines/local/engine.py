@@ -26,11 +26,9 @@ from medner.store.records import DecodingCost
 class _Job:
     """A request in the queue or in the batch, and who waits for it."""
 
-    adapter: str | None
     make: Callable[[], Work]
     future: asyncio.Future[Work]
     loop: asyncio.AbstractEventLoop
-    arrived: float
     work: Work | None = None
 
     def resolve(self, result: Work | BaseException) -> None:
@@ -51,19 +49,23 @@ class _Job:
 class LocalEngine:
     """A model in this process, shared by any number of tasks.
 
-    Requests that arrive together run together: up to ``max_rows`` at a time, and a new one joins as soon as another
-    ends. Requests for another adapter wait until the batch of the present one has run out, or, when it is fed all
-    the time, until they have waited ``patience_s``. An idle engine waits ``gather_s`` after the first request, so
-    that the sentences of a document start as one batch.
+    Requests that arrive together run together, whatever their adapters: up to ``max_rows`` at a time, and a new one
+    joins as soon as another ends. An idle engine waits ``gather_s`` after the first request, so that the sentences of
+    a document start as one batch. ``drafting`` False decodes token by token, for comparison.
     """
 
     def __init__(
-        self, model: LocalModel, *, max_rows: int = 8, gather_s: float = 0.01, patience_s: float = 5.0
+        self,
+        model: LocalModel,
+        *,
+        max_rows: int = 8,
+        gather_s: float = 0.01,
+        drafting: bool = True,
     ) -> None:
         self.model = model
         self._max_rows = max_rows
         self._gather_s = gather_s
-        self._patience_s = patience_s
+        self._drafting = drafting
         self._batch = Batch(model)
         self._jobs: list[_Job] = []
         self._waiting: deque[_Job] = deque()
@@ -109,7 +111,7 @@ class LocalEngine:
         firsts = tuple(self.model.vocabulary.encode(option)[0] for option in options)
         if len(set(firsts)) < len(firsts):
             raise UserError(f"options {', '.join(map(repr, options))} cannot be told apart by their first token")
-        work = await self._submit(adapter, lambda: self._choosing(tuple(messages), firsts))
+        work = await self._submit(adapter, lambda: self._choosing(tuple(messages), firsts, adapter))
         if not isinstance(work, Choosing):
             raise TypeError("a choice came back as something else")
         top = max(work.scores)
@@ -130,13 +132,15 @@ class LocalEngine:
         constraint = None
         if request.graph is not None:
             constraint = Constraint(Automaton(request.graph), self.model.vocabulary)
-        row = Row(prompt, constraint, end_ids=self.model.end_ids, max_tokens=request.max_tokens)
-        return Decoding(row, shared, self.model.new_cache(len(prompt) + 128))
+        row = Row(
+            prompt, constraint, end_ids=self.model.end_ids, max_tokens=request.max_tokens, drafting=self._drafting
+        )
+        return Decoding(row, shared, self.model.new_cache(len(prompt) + 128), request.adapter)
 
-    def _choosing(self, messages: Sequence[Message], options: tuple[int, ...]) -> Work:
+    def _choosing(self, messages: Sequence[Message], options: tuple[int, ...], adapter: str | None) -> Work:
         prompt, shared = self.model.prompt(messages)
         self._check_length(len(prompt), 1)
-        return Choosing(prompt, shared, options, self.model.new_cache(len(prompt)))
+        return Choosing(prompt, shared, options, self.model.new_cache(len(prompt)), adapter)
 
     def _check_length(self, prompt: int, answer: int) -> None:
         if prompt + answer > self.model.context:
@@ -149,7 +153,7 @@ class LocalEngine:
         if adapter is not None and adapter not in self.model.adapters:
             raise UserError(f"no adapter {adapter!r} is loaded; there are: {', '.join(self.model.adapters) or 'none'}")
         loop = asyncio.get_running_loop()
-        job = _Job(adapter, make, loop.create_future(), loop, time.monotonic())
+        job = _Job(make, loop.create_future(), loop)
         with self._wake:
             if self._closed:
                 raise ExternalError("the engine is closed")
@@ -198,23 +202,12 @@ class LocalEngine:
                 return False
             if idle:
                 self._wake.wait_for(lambda: self._closed or len(self._waiting) >= self._max_rows, self._gather_s)
-                self._batch.adapter = self._waiting[0].adapter
-            admitted = self._take_fitting()
+            free = self._max_rows - len(self._jobs)
+            admitted = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
         for job in admitted:
             self._start(job)
         self._drop_cancelled()
         return True
-
-    def _take_fitting(self) -> list[_Job]:
-        now = time.monotonic()
-        adapter = self._batch.adapter
-        if self._jobs and any(job.adapter != adapter and now - job.arrived > self._patience_s for job in self._waiting):
-            return []
-        free = self._max_rows - len(self._jobs)
-        admitted = [job for job in self._waiting if job.adapter == adapter][:free]
-        for job in admitted:
-            self._waiting.remove(job)
-        return admitted
 
     def _start(self, job: _Job) -> None:
         if job.future.cancelled():

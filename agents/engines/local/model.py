@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from medner.agents.engines.local.adapters import Adapters
 from medner.agents.engines.local.decoding import Question
 from medner.agents.engines.local.packed import ATTENTION, KeyValueShape, PackedPass, RowCache, Segment, packed_attention
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
-from medner.store.errors import ExternalError, UserError
+from medner.store.errors import ExternalError
 
 #: Stands for the sentence while a prompt's fixed part is cut out; a private-use character no note holds.
 _PLACE = "\ue1a7"
@@ -47,7 +48,7 @@ def _cpu_flags() -> set[str]:
 
 
 class LocalModel:
-    """A causal language model in this process: packed passes, one adapter at a time.
+    """A causal language model in this process: packed passes, in which every row may use another adapter.
 
     ``adapters`` maps names to folders in PEFT's format (safetensors). Not safe for concurrent use: one thread runs it.
     """
@@ -82,41 +83,25 @@ class LocalModel:
         self.context = int(config.max_position_embeddings)
         self.end_ids = _end_ids(model, self.tokenizer)
         self.vocabulary = Vocabulary(self.tokenizer, self.end_ids)
-        self._peft: Any = None
-        self._active: str | None = None
-        self.adapters: tuple[str, ...] = ()
+        self._adapters = Adapters(model)
         for name, folder in (adapters or {}).items():
-            self.load_adapter(name, folder)
+            self._adapters.load(name, folder)
 
-    def load_adapter(self, name: str, folder: Path) -> None:
-        """Loads a LoRA adapter under a name; UserError when the folder holds none that fits this base."""
-        from peft import PeftModel  # noqa: PLC0415  heavy
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """The names of the loaded adapters."""
+        return self._adapters.names
 
-        if not (folder / "adapter_model.safetensors").is_file():
-            raise UserError(f"adapter {name!r}: {folder} holds no adapter_model.safetensors")
+    @contextmanager
+    def plain_attention(self, adapter: str | None) -> Iterator[Any]:
+        """The same weights as transformers runs them by itself, for comparison: give it batches, call ``generate``."""
+        self._adapters.route([] if adapter is None else [(adapter, 0, -1)])
+        self._model.set_attn_implementation("sdpa")
         try:
-            if self._peft is None:
-                self._peft = PeftModel.from_pretrained(
-                    self._model, folder, adapter_name=name, autocast_adapter_dtype=False, local_files_only=True
-                )
-            else:
-                self._peft.load_adapter(folder, adapter_name=name, autocast_adapter_dtype=False)
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise UserError(f"adapter {name!r} does not fit the base model: {error}") from error
-        self._peft.eval()
-        self._active = name
-        self.adapters = (*self.adapters, name)
-
-    def _with(self, adapter: str | None) -> Any:
-        """A context in which ``adapter`` (None: the base model alone) is in force."""
-        if adapter is None:
-            return nullcontext() if self._peft is None else self._peft.disable_adapter()
-        if adapter not in self.adapters:
-            raise UserError(f"no adapter {adapter!r} is loaded; there are: {', '.join(self.adapters) or 'none'}")
-        if adapter != self._active:
-            self._peft.set_adapter(adapter)
-            self._active = adapter
-        return nullcontext()
+            yield self._model
+        finally:
+            self._model.set_attn_implementation(ATTENTION)
+            self._adapters.route([])
 
     def new_cache(self, capacity: int = 256) -> RowCache:
         """An empty cache for one row."""
@@ -142,14 +127,14 @@ class LocalModel:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     @torch.inference_mode()
-    def hidden(self, tokens: Sequence[int], segments: Sequence[Segment], adapter: str | None) -> torch.Tensor:
+    def hidden(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:
         """The last hidden states [tokens, width] of a packed pass; writes the rows' caches."""
+        self._adapters.route(stretches(segments))
         packed = PackedPass(segments, device=self.device, dtype=self.dtype)
         ids = torch.tensor([list(tokens)], device=self.device)
-        with self._with(adapter):
-            out = self._body(
-                input_ids=ids, position_ids=packed.positions(), use_cache=False, attention_mask=None, packed=packed
-            )
+        out = self._body(
+            input_ids=ids, position_ids=packed.positions(), use_cache=False, attention_mask=None, packed=packed
+        )
         hidden: torch.Tensor = out[0][0]
         return hidden
 
@@ -184,6 +169,21 @@ class LocalModel:
         if self._softcap:
             scores = torch.tanh(scores / self._softcap) * self._softcap
         return scores
+
+
+def stretches(segments: Sequence[Segment]) -> list[tuple[str, int, int]]:
+    """Which tokens of a packed pass belong to which adapter; neighbours with the same one are joined."""
+    found: list[tuple[str, int, int]] = []
+    at = 0
+    for segment in segments:
+        end = at + segment.count
+        if segment.adapter is not None:
+            if found and found[-1][0] == segment.adapter and found[-1][2] == at:
+                found[-1] = (segment.adapter, found[-1][1], end)
+            else:
+                found.append((segment.adapter, at, end))
+        at = end
+    return found
 
 
 def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:

@@ -70,11 +70,12 @@ class RowCache:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A row's share of a pass: its cache, how many tokens that holds, and how many are run now."""
+    """A row's share of a pass: its cache, how many tokens that holds, how many are run now, and with which adapter."""
 
     cache: RowCache
     start: int
     count: int
+    adapter: str | None = None
 
 
 class PackedPass:

@@ -1,0 +1,148 @@
+"""LoRA adapters for packed passes: each row of a pass may use another adapter, or none.
+
+PEFT's own layers run one adapter for all tokens and spend several passes over memory on each layer. In a packed pass
+the tokens of a row stand together, so an adapter is two small products over its own tokens, added in place.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from medner.store.errors import UserError
+
+_PREFIX = "base_model.model."
+
+
+@dataclass(slots=True)
+class Routing:
+    """Which tokens of the present pass belong to which adapter: (name, first, end), adapters only."""
+
+    stretches: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+class AdaptedLinear(nn.Module):
+    """A linear layer with adapters: ``W x``, plus ``B A x`` for the tokens of an adapter's rows."""
+
+    def __init__(self, base: nn.Linear, routing: Routing) -> None:
+        super().__init__()
+        self.base = base
+        self._routing = routing
+        self._down: dict[str, torch.Tensor] = {}
+        self._up: dict[str, torch.Tensor] = {}
+
+    def add(self, name: str, down_RI: torch.Tensor, up_OR: torch.Tensor) -> None:
+        """Takes an adapter's two matrices; the scale is already in the second."""
+        weight = self.base.weight
+        # Contiguous transposes: these products are small, and strided ones cost several times as much.
+        self._down[name] = down_RI.to(weight.device, weight.dtype).contiguous()
+        self._up[name] = up_OR.to(weight.device, weight.dtype).T.contiguous()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The layer over packed tokens [1, tokens, in], or a plain batch when one adapter takes all of it."""
+        out: torch.Tensor = self.base(x)
+        flat, into = x.reshape(-1, x.shape[-1]), out.view(-1, out.shape[-1])
+        for name, first, end in self._routing.stretches:
+            down = self._down.get(name)
+            if down is not None:
+                last = len(flat) if end < 0 else end
+                into[first:last].addmm_(functional.linear(flat[first:last], down), self._up[name])
+        return out
+
+
+class Adapters:
+    """The adapters on one model: loads them, and tells its layers which tokens are whose."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._routing = Routing()
+        self.names: tuple[str, ...] = ()
+
+    def load(self, name: str, folder: Path) -> None:
+        """Loads a LoRA adapter in PEFT's format; UserError when the folder holds none that fits the model."""
+        weights = folder / "adapter_model.safetensors"
+        if not weights.is_file():
+            raise UserError(f"adapter {name!r}: {folder} holds no adapter_model.safetensors")
+        if name in self.names:
+            raise UserError(f"an adapter {name!r} is loaded already")
+        scale = _scale(name, folder)
+        for target, (down, up) in _pairs(name, weights).items():
+            self._layer(name, target).add(name, *_fitting(name, target, down, up * scale, self._base(target)))
+        self.names = (*self.names, name)
+
+    def route(self, stretches: list[tuple[str, int, int]]) -> None:
+        """Sets whose the tokens of the next passes are; an end below 0 means all the rest."""
+        self._routing.stretches = stretches
+
+    def _base(self, target: str) -> nn.Linear:
+        module = self._model.get_submodule(target)
+        linear: nn.Linear = module.base if isinstance(module, AdaptedLinear) else module
+        return linear
+
+    def _layer(self, name: str, target: str) -> AdaptedLinear:
+        try:
+            module = self._model.get_submodule(target)
+        except AttributeError as error:
+            raise UserError(f"adapter {name!r} does not fit the base model, which has no layer {target}") from error
+        if isinstance(module, AdaptedLinear):
+            return module
+        if not isinstance(module, nn.Linear):
+            raise UserError(f"adapter {name!r} adapts {target}, which is not a linear layer")
+        adapted = AdaptedLinear(module, self._routing)
+        parent, _, leaf = target.rpartition(".")
+        setattr(self._model.get_submodule(parent), leaf, adapted)
+        return adapted
+
+
+def _scale(name: str, folder: Path) -> float:
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        rank, alpha = int(config["r"]), float(config["lora_alpha"])
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"adapter {name!r}: {folder / 'adapter_config.json'} cannot be read: {error}") from error
+    unusual = [
+        key for key in ("use_dora", "alora_invocation_tokens", "rank_pattern", "alpha_pattern") if config.get(key)
+    ]
+    if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or unusual:
+        kind = ", ".join(unusual) or str(config.get("peft_type"))
+        raise UserError(f"adapter {name!r}: only plain LoRA adapters can be run here, this one uses {kind}")
+    return alpha / (rank**0.5 if config.get("use_rslora") else rank)
+
+
+def _pairs(name: str, weights: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """The A and B matrices by the name of the layer they adapt."""
+    from safetensors import SafetensorError  # noqa: PLC0415  heavy
+    from safetensors.torch import load_file  # noqa: PLC0415
+
+    try:
+        tensors = load_file(weights)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"adapter {name!r}: {weights} is damaged: {error}") from error
+    pairs = {}
+    for key, down in tensors.items():
+        if key.endswith(".lora_A.weight"):
+            up = tensors.get(key.replace(".lora_A.", ".lora_B."))
+            if up is None:
+                raise UserError(f"adapter {name!r}: {weights} holds {key} without its other half")
+            pairs[key.removeprefix(_PREFIX).removesuffix(".lora_A.weight")] = (down.float(), up.float())
+    unknown = [key for key in tensors if ".lora_A." not in key and ".lora_B." not in key]
+    if unknown or not pairs:
+        raise UserError(f"adapter {name!r}: {weights} holds {unknown[0] if unknown else 'no LoRA weights'}")
+    return pairs
+
+
+def _fitting(
+    name: str, target: str, down: torch.Tensor, up: torch.Tensor, base: nn.Linear
+) -> tuple[torch.Tensor, torch.Tensor]:
+    if (down.shape[1], up.shape[0]) != (base.in_features, base.out_features):
+        raise UserError(
+            f"adapter {name!r} does not fit the base model: {target} is {base.in_features}x{base.out_features}, "
+            f"the adapter's {down.shape[1]}x{up.shape[0]}"
+        )
+    return down, up
