@@ -1,7 +1,7 @@
 """The command's frame: subcommands, errors in one line, exit codes.
 
 Exit codes: 0 done, 1 done with failures (said on stderr), 2 the user can fix it, 3 something outside failed,
-130 interrupted.
+4 a defect of medner, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,24 +9,34 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
 from medner.store.errors import MednerError
 
 SUBCOMMANDS = ("annotate", "evaluate", "compare", "convert", "models", "labels")
 
-app = typer.Typer(
-    name="medner",
-    help="Medical named entities in Chinese clinical text, found by several LLMs that check one another.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+# typer carries a copy of click in newer releases and uses the real one in older ones; its own names reach either.
+_CommandLineError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
+_INTERRUPTED = 130
+
+
+def new_app() -> typer.Typer:
+    """The root command without its subcommands."""
+    app = typer.Typer(
+        name="medner",
+        help="Medical named entities in Chinese clinical text, found by several LLMs that check one another.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    return app
 
 
 def _print_version(value: bool) -> None:
@@ -35,47 +45,78 @@ def _print_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error. May stand anywhere on the line.")
+    ] = False,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    """The root of all subcommands; `--debug` is read in :func:`main`, before anything can fail."""
+    """The root of all subcommands."""
 
 
 def build() -> typer.Typer:
     """The whole command tree. Modules are light: torch and transformers are imported when a command runs."""
-    if not app.registered_commands and not app.registered_groups:
-        for name in SUBCOMMANDS:
-            importlib.import_module(f"medner.service.cli.{name}").register(app)
+    app = new_app()
+    for name in SUBCOMMANDS:
+        importlib.import_module(f"medner.service.cli.{name}").register(app)
     return app
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, *, build: Callable[[], typer.Typer] = build) -> int:
     """Runs the command line and returns the exit code; errors are one line on stderr unless ``--debug``."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in arguments
+    debug, rest = _without_debug(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = build()(args=arguments, prog_name="medner", standalone_mode=False)
-    except MednerError as error:
-        if debug:
+        code = build()(args=rest, prog_name="medner", standalone_mode=False)
+    except BaseException as error:
+        told = _tell(error)
+        if told is None:
+            raise
+        if debug and not isinstance(error, (typer.Exit, typer.Abort)):
             traceback.print_exc()
-        typer.echo(f"medner: {error}", err=True)
-        return error.exit_code
-    except click.exceptions.Exit as done:
-        return done.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        typer.echo("medner: interrupted", err=True)
-        return 130
-    except OSError as error:
-        if debug:
-            traceback.print_exc()
-        place = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"medner: {place}{error.strerror or error}", err=True)
-        return 3
+        return told
+    if code == _INTERRUPTED:
+        # Some releases of typer turn Ctrl-C into this code without a word.
+        return _say("interrupted", _INTERRUPTED)
     return code if isinstance(code, int) else 0
+
+
+def _without_debug(arguments: list[str]) -> tuple[bool, list[str]]:
+    """Whether ``--debug`` stands among the options, and the line without it; behind ``--`` it is an argument."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [argument for argument in arguments[:end] if argument != "--debug"]
+    return len(options) < end, [*options, *arguments[end:]]
+
+
+def _tell(error: BaseException) -> int | None:
+    """The exit code for an error, after saying what it is in one line; None when it is not ours to handle."""
+    if isinstance(error, typer.Exit):
+        return error.exit_code
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return _say("interrupted", _INTERRUPTED)
+    if isinstance(error, MednerError):
+        return _say(str(error), error.exit_code)
+    if isinstance(error, _CommandLineError):
+        return _tell_command_line(error)
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return _say(f"{place}{error.strerror or error}", 3)
+    if isinstance(error, Exception):
+        return _say(f"a defect of medner: {type(error).__name__}: {error} (--debug shows where)", 4)
+    return None
+
+
+def _tell_command_line(error: Any) -> int:
+    """A wrong option or argument in one line; a command group that stands alone gives its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+    else:
+        command = getattr(getattr(error, "ctx", None), "command_path", None) or "medner"
+        _say(f"{error.format_message()} (see {command} --help)", 0)
+    return int(error.exit_code)
+
+
+def _say(message: str, code: int) -> int:
+    typer.echo("medner: " + " ".join(line.strip() for line in message.splitlines()), err=True)
+    return code

@@ -1,0 +1,122 @@
+"""From a configuration to a pipeline that runs: the engine, the agents, the graph."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from medner.agents.chat import EngineChatModel
+from medner.agents.engines.engine import Engine
+from medner.agents.exemplars import FixedExemplars
+from medner.agents.filters import CausalFilter
+from medner.agents.judges.judge import BestTagger, HardVote, Judge
+from medner.agents.judges.select import SelectJudge
+from medner.agents.prompts.shots import load_shots
+from medner.agents.strategies import CODECS
+from medner.agents.taggers import GenerativeTagger
+from medner.graph import Deps, Pipeline
+from medner.service.config import Configuration, TaggerConfig, is_path
+from medner.service.threads import physical_cores
+from medner.store.errors import UserError
+from medner.store.labels import LabelSet, load_label_set
+from medner.store.models import ModelStore
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOrder:
+    """What an engine is built from: the base model's folder, adapters by tagger name, rows in a forward pass."""
+
+    model: Path | None
+    adapters: Mapping[str, Path]
+    max_rows: int
+
+
+#: Builds an engine; called in a thread of its own, because loading a model takes its time.
+EngineFactory = Callable[[EngineOrder], Engine]
+
+
+def model_folder(configuration: Configuration, store: ModelStore | None = None) -> Path:
+    """The base model's folder on this machine. UserError with the way to get it when it is not here."""
+    if not is_path(configuration.model):
+        return (store or ModelStore()).path(configuration.model)
+    folder = Path(configuration.model).expanduser()
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: holds no model (no config.json); see medner models list for those medner can pull")
+    return folder
+
+
+def local_engine(order: EngineOrder) -> Engine:
+    """The engine that runs the model in this process."""
+    if order.model is None:
+        raise UserError("the local engine needs the folder of a base model")
+    try:
+        import torch  # noqa: PLC0415  heavy
+
+        from medner.agents.engines.local.engine import LocalEngine  # noqa: PLC0415
+    except ImportError as error:
+        raise UserError(
+            f"{error.name} is missing: the local engine needs pip install 'medner[local]'",
+        ) from error
+    # OMP_NUM_THREADS says what the user wants; torch has read it by now.
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(physical_cores())
+    return LocalEngine.load(order.model, order.adapters, max_rows=order.max_rows)
+
+
+@asynccontextmanager
+async def assembled(
+    configuration: Configuration, *, model: Path | None = None, engine_factory: EngineFactory = local_engine
+) -> AsyncIterator[Pipeline]:
+    """A pipeline with its engine running; the engine is closed at the end. Nothing is pulled.
+
+    ``model`` is the base model's folder (:func:`model_folder`).
+    """
+    adapters = {tagger.name: tagger.adapter for tagger in configuration.taggers if tagger.adapter is not None}
+    order = EngineOrder(model, adapters, configuration.max_rows)
+    engine = await asyncio.to_thread(engine_factory, order)
+    try:
+        yield Pipeline(build_deps(configuration, engine), concurrency=configuration.concurrency)
+    finally:
+        await engine.close()
+
+
+def build_deps(configuration: Configuration, engine: Engine) -> Deps:
+    """The agents of a configuration on an engine that has its adapters loaded under the taggers' names."""
+    labels = load_label_set(configuration.labels)
+    chosen = configuration.filter
+    return Deps(
+        labels=labels,
+        taggers=tuple(_tagger(tagger, engine, labels) for tagger in configuration.taggers),
+        judge=_judge(configuration, engine),
+        filter=None if chosen is None else CausalFilter(engine, labels, chosen.threshold),
+        exemplars=FixedExemplars.shipped(labels),
+        min_taggers=configuration.min_taggers,
+        max_chars=configuration.max_chars,
+    )
+
+
+def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet) -> GenerativeTagger:
+    return GenerativeTagger(
+        name=tagger.name,
+        engine=engine,
+        codec=CODECS[tagger.strategy],
+        labels=labels,
+        style=tagger.style,
+        shots=load_shots(labels)[: tagger.shots],
+        adapter=None if tagger.adapter is None else tagger.name,
+        constrained=tagger.constrained,
+    )
+
+
+def _judge(configuration: Configuration, engine: Engine) -> Judge:
+    name = Path(configuration.model).name
+    builders: dict[str, Callable[[], Judge]] = {
+        "select": lambda: SelectJudge(EngineChatModel(engine=engine, model_name=name), name=name),
+        "hard-vote": HardVote,
+        "best-tagger": lambda: BestTagger(configuration.judge.tagger or ""),
+    }
+    return builders[configuration.judge.kind]()

@@ -1,0 +1,142 @@
+"""`medner annotate`: entities in texts, files and folders."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from medner.service.overrides import Overrides
+
+HELP = """Find medical entities in Chinese clinical text: files, folders, standard input or a text.
+
+Several LLM taggers read every sentence; a judge settles what they disagree about. Without -o the result is shown on \
+standard output; with -o it is written as JSON lines, one document a line, with who said what and why it was kept.
+
+\b
+Examples:
+  medner annotate --text '患者因反复胸痛3天入院，既往高血压病史。'
+  medner annotate notes/ -o notes.jsonl --html notes.html
+  medner annotate train.json --format cmeee --limit 20 --json
+  cat note.txt | medner annotate - --labels ccks2019
+  medner annotate notes/ -o out.jsonl --taggers html:full,symbol:full --judge hard-vote
+
+A run with -o can be stopped (Ctrl-C) or die; the same command goes on where it was, from OUT.journal.
+
+Exit code: 0 done; 1 done, but sentences failed or inputs were skipped; 2 wrong input or option; 3 disk or model \
+failed; 130 stopped.
+"""
+
+
+class Language(StrEnum):
+    """The language of the page and of notices."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommand."""
+    app.command("annotate", help=HELP)(annotate)
+
+
+def annotate(  # noqa: PLR0913  the options of a command are its parameters
+    context: typer.Context,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[INPUT]...", help="Files, folders (with their subfolders), or - for standard input."),
+    ] = None,
+    *,
+    text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="A text to annotate, in quotes.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="JSON lines file for the result.")
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio or doccano; without it, it is "
+            "found from name and content.",
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", metavar="NAME|FILE", help="Label set: cmeee-v2 (default), ccks2019, or a .toml file."),
+    ] = None,
+    taggers: Annotated[
+        str | None,
+        typer.Option(
+            "--taggers", metavar="LIST", help="Taggers of the configuration by name, or STRATEGY:STYLE (html:full)."
+        ),
+    ] = None,
+    judge: Annotated[
+        str | None, typer.Option("--judge", metavar="JUDGE", help="select, hard-vote, or best-tagger:NAME.")
+    ] = None,
+    filter_: Annotated[
+        str | None, typer.Option("--filter", metavar="FILTER", help="off, or llm-causal[:THRESHOLD].")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model (medner models list).")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Configuration in TOML; options given here override it."),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the annotations as one HTML page too.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON lines on standard output, as -o writes them.")
+    ] = False,
+    language: Annotated[Language, typer.Option("--language", help="Language of the page.")] = Language.ZH,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out inputs and records that cannot be read, and list them.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Annotate only the first N documents.")
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Drop what an earlier run to the same OUT has done.")
+    ] = False,
+    max_chars: Annotated[
+        int | None, typer.Option("--max-chars", metavar="N", help="Cut sentences longer than this (default 256).")
+    ] = None,
+    pull: Annotated[bool, typer.Option("--pull", help="Bring the base model first, if it is not here.")] = False,
+) -> None:
+    from medner.service.overrides import Overrides
+    from medner.service.session import Order, annotate_inputs
+
+    overrides = Overrides(config, labels, model, taggers, judge, filter_, max_chars)
+    if pull:
+        _pull(overrides)
+    order = Order(
+        inputs=tuple(inputs or ()),
+        text=text,
+        output=output,
+        html=html,
+        as_json=as_json,
+        language=language.value,
+        format=format_,
+        skip_bad=skip_bad,
+        limit=limit,
+        restart=restart,
+        overrides=overrides,
+    )
+    # Tests hand in an engine that needs no model.
+    raise typer.Exit(annotate_inputs(order, engine_factory=context.obj))
+
+
+def _pull(overrides: Overrides) -> None:
+    from medner.service.cli.models import _reporting
+    from medner.service.config import is_path
+    from medner.service.overrides import configured
+    from medner.store.models import ModelStore
+
+    name = configured(overrides).model
+    if not is_path(name):
+        with _reporting() as report:
+            ModelStore().pull(name, progress=report)

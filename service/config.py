@@ -1,0 +1,209 @@
+"""What an annotation run is made of: label set, model, taggers, filter, judge. From a TOML file or by default."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from medner.service.adapters import ShippedAdapter, StrategyName, StyleName, shipped_adapters
+from medner.store.errors import BadInputError, UserError
+
+DEFAULT_LABELS = "cmeee-v2"
+DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct"
+
+
+class TaggerConfig(BaseModel):
+    """A tagger: its strategy, the wording of its prompt, how many examples it is shown, its adapter."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = Field(min_length=1)
+    strategy: StrategyName
+    style: StyleName = "full"
+    shots: int = Field(default=0, ge=0)
+    adapter: Path | None = None
+    constrained: bool = True
+
+
+class FilterConfig(BaseModel):
+    """A filter: candidates whose probability of being right is under ``threshold`` are dropped."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["llm-causal"] = "llm-causal"
+    threshold: float = Field(default=0.5, ge=0, le=1)
+
+
+class JudgeConfig(BaseModel):
+    """A judge; ``tagger`` is whom ``best-tagger`` follows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["select", "hard-vote", "best-tagger"] = "select"
+    tagger: str | None = None
+
+
+class Configuration(BaseModel):
+    """Everything that decides how a text is annotated.
+
+    ``labels`` and ``model`` are a name that medner knows, or a path. ``concurrency`` sentences are under way at a
+    time, ``max_rows`` of their requests in one forward pass; neither changes an answer.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    labels: str = DEFAULT_LABELS
+    model: str = DEFAULT_MODEL
+    taggers: tuple[TaggerConfig, ...] = Field(min_length=1)
+    filter: FilterConfig | None = None
+    judge: JudgeConfig = JudgeConfig()
+    min_taggers: int = Field(default=1, ge=1)
+    max_chars: int = Field(default=256, ge=8, le=8_192)
+    concurrency: int = Field(default=16, ge=1, le=1_024)
+    max_rows: int = Field(default=8, ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _taggers_fit(self) -> Configuration:
+        names = [tagger.name for tagger in self.taggers]
+        if len(set(names)) < len(names):
+            raise ValueError("taggers: every tagger needs a name of its own")
+        if self.min_taggers > len(names):
+            raise ValueError(f"min_taggers: must be at most {len(names)}, the number of taggers")
+        follows = self.judge.kind == "best-tagger"
+        if follows and self.judge.tagger not in names:
+            raise ValueError(f"judge.tagger: best-tagger needs the name of a tagger: {', '.join(names)}")
+        if not follows and self.judge.tagger is not None:
+            raise ValueError(f"judge.tagger: only best-tagger follows a tagger, {self.judge.kind} does not")
+        return self
+
+    @property
+    def untuned(self) -> tuple[str, ...]:
+        """The names of the taggers that run on the base model alone, without a tuned adapter."""
+        return tuple(tagger.name for tagger in self.taggers if tagger.adapter is None)
+
+    def notice(self, language: str = "zh") -> str | None:
+        """What a reader of the result must know about taggers that are not tuned; None when all are."""
+        if not self.untuned:
+            return None
+        names = "、".join(self.untuned) if language == "zh" else ", ".join(self.untuned)
+        which = "all" if len(self.untuned) == len(self.taggers) else "some"
+        return _NOTICES[language][which].format(names=names)
+
+    def described(self) -> dict[str, str]:
+        """The configuration as a reader of a result sees it, each part in a few words."""
+        chosen, judge = self.filter, self.judge
+        return {
+            "labels": self.labels,
+            "model": self.model,
+            "taggers": ", ".join(_in_words(tagger) for tagger in self.taggers),
+            "filter": "off" if chosen is None else f"{chosen.kind}, threshold {chosen.threshold:g}",
+            "judge": judge.kind if judge.tagger is None else f"{judge.kind}:{judge.tagger}",
+        }
+
+
+def _in_words(tagger: TaggerConfig) -> str:
+    tuned = "untuned" if tagger.adapter is None else "tuned"
+    return f"{tagger.name} ({tagger.strategy}, {tagger.style}, {tagger.shots} examples, {tuned})"
+
+
+_NOTICES = {
+    "zh": {
+        "all": "所有标注模型（{names}）都未经微调：只是通用的小模型加少量示例，结果仅供试用，错漏很多。",
+        "some": "标注模型 {names} 未经微调：只是通用的小模型加少量示例，它单独提出的实体不可靠。",
+    },
+    "en": {
+        "all": "No tagger is tuned ({names}): they are a small general model shown a few examples. "
+        "Expect many wrong and missing entities.",
+        "some": "Taggers that are not tuned: {names}. They are a small general model shown a few examples; "
+        "do not rely on what they alone propose.",
+    },
+}
+
+#: Which taggers make up the default: those with a shipped adapter first, then these until there are two.
+_UNTUNED = (
+    TaggerConfig(name="html-full", strategy="html", style="full", shots=3),
+    TaggerConfig(name="json-plain", strategy="json", style="plain", shots=3),
+)
+_DEFAULT_COUNT = 2
+
+
+def default_configuration(
+    labels: str = DEFAULT_LABELS, *, model: str = DEFAULT_MODEL, adapters: tuple[ShippedAdapter, ...] | None = None
+) -> Configuration:
+    """The configuration without a file: the shipped adapters of the label set for this model, else untuned taggers.
+
+    ``adapters`` None: those in the package.
+    """
+    shipped = shipped_adapters(labels) if adapters is None else adapters
+    tuned = [
+        TaggerConfig(name=one.card.name, strategy=one.card.strategy, style=one.card.style, adapter=one.folder)
+        for one in shipped
+        if one.card.base == model and one.card.labels == labels
+    ]
+    fill = [tagger for tagger in _UNTUNED if tagger.name not in {one.name for one in tuned}]
+    taggers = (*tuned, *fill[: max(0, _DEFAULT_COUNT - len(tuned))])
+    return Configuration(labels=labels, model=model, taggers=taggers)
+
+
+def load_configuration(path: Path) -> Configuration:
+    """The configuration of a TOML file; paths in it count from its folder.
+
+    Keys that are left out take the default, taggers too. BadInputError names the key and what is allowed.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadInputError("not UTF-8 text; a configuration is a TOML file in UTF-8", path=path) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInputError(f"not valid TOML: {error}", path=path) from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    _anchor(data, path.parent)
+    if "taggers" not in data:
+        labels, model = str(data.get("labels", DEFAULT_LABELS)), str(data.get("model", DEFAULT_MODEL))
+        data["taggers"] = default_configuration(labels, model=model).model_dump()["taggers"]
+    return validated(data, where=path)
+
+
+def validated(data: dict[str, Any], *, where: Path | str) -> Configuration:
+    """The configuration of plain data; BadInputError with the key and the allowed values."""
+    try:
+        return Configuration.model_validate(data)
+    except ValidationError as error:
+        reason, key = _complaint(error)
+        raise BadInputError(reason, path=where, key=key) from error
+
+
+def is_path(name: str) -> bool:
+    """Whether a model or label set is meant by its path, not by its name."""
+    return name.startswith((".", "~")) or "/" in name or "\\" in name or name.endswith(".toml")
+
+
+def _anchor(data: dict[str, Any], folder: Path) -> None:
+    """Makes the paths of a file count from its folder."""
+
+    def anchored(name: object) -> object:
+        return str(folder / Path(name).expanduser()) if isinstance(name, str) else name
+
+    for key in ("labels", "model"):
+        if isinstance(data.get(key), str) and is_path(data[key]):
+            data[key] = anchored(data[key])
+    taggers = data.get("taggers")
+    for tagger in taggers if isinstance(taggers, list) else []:
+        if isinstance(tagger, dict) and "adapter" in tagger:
+            tagger["adapter"] = anchored(tagger["adapter"])
+
+
+_FIELDS: dict[str, type[BaseModel]] = {"taggers": TaggerConfig, "filter": FilterConfig, "judge": JudgeConfig}
+
+
+def _complaint(error: ValidationError) -> tuple[str, str | None]:
+    """The first thing that is wrong and its key; an unknown key's reason lists the keys there are."""
+    first = error.errors(include_url=False)[0]
+    place = first["loc"]
+    if first["type"] == "extra_forbidden":
+        known = _FIELDS.get(str(place[0]), Configuration) if len(place) > 1 else Configuration
+        return f"unknown key; there are {', '.join(known.model_fields)}", ".".join(map(str, place))
+    if not place:
+        key, _, reason = first["msg"].removeprefix("Value error, ").partition(": ")
+        return reason, key
+    return first["msg"], ".".join(map(str, place))

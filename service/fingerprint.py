@@ -1,0 +1,59 @@
+"""A short name for everything that may change an answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from medner.service.config import Configuration
+from medner.store.errors import UserError
+from medner.store.labels import load_label_set
+from medner.store.models import MANIFEST, read_manifest
+
+#: What only changes how fast an answer comes.
+_SPEED = {"concurrency", "max_rows"}
+_CHUNK = 1 << 20
+
+
+def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
+    """Sixteen hexadecimal digits that change with whatever may change an answer.
+
+    These are the configuration, the label set's content, the adapters' and the model's files, and medner's version;
+    the paths where they lie do not count. ``model`` is the base model's folder; None: only its name counts.
+    """
+    facts: dict[str, Any] = configuration.model_dump(mode="json", exclude=_SPEED)
+    facts["labels"] = asdict(load_label_set(configuration.labels))
+    for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
+        fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None
+    if model is not None:
+        facts["model"] = _model_facts(model)
+    facts["medner"] = version("medner")
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _model_facts(folder: Path) -> dict[str, str]:
+    if (folder / MANIFEST).is_file():
+        return {name: record.sha256 for name, record in read_manifest(folder).files.items()}
+    return dict(_files(folder))
+
+
+def _files(folder: Path) -> Iterator[tuple[str, str]]:
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; a model or an adapter is a folder")
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".json", ".safetensors", ".txt", ".model", ".jinja"):
+            yield path.name, sha256_file(path)
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes. Raises OSError when it cannot be read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_CHUNK):
+            digest.update(block)
+    return digest.hexdigest()

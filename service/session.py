@@ -1,0 +1,171 @@
+"""One run of `medner annotate`, from its order to its results on disk or screen."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+
+from medner.service.annotate import Annotating
+from medner.service.assembly import EngineFactory, assembled, local_engine, model_folder
+from medner.service.fingerprint import fingerprint
+from medner.service.inputs import Inputs, Survey, open_inputs
+from medner.service.journal import Journal, RunIdentity, open_journal
+from medner.service.outlets import Emit, Outlets, Page
+from medner.service.overrides import Overrides, configured
+from medner.service.page import Language
+from medner.service.plain import LEGEND
+from medner.service.progress import showing
+from medner.service.tally import Tally
+from medner.store.errors import UserError
+from medner.store.labels import load_label_set
+
+_BAD_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be annotated, how, and where the result goes."""
+
+    inputs: tuple[str, ...] = ()
+    text: str | None = None
+    output: Path | None = None
+    html: Path | None = None
+    as_json: bool = False
+    language: Language = "zh"
+    format: str | None = None
+    skip_bad: bool = False
+    limit: int | None = None
+    restart: bool = False
+    overrides: Overrides = field(default_factory=Overrides)
+
+
+def annotate_inputs(order: Order, *, engine_factory: EngineFactory | None = None) -> int:
+    """Runs an order and gives the exit code: 0; 1 when sentences failed or inputs were skipped; 130 when stopped.
+
+    ``engine_factory`` None: the local engine on the configured base model.
+    """
+    return _Session(order, engine_factory).run()
+
+
+class _Session:
+    """The parts of a run that its steps share."""
+
+    def __init__(self, order: Order, engine_factory: EngineFactory | None) -> None:
+        self._order = order
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._configuration = configured(order.overrides)
+        self._labels = load_label_set(self._configuration.labels)
+        self._model = model_folder(self._configuration) if engine_factory is None else None
+        self._factory = engine_factory or local_engine
+        self._fingerprint = fingerprint(self._configuration, self._model)
+
+    def run(self) -> int:
+        order = self._order
+        self._outlets(several=False).check()
+        with open_inputs(order.inputs, order.text, sys.stdin.buffer) as sources:
+            inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit)
+            survey = inputs.survey(max_chars=self._configuration.max_chars)
+            self._tell_bad(inputs)
+            if survey.documents == 0:
+                raise UserError("nothing to annotate: no document could be read")
+            tally = Tally(survey.sentences)
+            with self._journal(survey) as journal:
+                stopped = self._annotate(inputs, survey, tally, journal)
+                self._tell_end(tally, journal, stopped=stopped)
+                if stopped:
+                    return 130
+                if journal is not None and not tally.failed:
+                    journal.remove()
+            return 1 if tally.failed or inputs.bad else 0
+
+    def _annotate(self, inputs: Inputs, survey: Survey, tally: Tally, journal: Journal | None) -> bool:
+        """Whether the run was stopped by Ctrl-C."""
+        notice = self._configuration.notice("en")
+        if notice:
+            self._say(f"note: {notice}")
+        try:
+            with self._outlets(several=survey.documents > 1).opened() as emit:
+                asyncio.run(self._run(inputs, tally, journal, emit))
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    async def _run(self, inputs: Inputs, tally: Tally, journal: Journal | None, emit: Emit) -> None:
+        configuration = self._configuration
+        async with assembled(configuration, model=self._model, engine_factory=self._factory) as pipeline:
+            tally.start()
+            with showing(tally, self._console) as on_progress:
+                run = Annotating(
+                    pipeline,
+                    tally,
+                    concurrency=configuration.concurrency,
+                    journal=journal,
+                    on_progress=on_progress,
+                )
+                await run.run(inputs.documents(), emit)
+
+    def _outlets(self, *, several: bool) -> Outlets:
+        order = self._order
+        page = None
+        if order.html is not None:
+            facts = {
+                **self._configuration.described(),
+                "fingerprint": self._fingerprint,
+                "medner": version("medner"),
+            }
+            page = Page(order.html, facts, self._configuration.notice(order.language), order.language)
+        return Outlets(self._labels, sys.stdout, order.output, order.as_json, several, page)
+
+    @contextmanager
+    def _journal(self, survey: Survey) -> Iterator[Journal | None]:
+        output = self._order.output
+        # A device or a pipe has nothing to come back to.
+        if output is None or (output.exists() and not output.is_file()):
+            yield None
+            return
+        identity = RunIdentity(self._fingerprint, survey.hashes)
+        with open_journal(output, identity, restart=self._order.restart) as journal:
+            if journal.resumed:
+                changed = " (the inputs are others than then: only equal sentences are taken over)"
+                self._say(
+                    f"{journal.path}: going on after {journal.resumed:,} finished sentences"
+                    f"{changed if journal.inputs_changed else ''}; --restart begins anew"
+                )
+            yield journal
+
+    def _tell_bad(self, inputs: Inputs) -> None:
+        for record in list(inputs.bad)[:_BAD_SHOWN]:
+            self._say(f"skipped: {record}")
+        if len(inputs.bad) > _BAD_SHOWN:
+            self._say(f"skipped: {len(inputs.bad) - _BAD_SHOWN:,} more")
+
+    def _tell_end(self, tally: Tally, journal: Journal | None, *, stopped: bool) -> None:
+        order = self._order
+        if stopped:
+            kept = (
+                f"; {len(journal):,} are kept in {journal.path}: the same command goes on from there" if journal else ""
+            )
+            self._say(f"stopped after {tally.done:,} of {tally.total:,} sentences{kept}")
+            return
+        if order.output is None and not order.as_json and tally.conflicts:
+            self._say(LEGEND)
+        reused = f" ({tally.reused:,} taken over)" if tally.reused else ""
+        self._say(f"{tally.line()}{reused}, {tally.entities:,} entities")
+        for path in (order.output, order.html):
+            if path is not None:
+                self._say(f"written: {path}")
+        if tally.partial:
+            self._say(f"{tally.partial:,} sentences lack an agent's answer; their failures are in the result")
+        if tally.failed:
+            again = " The same command tries those again." if journal else ""
+            self._say(f"{tally.failed:,} sentences have no result; the first: {tally.first_reason}.{again}")
+
+    def _say(self, message: str) -> None:
+        self._console.print(message, markup=False)
