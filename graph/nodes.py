@@ -126,8 +126,9 @@ async def _settle(deps: Deps, state: SentenceState, conflict: Conflict) -> tuple
         # A prompt that is too long is this sentence's trouble, not the run's.
         failure = _failure("judge", deps.judge.name, error)
         decided = fall_back(deps.judge, case, str(error))
-    seconds = time.perf_counter() - began
-    return replace(decided, prompt=deps.judge.prompt(case), answer=failure.raw, seconds=seconds), failure
+    prompt, seconds = deps.judge.prompt(case), time.perf_counter() - began
+    shown = exemplars if prompt else ()
+    return replace(decided, prompt=prompt, exemplars=shown, answer=failure.raw, seconds=seconds), failure
 
 
 async def merge(state: SentenceState) -> Update:
