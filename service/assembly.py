@@ -55,12 +55,14 @@ def local_engine(order: EngineOrder) -> Engine:
         raise UserError("the local engine needs the folder of a base model")
     try:
         import torch  # noqa: PLC0415  heavy
+        from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415  heavy
 
         from medner.agents.engines.local.engine import LocalEngine  # noqa: PLC0415
     except ImportError as error:
         raise UserError(
             f"{error.name} is missing: the local engine needs pip install 'medner[local]'",
         ) from error
+    disable_progress_bar()
     # OMP_NUM_THREADS says what the user wants; torch has read it by now.
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(physical_cores())

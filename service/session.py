@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -90,8 +91,12 @@ class _Session:
         notice = self._configuration.notice("en")
         if notice:
             self._say(f"note: {notice}")
+        if self._model is not None:
+            self._say(f"loading {self._configuration.model}")
         try:
-            with self._outlets(several=survey.documents > 1).opened() as emit:
+            with self._outlets(several=survey.documents > 1).opened() as emit, warnings.catch_warnings():
+                # LangGraph drops tasks it has not begun when it is cancelled; on Ctrl-C that is as it should be.
+                warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
                 asyncio.run(self._run(inputs, tally, journal, emit))
         except KeyboardInterrupt:
             return True

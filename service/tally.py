@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -53,18 +54,14 @@ class Tally:
         seconds, own = self.clock() - self._began, self.done - self.reused
         return own / seconds if own and seconds > 0 else float("nan")
 
-    @property
-    def seconds_left(self) -> float:
-        """Seconds until the end at this pace; NaN while unknown."""
-        return (self.total - self.done) / self.per_second
-
     def line(self) -> str:
         """The state in one line."""
         parts = [f"{self.done:,} of {self.total:,} sentences"]
-        if self.per_second == self.per_second:
-            parts.append(f"{self.per_second:.2f} sentences/s")
+        per_second = self.per_second
+        if not math.isnan(per_second):
+            parts.append(f"{per_second:.2f} sentences/s")
             if self.done < self.total:
-                parts.append(f"{duration(self.seconds_left)} left")
+                parts.append(f"{duration((self.total - self.done) / per_second)} left")
         parts += [f"{self.conflicts:,} conflicts", f"{self.failed:,} failed"]
         return ", ".join(parts)
 

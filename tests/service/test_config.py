@@ -1,0 +1,198 @@
+"""Configurations: the default one, files, options, and what their errors say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medner.service.adapters import shipped_adapters
+from medner.service.config import DEFAULT_MODEL, Configuration, default_configuration, load_configuration
+from medner.service.fingerprint import fingerprint
+from medner.service.overrides import Overrides, configured
+from medner.store.errors import BadInputError, UserError
+from medner.store.labels import label_set_toml
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "configuration.toml"
+
+
+def _ship(root: Path, name: str, *, base: str = DEFAULT_MODEL) -> Path:
+    folder = root / "cmeee-v2" / name
+    folder.mkdir(parents=True)
+    (folder / "adapter_config.json").write_text("{}", encoding="utf-8")
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    card = f'name = "{name}"\nbase = "{base}"\nlabels = "cmeee-v2"\nstrategy = "symbol"\ntrained_on = "something"\n'
+    (folder / "card.toml").write_text(card, encoding="utf-8")
+    return folder
+
+
+def _names(configuration: Configuration) -> list[str]:
+    return [tagger.name for tagger in configuration.taggers]
+
+
+def test_without_adapters_two_untuned_taggers_are_the_default() -> None:
+    """They differ in strategy and wording, and the notice says that they are not tuned."""
+    configuration = default_configuration(adapters=())
+    assert [(one.name, one.strategy, one.style, one.shots) for one in configuration.taggers] == [
+        ("html-full", "html", "full", 3),
+        ("json-plain", "json", "plain", 3),
+    ]
+    assert configuration.judge.kind == "select"
+    assert "html-full, json-plain" in str(configuration.notice("en"))
+    assert "未经微调" in str(configuration.notice("zh"))
+
+
+@pytest.mark.parametrize(
+    ("shipped", "expected"),
+    [
+        (["symbol-a"], ["symbol-a", "html-full"]),
+        (["symbol-b", "symbol-a"], ["symbol-a", "symbol-b"]),
+        (["a", "b", "c"], ["a", "b", "c"]),
+    ],
+)
+def test_shipped_adapters_come_first(tmp_path: Path, shipped: list[str], expected: list[str]) -> None:
+    """Tuned taggers are taken as their cards say; one alone gets an untuned partner, which the notice names."""
+    for name in shipped:
+        _ship(tmp_path, name)
+    configuration = default_configuration(adapters=shipped_adapters("cmeee-v2", tmp_path))
+    assert _names(configuration) == expected
+    assert (configuration.taggers[0].style, configuration.taggers[0].shots) == ("brief", 0)
+    notice = configuration.notice("en")
+    assert notice is None if len(shipped) > 1 else "html-full" in str(notice)
+
+
+def test_an_adapter_of_another_base_is_not_taken(tmp_path: Path) -> None:
+    """An adapter fits one base model only."""
+    _ship(tmp_path, "big", base="qwen2.5-coder-1.5b-instruct")
+    adapters = shipped_adapters("cmeee-v2", tmp_path)
+    assert _names(default_configuration(adapters=adapters)) == ["html-full", "json-plain"]
+    other = default_configuration(model="qwen2.5-coder-1.5b-instruct", adapters=adapters)
+    assert _names(other) == ["big", "html-full"]
+
+
+def test_the_adapters_in_the_package_can_be_read() -> None:
+    """Whatever ships has a good card and lies in a folder."""
+    assert all(one.folder.is_dir() for one in shipped_adapters("cmeee-v2"))
+
+
+def test_the_example_file_is_valid() -> None:
+    """The example in the documentation loads; paths in it count from its folder."""
+    configuration = load_configuration(EXAMPLE)
+    assert len(configuration.taggers) == 2
+    assert configuration.filter is not None
+
+
+def test_paths_in_a_file_count_from_its_folder(tmp_path: Path) -> None:
+    """labels, model and adapter; names stay names. Taggers that are left out are the default ones."""
+    path = tmp_path / "c.toml"
+    path.write_text(
+        'labels = "./mine.toml"\nmodel = "../base"\n[[taggers]]\nname="a"\nstrategy="html"\nadapter="ad"\n',
+        encoding="utf-8",
+    )
+    configuration = load_configuration(path)
+    assert configuration.labels == str(tmp_path / "mine.toml")
+    assert configuration.model == str(tmp_path / "../base")
+    assert configuration.taggers[0].adapter == tmp_path / "ad"
+    path.write_text("max_chars = 100\n", encoding="utf-8")
+    assert _names(load_configuration(path)) == _names(default_configuration())
+
+
+TAGGER = '[[taggers]]\nname = "a"\nstrategy = "html"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("max_char = 3\n", "[max_char]: unknown key; there are labels, model, taggers"),
+        ('[[taggers]]\nname = "a"\nstrategy = "xml"\n', "[taggers.0.strategy]: Input should be 'symbol', 'json'"),
+        (TAGGER + "shot = 1\n", "[taggers.0.shot]: unknown key; there are name, strategy, style"),
+        (TAGGER + TAGGER, "[taggers]: every tagger needs a name of its own"),
+        ("taggers = []\n", "[taggers]: "),
+        ("taggers = 3\n", "[taggers]: "),
+        ("min_taggers = 2\n" + TAGGER, "[min_taggers]: must be at most 1"),
+        (TAGGER + '[judge]\nkind = "best-tagger"\n', "[judge.tagger]: best-tagger needs the name of a tagger: a"),
+        (TAGGER + '[judge]\ntagger = "a"\n', "[judge.tagger]: only best-tagger"),
+        (TAGGER + "[filter]\nthreshold = 2\n", "[filter.threshold]: Input should be less than or equal to 1"),
+        (TAGGER + "[filter]\nlevel = 2\n", "[filter.level]: unknown key; there are kind, threshold"),
+        ("labels = 3\n", "[labels]: "),
+        ("= 3\n", "not valid TOML"),
+    ],
+)
+def test_an_error_names_file_key_and_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:
+    """The message is enough to mend the file."""
+    path = tmp_path / "c.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadInputError) as caught:
+        load_configuration(path)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_options_override_the_file(tmp_path: Path) -> None:
+    """Taggers by name or as STRATEGY:STYLE, judge, filter, and the single values."""
+    path = tmp_path / "c.toml"
+    path.write_text("max_chars = 100\nmin_taggers = 2\n", encoding="utf-8")
+    configuration = configured(
+        Overrides(
+            path, "ccks2019", "./m", "json-plain，symbol:brief, html:full", "best-tagger:html-full", "llm-causal:0.3"
+        )
+    )
+    assert _names(configuration) == ["json-plain", "symbol-brief", "html-full"]
+    assert configuration.taggers[1].shots == 0
+    assert (configuration.labels, configuration.model, configuration.max_chars) == ("ccks2019", "./m", 100)
+    assert configuration.judge.tagger == "html-full"
+    assert configuration.filter is not None
+    assert configuration.filter.threshold == 0.3
+    assert configured(Overrides(filter="off")).filter is None
+    assert configured(Overrides(filter="llm-causal")).filter is not None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (Overrides(taggers="html:long"), "strategies: symbol, json, html, index; styles: brief, full, plain"),
+        (Overrides(taggers="html:full,html:full"), "a name of its own"),
+        (Overrides(judge="jury"), "select, hard-vote and best-tagger:NAME"),
+        (Overrides(judge="best-tagger"), "best-tagger:NAME"),
+        (Overrides(judge="best-tagger:me"), "html-full, json-plain"),
+        (Overrides(judge="select:html-full"), "best-tagger:NAME"),
+        (Overrides(filter="on"), "off, llm-causal"),
+        (Overrides(filter="llm-causal:high"), "from 0 to 1"),
+        (Overrides(filter="llm-causal:7"), "less than or equal to 1"),
+        (Overrides(max_chars=0), "max_chars"),
+        (Overrides(config=Path("none.toml")), "none.toml: cannot be read"),
+    ],
+)
+def test_a_wrong_option_says_what_there_is(overrides: Overrides, said: str) -> None:
+    """Wrong options are UserErrors with the allowed values."""
+    with pytest.raises(UserError) as caught:
+        configured(overrides)
+    assert said in str(caught.value)
+
+
+def test_the_fingerprint_changes_with_what_changes_an_answer(tmp_path: Path) -> None:
+    """Not with speed, nor with where an adapter lies; but with its bytes, the label set's content and the model's."""
+    base = default_configuration(adapters=())
+    assert fingerprint(base) == fingerprint(base.model_copy(update={"concurrency": 2, "max_rows": 1}))
+    marks = {fingerprint(base)}
+    for change in ({"max_chars": 99}, {"taggers": base.taggers[:1]}, {"labels": "ccks2019"}, {"model": "other"}):
+        marks.add(fingerprint(base.model_copy(update=change)))
+    assert len(marks) == 5
+    tuned = []
+    for place, weights in (("one", b"a"), ("two", b"a"), ("three", b"b")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "adapter_model.safetensors").write_bytes(weights)
+        tagger = base.taggers[0].model_copy(update={"adapter": tmp_path / place})
+        tuned.append(fingerprint(base.model_copy(update={"taggers": (tagger,)})))
+    assert tuned[0] == tuned[1] != tuned[2]
+    assert fingerprint(base, tmp_path / "one") != fingerprint(base, tmp_path / "three")
+
+
+def test_the_fingerprint_reads_the_label_set(tmp_path: Path) -> None:
+    """A definition that changes changes the prompts, so it changes the fingerprint."""
+    path = tmp_path / "mine.toml"
+    path.write_text(label_set_toml("cmeee-v2"), encoding="utf-8")
+    base = default_configuration(str(path))
+    before = fingerprint(base)
+    path.write_text(label_set_toml("cmeee-v2").replace("疾病", "病症"), encoding="utf-8")
+    assert fingerprint(base) != before
