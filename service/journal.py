@@ -146,8 +146,7 @@ class Journal:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
             raise ExternalError(
-                f"{self.path}: cannot be written: {error.strerror}; its {len(self)} finished sentences are kept. Make "
-                "room on the disk and give the same command again"
+                f"{self.path}: cannot be written: {error.strerror}; its {len(self)} finished sentences are kept"
             ) from error
         self._end += len(data)
 

@@ -24,7 +24,7 @@ from medner.service.page import Language
 from medner.service.plain import LEGEND
 from medner.service.progress import showing
 from medner.service.tally import Tally
-from medner.store.errors import UserError
+from medner.store.errors import MednerError, UserError
 from medner.store.labels import load_label_set
 
 _BAD_SHOWN = 20
@@ -100,6 +100,10 @@ class _Session:
                 asyncio.run(self._run(inputs, tally, journal, emit))
         except KeyboardInterrupt:
             return True
+        except MednerError:
+            if journal:
+                self._say(f"{self._kept(journal)}, once this is mended:")
+            raise
         return False
 
     async def _run(self, inputs: Inputs, tally: Tally, journal: Journal | None, emit: Emit) -> None:
@@ -154,9 +158,7 @@ class _Session:
     def _tell_end(self, tally: Tally, journal: Journal | None, *, stopped: bool) -> None:
         order = self._order
         if stopped:
-            kept = (
-                f"; {len(journal):,} are kept in {journal.path}: the same command goes on from there" if journal else ""
-            )
+            kept = f"; {self._kept(journal)}" if journal else ""
             self._say(f"stopped after {tally.done:,} of {tally.total:,} sentences{kept}")
             return
         if order.output is None and not order.as_json and tally.conflicts:
@@ -171,6 +173,9 @@ class _Session:
         if tally.failed:
             again = " The same command tries those again." if journal else ""
             self._say(f"{tally.failed:,} sentences have no result; the first: {tally.first_reason}.{again}")
+
+    def _kept(self, journal: Journal) -> str:
+        return f"{len(journal):,} finished sentences are kept in {journal.path}: the same command goes on from there"
 
     def _say(self, message: str) -> None:
         self._console.print(message, markup=False)
