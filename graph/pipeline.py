@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from langsmith import tracing_context
+
 from medner.graph.deps import Deps
 from medner.graph.document import DocumentRun, OnSentence, document_graph
 from medner.graph.sentence import sentence_graph
@@ -15,6 +17,7 @@ class Pipeline:
     """Annotates sentences and documents with the agents of ``deps``.
 
     At most ``concurrency`` sentences of a document are under way at a time; the engine batches what they ask.
+    LangSmith tracing is off whatever the environment says: it would send notes out of the building.
     """
 
     def __init__(self, deps: Deps, *, concurrency: int = 16) -> None:
@@ -25,7 +28,8 @@ class Pipeline:
 
     async def annotate_sentence(self, sentence: Sentence) -> Annotation:
         """One sentence through the graph. UserError when a tagger is used wrongly; all other failures are records."""
-        final = await sentence_graph().ainvoke({"sentence": sentence}, context=self.deps)
+        with tracing_context(enabled=False):
+            final = await sentence_graph().ainvoke({"sentence": sentence}, context=self.deps)
         annotation: Annotation = final["annotation"]
         return annotation
 
@@ -44,8 +48,9 @@ class Pipeline:
         run = DocumentRun(self.deps, finished or {})
         if on_sentence is not None:
             run = DocumentRun(self.deps, finished or {}, on_sentence)
-        final = await document_graph().ainvoke(
-            {"document": document}, context=run, config={"max_concurrency": self._concurrency}
-        )
+        with tracing_context(enabled=False):
+            final = await document_graph().ainvoke(
+                {"document": document}, context=run, config={"max_concurrency": self._concurrency}
+            )
         result: AnnotatedDocument = final["result"]
         return result

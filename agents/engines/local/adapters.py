@@ -15,8 +15,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from medner.agents.engines.local.prepacked import PrepackedLinear
 from medner.store.errors import UserError
 
+#: What an adapter can stand on.
+Linear = nn.Linear | PrepackedLinear
 _PREFIX = "base_model.model."
 
 
@@ -30,19 +33,19 @@ class Routing:
 class AdaptedLinear(nn.Module):
     """A linear layer with adapters: ``W x``, plus ``B A x`` for the tokens of an adapter's rows."""
 
-    def __init__(self, base: nn.Linear, routing: Routing) -> None:
+    def __init__(self, base: Linear, routing: Routing, *, dtype: torch.dtype, device: torch.device) -> None:
         super().__init__()
         self.base = base
         self._routing = routing
+        self._dtype, self._device = dtype, device
         self._down: dict[str, torch.Tensor] = {}
         self._up: dict[str, torch.Tensor] = {}
 
     def add(self, name: str, down_RI: torch.Tensor, up_OR: torch.Tensor) -> None:
         """Takes an adapter's two matrices; the scale is already in the second."""
-        weight = self.base.weight
         # Contiguous transposes: these products are small, and strided ones cost several times as much.
-        self._down[name] = down_RI.to(weight.device, weight.dtype).contiguous()
-        self._up[name] = up_OR.to(weight.device, weight.dtype).T.contiguous()
+        self._down[name] = down_RI.to(self._device, self._dtype).contiguous()
+        self._up[name] = up_OR.to(self._device, self._dtype).T.contiguous()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The layer over packed tokens [1, tokens, in], or a plain batch when one adapter takes all of it."""
@@ -59,8 +62,9 @@ class AdaptedLinear(nn.Module):
 class Adapters:
     """The adapters on one model: loads them, and tells its layers which tokens are whose."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, dtype: torch.dtype, device: torch.device) -> None:
         self._model = model
+        self._dtype, self._device = dtype, device
         self._routing = Routing()
         self.names: tuple[str, ...] = ()
 
@@ -80,9 +84,9 @@ class Adapters:
         """Sets whose the tokens of the next passes are; an end below 0 means all the rest."""
         self._routing.stretches = stretches
 
-    def _base(self, target: str) -> nn.Linear:
+    def _base(self, target: str) -> Linear:
         module = self._model.get_submodule(target)
-        linear: nn.Linear = module.base if isinstance(module, AdaptedLinear) else module
+        linear: Linear = module.base if isinstance(module, AdaptedLinear) else module
         return linear
 
     def _layer(self, name: str, target: str) -> AdaptedLinear:
@@ -92,9 +96,9 @@ class Adapters:
             raise UserError(f"adapter {name!r} does not fit the base model, which has no layer {target}") from error
         if isinstance(module, AdaptedLinear):
             return module
-        if not isinstance(module, nn.Linear):
+        if not isinstance(module, Linear):
             raise UserError(f"adapter {name!r} adapts {target}, which is not a linear layer")
-        adapted = AdaptedLinear(module, self._routing)
+        adapted = AdaptedLinear(module, self._routing, dtype=self._dtype, device=self._device)
         parent, _, leaf = target.rpartition(".")
         setattr(self._model.get_submodule(parent), leaf, adapted)
         return adapted
@@ -138,7 +142,7 @@ def _pairs(name: str, weights: Path) -> dict[str, tuple[torch.Tensor, torch.Tens
 
 
 def _fitting(
-    name: str, target: str, down: torch.Tensor, up: torch.Tensor, base: nn.Linear
+    name: str, target: str, down: torch.Tensor, up: torch.Tensor, base: Linear
 ) -> tuple[torch.Tensor, torch.Tensor]:
     if (down.shape[1], up.shape[0]) != (base.in_features, base.out_features):
         raise UserError(

@@ -45,7 +45,7 @@ Work = Decoding | Choosing
 
 
 #: A pass costs what these many tokens cost, however few it runs: the weights are read once.
-PASS_IN_TOKENS = 45
+PASS_IN_TOKENS = 35
 #: Tokens an answer gains in a pass, roughly.
 GAIN = 10
 

@@ -99,7 +99,7 @@ class Hints:
 
     #: How often the model agrees with a drafted token: one it has said at this state before, said otherwise, or was
     #: never asked about. Rough figures from benchmarks/decoding.py; they steer the length of drafts, never an answer.
-    SAID, DENIED, UNKNOWN = 0.98, 0.3, 0.93
+    SAID, DENIED, UNKNOWN = 0.98, 0.3, 0.95
 
     def trust(self, state: State, token: int) -> float:
         """How probable it is that the model agrees with ``token``."""

@@ -13,12 +13,17 @@ import torch
 from medner.agents.engines.local.adapters import Adapters
 from medner.agents.engines.local.decoding import Question
 from medner.agents.engines.local.packed import ATTENTION, KeyValueShape, PackedPass, RowCache, Segment, packed_attention
+from medner.agents.engines.local.prepacked import can_prepack, prepack
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
 from medner.store.errors import ExternalError
 
 #: Stands for the sentence while a prompt's fixed part is cut out; a private-use character no note holds.
 _PLACE = "\ue1a7"
+
+
+#: The whole vocabulary is too much to score in float64.
+MANY_TOKENS = 8_192
 
 
 def pick_device() -> torch.device:
@@ -83,7 +88,9 @@ class LocalModel:
         self.context = int(config.max_position_embeddings)
         self.end_ids = _end_ids(model, self.tokenizer)
         self.vocabulary = Vocabulary(self.tokenizer, self.end_ids)
-        self._adapters = Adapters(model)
+        if can_prepack(self.device, self.dtype):
+            prepack(self._body)
+        self._adapters = Adapters(model, dtype=self.dtype, device=self.device)
         for name, folder in (adapters or {}).items():
             self._adapters.load(name, folder)
 
@@ -109,9 +116,9 @@ class LocalModel:
 
     def prompt(self, messages: Sequence[Message]) -> tuple[list[int], int]:
         """A chat's tokens, ready for the answer, and how many of them stay the same for every last message."""
-        whole = self._ids(self._render(messages))
+        whole = self._ids(messages)
         template = self._render([*messages[:-1], Message(messages[-1].role, _PLACE)])
-        fixed = self._ids(template.partition(_PLACE)[0])
+        fixed = self._pieces(template.partition(_PLACE)[0], [message.content for message in messages[:-1]])
         shared = 0
         for ours, theirs in zip(fixed, whole[:-1], strict=False):
             if ours != theirs:
@@ -123,8 +130,25 @@ class LocalModel:
         chat = [message.as_dict() for message in messages]
         return str(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
 
-    def _ids(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+    def _ids(self, messages: Sequence[Message]) -> list[int]:
+        return self._pieces(self._render(messages), [message.content for message in messages])
+
+    def _pieces(self, rendered: str, contents: Sequence[str]) -> list[int]:
+        """The tokens of a rendered chat; what looks like a control token inside a message stays plain text.
+
+        A note that holds ``<|im_end|>`` must not be able to end its own turn.
+        """
+        control = self.vocabulary.control_strings
+        dangerous = [text for text in contents if any(string in text for string in control)]
+        ids: list[int] = []
+        for text in dangerous:
+            before, found, rendered = rendered.partition(text)
+            if not found:  # a template that rewrites its messages
+                rendered = before
+                continue
+            ids += list(self.tokenizer(before, add_special_tokens=False)["input_ids"])
+            ids += self.vocabulary.encode(text)
+        return ids + list(self.tokenizer(rendered, add_special_tokens=False)["input_ids"])
 
     @torch.inference_mode()
     def hidden(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:
@@ -142,7 +166,7 @@ class LocalModel:
     def best(self, hidden_NW: torch.Tensor, questions: Sequence[Question]) -> list[int]:
         """The best allowed token for each hidden state; the lowest id among equals, so that ties never depend on shape.
 
-        Only the scores of tokens some question allows are computed, in float32.
+        Only the scores of tokens some question allows are computed.
         """
         answers: list[int] = [question[0] if len(question) == 1 else -1 for question in questions]
         open_rows = [row for row, question in enumerate(questions) if len(question) > 1]
@@ -160,12 +184,14 @@ class LocalModel:
 
     @torch.inference_mode()
     def scores(self, hidden_W: torch.Tensor, tokens: Sequence[int]) -> list[float]:
-        """The logits of some tokens after one hidden state, in float32."""
+        """The logits of some tokens after one hidden state, as floats."""
         weights = self._head[torch.tensor(list(tokens), device=self.device)]
         return [float(score) for score in self._scores(hidden_W.unsqueeze(0), weights)[0]]
 
     def _scores(self, hidden_NW: torch.Tensor, weights_TW: torch.Tensor) -> torch.Tensor:
-        scores = hidden_NW.float() @ weights_TW.float().T
+        # In float64 the result does not depend on how many states and tokens are scored at once.
+        precision = torch.float64 if len(weights_TW) < MANY_TOKENS else torch.float32
+        scores = hidden_NW.to(precision) @ weights_TW.to(precision).T
         if self._softcap:
             scores = torch.tanh(scores / self._softcap) * self._softcap
         return scores

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 ATTENTION = "medner_packed"
+
+#: Attention reads keys up to the next multiple of this behind a query's own place. How a kernel sums depends on how
+#: many keys it is given; with this it depends on the query alone, so that a token's hidden state is the same to the
+#: last bit whether it was run by itself, in a draft or in a batch (bfloat16 on a CPU; see tests).
+BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,10 @@ class RowCache:
     """
 
     def __init__(self, shape: KeyValueShape, *, dtype: torch.dtype, device: torch.device, capacity: int = 256) -> None:
-        self._tensor = torch.empty(shape.layers, 2, shape.heads, capacity, shape.size, dtype=dtype, device=device)
+        # Zeros, not whatever lies in memory: keys behind a row's end are masked, but NaN would come through.
+        self._tensor = torch.zeros(
+            shape.layers, 2, shape.heads, _blocks(capacity), shape.size, dtype=dtype, device=device
+        )
 
     def reserve(self, length: int) -> None:
         """Makes room for ``length`` tokens."""
@@ -41,8 +50,8 @@ class RowCache:
         if length <= capacity:
             return
         sizes = list(self._tensor.shape)
-        sizes[3] = max(length, 2 * capacity)
-        larger = torch.empty(sizes, dtype=self._tensor.dtype, device=self._tensor.device)
+        sizes[3] = _blocks(max(length, 2 * capacity))
+        larger = torch.zeros(sizes, dtype=self._tensor.dtype, device=self._tensor.device)
         larger[:, :, :, :capacity] = self._tensor
         self._tensor = larger
 
@@ -50,12 +59,6 @@ class RowCache:
         """Copies the first ``length`` tokens of another row: a prompt's fixed part is run only once."""
         self.reserve(length)
         self._tensor[:, :, :, :length] = prefix._tensor[:, :, :, :length]
-
-    def trimmed(self, length: int) -> RowCache:
-        """A copy that holds just the first ``length`` tokens."""
-        copy = object.__new__(RowCache)
-        copy._tensor = self._tensor[:, :, :, :length].clone()
-        return copy
 
     def write(self, layer: int, start: int, keys_HND: torch.Tensor, values_HND: torch.Tensor) -> None:
         """Puts the keys and values of the tokens from ``start`` on in their place."""
@@ -94,23 +97,31 @@ class PackedPass:
         spans = [torch.arange(segment.start, segment.start + segment.count) for segment in self.segments]
         return torch.cat(spans).unsqueeze(0).to(self._device)
 
-    def mask(self, segment: Segment, groups: int, window: int | None) -> torch.Tensor | None:
-        """An additive mask [groups * count, start + count]; None when a single new token sees everything."""
+    def parts(self, segment: Segment) -> list[tuple[int, int]]:
+        """The segment's places, cut where a block of keys ends: (first, end) in the row."""
         end = segment.start + segment.count
-        if segment.count == 1 and window is None:
-            return None
-        key = (segment.start, segment.count, groups, window)
+        cuts = [segment.start, *range(_blocks(segment.start + 1), end, BLOCK), end]
+        return list(pairwise(cuts))
+
+    def mask(self, first: int, end: int, groups: int, window: int | None) -> torch.Tensor:
+        """An additive mask [groups * queries, keys] for the places ``first`` to ``end`` of one block."""
+        key = (first, end, groups, window)
         known = self._masks.get(key)
         if known is None:
-            queries = torch.arange(segment.start, end, device=self._device).unsqueeze(1)
-            keys = torch.arange(end, device=self._device).unsqueeze(0)
+            queries = torch.arange(first, end, device=self._device).unsqueeze(1)
+            keys = torch.arange(_blocks(end), device=self._device).unsqueeze(0)
             seen = keys <= queries
             if window is not None:
                 seen &= keys > queries - window
-            known = torch.zeros(segment.count, end, dtype=self._dtype, device=self._device)
+            known = torch.zeros(seen.shape, dtype=self._dtype, device=self._device)
             known = known.masked_fill(~seen, float("-inf")).repeat(groups, 1)
             self._masks[key] = known
         return known
+
+
+def _blocks(length: int) -> int:
+    """The length, rounded up to whole blocks."""
+    return -(-length // BLOCK) * BLOCK
 
 
 def packed_attention(
@@ -126,22 +137,23 @@ def packed_attention(
     packed: PackedPass = options["packed"]
     heads, size = query.shape[1], query.shape[3]
     groups = heads // key.shape[1]
-    window = options.get("sliding_window")
     out = torch.empty(query.shape[2], heads, size, dtype=query.dtype, device=query.device)
     at = 0
     for segment in packed.segments:
         here = slice(at, at + segment.count)
-        at += segment.count
         segment.cache.write(module.layer_idx, segment.start, key[0, :, here], value[0, :, here])
-        keys, values = segment.cache.read(module.layer_idx, segment.start + segment.count)
-        # The query heads that share a key-value head stand behind one another, so no key is ever repeated.
-        asked = query[0, :, here].reshape(key.shape[1], groups * segment.count, size)
-        said = functional.scaled_dot_product_attention(
-            asked.unsqueeze(0),
-            keys.unsqueeze(0),
-            values.unsqueeze(0),
-            attn_mask=packed.mask(segment, groups, window),
-            scale=scaling,
-        )
-        out[here] = said[0].reshape(heads, segment.count, size).transpose(0, 1)
+        for first, end in packed.parts(segment):
+            keys, values = segment.cache.read(module.layer_idx, _blocks(end))
+            part = slice(at, at + end - first)
+            at += end - first
+            # The query heads that share a key-value head stand behind one another, so no key is ever repeated.
+            asked = query[0, :, part].reshape(key.shape[1], groups * (end - first), size)
+            said = functional.scaled_dot_product_attention(
+                asked.unsqueeze(0),
+                keys.unsqueeze(0),
+                values.unsqueeze(0),
+                attn_mask=packed.mask(first, end, groups, options.get("sliding_window")),
+                scale=scaling,
+            )
+            out[part] = said[0].reshape(heads, end - first, size).transpose(0, 1)
     return out.unsqueeze(0), None

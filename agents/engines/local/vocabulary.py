@@ -43,6 +43,11 @@ class Vocabulary:
     def __init__(self, tokenizer: Any, end_ids: frozenset[int]) -> None:
         self.tokenizer = tokenizer
         self.end_ids = end_ids
+        #: What the tokenizer would read as control tokens if it stood in a text.
+        self.control_strings = frozenset(
+            {str(token) for token in tokenizer.all_special_tokens}
+            | {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+        )
         decoder = str(getattr(tokenizer, "backend_tokenizer", tokenizer).decoder)
         read = _byte_level if "ByteLevel" in decoder else _sentence_piece
         special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder) | set(end_ids)
