@@ -1,8 +1,8 @@
 """How fast the symbol strategy decodes: transformers' generate, token by token under the constraint, draft-and-verify.
 
 All ways run the same sentences with the same weights in one process; the floor is one teacher-forced pass over
-prompt and final answer. Ratios are against draft-and-verify of the same batch size, so that a slow machine cancels
-out.
+prompt and final answer, by transformers and by our packed kernels. Ratios are against draft-and-verify with the same
+number of sentences at a time, so that a slow machine cancels out.
 
     python benchmarks/decoding.py --model qwen2.5-coder-0.5b-instruct --adapter models/... --input test.json --limit 24
 """
@@ -13,7 +13,7 @@ import argparse
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ import torch
 
 from medner.agents.engines.engine import Request
 from medner.agents.engines.local.engine import LocalEngine
-from medner.agents.engines.local.model import LocalModel
+from medner.agents.engines.local.model import LocalModel, pick_dtype
+from medner.agents.engines.local.packed import Segment
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.store.corpora import read_documents
@@ -85,40 +86,64 @@ async def through_engine(name: str, engine: LocalEngine, requests: Sequence[Requ
     return Measured(name, seconds, passes, sum(c.cost.answer_tokens for c in done), tuple(c.text for c in done))
 
 
-def generate(model: LocalModel, prompts: Sequence[list[int]], adapter: str | None, cap: int) -> Measured:
+def plain_model(folder: Path, adapter: Path | None) -> Any:
+    """The same weights as transformers and PEFT run them."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=pick_dtype(torch.device("cpu"))).eval()
+    return PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False).eval() if adapter else model
+
+
+@torch.inference_mode()
+def generate(plain: Any, tokenizer: Any, prompts: Sequence[list[int]], cap: int) -> Measured:
     """The paper's way: transformers' generate, greedy, one sentence after another, nothing held to the sentence."""
     answers, tokens = [], 0
     began = time.perf_counter()
     for prompt in prompts:
-        with model.plain_attention(adapter) as plain, torch.inference_mode():
-            out = plain.generate(torch.tensor([prompt]), max_new_tokens=cap, do_sample=False)[0, len(prompt) :]
+        ids = torch.tensor([prompt])
+        out = plain.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=cap, do_sample=False)[
+            0, len(prompt) :
+        ]
         tokens += len(out)
-        answers.append(model.tokenizer.decode(out, skip_special_tokens=True))
+        answers.append(tokenizer.decode(out, skip_special_tokens=True))
     return Measured("transformers generate", time.perf_counter() - began, tokens, tokens, tuple(answers))
 
 
-def floor(model: LocalModel, rows: Sequence[list[int]], adapter: str | None, width: int) -> Measured:
-    """One teacher-forced pass over prompt and answer, ``width`` sentences of like length at a time, padded."""
+@torch.inference_mode()
+def plain_floor(plain: Any, rows: Sequence[list[int]], width: int) -> Measured:
+    """One teacher-forced pass of transformers over prompt and answer, ``width`` sentences at a time, padded."""
     ordered = sorted(rows, key=len)
     began = time.perf_counter()
     passes = 0
     for at in range(0, len(ordered), width):
         group = ordered[at : at + width]
         longest = max(map(len, group))
-        ids = torch.tensor([row + [0] * (longest - len(row)) for row in group])
-        with model.plain_attention(adapter) as plain, torch.inference_mode():
-            plain(input_ids=ids, use_cache=False)
+        plain(input_ids=torch.tensor([row + [0] * (longest - len(row)) for row in group]), use_cache=False)
         passes += 1
-    return Measured(f"floor, {width} at a time", time.perf_counter() - began, passes, 0, ())
+    return Measured(f"one pass, transformers, {width} at a time", time.perf_counter() - began, passes, 0, ())
 
 
-def show(measured: Sequence[Measured], baseline: Callable[[str], Measured], count: int) -> None:
-    """The table."""
-    print(f"{'way':36}{'s/sentence':>12}{'passes/sentence':>18}{'tokens/sentence':>18}{'times ours':>12}")
+def packed_floor(model: LocalModel, rows: Sequence[list[int]], adapter: str | None, width: int) -> Measured:
+    """One teacher-forced pass of ours over prompt and answer, without even asking for tokens."""
+    ordered = sorted(rows, key=len)
+    began = time.perf_counter()
+    passes = 0
+    for at in range(0, len(ordered), width):
+        group = ordered[at : at + width]
+        segments = [Segment(model.new_cache(len(row)), 0, len(row), adapter) for row in group]
+        model.hidden([token for row in group for token in row], segments)
+        passes += 1
+    return Measured(f"one pass, ours, {width} at a time", time.perf_counter() - began, passes, 0, ())
+
+
+def show(measured: Sequence[Measured], ours: Measured, count: int) -> None:
+    """A table; the last column is each way's time over ours."""
+    print(f"{'':42}{'s/sentence':>12}{'passes':>10}{'tokens':>10}{'times ours':>12}")
     for one in measured:
-        ratio = one.seconds / baseline(one.name).seconds
         print(
-            f"{one.name:36}{one.seconds / count:12.3f}{one.passes / count:18.1f}{one.tokens / count:18.1f}{ratio:12.2f}"
+            f"{one.name:42}{one.seconds / count:12.3f}{one.passes / count:10.1f}{one.tokens / count:10.1f}"
+            f"{one.seconds / ours.seconds:12.2f}"
         )
 
 
@@ -147,12 +172,14 @@ async def main() -> None:
         "token by token, constrained", LocalEngine(model, max_rows=1, drafting=False), requests, 1
     )
     full = [prompt + model.vocabulary.encode(answer) for prompt, answer in zip(prompts, ours.answers, strict=True)]
-    floors = [floor(model, full, adapter, 1), floor(model, full, adapter, given.rows)]
-    ways = [stepwise, ours, floors[0], batched, floors[1]]
+    plain = plain_model(model_folder(given.model), given.adapter)
+    single = [stepwise, ours, plain_floor(plain, full, 1), packed_floor(model, full, adapter, 1)]
+    several = [batched, plain_floor(plain, full, given.rows), packed_floor(model, full, adapter, given.rows)]
     if not given.skip_generate:
-        ways.insert(0, generate(model, prompts, adapter, 1_024))
-    show(ways, lambda name: batched if f"{given.rows} at a time" in name else ours, len(texts))
-    for other in (stepwise, batched, *([ways[0]] if not given.skip_generate else [])):
+        single.insert(0, generate(plain, model.tokenizer, prompts, 1_024))
+    show(single, ours, len(texts))
+    show(several, batched, len(texts))
+    for other in (*single[:-3], batched):
         same = sum(a == b for a, b in zip(ours.answers, other.answers, strict=True))
         print(f"same answer as draft-and-verify: {other.name}: {same} of {len(texts)}")
 

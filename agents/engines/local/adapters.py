@@ -25,7 +25,7 @@ _PREFIX = "base_model.model."
 
 @dataclass(slots=True)
 class Routing:
-    """Which tokens of the present pass belong to which adapter: (name, first, end), adapters only."""
+    """Which tokens of the present pass belong to which adapter: (name, first, end)."""
 
     stretches: list[tuple[str, int, int]] = field(default_factory=list)
 
@@ -48,14 +48,13 @@ class AdaptedLinear(nn.Module):
         self._up[name] = up_OR.to(self._device, self._dtype).T.contiguous()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The layer over packed tokens [1, tokens, in], or a plain batch when one adapter takes all of it."""
+        """The layer over packed tokens [1, tokens, in]."""
         out: torch.Tensor = self.base(x)
         flat, into = x.reshape(-1, x.shape[-1]), out.view(-1, out.shape[-1])
         for name, first, end in self._routing.stretches:
             down = self._down.get(name)
             if down is not None:
-                last = len(flat) if end < 0 else end
-                into[first:last].addmm_(functional.linear(flat[first:last], down), self._up[name])
+                into[first:end].addmm_(functional.linear(flat[first:end], down), self._up[name])
         return out
 
 
@@ -81,7 +80,7 @@ class Adapters:
         self.names = (*self.names, name)
 
     def route(self, stretches: list[tuple[str, int, int]]) -> None:
-        """Sets whose the tokens of the next passes are; an end below 0 means all the rest."""
+        """Sets whose the tokens of the next pass are."""
         self._routing.stretches = stretches
 
     def _base(self, target: str) -> Linear:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,17 +97,6 @@ class LocalModel:
     def adapters(self) -> tuple[str, ...]:
         """The names of the loaded adapters."""
         return self._adapters.names
-
-    @contextmanager
-    def plain_attention(self, adapter: str | None) -> Iterator[Any]:
-        """The same weights as transformers runs them by itself, for comparison: give it batches, call ``generate``."""
-        self._adapters.route([] if adapter is None else [(adapter, 0, -1)])
-        self._model.set_attn_implementation("sdpa")
-        try:
-            yield self._model
-        finally:
-            self._model.set_attn_implementation(ATTENTION)
-            self._adapters.route([])
 
     def new_cache(self, capacity: int = 256) -> RowCache:
         """An empty cache for one row."""
