@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from medner.store.errors import UserError
 from medner.training.examples import Example, answer_vocabulary, batches_by_tokens
 
 LINEAR_LAYERS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -41,12 +42,24 @@ class TaggerTraining:
     seed: int = 7
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a run is after an optimiser step: ``loss`` is the mean a token, ``rate`` the learning rate."""
+
+    batch: int
+    of: int
+    loss: float
+    seconds: float
+    tokens: int
+    rate: float
+
+
 class TaggerTrainer:
     """One training run: model, optimiser, place in the data. Resumes exactly from its run folder."""
 
     def __init__(self, base: Path, run: Path, examples: Sequence[Example], settings: TaggerTraining) -> None:
-        from peft import LoraConfig, get_peft_model  # noqa: PLC0415  torch-heavy
-        from transformers import AutoModelForCausalLM  # noqa: PLC0415
+        from peft import LoraConfig, get_peft_model  # noqa: PLC0415  heavy
+        from transformers import AutoModelForCausalLM  # noqa: PLC0415  heavy
 
         self.settings, self.run = settings, run
         run.mkdir(parents=True, exist_ok=True)
@@ -83,8 +96,11 @@ class TaggerTrainer:
             batches += one[: round(len(one) * share)]
         return batches
 
-    def train(self) -> None:
-        """Runs to the end of the data or of the time, whichever is first, and saves the adapter."""
+    def train(self, on_step: Callable[[Step], None] = lambda _: None) -> None:
+        """Runs to the end of the data or of the time, whichever is first, and saves the adapter.
+
+        A run folder that holds a checkpoint goes on from there.
+        """
         self.model.config.use_cache = False
         saved = time.monotonic()
         settings = self.settings
@@ -95,7 +111,7 @@ class TaggerTrainer:
             self.done += len(group)
             self.tokens += sum(len(example) for batch in group for example in batch)
             self.seconds += time.monotonic() - began
-            self._log(loss)
+            on_step(self._log(loss))
             if time.monotonic() - saved > settings.checkpoint_every_s:
                 self.save()
                 saved = time.monotonic()
@@ -146,17 +162,18 @@ class TaggerTrainer:
         logits = hidden[counted] @ self._head.T
         return functional.cross_entropy(logits.float(), targets[counted], reduction="sum")
 
-    def _log(self, loss: float) -> None:
-        line = {
-            "batch": self.done,
-            "of": len(self.batches),
-            "loss": round(loss, 5),
-            "seconds": round(self.seconds, 1),
-            "tokens": self.tokens,
-            "rate": round(self._rate(), 7),
-        }
+    def _log(self, loss: float) -> Step:
+        step = Step(
+            batch=self.done,
+            of=len(self.batches),
+            loss=round(loss, 5),
+            seconds=round(self.seconds, 1),
+            tokens=self.tokens,
+            rate=round(self._rate(), 7),
+        )
         with (self.run / "loss.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
+            stream.write(json.dumps(asdict(step)) + "\n")
+        return step
 
     def save(self) -> None:
         """Writes the adapter and, beside it, what a resume needs."""
@@ -177,10 +194,16 @@ class TaggerTrainer:
         path = self.run / "state.pt"
         if not path.exists():
             return
+        kept = json.loads((self.run / "settings.json").read_text(encoding="utf-8"))
+        changed = [name for name, value in asdict(self.settings).items() if kept.get(name) != value]
+        # More time or more epochs continue a run; anything else would make it another one.
+        unlike = sorted(set(changed) - {"time_limit_s", "epochs", "checkpoint_every_s"})
+        if unlike:
+            raise UserError(f"{self.run} holds a run with other settings ({', '.join(unlike)}); choose another --out")
         state = torch.load(path, weights_only=True)
         with torch.no_grad():
-            for master, parameter, kept in zip(self._masters, self._parameters, state["masters"], strict=True):
-                master.copy_(kept)
-                parameter.copy_(kept)
+            for master, parameter, saved in zip(self._masters, self._parameters, state["masters"], strict=True):
+                master.copy_(saved)
+                parameter.copy_(saved)
         self.optimiser.load_state_dict(state["optimiser"])
         self.done, self.seconds, self.tokens = state["done"], state["seconds"], state["tokens"]
