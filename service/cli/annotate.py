@@ -131,12 +131,12 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
 
 
 def _pull(overrides: Overrides) -> None:
-    from medner.service.cli.models import _reporting
+    from medner.service.cli.models import reporting
     from medner.service.config import is_path
     from medner.service.overrides import configured
     from medner.store.models import ModelStore
 
     name = configured(overrides).model
     if not is_path(name):
-        with _reporting() as report:
+        with reporting() as report:
             ModelStore().pull(name, progress=report)

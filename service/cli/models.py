@@ -80,7 +80,7 @@ def _pull(
 
     medner models pull my-model --source /media/usb/my-model
     """
-    with _reporting() as report:
+    with reporting() as report:
         folder = _store(home).pull(name, source, report, revision=revision)
     typer.echo(folder)
 
@@ -98,7 +98,7 @@ def _verify(name: Name, home: Home = None) -> None:
 
     Example: medner models verify qwen2.5-coder-0.5b-instruct
     """
-    with _reporting() as report:
+    with reporting() as report:
         found = _store(home).verify(name, report)
     if found.problems:
         raise ExternalError(
@@ -113,7 +113,7 @@ def _remove(name: Name, home: Home = None) -> None:
 
     Example: medner models remove gemma-3-270m
     """
-    with _reporting() as report:
+    with reporting() as report:
         freed = _store(home).remove(name, report)
     typer.echo(f"{name} removed, {_size(freed)} freed")
 
@@ -160,7 +160,7 @@ def _record(model: ListedModel) -> dict[str, Any]:
 
 
 @contextmanager
-def _reporting() -> Iterator[Report]:
+def reporting() -> Iterator[Report]:
     """A bar where somebody watches, else a line on stderr every few seconds."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:

