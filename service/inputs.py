@@ -92,7 +92,9 @@ class Inputs:
                 hashes[source.shown] = _hash(source)
                 yield from self._documents_of(source, bad)
             except BadInputError as error:
-                told = BadInputError(error.reason, path=source.name(error.path), line=error.line, key=error.key)
+                told = BadInputError(
+                    error.reason, path=source.name(error.path), line=error.line, unit=error.unit, key=error.key
+                )
                 if not self._skip_bad:
                     raise told from error
                 bad.add(told, "")

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -63,19 +64,27 @@ class _Session:
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._configuration = configured(order.overrides)
         self._labels = load_label_set(self._configuration.labels)
-        self._model = model_folder(self._configuration) if engine_factory is None else None
+        self._is_local = engine_factory is None
         self._factory = engine_factory or local_engine
-        self._fingerprint = fingerprint(self._configuration, self._model)
+
+    # Looked for after the inputs: nobody should pull a model to learn that a file name is misspelt.
+    @cached_property
+    def _model(self) -> Path | None:
+        return model_folder(self._configuration) if self._is_local else None
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint(self._configuration, self._model)
 
     def run(self) -> int:
         order = self._order
-        self._outlets(several=False).check()
         with open_inputs(order.inputs, order.text, sys.stdin.buffer) as sources:
             inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit)
             survey = inputs.survey(max_chars=self._configuration.max_chars)
             self._tell_bad(inputs)
             if survey.documents == 0:
                 raise UserError("nothing to annotate: no document could be read")
+            self._outlets(several=False).check()
             tally = Tally(survey.sentences)
             with self._journal(survey) as journal:
                 stopped = self._annotate(inputs, survey, tally, journal)

@@ -15,6 +15,10 @@ end a run.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+
+#: What a place in a file counts: lines, or the records of a JSON array, which may share a line or take several.
+Unit = Literal["line", "record"]
 
 
 class MednerError(Exception):
@@ -32,21 +36,33 @@ class UserError(MednerError):
 class BadInputError(UserError):
     """A record of an input file that cannot be read.
 
-    ``line`` counts from 1 (for a JSON array: the record's place in the array, from 1); None when the whole
-    file is meant. ``key`` is the field at fault, where one is.
+    ``line`` counts from 1 what ``unit`` says (a JSON array's records, else lines); None when the whole file is
+    meant. ``key`` is the field at fault, where one is.
     """
 
-    def __init__(self, reason: str, *, path: Path | str | None = None, line: int | None = None, key: str | None = None):
+    def __init__(
+        self,
+        reason: str,
+        *,
+        path: Path | str | None = None,
+        line: int | None = None,
+        unit: Unit = "line",
+        key: str | None = None,
+    ):
         self.reason = reason
         self.path = None if path is None else str(path)
         self.line = line
+        self.unit = unit
         self.key = key
-        place = self.path or "input"
-        if line is not None:
-            place += f":{line}"
-        if key is not None:
-            place += f" [{key}]"
-        super().__init__(f"{place}: {reason}")
+        super().__init__(f"{shown_place(self.path, line, unit, key)}: {reason}")
+
+
+def shown_place(path: str | None, line: int | None, unit: Unit, key: str | None) -> str:
+    """What messages call a place in a file: ``a.jsonl:3 [text]``, ``a.json: record 3 [text]``."""
+    place = path or "input"
+    if line is not None:
+        place += f":{line}" if unit == "line" else f": record {line}"
+    return place if key is None else f"{place} [{key}]"
 
 
 class ExternalError(MednerError):

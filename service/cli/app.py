@@ -70,7 +70,7 @@ def main(arguments: list[str] | None = None, *, build: Callable[[], typer.Typer]
     try:
         code = build()(args=rest, prog_name="medner", standalone_mode=False)
     except BaseException as error:
-        told = _tell(error)
+        told = _tell(error, rest)
         if told is None:
             raise
         if debug and not isinstance(error, (typer.Exit, typer.Abort)):
@@ -89,7 +89,7 @@ def _without_debug(arguments: list[str]) -> tuple[bool, list[str]]:
     return len(options) < end, [*options, *arguments[end:]]
 
 
-def _tell(error: BaseException) -> int | None:
+def _tell(error: BaseException, arguments: list[str]) -> int | None:
     """The exit code for an error, after saying what it is in one line; None when it is not ours to handle."""
     if isinstance(error, typer.Exit):
         return error.exit_code
@@ -98,7 +98,7 @@ def _tell(error: BaseException) -> int | None:
     if isinstance(error, MednerError):
         return _say(str(error), error.exit_code)
     if isinstance(error, _CommandLineError):
-        return _tell_command_line(error)
+        return _tell_command_line(error, arguments)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _say(f"{place}{error.strerror or error}", 3)
@@ -107,12 +107,14 @@ def _tell(error: BaseException) -> int | None:
     return None
 
 
-def _tell_command_line(error: Any) -> int:
+def _tell_command_line(error: Any, arguments: list[str]) -> int:
     """A wrong option or argument in one line; a command group that stands alone gives its help."""
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
     else:
-        command = getattr(getattr(error, "ctx", None), "command_path", None) or "medner"
+        # An error of the parser itself, such as an option without its value, does not know its command.
+        called = " ".join(("medner", *(name for name in arguments[:1] if name in SUBCOMMANDS)))
+        command = getattr(getattr(error, "ctx", None), "command_path", None) or called
         _say(f"{error.format_message()} (see {command} --help)", 0)
     return int(error.exit_code)
 

@@ -172,7 +172,9 @@ def _report(source: _Inputs, writing: Writing, output: Path | None, *, as_json: 
 
 
 def _lines(writing: Writing, notes: Counter[Note], dropped: Counter[str]) -> Iterator[str]:
-    yield f"{writing.documents:,} documents with {writing.entities:,} entities"
+    documents = "1 document" if writing.documents == 1 else f"{writing.documents:,} documents"
+    entities = "1 entity" if writing.entities == 1 else f"{writing.entities:,} entities"
+    yield f"{documents} with {entities}"
     for note, count in notes.items():
         yield f"note: {count:,} {note}"
     for key, count in dropped.items():

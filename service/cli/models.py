@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import BarColumn, DownloadColumn, Task, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from medner.store.errors import ExternalError
 from medner.store.models import ListedModel, ModelStore, Progress, Report, Stage
@@ -159,6 +160,20 @@ def _record(model: ListedModel) -> dict[str, Any]:
     }
 
 
+class _Bytes(DownloadColumn):
+    """Nothing for a stage whose size is not known: "0/? bytes" says less."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total else Text()
+
+
+class _Speed(TransferSpeedColumn):
+    """Nothing for a stage that does not count bytes."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total else Text()
+
+
 @contextmanager
 def reporting() -> Iterator[Report]:
     """A bar where somebody watches, else a line on stderr every few seconds."""
@@ -169,8 +184,8 @@ def reporting() -> Iterator[Report]:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+        _Bytes(),
+        _Speed(),
         TimeRemainingColumn(),
     )
     with Bar(*columns, console=console, transient=True) as bar:

@@ -6,26 +6,30 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
-from medner.store.errors import BadInputError
+from medner.store.errors import BadInputError, Unit, shown_place
 
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A refused record: where it stood, why it was refused, and the record as it was (undecodable bytes as �)."""
+    """A refused record: where it stood, why it was refused, and the record as it was (undecodable bytes as �).
+
+    ``line`` counts what ``unit`` says, from 1.
+    """
 
     path: str
     line: int | None
     key: str | None
     reason: str
     raw: str
+    unit: Unit = "line"
 
     def to_line(self) -> str:
         """The record as a line of JSON, without the line's end."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        fields = {self.unit if key == "line" else key: value for key, value in asdict(self).items() if key != "unit"}
+        return json.dumps(fields, ensure_ascii=False)
 
     def __str__(self) -> str:
-        place = self.path + (f":{self.line}" if self.line is not None else "") + (f" [{self.key}]" if self.key else "")
-        return f"{place}: {self.reason}"
+        return f"{shown_place(self.path, self.line, self.unit, self.key)}: {self.reason}"
 
 
 @dataclass(slots=True)
@@ -39,7 +43,7 @@ class BadRecords:
         readable = raw.encode("utf-8", "surrogateescape" if _only_escapes(raw) else "replace").decode(
             "utf-8", "replace"
         )
-        self.records.append(BadRecord(error.path or "input", error.line, error.key, error.reason, readable))
+        self.records.append(BadRecord(error.path or "input", error.line, error.key, error.reason, readable, error.unit))
 
     def __len__(self) -> int:
         return len(self.records)

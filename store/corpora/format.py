@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from medner.store.corpora.bad import BadRecords
-from medner.store.errors import BadInputError, UserError
+from medner.store.errors import BadInputError, Unit, UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document, Entity
 
@@ -90,6 +90,7 @@ class Reading(Iterator[Document]):
         self.dropped_keys: Counter[str] = Counter()
         self.documents = 0
         self.entities = 0
+        self.unit: Unit = "line"
         self._bad = bad
         self._source = format.read(self)
 
@@ -167,7 +168,7 @@ class Reading(Iterator[Document]):
 
     def error(self, reason: str, line: int | None, key: str | None = None) -> BadInputError:
         """The error for a record of this file."""
-        return BadInputError(reason, path=self.path, line=line, key=key)
+        return BadInputError(reason, path=self.path, line=line, unit=self.unit, key=key)
 
 
 @dataclass(slots=True)

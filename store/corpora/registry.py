@@ -60,6 +60,7 @@ def _of_file(path: Path) -> str | None:
         data = file.read(_HEAD_BYTES)
     if not data.removeprefix(b"\xef\xbb\xbf").strip():
         raise BadInputError("the file is empty", path=path)
+    text.refuse_binary(data, path)
     head = data.decode("utf-8-sig", "replace").lstrip()
     if head[0] in "[{":
         signs = _ARRAY_SIGNS if head[0] == "[" else _LINE_SIGNS

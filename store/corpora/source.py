@@ -125,6 +125,7 @@ def json_array(reading: Reading, text: str, is_record: Callable[[object], bool])
     After a broken element the reading goes on at the next object for which ``is_record`` holds, so that a damaged
     or cut-off file still gives its good records.
     """
+    reading.unit = "record"
     at = _after_white(text, 1 if text.startswith(_BOM) else 0)
     if at == len(text):
         raise reading.error("the file is empty", None)

@@ -50,10 +50,7 @@ def decode_text(data: bytes, path: Path) -> tuple[str, str]:
     """
     if not data.strip():
         raise BadInputError("the file is empty", path=path)
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise BadInputError("the file is UTF-16 (iconv -f UTF-16 -t UTF-8 OLD > NEW)", path=path)
-    if b"\0" in data:
-        raise BadInputError("the file is binary, not text (it holds zero bytes)", path=path)
+    refuse_binary(data, path)
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             text = data.decode(encoding)
@@ -65,6 +62,14 @@ def decode_text(data: bytes, path: Path) -> tuple[str, str]:
             raise BadInputError("the file is empty", path=path)
         return text, encoding.removesuffix("-sig")
     raise BadInputError("neither UTF-8 nor GB18030 text; a binary file?", path=path)
+
+
+def refuse_binary(data: bytes, path: Path) -> None:
+    """BadInputError when these first bytes of a file are no text that any format is written in."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise BadInputError("the file is UTF-16 (iconv -f UTF-16 -t UTF-8 OLD > NEW)", path=path)
+    if b"\0" in data:
+        raise BadInputError("the file is binary, not text (it holds zero bytes)", path=path)
 
 
 def _is_plausible(text: str) -> bool:

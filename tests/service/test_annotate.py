@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from medner.service.annotate import Annotating
 from medner.service.assembly import EngineOrder, assembled
 from medner.service.config import default_configuration
+from medner.service.session import Order, annotate_inputs
 from medner.service.tally import Tally
 from medner.store.corpora import annotated_to_line
 from medner.store.errors import BadInputError, ExternalError, UserError
@@ -93,6 +94,17 @@ def test_a_wrong_order_says_the_way_out(kit: Any, arguments: list[str], said: st
     assert isinstance(error, UserError)
     assert said in str(error)
     assert not kit.asked
+
+
+def test_inputs_are_looked_at_before_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a model here, a wrong input is still what is told first: it needs no download to be seen."""
+    monkeypatch.setenv("MEDNER_HOME", str(tmp_path))
+    cut = tmp_path / "cut.json"
+    cut.write_text('[{"text": "发热", "entities": []}, {"text": "咳', encoding="utf-8")
+    with pytest.raises(UserError, match="cut off"):
+        annotate_inputs(Order(inputs=(str(cut),)))
+    with pytest.raises(UserError, match="models pull"):
+        annotate_inputs(Order(text="发热"))
 
 
 def test_bad_inputs_are_skipped_and_listed_when_asked(kit: Any, tmp_path: Path) -> None:

@@ -72,6 +72,12 @@ def test_a_wrong_command_line_is_one_line_that_names_the_help(
     assert error.count("\n") == 1
 
 
+def test_an_option_without_its_value_names_the_help_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line leads to the help where the option is explained."""
+    assert main(["annotate", "--text"]) == 2
+    assert "see medner annotate --help" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [[], ["group"]])
 def test_a_bare_group_shows_its_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A group without a command prints what it holds."""

@@ -65,7 +65,7 @@ def test_a_bad_record_stops_and_leaves_no_file(source: Path, tmp_path: Path) -> 
     source.write_text(source.read_text(encoding="utf-8")[:-30], encoding="utf-8")
     result = run(source, "--to", "jsonl", "-o", tmp_path / "out.jsonl")
     assert isinstance(result.exception, MednerError)
-    assert str(result.exception) == f"{source}:2: the file is cut off in the middle of this record"
+    assert str(result.exception) == f"{source}: record 2: the file is cut off in the middle of this record"
     assert [path.name for path in tmp_path.iterdir()] == ["notes.json"]
 
 
@@ -76,7 +76,7 @@ def test_skip_bad_writes_the_bad_beside_the_output(source: Path, tmp_path: Path)
     assert result.exit_code == 1
     assert len((tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()) == 1
     bad = json.loads((tmp_path / "out.jsonl.bad.jsonl").read_text(encoding="utf-8"))
-    assert (bad["line"], bad["reason"]) == (2, "the file is cut off in the middle of this record")
+    assert (bad["record"], bad["reason"]) == (2, "the file is cut off in the middle of this record")
     assert bad["raw"].startswith('{"text": "无发热。"')
     assert "bad records skipped: 1" in result.stderr
 

@@ -201,6 +201,36 @@ def test_text_refuses_what_is_not_text(make: Make, data: bytes, reason: str) -> 
     assert len(bad) == 1
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.bin"])
+def test_a_binary_file_is_called_so_whatever_its_name(make: Make, name: str) -> None:
+    """A file with zero bytes is said to be binary, not to be of an unknown format."""
+    with pytest.raises(BadInputError, match="binary"):
+        read_documents(make(b"\x89PNG\r\n\x1a\n\0\0", name))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place", "unit"),
+    [
+        ("a.json", '[\n {"text": "发热"},\n {\n  "text": 7\n }\n]', "a.json: record 2 [text]", "record"),
+        ("a.jsonl", '{"text": "发热"}\n{"text": 7}\n', "a.jsonl:2 [text]", "line"),
+    ],
+)
+def test_a_bad_record_is_named_by_what_can_be_counted(
+    make: Make, name: str, content: str, place: str, unit: str
+) -> None:
+    """In an array it is the record's number, which is no line; the kept record says the same."""
+    path = make(content, name)
+    form = "cmeee" if unit == "record" else "jsonl"
+    with pytest.raises(BadInputError) as caught:
+        list(read_documents(path, format=form))
+    assert place in str(caught.value)
+    bad = BadRecords()
+    assert len(list(read_documents(path, format=form, skip_bad=bad))) == 1
+    (one,) = bad
+    assert str(one) == str(caught.value)
+    assert json.loads(one.to_line())[unit] == 2
+
+
 def test_text_to_one_file_holds_one_document(tmp_path: Path) -> None:
     """A second document has no place in a file; nothing is left of the first."""
     with pytest.raises(UserError, match="folder"):
