@@ -12,6 +12,7 @@ that type, so that within a line brackets never nest and a reader needs no stack
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from medner.agents.strategies.automaton import Edge
@@ -165,7 +166,8 @@ class SymbolGraph:
         self.labels = labels
         self._chars = [utf8(escape_char(char, SPECIAL)) for char in text]
         self._headers = [utf8(label.name + COLON) for label in labels.types]
-        self._rest = [b"".join(self._chars[position:]) for position in range(len(text) + 1)]
+        self._whole = b"".join(self._chars)
+        self._offsets = [0, *accumulate(map(len, self._chars))]
 
     def start(self) -> Hashable:
         """Before the first line."""
@@ -203,8 +205,11 @@ class SymbolGraph:
         if node.position < 0:
             return b""
         if node.opened < 0:
-            return self._rest[node.position]
+            return self._rest(node.position)
         end = max(node.position, node.opened + 1)
         while end < len(self.text) and self.text[end] not in BOUNDARIES:
             end += 1
-        return b"".join(self._chars[node.position : end]) + b"]" + self._rest[end]
+        return b"".join(self._chars[node.position : end]) + b"]" + self._rest(end)
+
+    def _rest(self, position: int) -> bytes:
+        return self._whole[self._offsets[position] :]

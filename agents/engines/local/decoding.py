@@ -17,6 +17,10 @@ from medner.agents.strategies.automaton import Automaton, State
 #: What the model is asked after one token: the ids it may choose from, sorted. Empty: anything.
 Question = tuple[int, ...]
 
+#: How many bytes a draft looks ahead. No pass runs as many tokens as these hold, and a guess to the end of a long
+#: sentence in every pass would cost time that grows with its square.
+HORIZON = 512
+
 
 class Constraint:
     """An automaton with a vocabulary: allowed tokens by state, kept."""
@@ -33,56 +37,51 @@ class Constraint:
             after = self.vocabulary.allowed(self.automaton, state)
             ends = self.vocabulary.end_ids if self.automaton.is_final(state) else frozenset[int]()
             known = (tuple(sorted((*after, *ends))), after)
+            if not known[0]:
+                # An empty question would allow anything.
+                raise ValueError(f"{type(self.automaton.graph).__name__} leads to where nothing may follow")
             self._known[state] = known
         return known
 
-    def draft(self, state: State, hints: Hints, doubt: float) -> list[int]:
-        """Tokens that probably follow: what is forced, then the graph's own guess, as corrected by the hints.
+    def draft(self, state: State, hints: Hints, doubt: float, longest: int) -> list[int]:
+        """At most ``longest`` tokens that probably follow: what is forced, then the graph's own guess with the hints.
 
         The draft ends where the chance that the model agrees with all of it falls below ``doubt``.
         """
         automaton = self.automaton
         forced = bytearray()
         here: State | None = state
-        while here is not None and not automaton.is_final(here):
+        while here is not None and len(forced) < HORIZON and not automaton.is_final(here):
             choices = automaton.next_bytes(here)
             if len(choices) != 1:
                 break
             (byte,) = choices
             forced.append(byte)
             here = automaton.step(here, byte)
-        guess = b"" if here is None else hints.guess(automaton, here)
-        tokens = self._tokens(state, bytes(forced) + guess)
-        chance, place, at = 1.0, 0, state
-        for place, token in enumerate(tokens):
-            question, after = self.options(at)
+        guess = b"" if here is None else hints.guess(automaton, here, HORIZON - len(forced))
+        chance, at = 1.0, state
+        tokens: list[int] = []
+        for token in self._canonical(bytes(forced) + guess)[:longest]:
+            question, following = self.options(at)
+            after = following.get(token)
+            if after is None:
+                break
             if len(question) > 1:
                 chance *= hints.trust(at, token)
             if chance < doubt:
-                return tokens[:place]
-            at = after[token]
+                break
+            tokens.append(token)
+            at = after
         return tokens
 
-    def _tokens(self, state: State, data: bytes) -> list[int]:
-        """The canonical tokens of legal bytes; the tail of a character begun by the last token is spelt first."""
+    def _canonical(self, data: bytes) -> list[int]:
+        """The tokenizer's tokens of some bytes; the tail of a character begun before them is spelt first."""
         head = 0
         while head < len(data) and 0x80 <= data[head] < 0xC0:
             head += 1
-        ids = self.vocabulary.spell(data[:head])
-        try:
-            text = data[head:].decode("utf-8")
-        except UnicodeDecodeError:
-            text = data[head:].decode("utf-8", "ignore")
-        ids += self.vocabulary.encode(text) if text else []
-        legal: list[int] = []
-        here = state
-        for token in ids:
-            after = self.options(here)[1].get(token)
-            if after is None:
-                break
-            legal.append(token)
-            here = after
-        return legal
+        # Lone surrogates and a character cut at the end cannot be tokenized; without them the draft is only shorter.
+        text = data[head:].decode("utf-8", "ignore")
+        return self.vocabulary.spell(data[:head]) + (self.vocabulary.encode(text) if text else [])
 
 
 @dataclass(slots=True)
@@ -123,23 +122,22 @@ class Hints:
         if inside is not None and len(others) == 1:
             self.marks[inside] = bytes(others)
 
-    def guess(self, automaton: Automaton, state: State) -> bytes:
-        """The graph's draft with the marks put in where they apply."""
-        parts: list[bytes] = []
+    def guess(self, automaton: Automaton, state: State, length: int) -> bytes:
+        """The graph's draft with the marks put in where they apply, to about ``length`` bytes."""
+        found = bytearray()
         here: State | None = state
-        plain = automaton.draft(state)
-        at = 0
-        while here is not None and at < len(plain):
+        plain, at = automaton.draft(state), 0
+        while here is not None and at < len(plain) and len(found) < length:
             mark = self.marks.get(here)
-            if mark is not None:
-                marked = automaton.walk(here, mark)
-                if marked is not None:
-                    parts.append(plain[:at] + mark)
-                    plain, at, here = automaton.draft(marked), 0, marked
-                    continue
+            marked = None if mark is None else automaton.walk(here, mark)
+            if mark is not None and marked is not None:
+                found += mark
+                plain, at, here = automaton.draft(marked), 0, marked
+                continue
+            found.append(plain[at])
             here = automaton.step(here, plain[at])
             at += 1
-        return b"".join(parts) + plain
+        return bytes(found)
 
 
 class Row:
@@ -179,12 +177,15 @@ class Row:
         """The answer's tokens so far, without an end token."""
         return self.ids[self.prompt_length :]
 
+    def _room(self) -> int:
+        return self._max_tokens - (len(self.ids) - self.prompt_length)
+
     def next_input(self, doubt: float) -> list[int]:
         """The tokens of the next pass: those not run yet, then a draft as long as it is trusted more than ``doubt``."""
         self._draft = []
         if self._constraint is not None and self._state is not None:
             if self._drafting:
-                self._draft = self._constraint.draft(self._state, self._hints, doubt)
+                self._draft = self._constraint.draft(self._state, self._hints, doubt, self._room() - 1)
             self._path = [self._state]
             for token in self._draft:
                 self._path.append(self._constraint.options(self._path[-1])[1][token])
@@ -217,7 +218,7 @@ class Row:
         self.ids.append(token)
         if self._constraint is not None:
             self._state = self._constraint.options(self._path[place])[1][token]
-        if len(self.answer) >= self._max_tokens:
+        if self._room() <= 0:
             self.done = self.truncated = True
 
     def _learn(self, chosen: Sequence[int]) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from bisect import bisect_left
+from collections.abc import Iterable
 from typing import Any
 
 from medner.agents.strategies.automaton import Automaton, State
@@ -28,9 +31,13 @@ def _byte_level(token: str) -> bytes | None:
         return None
 
 
+_BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
+
+
 def _sentence_piece(token: str) -> bytes:
-    if len(token) == 6 and token.startswith("<0x") and token.endswith(">"):
-        return bytes([int(token[3:5], 16)])
+    byte = _BYTE_TOKEN.fullmatch(token)
+    if byte is not None:
+        return bytes([int(byte[1], 16)])
     return token.replace("▁", " ").encode("utf-8", "surrogatepass")
 
 
@@ -38,22 +45,29 @@ class Vocabulary:
     """The ordinary tokens of a tokenizer (no special ones), by their bytes.
 
     ``tokenizer`` is a fast tokenizer of transformers, byte-level (Qwen, Llama 3, GLM) or sentence-piece (Gemma).
+    ``size`` is how many tokens the model has rows for: a tokenizer may know more. UserError when the tokenizer cannot
+    write every byte.
     """
 
-    def __init__(self, tokenizer: Any, end_ids: frozenset[int]) -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: Any, end_ids: frozenset[int], *, size: int | None = None) -> None:
         self.end_ids = end_ids
         #: What the tokenizer would read as control tokens if it stood in a text.
         self.control_strings = frozenset(
             {str(token) for token in tokenizer.all_special_tokens}
             | {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
         )
-        decoder = str(getattr(tokenizer, "backend_tokenizer", tokenizer).decoder)
-        read = _byte_level if "ByteLevel" in decoder else _sentence_piece
+        # A tokenizer of its own: to switch the reading of control tokens off in a shared one, and on again, would
+        # change what another thread reads at that moment.
+        self._plain: Any = copy.deepcopy(tokenizer.backend_tokenizer)
+        self._plain.encode_special_tokens = True
+        self._plain.no_truncation()
+        self._plain.no_padding()
+        read = _byte_level if "ByteLevel" in str(self._plain.decoder) else _sentence_piece
         special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder) | set(end_ids)
         pairs = []
         for token, number in tokenizer.get_vocab().items():
-            data = None if number in special else read(token)
+            known = number not in special and (size is None or number < size)
+            data = read(token) if known else None
             if data:
                 pairs.append((data, number))
         pairs.sort()
@@ -65,15 +79,29 @@ class Vocabulary:
                 "this tokenizer cannot write every byte, so its answers cannot be held to the sentence; "
                 "use a model with a byte-level or byte-fallback tokenizer"
             )
+        self._adds_space = self.data_of(self._raw("a")).startswith(b" ")
 
     def data(self, token: int) -> bytes:
         """The token's bytes."""
         return self._bytes[token]
 
+    def data_of(self, tokens: Iterable[int]) -> bytes:
+        """The bytes of some tokens; special ones have none."""
+        return b"".join(self._bytes.get(token, b"") for token in tokens)
+
     def encode(self, text: str) -> list[int]:
         """The tokenizer's own (canonical) tokens of a text, no special ones added or recognised."""
-        ids = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        return list(ids)
+        if not self._adds_space:
+            return self._raw(text)
+        # Sentence-piece tokenizers of the older kind begin every text with a space of their own.
+        ids = self._raw("\n" + text)
+        for count in range(1, len(ids)):
+            if self.data_of(ids[:count]).lstrip(b" ") == b"\n":
+                return ids[count:]
+        return self._raw(text)
+
+    def _raw(self, text: str) -> list[int]:
+        return list(self._plain.encode(text, add_special_tokens=False).ids)
 
     def spell(self, data: bytes) -> list[int]:
         """Bytes as single-byte tokens, for the pieces of a character that no tokenizer call can take."""
