@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -164,11 +164,13 @@ def _encoded(text: str) -> bytes:
 
 def _expand(argument: str) -> list[Source]:
     path = Path(argument)
-    if os.path.isdir(argument):  # pathlib raises where a text is too long for a name
-        return _in_folder(path)
-    if not os.path.exists(argument):
-        raise UserError(f"{argument}: no such file or folder (a text itself goes behind --text)")
-    return [Source(path, argument)]
+    try:
+        mode = path.stat().st_mode
+    except PermissionError as error:
+        raise BadInputError(f"cannot be read: {error.strerror}", path=argument) from error
+    except (OSError, ValueError) as error:  # a text may be too long for a name, or hold what no name can
+        raise UserError(f"{argument}: no such file or folder (a text itself goes behind --text)") from error
+    return _in_folder(path) if stat.S_ISDIR(mode) else [Source(path, argument)]
 
 
 def _in_folder(folder: Path) -> list[Source]:

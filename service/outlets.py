@@ -54,6 +54,8 @@ class Outlets:
                 raise UserError(f"{path}: is a folder; name a file")
             if not path.resolve().parent.is_dir():
                 raise UserError(f"{path}: cannot be written: there is no folder {path.parent}")
+            if (path.is_file() or not path.exists()) and not os.access(path.resolve().parent, os.W_OK):
+                raise UserError(f"{path}: cannot be written: no permission to write in {path.parent}")
         if len({path.resolve() for path in targets}) < len(targets):
             raise UserError(f"{self.output}: is named for the result and for the page; give two files")
 

@@ -97,10 +97,10 @@ class _Session:
 
     def _annotate(self, inputs: Inputs, survey: Survey, tally: Tally, journal: Journal | None) -> bool:
         """Whether the run was stopped by Ctrl-C."""
-        notice = self._configuration.notice("en")
+        model, notice = self._model, self._configuration.notice("en")
         if notice:
             self._say(f"note: {notice}")
-        if self._model is not None:
+        if model is not None:
             self._say(f"loading {self._configuration.model}")
         try:
             with self._outlets(several=survey.documents > 1).opened() as emit, warnings.catch_warnings():

@@ -7,7 +7,7 @@ from pathlib import Path
 from medner.store.corpora.bad import BadRecords
 from medner.store.corpora.format import Reading
 from medner.store.corpora.registry import format_named, guess_format
-from medner.store.errors import UserError
+from medner.store.errors import BadInputError, UserError
 from medner.store.labels import LabelSet
 
 
@@ -25,7 +25,11 @@ def read_documents(
     the first bad record; with ``skip_bad`` bad records go there and the reading goes on.
     """
     path = Path(path)
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder")
+    try:
+        path.stat()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file or folder") from error
+    except OSError as error:
+        raise BadInputError(f"cannot be read: {error.strerror}", path=path) from error
     known = format_named(format) if format is not None else guess_format(path)
     return Reading(path, known, labels=labels, bad=skip_bad, guessed=format is None)

@@ -35,11 +35,11 @@ class RawRecord:
 
 
 def open_bytes(path: Path) -> BinaryIO:
-    """The file, opened for reading; UserError when it is not there or may not be read."""
+    """The file, opened for reading; BadInputError when it is not there or may not be read."""
     try:
         return path.open("rb")
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+        raise BadInputError(f"cannot be read: {error.strerror}", path=path) from error
 
 
 def read_unicode(path: Path) -> str:

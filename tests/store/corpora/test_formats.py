@@ -201,6 +201,18 @@ def test_text_refuses_what_is_not_text(make: Make, data: bytes, reason: str) -> 
     assert len(bad) == 1
 
 
+def test_a_file_that_cannot_be_opened_is_skipped_like_a_bad_one(tmp_path: Path) -> None:
+    """By itself it is an error that says why; in a folder, the other files are read."""
+    loop = tmp_path / "a.txt"
+    loop.symlink_to(loop)  # refuses even the superuser
+    (tmp_path / "b.txt").write_text("患者", encoding="utf-8")
+    with pytest.raises(BadInputError, match="cannot be read"):
+        read_documents(loop)
+    bad = BadRecords()
+    assert [one.id for one in read_documents(tmp_path, skip_bad=bad)] == ["b"]
+    assert "cannot be read" in str(*bad)
+
+
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.bin"])
 def test_a_binary_file_is_called_so_whatever_its_name(make: Make, name: str) -> None:
     """A file with zero bytes is said to be binary, not to be of an unknown format."""
