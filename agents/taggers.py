@@ -50,7 +50,7 @@ class GenerativeTagger:
             tuple(tagger_messages(self.style, self.codec, self.labels, sentence.text, self.shots)),
             graph=self.codec.graph(sentence.text, self.labels) if self.constrained else None,
             adapter=self.adapter,
-            max_tokens=answer_cap(sentence.text, self.labels),
+            max_tokens=answer_cap(sentence.text, self.labels) + len(self.codec.encode(sentence.text, (), self.labels)),
         )
         completion = await self.engine.complete(request)
         decoded = self.codec.decode(sentence.text, completion.text, self.labels)
@@ -61,8 +61,11 @@ class GenerativeTagger:
 
 
 def answer_cap(text: str, labels: LabelSet) -> int:
-    """How many tokens an answer may take: every type's line with room for brackets, but no endless list."""
-    return 48 + min((len(text) + 12) * (len(labels.types) + 1), 2_048 + 3 * len(text))
+    """How many tokens an answer may take beyond what every answer holds: each type's line with room for brackets.
+
+    Sentences of more than a thousand characters get eight whole lines, or a list as dense as textbooks' ones.
+    """
+    return 48 + min((len(text) + 12) * (len(labels.types) + 1), 2_048 + 8 * len(text))
 
 
 def unique_names(taggers: Sequence[Tagger]) -> bool:

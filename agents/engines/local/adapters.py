@@ -75,28 +75,32 @@ class Adapters:
         if name in self.names:
             raise UserError(f"an adapter {name!r} is loaded already")
         scale = _scale(name, folder)
-        for target, (down, up) in _pairs(name, weights).items():
-            self._layer(name, target).add(name, *_fitting(name, target, down, up * scale, self._base(target)))
+        pairs = _pairs(name, weights)
+        # All of it is looked at before any layer changes.
+        for target, (down, up) in pairs.items():
+            _check_fit(name, target, self._linear(name, target), down, up)
+        for target, (down, up) in pairs.items():
+            self._layer(target).add(name, down, up * scale)
         self.names = (*self.names, name)
 
     def route(self, stretches: list[tuple[str, int, int]]) -> None:
         """Sets whose the tokens of the next pass are."""
         self._routing.stretches = stretches
 
-    def _base(self, target: str) -> Linear:
-        module = self._model.get_submodule(target)
-        linear: Linear = module.base if isinstance(module, AdaptedLinear) else module
-        return linear
-
-    def _layer(self, name: str, target: str) -> AdaptedLinear:
+    def _linear(self, name: str, target: str) -> Linear:
         try:
             module = self._model.get_submodule(target)
         except AttributeError as error:
             raise UserError(f"adapter {name!r} does not fit the base model, which has no layer {target}") from error
+        linear = module.base if isinstance(module, AdaptedLinear) else module
+        if not isinstance(linear, Linear):
+            raise UserError(f"adapter {name!r} adapts {target}, which is not a linear layer")
+        return linear
+
+    def _layer(self, target: str) -> AdaptedLinear:
+        module = self._model.get_submodule(target)
         if isinstance(module, AdaptedLinear):
             return module
-        if not isinstance(module, Linear):
-            raise UserError(f"adapter {name!r} adapts {target}, which is not a linear layer")
         adapted = AdaptedLinear(module, self._routing, dtype=self._dtype, device=self._device)
         parent, _, leaf = target.rpartition(".")
         setattr(self._model.get_submodule(parent), leaf, adapted)
@@ -107,10 +111,13 @@ def _scale(name: str, folder: Path) -> float:
     try:
         config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
         rank, alpha = int(config["r"]), float(config["lora_alpha"])
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"adapter {name!r}: {folder / 'adapter_config.json'} cannot be read: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"adapter {name!r}: {folder / 'adapter_config.json'} cannot be read: {reason}") from error
     unusual = [
-        key for key in ("use_dora", "alora_invocation_tokens", "rank_pattern", "alpha_pattern") if config.get(key)
+        key
+        for key in ("use_dora", "alora_invocation_tokens", "rank_pattern", "alpha_pattern", "fan_in_fan_out")
+        if config.get(key)
     ]
     if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or unusual:
         kind = ", ".join(unusual) or str(config.get("peft_type"))
@@ -129,23 +136,24 @@ def _pairs(name: str, weights: Path) -> dict[str, tuple[torch.Tensor, torch.Tens
         raise UserError(f"adapter {name!r}: {weights} is damaged: {error}") from error
     pairs = {}
     for key, down in tensors.items():
-        if key.endswith(".lora_A.weight"):
-            up = tensors.get(key.replace(".lora_A.", ".lora_B."))
-            if up is None:
-                raise UserError(f"adapter {name!r}: {weights} holds {key} without its other half")
-            pairs[key.removeprefix(_PREFIX).removesuffix(".lora_A.weight")] = (down.float(), up.float())
-    unknown = [key for key in tensors if ".lora_A." not in key and ".lora_B." not in key]
-    if unknown or not pairs:
-        raise UserError(f"adapter {name!r}: {weights} holds {unknown[0] if unknown else 'no LoRA weights'}")
+        other = key.replace(".lora_A.", ".lora_B.")
+        if not key.endswith((".lora_A.weight", ".lora_B.weight")):
+            raise UserError(f"adapter {name!r}: {weights} holds {key}; only plain LoRA adapters can be run here")
+        if other.replace(".lora_B.", ".lora_A.") not in tensors or other not in tensors:
+            raise UserError(f"adapter {name!r}: {weights} holds {key} without its other half")
+        if other != key:
+            pairs[key.removeprefix(_PREFIX).removesuffix(".lora_A.weight")] = (down.float(), tensors[other].float())
+    if not pairs:
+        raise UserError(f"adapter {name!r}: {weights} holds no LoRA weights")
     return pairs
 
 
-def _fitting(
-    name: str, target: str, down: torch.Tensor, up: torch.Tensor, base: Linear
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _check_fit(name: str, target: str, base: Linear, down: torch.Tensor, up: torch.Tensor) -> None:
+    """UserError unless the two matrices fit the layer and one another."""
     if (down.shape[1], up.shape[0]) != (base.in_features, base.out_features):
         raise UserError(
             f"adapter {name!r} does not fit the base model: {target} is {base.in_features}x{base.out_features}, "
             f"the adapter's {down.shape[1]}x{up.shape[0]}"
         )
-    return down, up
+    if down.shape[0] != up.shape[1]:
+        raise UserError(f"adapter {name!r}: the halves of {target} have ranks {down.shape[0]} and {up.shape[1]}")

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,14 @@ class _Job:
             else:
                 self.future.set_result(result)
 
-        if not self.loop.is_closed():
+        # The loop may close at any moment, also after it was asked whether it has.
+        with suppress(RuntimeError):
             self.loop.call_soon_threadsafe(settle)
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.future.cancelled() or self.loop.is_closed()
 
 
 class LocalEngine:
@@ -108,6 +115,8 @@ class LocalEngine:
         self, messages: Sequence[Message], options: Sequence[str], *, adapter: str | None = None
     ) -> list[float]:
         """The probability of each option as the answer's beginning, summing to 1 over the options."""
+        if not options or not all(options):
+            raise UserError("options to choose among must not be empty")
         firsts = tuple(self.model.vocabulary.encode(option)[0] for option in options)
         if len(set(firsts)) < len(firsts):
             raise UserError(f"options {', '.join(map(repr, options))} cannot be told apart by their first token")
@@ -128,26 +137,33 @@ class LocalEngine:
 
     def _decoding(self, request: Request) -> Work:
         prompt, shared = self.model.prompt(request.messages)
-        self._check_length(len(prompt), request.max_tokens)
+        room = self._room(len(prompt))
         constraint = None
         if request.graph is not None:
             constraint = Constraint(Automaton(request.graph), self.model.vocabulary)
         row = Row(
-            prompt, constraint, end_ids=self.model.end_ids, max_tokens=request.max_tokens, drafting=self._drafting
+            prompt,
+            constraint,
+            end_ids=self.model.end_ids,
+            max_tokens=min(request.max_tokens, room),
+            drafting=self._drafting,
         )
         return Decoding(row, shared, self.model.new_cache(len(prompt) + 128), request.adapter)
 
     def _choosing(self, messages: Sequence[Message], options: tuple[int, ...], adapter: str | None) -> Work:
         prompt, shared = self.model.prompt(messages)
-        self._check_length(len(prompt), 1)
+        self._room(len(prompt))
         return Choosing(prompt, shared, options, self.model.new_cache(len(prompt)), adapter)
 
-    def _check_length(self, prompt: int, answer: int) -> None:
-        if prompt + answer > self.model.context:
+    def _room(self, prompt: int) -> int:
+        """How many tokens of an answer fit behind a prompt of so many; UserError when none do."""
+        room = self.model.context - prompt
+        if room < 1:
             raise UserError(
-                f"a prompt of {prompt} tokens and an answer of up to {answer} do not fit the model's "
-                f"{self.model.context}; split sentences shorter (--max-chars) or give fewer examples"
+                f"a prompt of {prompt} tokens and an answer do not fit the model's {self.model.context}; "
+                "split sentences shorter (--max-chars) or give fewer examples"
             )
+        return room
 
     async def _submit(self, adapter: str | None, make: Callable[[], Work]) -> Work:
         if adapter is not None and adapter not in self.model.adapters:
@@ -165,20 +181,28 @@ class LocalEngine:
         return await job.future
 
     def _run(self) -> None:
-        while self._admit():
-            if not self._jobs:
-                continue
-            try:
-                finished = self._batch.step()
-            except Exception as error:  # noqa: BLE001  whatever torch raises belongs to the waiting tasks
-                self._fail(error)
-                continue
-            for work in finished:
-                self._finish(work)
-        self._fail(ExternalError("the engine was closed"))
+        ended: Exception = ExternalError("the engine was closed")
+        try:
+            while self._admit():
+                if self._jobs:
+                    self._step()
+        except Exception as error:  # noqa: BLE001  without the thread, everyone would wait for ever
+            ended = error
+        with self._wake:
+            self._closed = True
+        self._fail(ended)
+
+    def _step(self) -> None:
+        try:
+            finished = self._batch.step()
+        except Exception as error:  # noqa: BLE001  whatever torch raises belongs to the waiting tasks
+            self._fail(error)
+            return
+        for work in finished:
+            self._finish(work)
 
     def _fail(self, error: Exception) -> None:
-        told = error if isinstance(error, MednerError) else ExternalError(f"the model failed: {error}")
+        told = _told(error)
         for job in self._jobs:
             job.resolve(told)
         self._jobs.clear()
@@ -206,22 +230,28 @@ class LocalEngine:
             admitted = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
         for job in admitted:
             self._start(job)
-        self._drop_cancelled()
+        self._drop_unwanted()
         return True
 
     def _start(self, job: _Job) -> None:
-        if job.future.cancelled():
+        if job.unwanted:
             return
         try:
             job.work = job.make()
             self._batch.add(job.work)
         except Exception as error:  # noqa: BLE001  one bad request must not end the others
-            job.resolve(error if isinstance(error, MednerError) else ExternalError(f"the model failed: {error}"))
+            job.resolve(_told(error))
             return
         self._jobs.append(job)
 
-    def _drop_cancelled(self) -> None:
-        gone = [job for job in self._jobs if job.future.cancelled()]
+    def _drop_unwanted(self) -> None:
+        gone = [job for job in self._jobs if job.unwanted]
         for job in gone:
             self._jobs.remove(job)
             self._batch.work = [work for work in self._batch.work if work is not job.work]
+
+
+def _told(error: Exception) -> MednerError:
+    if isinstance(error, MednerError):
+        return error
+    return ExternalError(f"the model failed: {type(error).__name__}: {error}")

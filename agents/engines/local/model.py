@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from medner.agents.engines.local.adapters import Adapters
 from medner.agents.engines.local.decoding import Question
-from medner.agents.engines.local.packed import ATTENTION, KeyValueShape, PackedPass, RowCache, Segment, packed_attention
+from medner.agents.engines.local.loading import load
+from medner.agents.engines.local.packed import KeyValueShape, PackedPass, RowCache, Segment
 from medner.agents.engines.local.prepacked import can_prepack, prepack
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
-from medner.store.errors import ExternalError
 
-#: Stands for the sentence while a prompt's fixed part is cut out; a private-use character no note holds.
+#: Stands on both sides of a message's number where the message itself is kept out of the chat template.
 _PLACE = "\ue1a7"
-
-
-#: The whole vocabulary is too much to score in float64.
-MANY_TOKENS = 8_192
+_HELD = re.compile(f"{_PLACE}([0-9]+){_PLACE}")
+#: Among how many tokens a free answer's next one is chosen exactly.
+_LIKELY = 64
 
 
 def pick_device() -> torch.device:
@@ -55,6 +56,7 @@ class LocalModel:
     """A causal language model in this process: packed passes, in which every row may use another adapter.
 
     ``adapters`` maps names to folders in PEFT's format (safetensors). Not safe for concurrent use: one thread runs it.
+    UserError for a model or an adapter that cannot be loaded or run.
     """
 
     def __init__(
@@ -65,28 +67,18 @@ class LocalModel:
         dtype: torch.dtype | None = None,
         device: torch.device | None = None,
     ) -> None:
-        from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415  heavy
-
-        AttentionInterface.register(ATTENTION, packed_attention)
         self.device = device or pick_device()
         self.dtype = dtype or pick_dtype(self.device)
-        try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(path, local_files_only=True)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                path, dtype=self.dtype, local_files_only=True, attn_implementation=ATTENTION, use_safetensors=True
-            )
-        except (OSError, ValueError) as error:
-            raise ExternalError(f"{path}: the model cannot be loaded: {error}") from error
-        self._model = model.to(self.device).eval()
-        self._body = model.model
-        self._head = model.get_output_embeddings().weight
-        self._softcap = getattr(model.config, "final_logit_softcapping", None)
-        config = model.config
+        self.tokenizer, model = load(path, dtype=self.dtype)
+        self._body = model.to(self.device).eval().base_model
+        self._head: torch.Tensor = model.get_output_embeddings().weight
+        config = model.config.get_text_config()
+        self._softcap = getattr(config, "final_logit_softcapping", None)
         size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         self.shape = KeyValueShape(config.num_hidden_layers, config.num_key_value_heads, size)
         self.context = int(config.max_position_embeddings)
         self.end_ids = _end_ids(model, self.tokenizer)
-        self.vocabulary = Vocabulary(self.tokenizer, self.end_ids)
+        self.vocabulary = Vocabulary(self.tokenizer, self.end_ids, size=len(self._head))
         if can_prepack(self.device, self.dtype):
             prepack(self._body)
         self._adapters = Adapters(model, dtype=self.dtype, device=self.device)
@@ -105,38 +97,37 @@ class LocalModel:
     def prompt(self, messages: Sequence[Message]) -> tuple[list[int], int]:
         """A chat's tokens, ready for the answer, and how many of them stay the same for every last message."""
         whole = self._ids(messages)
-        template = self._render([*messages[:-1], Message(messages[-1].role, _PLACE)])
-        fixed = self._pieces(template.partition(_PLACE)[0], [message.content for message in messages[:-1]])
         shared = 0
-        for ours, theirs in zip(fixed, whole[:-1], strict=False):
+        for ours, theirs in zip(self._ids(messages, before_last=True), whole[:-1], strict=False):
             if ours != theirs:
                 break
             shared += 1
         return whole, shared
 
-    def _render(self, messages: Sequence[Message]) -> str:
-        chat = [message.as_dict() for message in messages]
-        return str(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+    def _ids(self, messages: Sequence[Message], *, before_last: bool = False) -> list[int]:
+        """The tokens of a chat, or those before its last message.
 
-    def _ids(self, messages: Sequence[Message]) -> list[int]:
-        return self._pieces(self._render(messages), [message.content for message in messages])
-
-    def _pieces(self, rendered: str, contents: Sequence[str]) -> list[int]:
-        """The tokens of a rendered chat; what looks like a control token inside a message stays plain text.
-
-        A note that holds ``<|im_end|>`` must not be able to end its own turn.
+        What looks like a control token inside a message stays plain text: a note that holds ``<|im_end|>`` must not
+        be able to end its own turn. Such messages are left out of the template and put in afterwards.
         """
-        control = self.vocabulary.control_strings
-        dangerous = [text for text in contents if any(string in text for string in control)]
+        last = len(messages) - 1
+        chat = [message.as_dict() for message in messages]
+        for number, message in enumerate(messages):
+            if (before_last and number == last) or self._is_dangerous(message.content):
+                chat[number]["content"] = f"{_PLACE}{number}{_PLACE}"
+        rendered = str(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
         ids: list[int] = []
-        for text in dangerous:
-            before, found, rendered = rendered.partition(text)
-            if not found:  # a template that rewrites its messages
-                rendered = before
-                continue
-            ids += list(self.tokenizer(before, add_special_tokens=False)["input_ids"])
-            ids += self.vocabulary.encode(text)
-        return ids + list(self.tokenizer(rendered, add_special_tokens=False)["input_ids"])
+        for place, part in enumerate(_HELD.split(rendered)):
+            if place % 2 == 0:
+                ids += self.tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"]
+            elif before_last and int(part) == last:
+                return ids
+            else:
+                ids += self.vocabulary.encode(messages[int(part)].content)
+        return [] if before_last else ids
+
+    def _is_dangerous(self, text: str) -> bool:
+        return _PLACE in text or any(string in text for string in self.vocabulary.control_strings)
 
     @torch.inference_mode()
     def hidden(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:
@@ -162,24 +153,31 @@ class LocalModel:
         if open_rows:
             union = sorted({token for row in open_rows for token in questions[row]})
             column = {token: place for place, token in enumerate(union)}
-            scores = self._scores(hidden_NW[open_rows], self._head[torch.tensor(union, device=self.device)])
+            scores = self._scores(hidden_NW[open_rows], self._rows_of(union))
             for place, row in enumerate(open_rows):
                 allowed = torch.tensor([column[token] for token in questions[row]], device=self.device)
                 answers[row] = questions[row][int(scores[place, allowed].argmax())]
         for row in free_rows:
-            answers[row] = int(self._scores(hidden_NW[row : row + 1], self._head)[0].argmax())
+            answers[row] = self._best_of_all(hidden_NW[row])
         return answers
 
     @torch.inference_mode()
     def scores(self, hidden_W: torch.Tensor, tokens: Sequence[int]) -> list[float]:
         """The logits of some tokens after one hidden state, as floats."""
-        weights = self._head[torch.tensor(list(tokens), device=self.device)]
-        return [float(score) for score in self._scores(hidden_W.unsqueeze(0), weights)[0]]
+        return [float(score) for score in self._scores(hidden_W.unsqueeze(0), self._rows_of(tokens))[0]]
+
+    def _best_of_all(self, hidden_W: torch.Tensor) -> int:
+        # The whole vocabulary in the model's own precision, then the likeliest tokens exactly.
+        rough = functional.linear(hidden_W, self._head)
+        likely = rough.topk(min(_LIKELY, len(rough))).indices.sort().values.tolist()
+        return int(likely[int(self._scores(hidden_W.unsqueeze(0), self._rows_of(likely))[0].argmax())])
+
+    def _rows_of(self, tokens: Sequence[int]) -> torch.Tensor:
+        return self._head[torch.tensor(list(tokens), device=self.device)]
 
     def _scores(self, hidden_NW: torch.Tensor, weights_TW: torch.Tensor) -> torch.Tensor:
         # In float64 the result does not depend on how many states and tokens are scored at once.
-        precision = torch.float64 if len(weights_TW) < MANY_TOKENS else torch.float32
-        scores = hidden_NW.to(precision) @ weights_TW.to(precision).T
+        scores: torch.Tensor = hidden_NW.double() @ weights_TW.double().T
         if self._softcap:
             scores = torch.tanh(scores / self._softcap) * self._softcap
         return scores

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from medner.store.errors import UserError
+
 ATTENTION = "medner_packed"
 
 #: Attention reads keys up to the next multiple of this behind a query's own place. How a kernel sums depends on how
@@ -134,6 +136,8 @@ def packed_attention(
     **options: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention for transformers' interface: each row's queries [1, heads, tokens, size] against its own cache."""
+    if options.get("softcap") or options.get("s_aux") is not None:
+        raise UserError("the local engine cannot run a model that caps its attention's scores or has attention sinks")
     packed: PackedPass = options["packed"]
     heads, size = query.shape[1], query.shape[3]
     groups = heads // key.shape[1]
