@@ -37,7 +37,7 @@ $(VENV)/bin/python:
 
 # `local` holds PyTorch, which is most of the download; what only developers need is left out of the demo.
 $(RUN): pyproject.toml | $(VENV)/bin/python
-	@echo "Installing medner and what it runs on into $(VENV): some minutes the first time"
+	@echo "Installing medner and what it runs on into $(VENV): one to some minutes, about 2 GB on disk"
 	$(PIP) install --editable '.[local]'
 	@touch $@
 
@@ -48,7 +48,7 @@ $(DEV): $(RUN)
 setup: $(DEV)  ## the virtual environment, with all that a developer needs
 
 model: $(RUN)  ## bring the base model to this machine (about 0.5 GB, once)
-	@$(BIN)/medner models pull $(MODEL)
+	@folder=$$($(BIN)/medner models pull $(MODEL)) && echo "Base model: $$folder"
 
 demo: model  ## annotate the sample notes with the real model and make a page of them
 	@mkdir -p $(DEMO)
