@@ -37,7 +37,7 @@ $(VENV)/bin/python:
 
 # `local` holds PyTorch, which is most of the download; what only developers need is left out of the demo.
 $(RUN): pyproject.toml | $(VENV)/bin/python
-	@echo "Installing medner and what it runs on into $(VENV): one to some minutes, about 2 GB on disk"
+	@echo "Installing medner and what it runs on into $(VENV): some minutes the first time, 1.3 GB of disk"
 	$(PIP) install --editable '.[local]'
 	@touch $@
 
