@@ -1,4 +1,4 @@
-"""A random Qwen2 of a few hundred kB with a byte-level tokenizer, saved like a real one: no meaning, real code."""
+"""Random models of a few hundred kB with small tokenizers, saved like real ones: no meaning, real code."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ SENTENCES = [
 ]
 
 
-def save_tiny_model(folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2) -> Path:
-    """Writes the model, its tokenizer and chat template to ``folder``."""
-    import torch
+def byte_level_tokenizer(*, normalizer=None):
+    """A byte-level BPE tokenizer as Qwen, Llama 3 and GLM have it."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+    from transformers import PreTrainedTokenizerFast
 
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -32,9 +31,50 @@ def save_tiny_model(folder: Path, *, seed: int = 0, hidden: int = 64, layers: in
         show_progress=False,
     )
     core.train_from_iterator(SENTENCES, trainer)
+    if normalizer is not None:
+        core.normalizer = normalizer
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|im_end|>", pad_token="<|im_end|>")
     tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def sentence_piece_tokenizer(*, adds_space=False):
+    """A sentence-piece tokenizer with byte fallback as Gemma has it; ``adds_space`` like Llama 2, before every text."""
+    from tokenizers import Tokenizer, decoders, models, normalizers
+    from transformers import PreTrainedTokenizerFast
+
+    pieces = ["<pad>", "<|im_start|>", "<|im_end|>", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    pieces += ["▁", *sorted(set("".join(SENTENCES)) - set("咽痰 "))]
+    pairs = ["咳 嗽", "▁ 咳", "▁ 咳嗽", "扁 桃", "扁桃 体", "3 8", "C T", "▁ ▁"]
+    merges = [tuple(pair.split(" ")) for pair in pairs]
+    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys([*pieces, *map("".join, merges)]))}
+    core = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    steps = [normalizers.Replace(" ", "▁")]
+    core.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), *steps] if adds_space else steps)
+    core.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, eos_token="<|im_end|>", pad_token="<pad>", unk_token="<unk>", bos_token="<|im_start|>"
+    )
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def save_tiny(folder: Path, config, tokenizer, *, seed: int = 0) -> Path:
+    """Writes a random model of ``config``, its tokenizer and chat template to ``folder``."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
     torch.manual_seed(seed)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def save_tiny_model(folder: Path, *, seed: int = 0, hidden: int = 64, layers: int = 2) -> Path:
+    """Writes a Qwen2, its tokenizer and chat template to ``folder``."""
+    from transformers import Qwen2Config
+
+    tokenizer = byte_level_tokenizer()
     config = Qwen2Config(
         vocab_size=len(tokenizer),
         hidden_size=hidden,
@@ -47,10 +87,7 @@ def save_tiny_model(folder: Path, *, seed: int = 0, hidden: int = 64, layers: in
         # Wide weights: a random model with narrow ones says the same thing everywhere.
         initializer_range=0.3,
     )
-    model = Qwen2ForCausalLM(config)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return save_tiny(folder, config, tokenizer, seed=seed)
 
 
 def save_tiny_adapter(base: Path, folder: Path, *, seed: int) -> Path:

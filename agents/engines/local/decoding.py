@@ -110,9 +110,9 @@ class Hints:
     def note(self, constraint: Constraint, state: State, wanted: int, drafted: int) -> None:
         """Keeps what the model wanted at a state where ``drafted`` stood in the draft."""
         self.said[state] = wanted
-        if wanted == drafted:
-            return
         mark, plain = constraint.vocabulary.data(wanted), constraint.vocabulary.data(drafted)
+        if mark == plain:  # sentence-piece tokenizers may have two tokens of the same bytes
+            return
         if not plain.startswith(mark):
             self.marks[state] = mark
             return

@@ -43,6 +43,9 @@ def load(path: Path, *, dtype: torch.dtype) -> tuple[Any, Any]:
     from safetensors import SafetensorError  # noqa: PLC0415  heavy
     from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
 
+    if not (path / "tokenizer.json").is_file():
+        # transformers would make an empty tokenizer.
+        raise UserError(f"{path}: the model cannot be loaded: it has no tokenizer.json ({_AGAIN})")
     AttentionInterface.register(ATTENTION, packed_attention)
     try:
         with quiet():
@@ -81,8 +84,6 @@ def _cannot_run(tokenizer: Any, model: Any) -> str:
         return "it caps the scores of its attention"
     if head is None or getattr(head, "bias", None) is not None:
         return "its output layer is not a plain matrix"
-    if not getattr(tokenizer, "is_fast", False):
-        return "its tokenizer has no tokenizer.json"
     if not tokenizer.chat_template:
         return "its tokenizer has no chat template; take the instruction-tuned (chat) variant of the model"
     return ""
