@@ -119,6 +119,6 @@ def _judge(configuration: Configuration, engine: Engine) -> Judge:
     builders: dict[str, Callable[[], Judge]] = {
         "select": lambda: SelectJudge(EngineChatModel(engine=engine, model_name=name), name=name),
         "hard-vote": HardVote,
-        "best-tagger": lambda: BestTagger(configuration.judge.tagger or ""),
+        "best-tagger": lambda: BestTagger(configuration.followed or ""),
     }
     return builders[configuration.judge.kind]()

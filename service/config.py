@@ -36,10 +36,13 @@ class FilterConfig(BaseModel):
 
 
 class JudgeConfig(BaseModel):
-    """A judge; ``tagger`` is whom ``best-tagger`` follows."""
+    """A judge; ``tagger`` is whom ``best-tagger`` follows, None the first.
+
+    A model that is not tuned rejects nearly everything as a judge (docs/log.md), so none judges by default.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    kind: Literal["select", "hard-vote", "best-tagger"] = "select"
+    kind: Literal["select", "hard-vote", "best-tagger"] = "best-tagger"
     tagger: str | None = None
 
 
@@ -69,11 +72,16 @@ class Configuration(BaseModel):
         if self.min_taggers > len(names):
             raise ValueError(f"min_taggers: must be at most {len(names)}, the number of taggers")
         follows = self.judge.kind == "best-tagger"
-        if follows and self.judge.tagger not in names:
+        if follows and self.judge.tagger not in (None, *names):
             raise ValueError(f"judge.tagger: best-tagger needs the name of a tagger: {', '.join(names)}")
         if not follows and self.judge.tagger is not None:
             raise ValueError(f"judge.tagger: only best-tagger follows a tagger, {self.judge.kind} does not")
         return self
+
+    @property
+    def followed(self) -> str | None:
+        """The tagger that the judge follows, if it follows one."""
+        return (self.judge.tagger or self.taggers[0].name) if self.judge.kind == "best-tagger" else None
 
     @property
     def untuned(self) -> tuple[str, ...]:
@@ -90,13 +98,13 @@ class Configuration(BaseModel):
 
     def described(self) -> dict[str, str]:
         """The configuration as a reader of a result sees it, each part in a few words."""
-        chosen, judge = self.filter, self.judge
+        chosen = self.filter
         return {
             "labels": self.labels,
             "model": self.model,
             "taggers": ", ".join(_in_words(tagger) for tagger in self.taggers),
             "filter": "off" if chosen is None else f"{chosen.kind}, threshold {chosen.threshold:g}",
-            "judge": judge.kind if judge.tagger is None else f"{judge.kind}:{judge.tagger}",
+            "judge": self.judge.kind if self.followed is None else f"{self.judge.kind}:{self.followed}",
         }
 
 
@@ -118,7 +126,7 @@ _NOTICES = {
     },
 }
 
-#: Which taggers make up the default: those with a shipped adapter first, then these until there are two.
+#: The default's taggers where no adapter ships.
 _UNTUNED = (
     TaggerConfig(name="html-full", strategy="html", style="full", shots=3),
     TaggerConfig(name="json-plain", strategy="json", style="plain", shots=3),
@@ -131,7 +139,7 @@ def default_configuration(
 ) -> Configuration:
     """The configuration without a file: the shipped adapters of the label set for this model, else untuned taggers.
 
-    ``adapters`` None: those in the package.
+    There are at least two taggers, and the judge follows the first. ``adapters`` None: those in the package.
     """
     shipped = shipped_adapters(labels) if adapters is None else adapters
     tuned = [
@@ -139,9 +147,15 @@ def default_configuration(
         for one in shipped
         if one.card.base == model and one.card.labels == labels
     ]
-    fill = [tagger for tagger in _UNTUNED if tagger.name not in {one.name for one in tuned}]
-    taggers = (*tuned, *fill[: max(0, _DEFAULT_COUNT - len(tuned))])
+    taggers = (*tuned, *_partners(tuned)[: max(0, _DEFAULT_COUNT - len(tuned))])
     return Configuration(labels=labels, model=model, taggers=taggers)
+
+
+def _partners(tuned: list[TaggerConfig]) -> list[TaggerConfig]:
+    """Who joins too few tuned taggers: one of them under another prompt, where there is one, else untuned ones."""
+    if not tuned:
+        return list(_UNTUNED)
+    return [one.model_copy(update={"name": f"{one.name}-full", "style": "full"}) for one in tuned]
 
 
 def load_configuration(path: Path) -> Configuration:

@@ -74,7 +74,13 @@ class Kit:
         app = typer.Typer(pretty_exceptions_enable=False)
         app.callback()(lambda: None)
         annotate.register(app)
-        return CliRunner().invoke(app, ["annotate", *map(str, arguments)], input=stdin, obj=self.factory)
+        given = [*map(str, arguments)]
+        # Whatever adapters ship, these tests run two taggers that differ, and a judge that is a model.
+        if not {"--config", "--taggers"} & set(given):
+            given += ["--taggers", "html:full,json:plain"]
+        if not {"--config", "--judge"} & set(given):
+            given += ["--judge", "select"]
+        return CliRunner().invoke(app, ["annotate", *given], input=stdin, obj=self.factory)
 
     def records(self, path: Path) -> list[dict[str, object]]:
         """The lines of a JSON lines file."""

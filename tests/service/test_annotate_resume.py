@@ -31,7 +31,11 @@ def notes(tmp_path: Path) -> Path:
 def narrow(tmp_path: Path) -> Path:
     """A configuration in which sentences are done one after the other."""
     path = tmp_path / "narrow.toml"
-    path.write_text("concurrency = 1\n", encoding="utf-8")
+    taggers = "".join(
+        f'[[taggers]]\nname = "{strategy}-{style}"\nstrategy = "{strategy}"\nstyle = "{style}"\nshots = 3\n'
+        for strategy, style in (("html", "full"), ("json", "plain"))
+    )
+    path.write_text(f'concurrency = 1\n{taggers}[judge]\nkind = "select"\n', encoding="utf-8")
     return path
 
 

@@ -27,12 +27,12 @@ def _deps(**overrides: Any) -> Any:
 
 def test_the_agents_are_those_of_the_configuration() -> None:
     """Taggers in order with prompts and examples, the select judge on the same model, the exemplars of the labels."""
-    deps = _deps(labels="ccks2019", taggers="html:full,symbol:brief", filter="llm-causal:0.3", max_chars=99)
+    deps = _deps(labels="ccks2019", taggers="html:full,symbol:brief", filter="llm-causal:0.3", judge="select")
     assert [(one.name, one.codec.name, one.style, len(one.shots), one.adapter) for one in deps.taggers] == [
         ("html-full", "html", "full", 3, None),
         ("symbol-brief", "symbol", "brief", 0, None),
     ]
-    assert (deps.labels.name, deps.max_chars, deps.min_taggers) == ("ccks2019", 99, 1)
+    assert (deps.labels.name, deps.max_chars, deps.min_taggers) == ("ccks2019", 256, 1)
     assert (deps.filter.name, deps.filter.threshold) == ("llm-causal", 0.3)
     assert isinstance(deps.judge, SelectJudge)
     assert deps.judge.name == DEFAULT_MODEL

@@ -37,7 +37,7 @@ def test_without_adapters_two_untuned_taggers_are_the_default() -> None:
         ("html-full", "html", "full", 3),
         ("json-plain", "json", "plain", 3),
     ]
-    assert configuration.judge.kind == "select"
+    assert (configuration.judge.kind, configuration.followed) == ("best-tagger", "html-full")
     assert "html-full, json-plain" in str(configuration.notice("en"))
     assert "未经微调" in str(configuration.notice("zh"))
 
@@ -45,20 +45,23 @@ def test_without_adapters_two_untuned_taggers_are_the_default() -> None:
 @pytest.mark.parametrize(
     ("shipped", "expected"),
     [
-        (["symbol-a"], ["symbol-a", "html-full"]),
+        (["symbol-a"], ["symbol-a", "symbol-a-full"]),
         (["symbol-b", "symbol-a"], ["symbol-a", "symbol-b"]),
         (["a", "b", "c"], ["a", "b", "c"]),
     ],
 )
 def test_shipped_adapters_come_first(tmp_path: Path, shipped: list[str], expected: list[str]) -> None:
-    """Tuned taggers are taken as their cards say; one alone gets an untuned partner, which the notice names."""
+    """Tuned taggers are taken as their cards say; one alone is asked under a second prompt as well."""
     for name in shipped:
         _ship(tmp_path, name)
     configuration = default_configuration(adapters=shipped_adapters("cmeee-v2", tmp_path))
     assert _names(configuration) == expected
     assert (configuration.taggers[0].style, configuration.taggers[0].shots) == ("brief", 0)
-    notice = configuration.notice("en")
-    assert notice is None if len(shipped) > 1 else "html-full" in str(notice)
+    assert configuration.notice("en") is None
+    assert configuration.followed == expected[0]
+    if len(shipped) == 1:
+        first, second = configuration.taggers
+        assert (second.style, second.adapter) == ("full", first.adapter)
 
 
 def test_an_adapter_of_another_base_is_not_taken(tmp_path: Path) -> None:
@@ -67,7 +70,7 @@ def test_an_adapter_of_another_base_is_not_taken(tmp_path: Path) -> None:
     adapters = shipped_adapters("cmeee-v2", tmp_path)
     assert _names(default_configuration(adapters=adapters)) == ["html-full", "json-plain"]
     other = default_configuration(model="qwen2.5-coder-1.5b-instruct", adapters=adapters)
-    assert _names(other) == ["big", "html-full"]
+    assert _names(other) == ["big", "big-full"]
 
 
 def test_the_adapters_in_the_package_can_be_read() -> None:
@@ -110,8 +113,8 @@ TAGGER = '[[taggers]]\nname = "a"\nstrategy = "html"\n'
         ("taggers = []\n", "[taggers]: "),
         ("taggers = 3\n", "[taggers]: "),
         ("min_taggers = 2\n" + TAGGER, "[min_taggers]: must be at most 1"),
-        (TAGGER + '[judge]\nkind = "best-tagger"\n', "[judge.tagger]: best-tagger needs the name of a tagger: a"),
-        (TAGGER + '[judge]\ntagger = "a"\n', "[judge.tagger]: only best-tagger"),
+        (TAGGER + '[judge]\ntagger = "b"\n', "[judge.tagger]: best-tagger needs the name of a tagger: a"),
+        (TAGGER + '[judge]\nkind = "select"\ntagger = "a"\n', "[judge.tagger]: only best-tagger"),
         (TAGGER + "[filter]\nthreshold = 2\n", "[filter.threshold]: Input should be less than or equal to 1"),
         (TAGGER + "[filter]\nlevel = 2\n", "[filter.level]: unknown key; there are kind, threshold"),
         ("labels = 3\n", "[labels]: "),
@@ -134,7 +137,7 @@ def test_options_override_the_file(tmp_path: Path) -> None:
     path.write_text("max_chars = 100\nmin_taggers = 2\n", encoding="utf-8")
     configuration = configured(
         Overrides(
-            path, "ccks2019", "./m", "json-plain，symbol:brief, html:full", "best-tagger:html-full", "llm-causal:0.3"
+            path, "ccks2019", "./m", "json:plain，symbol:brief, html:full", "best-tagger:html-full", "llm-causal:0.3"
         )
     )
     assert _names(configuration) == ["json-plain", "symbol-brief", "html-full"]
@@ -152,9 +155,9 @@ def test_options_override_the_file(tmp_path: Path) -> None:
     [
         (Overrides(taggers="html:long"), "strategies: symbol, json, html, index; styles: brief, full, plain"),
         (Overrides(taggers="html:full,html:full"), "a name of its own"),
-        (Overrides(judge="jury"), "select, hard-vote and best-tagger:NAME"),
-        (Overrides(judge="best-tagger"), "best-tagger:NAME"),
-        (Overrides(judge="best-tagger:me"), "html-full, json-plain"),
+        (Overrides(judge="jury"), "select, hard-vote, best-tagger"),
+        (Overrides(judge="best-tagger:"), "best-tagger:NAME"),
+        (Overrides(judge="best-tagger:me", taggers="html:full,json:plain"), "html-full, json-plain"),
         (Overrides(judge="select:html-full"), "best-tagger:NAME"),
         (Overrides(filter="on"), "off, llm-causal"),
         (Overrides(filter="llm-causal:high"), "from 0 to 1"),
