@@ -178,6 +178,7 @@ class TaggerTrainer:
     def save(self) -> None:
         """Writes the adapter and, beside it, what a resume needs."""
         self.model.save_pretrained(self.run / "adapter")
+        self._tidy_adapter()
         state = {
             "masters": self._masters,
             "optimiser": self.optimiser.state_dict(),
@@ -189,6 +190,15 @@ class TaggerTrainer:
         torch.save(state, partial)
         os.replace(partial, self.run / "state.pt")
         (self.run / "settings.json").write_text(json.dumps(asdict(self.settings), indent=2) + "\n", encoding="utf-8")
+
+    def _tidy_adapter(self) -> None:
+        """Takes out of PEFT's files what tells about this machine: the base's path, a card template."""
+        folder = self.run / "adapter"
+        (folder / "README.md").unlink(missing_ok=True)
+        path = folder / "adapter_config.json"
+        config = json.loads(path.read_text(encoding="utf-8"))
+        config["base_model_name_or_path"] = Path(config["base_model_name_or_path"]).name
+        path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
     def _resume(self) -> None:
         path = self.run / "state.pt"

@@ -81,6 +81,12 @@ def test_training_learns_and_writes_an_adapter_the_engine_loads(base, examples, 
     curve = losses(tmp_path)
     assert sum(curve[-3:]) < 0.7 * sum(curve[:3])
     assert LocalModel(base, {"tuned": tmp_path / "adapter"}).adapters == ("tuned",)
+    config = (tmp_path / "adapter" / "adapter_config.json").read_text()
+    assert str(base.parent) not in config
+    assert sorted(path.name for path in (tmp_path / "adapter").iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
 
 
 def test_a_run_that_was_killed_goes_on_with_the_same_curve(base, examples, tmp_path):
