@@ -77,7 +77,7 @@ async def assembled(
 
     ``model`` is the base model's folder (:func:`model_folder`).
     """
-    adapters = {tagger.name: tagger.adapter for tagger in configuration.taggers if tagger.adapter is not None}
+    adapters = {name: folder for folder, name in adapter_names(configuration).items()}
     order = EngineOrder(model, adapters, configuration.max_rows)
     engine = await asyncio.to_thread(engine_factory, order)
     try:
@@ -86,13 +86,23 @@ async def assembled(
         await engine.close()
 
 
+def adapter_names(configuration: Configuration) -> dict[Path, str]:
+    """The name each adapter is loaded under: that of the first tagger that uses it, so that none is loaded twice."""
+    names: dict[Path, str] = {}
+    for tagger in configuration.taggers:
+        if tagger.adapter is not None:
+            names.setdefault(tagger.adapter, tagger.name)
+    return names
+
+
 def build_deps(configuration: Configuration, engine: Engine) -> Deps:
-    """The agents of a configuration on an engine that has its adapters loaded under the taggers' names."""
+    """The agents of a configuration on an engine that has its adapters loaded as :func:`adapter_names` says."""
     labels = load_label_set(configuration.labels)
     chosen = configuration.filter
+    adapters = adapter_names(configuration)
     return Deps(
         labels=labels,
-        taggers=tuple(_tagger(tagger, engine, labels) for tagger in configuration.taggers),
+        taggers=tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers),
         judge=_judge(configuration, engine),
         filter=None if chosen is None else CausalFilter(engine, labels, chosen.threshold),
         exemplars=FixedExemplars.shipped(labels),
@@ -101,7 +111,7 @@ def build_deps(configuration: Configuration, engine: Engine) -> Deps:
     )
 
 
-def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet) -> GenerativeTagger:
+def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]) -> GenerativeTagger:
     return GenerativeTagger(
         name=tagger.name,
         engine=engine,
@@ -109,7 +119,7 @@ def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet) -> Generativ
         labels=labels,
         style=tagger.style,
         shots=load_shots(labels)[: tagger.shots],
-        adapter=None if tagger.adapter is None else tagger.name,
+        adapter=None if tagger.adapter is None else adapters[tagger.adapter],
         constrained=tagger.constrained,
     )
 

@@ -85,7 +85,7 @@ def test_standard_input_is_an_input(kit: Any) -> None:
         (["--text", "胸痛", "--html", "."], "is a folder"),
         (["--text", "胸痛", "--format", "xml"], "no format 'xml'"),
         (["--text", "胸痛", "--labels", "icd"], "no label set"),
-        (["--text", "胸痛", "--taggers", "best"], "html-full, json-plain"),
+        (["--text", "胸痛", "--taggers", "best"], "no tagger 'best'; there are"),
     ],
 )
 def test_a_wrong_order_says_the_way_out(kit: Any, arguments: list[str], said: str) -> None:

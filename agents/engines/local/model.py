@@ -52,6 +52,10 @@ def _cpu_flags() -> set[str]:
     return set()
 
 
+#: Passes have a multiple of this many tokens.
+FILL = 8
+
+
 class LocalModel:
     """A causal language model in this process: packed passes, in which every row may use another adapter.
 
@@ -132,13 +136,15 @@ class LocalModel:
     @torch.inference_mode()
     def hidden(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:
         """The last hidden states [tokens, width] of a packed pass; writes the rows' caches."""
-        self._adapters.route(stretches(segments))
-        packed = PackedPass(segments, device=self.device, dtype=self.dtype)
-        ids = torch.tensor([list(tokens)], device=self.device)
+        # Kernels are made for a number of tokens and kept; a few fill-in tokens keep these numbers few.
+        fill = -len(tokens) % FILL
+        self._adapters.route(stretches(segments, fill), len(tokens) + fill)
+        packed = PackedPass(segments, device=self.device, dtype=self.dtype, fill=fill)
+        ids = torch.tensor([[*tokens, *[0] * fill]], device=self.device)
         out = self._body(
             input_ids=ids, position_ids=packed.positions(), use_cache=False, attention_mask=None, packed=packed
         )
-        hidden: torch.Tensor = out[0][0]
+        hidden: torch.Tensor = out[0][0][: len(tokens)]
         return hidden
 
     @torch.inference_mode()
@@ -183,8 +189,11 @@ class LocalModel:
         return scores
 
 
-def stretches(segments: Sequence[Segment]) -> list[tuple[str, int, int]]:
-    """Which tokens of a packed pass belong to which adapter; neighbours with the same one are joined."""
+def stretches(segments: Sequence[Segment], fill: int = 0) -> list[tuple[str, int, int]]:
+    """Which tokens of a packed pass belong to which adapter; neighbours with the same one are joined.
+
+    ``fill`` tokens at the end go with the last row, so that one adapter for all rows is one for all tokens.
+    """
     found: list[tuple[str, int, int]] = []
     at = 0
     for segment in segments:
@@ -195,6 +204,8 @@ def stretches(segments: Sequence[Segment]) -> list[tuple[str, int, int]]:
             else:
                 found.append((segment.adapter, at, end))
         at = end
+    if found and found[-1][2] == at:
+        found[-1] = (*found[-1][:2], at + fill)
     return found
 
 

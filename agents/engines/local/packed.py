@@ -86,8 +86,9 @@ class Segment:
 class PackedPass:
     """What attention needs to know in one pass: whose tokens stand where."""
 
-    def __init__(self, segments: Sequence[Segment], *, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(self, segments: Sequence[Segment], *, device: torch.device, dtype: torch.dtype, fill: int = 0) -> None:
         self.segments = segments
+        self._fill = fill
         self._device = device
         self._dtype = dtype
         self._masks: dict[tuple[int, int, int, int | None], torch.Tensor] = {}
@@ -95,9 +96,9 @@ class PackedPass:
             segment.cache.reserve(segment.start + segment.count)
 
     def positions(self) -> torch.Tensor:
-        """The place of each token in its own row, [1, tokens]."""
+        """The place of each token in its own row, [1, tokens]; 0 for those that only fill the pass up."""
         spans = [torch.arange(segment.start, segment.start + segment.count) for segment in self.segments]
-        return torch.cat(spans).unsqueeze(0).to(self._device)
+        return torch.cat([*spans, torch.zeros(self._fill, dtype=torch.long)]).unsqueeze(0).to(self._device)
 
     def parts(self, segment: Segment) -> list[tuple[int, int]]:
         """The segment's places, cut where a block of keys ends: (first, end) in the row."""
@@ -141,7 +142,7 @@ def packed_attention(
     packed: PackedPass = options["packed"]
     heads, size = query.shape[1], query.shape[3]
     groups = heads // key.shape[1]
-    out = torch.empty(query.shape[2], heads, size, dtype=query.dtype, device=query.device)
+    out = torch.zeros(query.shape[2], heads, size, dtype=query.dtype, device=query.device)
     at = 0
     for segment in packed.segments:
         here = slice(at, at + segment.count)

@@ -28,6 +28,23 @@ def can_prepack(device: torch.device, dtype: torch.dtype) -> bool:
     )
 
 
+def packed_weight(weight_OI: torch.Tensor) -> Any:
+    """A weight matrix laid out for :func:`packed_product`."""
+    return torch.ops.mkldnn._reorder_linear_weight(weight_OI.contiguous(), TOKENS)
+
+
+def packed_product(x: torch.Tensor, weight: Any, bias: torch.Tensor | None = None) -> torch.Tensor:
+    """``x W^T + b`` over [..., in]."""
+    out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
+    return out
+
+
+def packed_sum(x: torch.Tensor, weight: Any, to: torch.Tensor) -> torch.Tensor:
+    """``x W^T + to``, in one go."""
+    out: torch.Tensor = torch.ops.mkldnn._linear_pointwise.binary(x, to, weight, None, "add")
+    return out
+
+
 class PrepackedLinear(nn.Module):
     """A frozen linear layer with its weight laid out for the processor. Inference only."""
 
@@ -36,13 +53,12 @@ class PrepackedLinear(nn.Module):
         self.in_features = linear.in_features
         self.out_features = linear.out_features
         weight = linear.weight.detach()
-        self._weight: Any = torch.ops.mkldnn._reorder_linear_weight(weight, TOKENS)
+        self._weight = packed_weight(weight)
         self._bias = None if linear.bias is None else linear.bias.detach()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The layer over [..., in]."""
-        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
-        return out
+        return packed_product(x, self._weight, self._bias)
 
 
 @torch.no_grad()

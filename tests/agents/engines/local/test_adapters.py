@@ -129,7 +129,7 @@ def test_an_adapter_touches_its_own_tokens_only(adapters, folder):
     tokens = torch.randn(1, 9, 64)
     with torch.inference_mode():
         base = layer.base(tokens)
-        adapters.route([("x", 2, 5), ("unknown", 5, 7)])
+        adapters.route([("x", 2, 5), ("unknown", 5, 7)], 9)
         routed = layer(tokens)
     changed = (routed != base).any(dim=2)[0]
     assert changed.tolist() == [2 <= place < 5 for place in range(9)]
@@ -140,3 +140,22 @@ def test_neighbours_with_the_same_adapter_are_one_stretch():
     rows = [("a", 3), ("a", 2), (None, 4), ("a", 1), ("b", 1)]
     segments = [Segment(None, 0, count, adapter) for adapter, count in rows]
     assert stretches(segments) == [("a", 0, 5), ("a", 9, 10), ("b", 10, 11)]
+    assert stretches(segments[:2], fill=3) == [("a", 0, 8)]
+
+
+def test_two_adapters_of_one_pass_do_not_mix(adapters, tiny_adapters):
+    """Each token has its own adapter's values, the same as when that adapter runs alone."""
+    for name, folder in tiny_adapters.items():
+        adapters.load(name, folder)
+    layer = adapters._model.model.layers[0].self_attn.q_proj
+    tokens = torch.randn(1, 8, 64)
+    with torch.inference_mode():
+        adapters.route([("one", 0, 8)], 8)
+        one = layer(tokens)
+        adapters.route([("two", 0, 8)], 8)
+        two = layer(tokens)
+        adapters.route([("two", 0, 3), ("one", 3, 8)], 8)
+        mixed = layer(tokens)
+    assert torch.equal(mixed[0, :3], two[0, :3])
+    assert torch.equal(mixed[0, 3:], one[0, 3:])
+    assert not torch.equal(one, two)
