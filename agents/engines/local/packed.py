@@ -7,8 +7,8 @@ a row at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -83,43 +83,99 @@ class Segment:
     adapter: str | None = None
 
 
+@dataclass(slots=True)
+class KeyGroup:
+    """Parts of rows that attend to the same number of keys: one call of the attention kernel.
+
+    Parts are padded to the longest by repeating their first token. ``taken`` are the packed tokens [rows * queries],
+    ``places`` their places in their own rows; ``kept`` of the results belong to the packed tokens ``given``.
+    """
+
+    keys: int
+    caches: list[RowCache]
+    taken: torch.Tensor
+    places: torch.Tensor
+    kept: torch.Tensor
+    given: torch.Tensor
+    masks: dict[tuple[int, int | None], torch.Tensor] = field(default_factory=dict)
+
+    def mask(self, sharing: int, window: int | None, dtype: torch.dtype) -> torch.Tensor:
+        """An additive mask [rows, 1, sharing * queries, keys]; ``sharing`` query heads use one key-value head."""
+        known = self.masks.get((sharing, window))
+        if known is None:
+            queries = self.places.view(len(self.caches), -1, 1)
+            keys = torch.arange(self.keys, device=queries.device)
+            seen = keys <= queries
+            if window is not None:
+                seen &= keys > queries - window
+            known = torch.zeros(seen.shape, dtype=dtype, device=queries.device).masked_fill(~seen, float("-inf"))
+            known = known.repeat(1, sharing, 1).unsqueeze(1)
+            self.masks[sharing, window] = known
+        return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The tokens of a row that lie in one block of keys: where they stand in the pass and in the row."""
+
+    cache: RowCache
+    at: int
+    first: int
+    end: int
+
+
 class PackedPass:
     """What attention needs to know in one pass: whose tokens stand where."""
 
     def __init__(self, segments: Sequence[Segment], *, device: torch.device, dtype: torch.dtype, fill: int = 0) -> None:
         self.segments = segments
+        self.dtype = dtype
         self._fill = fill
         self._device = device
-        self._dtype = dtype
-        self._masks: dict[tuple[int, int, int, int | None], torch.Tensor] = {}
         for segment in segments:
             segment.cache.reserve(segment.start + segment.count)
+        self.groups = self._grouped()
 
     def positions(self) -> torch.Tensor:
         """The place of each token in its own row, [1, tokens]; 0 for those that only fill the pass up."""
         spans = [torch.arange(segment.start, segment.start + segment.count) for segment in self.segments]
         return torch.cat([*spans, torch.zeros(self._fill, dtype=torch.long)]).unsqueeze(0).to(self._device)
 
-    def parts(self, segment: Segment) -> list[tuple[int, int]]:
-        """The segment's places, cut where a block of keys ends: (first, end) in the row."""
-        end = segment.start + segment.count
-        cuts = [segment.start, *range(_blocks(segment.start + 1), end, BLOCK), end]
-        return list(pairwise(cuts))
+    def _parts(self) -> Iterator[_Part]:
+        """The rows' tokens, cut where a block of keys ends."""
+        at = 0
+        for segment in self.segments:
+            end = segment.start + segment.count
+            cuts = [segment.start, *range(_blocks(segment.start + 1), end, BLOCK), end]
+            for first, last in pairwise(cuts):
+                yield _Part(segment.cache, at, first, last)
+                at += last - first
 
-    def mask(self, first: int, end: int, groups: int, window: int | None) -> torch.Tensor:
-        """An additive mask [groups * queries, keys] for the places ``first`` to ``end`` of one block."""
-        key = (first, end, groups, window)
-        known = self._masks.get(key)
-        if known is None:
-            queries = torch.arange(first, end, device=self._device).unsqueeze(1)
-            keys = torch.arange(_blocks(end), device=self._device).unsqueeze(0)
-            seen = keys <= queries
-            if window is not None:
-                seen &= keys > queries - window
-            known = torch.zeros(seen.shape, dtype=self._dtype, device=self._device)
-            known = known.masked_fill(~seen, float("-inf")).repeat(groups, 1)
-            self._masks[key] = known
-        return known
+    def _grouped(self) -> list[KeyGroup]:
+        """The parts by the number of their keys and, roughly, of their queries, so that little is padding."""
+        alike: dict[tuple[int, int], list[_Part]] = {}
+        for part in self._parts():
+            alike.setdefault((_blocks(part.end), (part.end - part.first - 1).bit_length()), []).append(part)
+        return [self._group(keys, parts) for (keys, _), parts in alike.items()]
+
+    def _group(self, keys: int, parts: Sequence[_Part]) -> KeyGroup:
+        longest = max(part.end - part.first for part in parts)
+        taken, places, kept, given = [], [], [], []
+        for row, part in enumerate(parts):
+            count = part.end - part.first
+            steps = [*range(count), *[0] * (longest - count)]
+            taken += [part.at + step for step in steps]
+            places += [part.first + step for step in steps]
+            kept += [row * longest + step for step in range(count)]
+            given += [part.at + step for step in range(count)]
+        return KeyGroup(
+            keys=keys,
+            caches=[part.cache for part in parts],
+            taken=torch.tensor(taken, device=self._device),
+            places=torch.tensor(places, device=self._device),
+            kept=torch.tensor(kept, device=self._device),
+            given=torch.tensor(given, device=self._device),
+        )
 
 
 def _blocks(length: int) -> int:
@@ -140,25 +196,25 @@ def packed_attention(
     if options.get("softcap") or options.get("s_aux") is not None:
         raise UserError("the local engine cannot run a model that caps its attention's scores or has attention sinks")
     packed: PackedPass = options["packed"]
-    heads, size = query.shape[1], query.shape[3]
-    groups = heads // key.shape[1]
-    out = torch.zeros(query.shape[2], heads, size, dtype=query.dtype, device=query.device)
     at = 0
     for segment in packed.segments:
         here = slice(at, at + segment.count)
         segment.cache.write(module.layer_idx, segment.start, key[0, :, here], value[0, :, here])
-        for first, end in packed.parts(segment):
-            keys, values = segment.cache.read(module.layer_idx, _blocks(end))
-            part = slice(at, at + end - first)
-            at += end - first
-            # The query heads that share a key-value head stand behind one another, so no key is ever repeated.
-            asked = query[0, :, part].reshape(key.shape[1], groups * (end - first), size)
-            said = functional.scaled_dot_product_attention(
-                asked.unsqueeze(0),
-                keys.unsqueeze(0),
-                values.unsqueeze(0),
-                attn_mask=packed.mask(first, end, groups, options.get("sliding_window")),
-                scale=scaling,
-            )
-            out[part] = said[0].reshape(heads, end - first, size).transpose(0, 1)
+        at += segment.count
+    heads, size = query.shape[1], query.shape[3]
+    out = torch.zeros(query.shape[2], heads, size, dtype=query.dtype, device=query.device)
+    for group in packed.groups:
+        stored = [cache.read(module.layer_idx, group.keys) for cache in group.caches]
+        rows, kv_heads, sharing = len(stored), key.shape[1], heads // key.shape[1]
+        # The query heads that share a key-value head stand behind one another, so no key is ever repeated.
+        asked = query[0][:, group.taken].view(kv_heads, sharing, rows, -1, size).permute(2, 0, 1, 3, 4)
+        said = functional.scaled_dot_product_attention(
+            asked.reshape(rows, kv_heads, -1, size),
+            torch.stack([keys for keys, _ in stored]),
+            torch.stack([values for _, values in stored]),
+            attn_mask=group.mask(sharing, options.get("sliding_window"), packed.dtype),
+            scale=scaling,
+        )
+        flat = said.view(rows, kv_heads, sharing, -1, size).permute(0, 3, 1, 2, 4).reshape(-1, heads, size)
+        out[group.given] = flat[group.kept]
     return out.unsqueeze(0), None
