@@ -1,8 +1,8 @@
 """Packed forward passes: the tokens of all rows in one line, without padding, each row with its own cache.
 
 Rows of a decoding batch want different numbers of tokens in every pass. Padding them to the longest wastes most of
-the work, so all tokens stand one behind another, the linear layers run over them at once, and only attention is done
-a row at a time.
+the work, so all tokens stand one behind another and the linear layers run over them at once; attention takes the rows
+with as many keys together.
 """
 
 from __future__ import annotations
