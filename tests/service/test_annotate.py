@@ -154,7 +154,7 @@ def test_one_tagger_less_is_said_and_no_failure(kit: Any) -> None:
 
 async def _annotated(kit: Any, documents: Iterator[Document], size: int) -> list[AnnotatedDocument]:
     results: list[AnnotatedDocument] = []
-    async with assembled(default_configuration(), engine_factory=kit.factory) as pipeline:
+    async with assembled(default_configuration(adapters=()), engine_factory=kit.factory) as pipeline:
         await Annotating(pipeline, Tally(0), concurrency=size).run(documents, results.append)
     return results
 
@@ -203,7 +203,7 @@ def test_short_documents_run_together_and_memory_stays_bounded(kit: Any) -> None
 
 def test_the_engine_is_closed_and_gets_the_adapters(kit: Any, tmp_path: Path) -> None:
     """An error inside still closes the engine; the order names each adapter by its tagger."""
-    configuration = default_configuration()
+    configuration = default_configuration(adapters=())
     tuned = configuration.taggers[0].model_copy(update={"adapter": tmp_path})
     configuration = configuration.model_copy(update={"taggers": (tuned, *configuration.taggers[1:]), "max_rows": 3})
 

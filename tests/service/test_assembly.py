@@ -42,7 +42,7 @@ def test_the_agents_are_those_of_the_configuration() -> None:
 @pytest.mark.parametrize(("judge", "kind"), [("hard-vote", HardVote), ("best-tagger:html-full", BestTagger)])
 def test_judges_without_a_model_can_be_chosen(judge: str, kind: type) -> None:
     """Hard voting and the best tagger need no engine."""
-    assert isinstance(_deps(judge=judge).judge, kind)
+    assert isinstance(_deps(judge=judge, taggers="html:full").judge, kind)
 
 
 def test_a_model_that_is_not_here_is_not_pulled(tmp_path: Path) -> None:
