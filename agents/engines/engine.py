@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies.automaton import PieceGraph
 from medner.store.records import DecodingCost
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +58,35 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Ends the engine; requests under way fail with ExternalError."""
+        ...
+
+
+class Encoder(Protocol):
+    """Gives a language model's hidden states: for span taggers, classifiers and embeddings.
+
+    Concurrent calls share forward passes. Raises what :class:`Engine` raises.
+    """
+
+    def tokens(self, text: str) -> list[int]:
+        """The tokens of a plain text; what looks like a control token is text as well."""
+        ...
+
+    def token_bytes(self, token: int) -> bytes:
+        """What a token of :meth:`tokens` stands for."""
+        ...
+
+    async def encode(
+        self,
+        tokens: Sequence[int],
+        *,
+        shared: int = 0,
+        adapter: str | None = None,
+        two_way_from: int | None = None,
+    ) -> torch.Tensor:
+        """The last hidden states of the tokens, [tokens - shared, width] in float32 on the CPU.
+
+        The first ``shared`` tokens are the same in other calls, are run once for all of them, and have no states in
+        the result. In layers from ``two_way_from`` on a token also sees those behind it, which goes with no
+        ``shared`` ones; None: in no layer.
+        """
         ...

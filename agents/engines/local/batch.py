@@ -41,7 +41,20 @@ class Choosing:
     in_cache: int = 0
 
 
-Work = Decoding | Choosing
+@dataclass(slots=True, eq=False)
+class Encoding:
+    """Tokens whose hidden states are asked for; ``hidden`` are those behind the ``shared`` first ones, once known."""
+
+    prompt: list[int]
+    shared: int
+    cache: RowCache
+    adapter: str | None
+    two_way_from: int | None
+    in_cache: int = 0
+    hidden: torch.Tensor | None = None
+
+
+Work = Decoding | Choosing | Encoding
 
 
 #: A pass costs what these many tokens cost, however few it runs: the weights are read once.
@@ -102,7 +115,7 @@ class Batch:
         doubt = draft_doubt(len(self.work))
         inputs = [self._input(work, doubt) for work in self.work]
         segments = [
-            Segment(work.cache, _in_cache(work), len(tokens), work.adapter)
+            Segment(work.cache, _in_cache(work), len(tokens), work.adapter, _two_way_from(work))
             for work, tokens in zip(self.work, inputs, strict=True)
         ]
         hidden = self.model.hidden([token for tokens in inputs for token in tokens], segments)
@@ -113,7 +126,9 @@ class Batch:
         for work, end in zip(self.work, ends, strict=True):
             if isinstance(work, Choosing):
                 work.scores = self.model.scores(hidden[end - 1], work.options)
-        finished = [work for work in self.work if isinstance(work, Choosing) or work.row.done]
+            elif isinstance(work, Encoding):
+                work.hidden = hidden[end - len(work.prompt) + work.shared : end].float().cpu()
+        finished = [work for work in self.work if not isinstance(work, Decoding) or work.row.done]
         self.work = [work for work in self.work if isinstance(work, Decoding) and not work.row.done]
         return finished
 
@@ -137,6 +152,10 @@ class Batch:
         for row, count in shares:
             row.take(chosen[at : at + count])
             at += count
+
+
+def _two_way_from(work: Work) -> int | None:
+    return work.two_way_from if isinstance(work, Encoding) else None
 
 
 def _in_cache(work: Work) -> int:

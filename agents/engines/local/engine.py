@@ -11,16 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medner.agents.engines.engine import Completion, Request
-from medner.agents.engines.local.batch import Batch, Choosing, Decoding, Work
+from medner.agents.engines.local.batch import Batch, Choosing, Decoding, Encoding, Work
 from medner.agents.engines.local.decoding import Constraint, Row
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies.automaton import Automaton
 from medner.store.errors import ExternalError, MednerError, UserError
 from medner.store.records import DecodingCost
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +130,30 @@ class LocalEngine:
         weights = [math.exp(score - top) for score in work.scores]
         return [weight / sum(weights) for weight in weights]
 
+    def tokens(self, text: str) -> list[int]:
+        """The tokens of a plain text."""
+        return self.model.vocabulary.encode(text)
+
+    def token_bytes(self, token: int) -> bytes:
+        """What a token stands for."""
+        return self.model.vocabulary.data(token)
+
+    async def encode(
+        self,
+        tokens: Sequence[int],
+        *,
+        shared: int = 0,
+        adapter: str | None = None,
+        two_way_from: int | None = None,
+    ) -> torch.Tensor:
+        """The last hidden states of the tokens behind the shared ones, [tokens - shared, width]."""
+        if not 0 <= shared < len(tokens) or (shared and two_way_from is not None):
+            raise UserError(f"{shared} of {len(tokens)} tokens cannot be shared with other calls here")
+        work = await self._submit(adapter, lambda: self._encoding(list(tokens), shared, adapter, two_way_from))
+        if not isinstance(work, Encoding) or work.hidden is None:
+            raise TypeError("hidden states came back as something else")
+        return work.hidden
+
     async def close(self) -> None:
         """Ends the thread; requests under way fail."""
         with self._wake:
@@ -154,6 +181,10 @@ class LocalEngine:
         prompt, shared = self.model.prompt(messages)
         self._room(len(prompt))
         return Choosing(prompt, shared, options, self.model.new_cache(len(prompt)), adapter)
+
+    def _encoding(self, tokens: list[int], shared: int, adapter: str | None, two_way_from: int | None) -> Work:
+        self._room(len(tokens))
+        return Encoding(tokens, shared, self.model.new_cache(len(tokens)), adapter, two_way_from)
 
     def _room(self, prompt: int) -> int:
         """How many tokens of an answer fit behind a prompt of so many; UserError when none do."""

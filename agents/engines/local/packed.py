@@ -75,12 +75,20 @@ class RowCache:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A row's share of a pass: its cache, how many tokens that holds, how many are run now, and with which adapter."""
+    """A row's share of a pass: its cache, how many tokens that holds, how many are run now, and with which adapter.
+
+    In layers from ``two_way_from`` on a token also attends to those behind it; such a row is run in one piece.
+    """
 
     cache: RowCache
     start: int
     count: int
     adapter: str | None = None
+    two_way_from: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.two_way_from is not None and self.start:
+            raise ValueError("a row whose tokens look both ways must be run in one piece")
 
 
 @dataclass(slots=True)
@@ -88,29 +96,36 @@ class KeyGroup:
     """Parts of rows that attend to the same number of keys: one call of the attention kernel.
 
     Parts are padded to the longest by repeating their first token. ``taken`` are the packed tokens [rows * queries],
-    ``places`` their places in their own rows; ``kept`` of the results belong to the packed tokens ``given``.
+    ``places`` their places in their own rows, ``last`` those of the last token of their part; ``kept`` of the results
+    belong to the packed tokens ``given``.
     """
 
     keys: int
     caches: list[RowCache]
     taken: torch.Tensor
     places: torch.Tensor
+    last: torch.Tensor
     kept: torch.Tensor
     given: torch.Tensor
-    masks: dict[tuple[int, int | None], torch.Tensor] = field(default_factory=dict)
+    two_way_from: int | None = None
+    masks: dict[tuple[int, int | None, bool], torch.Tensor] = field(default_factory=dict)
 
-    def mask(self, sharing: int, window: int | None, dtype: torch.dtype) -> torch.Tensor:
-        """An additive mask [rows, 1, sharing * queries, keys]; ``sharing`` query heads use one key-value head."""
-        known = self.masks.get((sharing, window))
+    def mask(self, sharing: int, window: int | None, layer: int, dtype: torch.dtype) -> torch.Tensor:
+        """An additive mask [rows, 1, sharing * queries, keys]; ``sharing`` query heads use one key-value head.
+
+        A layer that looks both ways has no sliding window: sentences are shorter than any.
+        """
+        two_way = self.two_way_from is not None and layer >= self.two_way_from
+        known = self.masks.get((sharing, window, two_way))
         if known is None:
             queries = self.places.view(len(self.caches), -1, 1)
             keys = torch.arange(self.keys, device=queries.device)
-            seen = keys <= queries
-            if window is not None:
+            seen = keys <= (self.last.view_as(queries) if two_way else queries)
+            if window is not None and not two_way:
                 seen &= keys > queries - window
             known = torch.zeros(seen.shape, dtype=dtype, device=queries.device).masked_fill(~seen, float("-inf"))
             known = known.repeat(1, sharing, 1).unsqueeze(1)
-            self.masks[sharing, window] = known
+            self.masks[sharing, window, two_way] = known
         return known
 
 
@@ -122,6 +137,7 @@ class _Part:
     at: int
     first: int
     end: int
+    two_way_from: int | None = None
 
 
 class PackedPass:
@@ -146,6 +162,10 @@ class PackedPass:
         at = 0
         for segment in self.segments:
             end = segment.start + segment.count
+            if segment.two_way_from is not None:
+                yield _Part(segment.cache, at, 0, end, segment.two_way_from)
+                at += end
+                continue
             cuts = [segment.start, *range(_blocks(segment.start + 1), end, BLOCK), end]
             for first, last in pairwise(cuts):
                 yield _Part(segment.cache, at, first, last)
@@ -153,19 +173,21 @@ class PackedPass:
 
     def _grouped(self) -> list[KeyGroup]:
         """The parts by the number of their keys and, roughly, of their queries, so that little is padding."""
-        alike: dict[tuple[int, int], list[_Part]] = {}
+        alike: dict[tuple[int, int, int | None], list[_Part]] = {}
         for part in self._parts():
-            alike.setdefault((_blocks(part.end), (part.end - part.first - 1).bit_length()), []).append(part)
-        return [self._group(keys, parts) for (keys, _), parts in alike.items()]
+            key = (_blocks(part.end), (part.end - part.first - 1).bit_length(), part.two_way_from)
+            alike.setdefault(key, []).append(part)
+        return [self._group(keys, parts) for (keys, _, _), parts in alike.items()]
 
     def _group(self, keys: int, parts: Sequence[_Part]) -> KeyGroup:
         longest = max(part.end - part.first for part in parts)
-        taken, places, kept, given = [], [], [], []
+        taken, places, last, kept, given = [], [], [], [], []
         for row, part in enumerate(parts):
             count = part.end - part.first
             steps = [*range(count), *[0] * (longest - count)]
             taken += [part.at + step for step in steps]
             places += [part.first + step for step in steps]
+            last += [part.end - 1] * longest
             kept += [row * longest + step for step in range(count)]
             given += [part.at + step for step in range(count)]
         return KeyGroup(
@@ -173,8 +195,10 @@ class PackedPass:
             caches=[part.cache for part in parts],
             taken=torch.tensor(taken, device=self._device),
             places=torch.tensor(places, device=self._device),
+            last=torch.tensor(last, device=self._device),
             kept=torch.tensor(kept, device=self._device),
             given=torch.tensor(given, device=self._device),
+            two_way_from=parts[0].two_way_from,
         )
 
 
@@ -212,7 +236,7 @@ def packed_attention(
             asked.reshape(rows, kv_heads, -1, size),
             torch.stack([keys for keys, _ in stored]),
             torch.stack([values for _, values in stored]),
-            attn_mask=group.mask(sharing, options.get("sliding_window"), packed.dtype),
+            attn_mask=group.mask(sharing, options.get("sliding_window"), module.layer_idx, packed.dtype),
             scale=scaling,
         )
         flat = said.view(rows, kv_heads, sharing, -1, size).permute(0, 3, 1, 2, 4).reshape(-1, heads, size)
