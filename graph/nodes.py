@@ -25,6 +25,7 @@ from medner.store.records import (
     Candidate,
     Conflict,
     Decision,
+    Exemplar,
     Failure,
     FilterDrop,
     Sentence,
@@ -108,27 +109,36 @@ async def settle_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Upda
     settled = await asyncio.gather(*(_settle(deps, state, conflict) for conflict in state["conflicts"]))
     return {
         "verdicts": [verdict for verdict, _ in settled],
-        "failures": [failure for _, failure in settled if failure is not None],
+        "failures": [failure for _, failures in settled for failure in failures],
     }
 
 
-async def _settle(deps: Deps, state: SentenceState, conflict: Conflict) -> tuple[Verdict, Failure | None]:
+async def _settle(deps: Deps, state: SentenceState, conflict: Conflict) -> tuple[Verdict, list[Failure]]:
     sentence = state["sentence"]
-    at_stake = types_at_stake(conflict)
-    codes = [code for code in deps.labels.codes if code in at_stake]
-    exemplars = deps.exemplars.exemplars(sentence, conflict.region, codes)
+    exemplars, failures = await _exemplars(deps, sentence, conflict)
     voters = tuple(sorted(output.tagger for output in state.get("outputs", [])))
     case = Case(sentence, conflict, deps.labels, voters, exemplars)
     began = time.perf_counter()
     try:
-        return await deps.judge.judge(case), None
+        return await deps.judge.judge(case), failures
     except (ExternalError, ModelOutputError, UserError) as error:
         # A prompt that is too long is this sentence's trouble, not the run's.
         failure = _failure("judge", deps.judge.name, error)
         decided = fall_back(deps.judge, case, str(error))
     prompt, seconds = deps.judge.prompt(case), time.perf_counter() - began
     shown = exemplars if prompt else ()
-    return replace(decided, prompt=prompt, exemplars=shown, answer=failure.raw, seconds=seconds), failure
+    decided = replace(decided, prompt=prompt, exemplars=shown, answer=failure.raw, seconds=seconds)
+    return decided, [*failures, failure]
+
+
+async def _exemplars(deps: Deps, sentence: Sentence, conflict: Conflict) -> tuple[tuple[Exemplar, ...], list[Failure]]:
+    """Exemplars of the types at stake; where they cannot be had, the judge goes without and the record says so."""
+    at_stake = types_at_stake(conflict)
+    codes = [code for code in deps.labels.codes if code in at_stake]
+    try:
+        return await deps.exemplars.exemplars(sentence, conflict.region, codes), []
+    except (ExternalError, UserError) as error:
+        return (), [_failure("judge", "exemplars", error)]
 
 
 async def merge(state: SentenceState) -> Update:

@@ -10,23 +10,23 @@ HERE = (Sentence("s", "患者咽痛。"), Span(2, 4))
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_exemplars_are_five_a_type(name: str) -> None:
+async def test_shipped_exemplars_are_five_a_type(name: str) -> None:
     """Type by type in the order asked, five each (§3.3), the same every time."""
     labels = load_label_set(name)
     codes = list(reversed(labels.codes))
     source = FixedExemplars.shipped(labels)
-    exemplars = source.exemplars(*HERE, codes)
+    exemplars = await source.exemplars(*HERE, codes)
     assert [exemplar.label for exemplar in exemplars] == [code for code in codes for _ in range(5)]
-    assert source.exemplars(*HERE, iter(codes)) == exemplars
+    assert await source.exemplars(*HERE, iter(codes)) == exemplars
 
 
-def test_a_smaller_number_takes_the_first() -> None:
+async def test_a_smaller_number_takes_the_first() -> None:
     """`each` shortens; a type without exemplars gives none."""
     many = tuple(Exemplar(f"肺炎{n}", "dis") for n in range(9))
-    assert FixedExemplars({"dis": many}, each=2).exemplars(*HERE, ["sym", "dis"]) == many[:2]
+    assert await FixedExemplars({"dis": many}, each=2).exemplars(*HERE, ["sym", "dis"]) == many[:2]
 
 
-def test_a_label_set_of_ones_own_has_none() -> None:
+async def test_a_label_set_of_ones_own_has_none() -> None:
     """No exemplars are made up for types nobody wrote any for."""
     own = LabelSet("own", "own", (LabelType("dis", "疾病", "任何疾病"),))
-    assert FixedExemplars.shipped(own).exemplars(*HERE, ["dis"]) == ()
+    assert await FixedExemplars.shipped(own).exemplars(*HERE, ["dis"]) == ()

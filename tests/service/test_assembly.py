@@ -25,7 +25,7 @@ def _deps(**overrides: Any) -> Any:
     return build_deps(configured(Overrides(**overrides)), ScriptedEngine(lambda request: ""))
 
 
-def test_the_agents_are_those_of_the_configuration() -> None:
+async def test_the_agents_are_those_of_the_configuration() -> None:
     """Taggers in order with prompts and examples, the select judge on the same model, the exemplars of the labels."""
     deps = _deps(labels="ccks2019", taggers="html:full,symbol:brief", filter="llm-causal:0.3", judge="select")
     assert [(one.name, one.codec.name, one.style, len(one.shots), one.adapter) for one in deps.taggers] == [
@@ -36,7 +36,7 @@ def test_the_agents_are_those_of_the_configuration() -> None:
     assert (deps.filter.name, deps.filter.threshold) == ("llm-causal", 0.3)
     assert isinstance(deps.judge, SelectJudge)
     assert deps.judge.name == DEFAULT_MODEL
-    assert deps.exemplars.exemplars(None, None, [deps.labels.codes[0]])
+    assert await deps.exemplars.exemplars(None, None, [deps.labels.codes[0]])
 
 
 @pytest.mark.parametrize(("judge", "kind"), [("hard-vote", HardVote), ("best-tagger:html-full", BestTagger)])

@@ -74,9 +74,10 @@ def test_context_is_named_as_settled() -> None:
     assert candidate_lines(user) == ["1. 临床表现：颈部淋巴结肿大"]
 
 
-def test_exemplars_stand_with_their_type() -> None:
+async def test_exemplars_stand_with_their_type() -> None:
     """Each type at stake has its five shipped exemplars, and no other type's are shown."""
-    exemplars = FixedExemplars.shipped(LABELS).exemplars(Sentence("s", TEXT), Span(2, 9), ["bod", "sym", "dru"])
+    shipped = FixedExemplars.shipped(LABELS)
+    exemplars = await shipped.exemplars(Sentence("s", TEXT), Span(2, 9), ["bod", "sym", "dru"])
     assert len(exemplars) == 15
     _, user = ask(TEXT, WHOLE, NODE, exemplars=exemplars)
     lines = [line for line in user.split("\n") if line.startswith("　典型实体：")]
