@@ -46,11 +46,6 @@ class Masters:
         self._optimiser.step()
         self._write_back()
 
-    def forget_gradients(self) -> None:
-        """Drops the gradients without a step."""
-        for parameter in self._parameters:
-            parameter.grad = None
-
     def state(self) -> dict[str, Any]:
         """What :meth:`restore` needs to go on exactly."""
         return {"masters": self._masters, "optimiser": self._optimiser.state_dict()}

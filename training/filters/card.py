@@ -1,0 +1,61 @@
+"""A filter's card: what it is, on what base, from what data, how well it did on candidates held back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medner.training.build import file_hash
+from medner.training.filters.calibration import Calibration
+from medner.training.filters.data import FilterData, Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a filter was made of: its kind, base model and label set by name, samples seen, seconds, seed."""
+
+    kind: str
+    base: str
+    labels: str
+    samples_seen: int
+    seconds: float
+    seed: int
+
+
+def card_fields(made: Made, sources: Sources, data: FilterData, calibration: Calibration) -> dict[str, Any]:
+    """The card's keys and values, in order."""
+    return {
+        "name": made.kind,
+        "kind": made.kind,
+        "base": made.base,
+        "labels": made.labels,
+        "threshold": calibration.threshold,
+        "temperature": calibration.temperature,
+        "data": _hashes(sources.annotated),
+        "predictions": _hashes(sources.predictions),
+        "excluded": _hashes(sources.exclude),
+        "samples": len(data.train),
+        "samples_seen": made.samples_seen,
+        "seconds": round(made.seconds),
+        "seed": made.seed,
+        "scores": list(score_lines(data, calibration)),
+    }
+
+
+def score_lines(data: FilterData, calibration: Calibration) -> Sequence[str]:
+    """How the filter did on what was held back, in words."""
+    of = "predicted entities" if data.held.predicted else "samples"
+    what = "F1 of the predictions" if data.held.predicted else "F1 of the classification"
+    one = calibration
+    return (
+        f"held back: {one.n} {of}, {one.right} of them right, {one.gold} entities to find",
+        f"accuracy {one.accuracy:.4f} at threshold {one.threshold:g}",
+        f"{what}: {one.f1_all:.4f} unfiltered, {one.f1:.4f} filtered",
+        f"calibration error {one.ece_before:.4f}, {one.ece_after:.4f} at temperature {one.temperature:g}",
+    )
+
+
+def _hashes(files: Sequence[Path]) -> list[str]:
+    return [f"{file.name} sha256:{file_hash(file)}" for file in files if file.is_file()]

@@ -1,0 +1,79 @@
+"""Trains LLM-CLS: a LoRA adapter and a classification layer on each candidate's last token (§3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from medner.agents.engines.local.model import pick_device
+from medner.agents.filters.classifier import HEAD_FILE
+from medner.training.adapted import adapted_model, save_adapter
+from medner.training.attention import MASKED, MaskedBody, register
+from medner.training.filters.loop import Size
+from medner.training.filters.packing import PackedRow, packed_batch, row_batches
+from medner.training.settings import TaggerTraining
+
+
+class Classifier:
+    """The model that learns: the base's body with an adapter, and a layer [width -> 1] in full precision."""
+
+    def __init__(self, base: Path, settings: TaggerTraining) -> None:
+        register()
+        torch.manual_seed(settings.seed)
+        self.model: Any = adapted_model(base, settings)
+        plain = self.model.get_base_model()
+        plain.set_attn_implementation(MASKED)
+        self._body = MaskedBody(self.model)
+        self._device = pick_device()
+        self.head = nn.Linear(plain.config.get_text_config().hidden_size, 1, device=self._device)
+        # Zeros: before the first step every candidate is as likely as not.
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """The adapter's weights and the classification layer's."""
+        adapter = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        return [*adapter, *self.head.parameters()]
+
+    def logits(self, rows: Sequence[PackedRow]) -> tuple[torch.Tensor, torch.Tensor]:
+        """A score for each candidate of the rows, and what is known of it: two tensors [candidates]."""
+        batch = packed_batch(rows, device=self._device)
+        hidden_BTW = self._body(batch.ids_BT, batch.positions_BT, batch.seen_BTT())
+        last_NW = hidden_BTW[batch.last_N2[:, 0], batch.last_N2[:, 1]]
+        return self.head(last_NW.float()).squeeze(-1), batch.targets_N
+
+    def loss(self, batch: Sequence[PackedRow]) -> torch.Tensor:
+        """The summed cross-entropy of a batch's candidates."""
+        logits_N, targets_N = self.logits(batch)
+        return functional.binary_cross_entropy_with_logits(logits_N, targets_N, reduction="sum")
+
+    def size(self, batch: Sequence[PackedRow]) -> Size:
+        """How many candidates and tokens a batch holds."""
+        return Size(sum(len(row.candidates) for row in batch), sum(map(len, batch)))
+
+    @torch.no_grad()
+    def score(self, rows: Sequence[PackedRow], *, budget: int = 1_024) -> list[float]:
+        """The scores (logits) of the rows' candidates, row by row."""
+        self.model.eval()
+        scores: dict[int, list[float]] = {}
+        order = {id(row): place for place, row in enumerate(rows)}
+        for batch in row_batches(rows, budget=budget, seed=None):
+            said = iter(self.logits(batch)[0].tolist())
+            for row in batch:
+                scores[order[id(row)]] = [next(said) for _ in row.candidates]
+        self.model.train()
+        return [score for place in range(len(rows)) for score in scores[place]]
+
+    def save(self, folder: Path) -> None:
+        """Writes the adapter in PEFT's format and, beside it, the classification layer."""
+        from safetensors.torch import save_file  # noqa: PLC0415  heavy
+
+        save_adapter(self.model, folder)
+        save_file(
+            {name: value.detach().cpu().clone() for name, value in self.head.state_dict().items()}, folder / HEAD_FILE
+        )

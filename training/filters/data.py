@@ -1,0 +1,147 @@
+"""From annotated files and taggers' predictions to the candidates a filter learns from and those it is checked on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from medner.store.corpora import read_documents
+from medner.store.errors import UserError
+from medner.store.labels import LabelSet
+from medner.store.records import Document
+from medner.training.filters.negatives import GoldSentence, Judged, sampled
+from medner.training.sentences import annotated_sentences
+
+#: One document of so many is held back.
+HELD_BACK = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The files a filter is made from.
+
+    ``annotated`` hold right entities, ``predictions`` what taggers said about the same texts; texts that stand in a
+    file of ``exclude`` (test sets) are left out of both.
+    """
+
+    annotated: tuple[Path, ...]
+    exclude: tuple[Path, ...] = ()
+    predictions: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Candidates that are not trained on, and how many entities there are to find.
+
+    Where there are predictions, they are the candidates (each once a file) and ``gold`` counts all entities of the
+    texts predicted; without, they are samples and ``gold`` counts the right ones among them.
+    """
+
+    candidates: tuple[Judged, ...]
+    gold: int
+    predicted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilterData:
+    """What a filter learns from and is checked on, and what became of the documents.
+
+    Of ``read`` different texts ``documents`` were used, the others are excluded; ``unknown`` counts predicted texts
+    that no annotated file holds.
+    """
+
+    train: tuple[Judged, ...]
+    held: HeldBack
+    documents: int
+    read: int
+    unknown: int = 0
+
+
+def is_held_back(text: str) -> bool:
+    """Whether a document is never trained on, whatever the seed: about one of :data:`HELD_BACK`."""
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big") % HELD_BACK == 0
+
+
+def filter_data(
+    sources: Sources, labels: LabelSet, *, samples: int = 10_000, seed: int = 7, max_chars: int = 256
+) -> FilterData:
+    """The candidates for training (``samples``, and all predicted ones on top) and those held back.
+
+    Documents are cut into sentences as they are when they are annotated; what lies across two sentences can be no
+    candidate. UserError when nothing is left to train on, or to hold back.
+    """
+    forbidden = {document.text for document in _read(sources.exclude, labels)}
+    read = _first_of_each_text(_read(sources.annotated, labels))
+    gold = {text: document for text, document in read.items() if text not in forbidden}
+    kept, back = _by_side(gold.values(), max_chars)
+    train = sampled(kept, labels.codes, samples=samples, seed=seed)
+    held = sampled(back, labels.codes, samples=samples // HELD_BACK, seed=seed)
+    if not train or not held:
+        raise UserError(
+            f"{len(gold)} documents give {len(train)} samples to train on and {len(held)} to hold back; "
+            "there must be some of both: give more annotated documents, or exclude fewer"
+        )
+    data = FilterData(train, HeldBack(held, sum(one.right for one in held)), len(gold), len(read))
+    said = [document for document in _read(sources.predictions, labels) if document.text not in forbidden]
+    return _with_predictions(data, gold, said, max_chars) if sources.predictions else data
+
+
+def _with_predictions(
+    data: FilterData, gold: Mapping[str, Document], said: Sequence[Document], max_chars: int
+) -> FilterData:
+    known = [document for document in said if document.text in gold]
+    pairs = [(document, gold[document.text]) for document in known]
+    train = [
+        candidate
+        for prediction, truth in pairs
+        if not is_held_back(truth.text)
+        for candidate in judged(prediction, truth, max_chars)
+    ]
+    held = [(prediction, truth) for prediction, truth in pairs if is_held_back(truth.text)]
+    candidates = [candidate for prediction, truth in held for candidate in judged(prediction, truth, max_chars)]
+    if not candidates:
+        raise UserError(
+            f"none of the {len(said)} predicted documents is among those held back ({len(known)} have gold entities); "
+            "predict the texts of the annotated files, all of them"
+        )
+    entities = sum(len(truth.entities) for _, truth in held)
+    return replace(
+        data,
+        train=tuple(dict.fromkeys((*data.train, *train))),
+        held=HeldBack(tuple(candidates), entities, predicted=True),
+        unknown=len(said) - len(known),
+    )
+
+
+def judged(prediction: Document, truth: Document, max_chars: int) -> Iterator[Judged]:
+    """The predicted entities of a document as candidates of its sentences, right where ``truth`` has them."""
+    gold, _ = annotated_sentences(truth, max_chars=max_chars)
+    said, _ = annotated_sentences(prediction, max_chars=max_chars)
+    for right, sentence in zip(gold, said, strict=True):
+        for entity in sentence.entities:
+            yield Judged(sentence.text, entity, entity in right.entities)
+
+
+def _by_side(documents: Iterable[Document], max_chars: int) -> tuple[list[GoldSentence], list[GoldSentence]]:
+    """The sentences of the documents to train on, and of those held back."""
+    kept: list[GoldSentence] = []
+    back: list[GoldSentence] = []
+    for document in documents:
+        for sentence in annotated_sentences(document, max_chars=max_chars)[0]:
+            side = back if is_held_back(document.text) else kept
+            side.append(GoldSentence(sentence.text, frozenset(sentence.entities)))
+    return kept, back
+
+
+def _first_of_each_text(documents: Iterable[Document]) -> dict[str, Document]:
+    found: dict[str, Document] = {}
+    for document in documents:
+        found.setdefault(document.text, document)
+    return found
+
+
+def _read(files: Iterable[Path], labels: LabelSet) -> Iterator[Document]:
+    for file in files:
+        yield from read_documents(file, labels=labels)

@@ -1,0 +1,129 @@
+"""A sentence and many of its candidates in one row, so that the sentence is run once (causal attention).
+
+Row: the sentence's tokens, then each candidate's. A candidate sees the sentence and itself, and its positions go on
+from the sentence's end, so that a row gives exactly what each candidate alone behind the sentence would.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from medner.agents.prompts.filter import candidate_part, sentence_part
+from medner.store.labels import LabelSet
+from medner.training.filters.negatives import Judged
+
+#: A text's tokens, no control tokens among them.
+Tokens = Callable[[str], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRow:
+    """A sentence's tokens, those of each candidate, and what is known of the candidates (1.0 right, 0.0 wrong)."""
+
+    sentence: tuple[int, ...]
+    candidates: tuple[tuple[int, ...], ...]
+    targets: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.sentence) + sum(map(len, self.candidates))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackedBatch:
+    """Rows as tensors.
+
+    ``parts_BT`` numbers what a token belongs to: 0 the sentence, n the nth candidate, -1 padding. ``last_N2`` are
+    row and place of each candidate's last token, in the order of ``targets_N``.
+    """
+
+    ids_BT: torch.Tensor  # noqa: N815
+    positions_BT: torch.Tensor  # noqa: N815
+    parts_BT: torch.Tensor  # noqa: N815
+    last_N2: torch.Tensor  # noqa: N815
+    targets_N: torch.Tensor  # noqa: N815
+
+    def seen_BTT(self) -> torch.Tensor:  # noqa: N802  a tensor's shape stands in its name
+        """Which query may look at which key: earlier ones of the sentence or of the same candidate."""
+        order = torch.arange(self.ids_BT.shape[1], device=self.ids_BT.device)
+        earlier = order[None, :] <= order[:, None]
+        keys, queries = self.parts_BT[:, None, :], self.parts_BT[:, :, None]
+        return earlier & ((keys == 0) | (keys == queries))
+
+
+def packed_rows(tokens: Tokens, judged: Iterable[Judged], labels: LabelSet, *, longest: int = 512) -> list[PackedRow]:
+    """The candidates in rows, those of a sentence together as far as ``longest`` tokens hold them.
+
+    The order of the rows is that of each sentence's first candidate, and candidates keep theirs.
+    """
+    by_sentence: dict[str, list[Judged]] = {}
+    for one in judged:
+        by_sentence.setdefault(one.sentence, []).append(one)
+    rows: list[PackedRow] = []
+    for text, group in by_sentence.items():
+        head = tuple(tokens(sentence_part(text)))
+        parts = [(tuple(tokens(candidate_part(text, one.entity, labels))), float(one.right)) for one in group]
+        rows += _split(head, parts, longest)
+    return rows
+
+
+def _split(head: tuple[int, ...], parts: Sequence[tuple[tuple[int, ...], float]], longest: int) -> Iterator[PackedRow]:
+    taken: list[tuple[tuple[int, ...], float]] = []
+    size = len(head)
+    for part in parts:
+        if taken and size + len(part[0]) > longest:
+            yield _row(head, taken)
+            taken, size = [], len(head)
+        taken.append(part)
+        size += len(part[0])
+    yield _row(head, taken)
+
+
+def _row(head: tuple[int, ...], parts: Sequence[tuple[tuple[int, ...], float]]) -> PackedRow:
+    return PackedRow(head, tuple(ids for ids, _ in parts), tuple(target for _, target in parts))
+
+
+def row_batches(rows: Sequence[PackedRow], *, budget: int, seed: int | None) -> list[list[PackedRow]]:
+    """The rows in batches of at most ``budget`` padded tokens, similar lengths together, in a seeded order.
+
+    A row longer than the budget is a batch of its own. ``seed`` None keeps them by length.
+    """
+    shuffle = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
+    noise = 0.0 if seed is None else 0.1
+    ordered = sorted(rows, key=lambda row: len(row) * shuffle.uniform(1 - noise, 1 + noise))
+    batches: list[list[PackedRow]] = []
+    longest = 0
+    for row in ordered:
+        longest = max(longest, len(row))
+        if not batches or longest * (len(batches[-1]) + 1) > budget:
+            batches.append([])
+            longest = len(row)
+        batches[-1].append(row)
+    if seed is not None:
+        shuffle.shuffle(batches)
+    return batches
+
+
+def packed_batch(rows: Sequence[PackedRow], *, device: torch.device | None = None) -> PackedBatch:
+    """The rows as tensors, padded on the right."""
+    longest = max(map(len, rows))
+    ids = torch.zeros(len(rows), longest, dtype=torch.long)
+    positions = torch.zeros_like(ids)
+    parts = torch.full_like(ids, -1)
+    last: list[tuple[int, int]] = []
+    for number, row in enumerate(rows):
+        at = 0
+        for part, piece in enumerate((row.sentence, *row.candidates)):
+            end = at + len(piece)
+            first = len(row.sentence) if part else 0
+            ids[number, at:end] = torch.tensor(piece)
+            positions[number, at:end] = torch.arange(first, first + len(piece))
+            parts[number, at:end] = part
+            if part:
+                last.append((number, end - 1))
+            at = end
+    targets = torch.tensor([target for row in rows for target in row.targets])
+    return PackedBatch(*(one.to(device) for one in (ids, positions, parts, torch.tensor(last), targets)))
