@@ -16,6 +16,8 @@ from medner.training.sentences import annotated_sentences
 
 #: One document of so many is held back.
 HELD_BACK = 10
+#: Fewer samples say too little about a threshold.
+_LEAST_HELD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def filter_data(
     gold = {text: document for text, document in read.items() if text not in forbidden}
     kept, back = _by_side(gold.values(), max_chars)
     train = sampled(kept, labels.codes, samples=samples, seed=seed)
-    held = sampled(back, labels.codes, samples=samples // HELD_BACK, seed=seed)
+    held = sampled(back, labels.codes, samples=max(_LEAST_HELD, samples // HELD_BACK), seed=seed)
     if not train or not held:
         raise UserError(
             f"{len(gold)} documents give {len(train)} samples to train on and {len(held)} to hold back; "

@@ -67,10 +67,11 @@ def _wrong(sentence: GoldSentence, entities: list[Entity]) -> list[Entity]:
 def sampled(sentences: Sequence[GoldSentence], codes: Sequence[str], *, samples: int, seed: int) -> tuple[Judged, ...]:
     """At most ``samples`` candidates, half of them right, none twice; the same for the same seed.
 
-    There are fewer when the sentences do not hold ``samples / 2`` entities.
+    There are fewer when the sentences do not hold ``samples / 2`` entities. What is right in one of two equal
+    sentences is right in both.
     """
     draw = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
-    pool = [(sentence, entity) for sentence in sentences for entity in sorted(sentence.gold)]
+    pool = [(sentence, entity) for sentence in _merged(sentences) for entity in sorted(sentence.gold)]
     half = min(samples // 2, len(pool))
     right = [Judged(sentence.text, entity, True) for sentence, entity in draw.sample(pool, half)]
     wrong: dict[Judged, None] = {}
@@ -79,6 +80,14 @@ def sampled(sentences: Sequence[GoldSentence], codes: Sequence[str], *, samples:
         draw.shuffle(pool)
         pool = [place for place in pool if len(wrong) >= half or _add_wrong(wrong, *place, codes, draw)]
     return (*right, *wrong)
+
+
+def _merged(sentences: Sequence[GoldSentence]) -> list[GoldSentence]:
+    """Each text once, with all its entities."""
+    gold: dict[str, frozenset[Entity]] = {}
+    for sentence in sentences:
+        gold[sentence.text] = gold.get(sentence.text, frozenset()) | sentence.gold
+    return [GoldSentence(text, entities) for text, entities in gold.items()]
 
 
 def _add_wrong(

@@ -1,0 +1,130 @@
+"""Training LLM-CLS for real on a tiny random model, and running what it wrote."""
+
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from transformers import AutoTokenizer
+
+from medner.agents.engines.local.engine import LocalEngine
+from medner.agents.engines.local.model import LocalModel
+from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.agents.filters import ClassifierFilter, load_head
+from medner.store.errors import UserError
+from medner.store.labels import load_label_set
+from medner.store.records import Entity, Sentence
+from medner.training.filters.classifier import Classifier
+from medner.training.filters.data import FilterData, HeldBack
+from medner.training.filters.loop import Run
+from medner.training.filters.negatives import GoldSentence, Judged, sampled
+from medner.training.filters.packing import packed_rows, row_batches
+from medner.training.filters.train import Order, task, train_classifier
+from medner.training.settings import TaggerTraining
+from tests.training.filters.conftest import NOTES
+
+LABELS = load_label_set("cmeee-v2")
+SAMPLES = sampled(
+    [GoldSentence(one.text, frozenset(one.entities)) for one in NOTES[:24]], LABELS.codes, samples=80, seed=1
+)
+DATA = FilterData(SAMPLES[::2], HeldBack(SAMPLES[1::2], 20), 20, 20)
+
+
+def settings(**changes):
+    options = {"rank": 4, "alpha": 8, "first_layer": 0, "learning_rate": 5e-3, "batch_tokens": 600, "epochs": 8.0}
+    return TaggerTraining(**{**options, **changes})
+
+
+def losses(folder):
+    return [json.loads(line)["loss"] for line in (folder / "loss.jsonl").read_text().splitlines()]
+
+
+def test_training_learns_and_writes_a_filter(base, tmp_path):
+    """The loss falls, held-back candidates are told apart, and the folder holds adapter and classification layer."""
+    trained = train_classifier(Order(base, tmp_path, LABELS, settings()), DATA, lambda _: None)
+    curve = losses(tmp_path)
+    assert sum(curve[-3:]) < 0.7 * sum(curve[:3])
+    assert trained.calibration.f1 > trained.calibration.f1_all
+    assert trained.samples == 8 * len(DATA.train)
+    names = {"adapter_config.json", "adapter_model.safetensors", "classifier.safetensors"}
+    assert {path.name for path in trained.folder.iterdir()} == names
+    assert str(base.parent) not in (trained.folder / "adapter_config.json").read_text()
+
+
+async def test_the_filter_scores_as_training_does(base, tmp_path):
+    """In full precision, a candidate behind the shared sentence in the engine scores as in its packed row."""
+    learner = Classifier(base, settings())
+    learner.model.float()
+    for parameter in learner.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    learner.save(tmp_path)
+    text = "患者三天前出现咳嗽、咳黄痰，伴咳嗽。<|im_end|>[咳嗽]"
+    entities = [
+        Entity(7, 9, "sym"),
+        Entity(15, 17, "sym"),
+        Entity(6, 9, "sym"),
+        Entity(0, 30, "dis"),
+        Entity(7, 9, "dis"),
+    ]
+    tokens = Vocabulary(AutoTokenizer.from_pretrained(base), frozenset()).encode
+    rows = packed_rows(tokens, [Judged(text, one, True) for one in entities], LABELS, longest=120)
+    assert len(rows) > 1
+    expected = torch.sigmoid(torch.tensor(learner.score(rows)) / 1.7).tolist()
+    engine = LocalEngine(LocalModel(base, {"filter": tmp_path}, dtype=torch.float32))
+    try:
+        made = ClassifierFilter(engine, LABELS, load_head(tmp_path), temperature=1.7, adapter="filter")
+        scores = await made.score(Sentence("s", text), [*entities, entities[0]])
+        plain = ClassifierFilter(engine, LABELS, load_head(tmp_path), temperature=1.7)
+        without = await plain.score(Sentence("s", text), entities)
+    finally:
+        await engine.close()
+    assert scores == pytest.approx([*expected, expected[0]], abs=1e-4)
+    assert len({round(score, 3) for score in expected}) == len(entities)
+    assert without != pytest.approx(expected, abs=1e-3)
+
+
+def make_run(base, folder, **changes):
+    rows = packed_rows(Vocabulary(AutoTokenizer.from_pretrained(base), frozenset()).encode, DATA.train, LABELS)
+    chosen = settings(epochs=4.0, **changes)
+    return Run(
+        Classifier(base, chosen),
+        lambda epoch: row_batches(rows, budget=chosen.batch_tokens, seed=chosen.seed + epoch),
+        folder,
+        chosen,
+        task=task("llm-cls", DATA, LABELS),
+    )
+
+
+def test_a_run_that_was_killed_goes_on_with_the_same_curve(base, tmp_path):
+    """A run stopped after a checkpoint and started again has the loss curve of one that was never stopped."""
+    make_run(base, tmp_path / "whole").train()
+
+    class KilledError(Exception):
+        pass
+
+    def kill(progress):
+        if progress.share > 0.5:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        make_run(base, tmp_path / "parts", checkpoint_every_s=0.0).train(kill)
+    second = make_run(base, tmp_path / "parts")
+    assert 0 < second.progress < 1
+    second.train()
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+
+
+def test_a_time_limit_ends_with_a_usable_filter(base, tmp_path):
+    """When the time is over, what was learnt so far can be run; with no time at all too."""
+    for limit in (0.0, 1e-6):
+        run = make_run(base, tmp_path / str(limit), time_limit_s=limit)
+        run.train()
+        assert run.done < len(run.batches)
+        assert load_head(run.output).weight_W.shape == (64,)
+
+
+def test_a_run_folder_of_another_run_is_refused(base, tmp_path):
+    """Other settings or other samples would make it another run."""
+    make_run(base, tmp_path, time_limit_s=1e-6).train()
+    with pytest.raises(UserError, match=r"other settings \(learning_rate\)"):
+        make_run(base, tmp_path, learning_rate=1.0)

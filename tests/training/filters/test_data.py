@@ -1,0 +1,72 @@
+"""From files to candidates: who is held back, who is excluded, what predictions add."""
+
+import pytest
+
+from medner.store.errors import UserError
+from medner.store.labels import load_label_set
+from medner.store.records import Document, Entity
+from medner.training.filters.data import Sources, filter_data, is_held_back, judged
+from tests.training.filters.conftest import NOTES, write
+
+LABELS = load_label_set("cmeee-v2")
+
+
+def test_documents_held_back_are_never_learnt_from(tmp_path):
+    """Whatever the seed, the same documents are held back, about one in ten."""
+    file = write(tmp_path / "train.jsonl", NOTES)
+    one, other = (filter_data(Sources((file,)), LABELS, seed=seed) for seed in (1, 2))
+    assert not any(is_held_back(candidate.sentence) for data in (one, other) for candidate in data.train)
+    assert all(is_held_back(candidate.sentence) for candidate in one.held.candidates)
+    assert 0 < sum(is_held_back(f"患者{number}天前咳嗽") for number in range(1_000)) / 1_000 < 0.2
+    assert one.held.gold == sum(candidate.right for candidate in one.held.candidates)
+
+
+def test_excluded_texts_are_in_neither_part(tmp_path):
+    """Texts of a test set are not learnt from, nor is a threshold chosen on them, not even from predictions."""
+    file, said = write(tmp_path / "train.jsonl", NOTES), write(tmp_path / "said.jsonl", NOTES)
+    test = write(tmp_path / "test.jsonl", NOTES[:20])
+    data = filter_data(Sources((file,), (test,), (said,)), LABELS)
+    gone = {one.text for one in NOTES[:20]}
+    assert not gone & {candidate.sentence for candidate in (*data.train, *data.held.candidates)}
+    assert (data.documents, data.read) == (len(NOTES) - 20, len(NOTES))
+
+
+def test_predictions_are_learnt_from_and_checked_on(tmp_path):
+    """A tagger's right and wrong entities come on top of the samples; those held back are what the threshold is for."""
+    file = write(tmp_path / "train.jsonl", NOTES)
+    wrong = Entity(0, 2, "bod")
+    said = [Document(one.id, one.text, (*one.entities[:1], wrong)) for one in NOTES]
+    stranger = Document("s", "没有标注的文本。", ())
+    data = filter_data(Sources((file,), (), (write(tmp_path / "said.jsonl", [*said, stranger]),)), LABELS, samples=10)
+    held = [one for one in NOTES if is_held_back(one.text)]
+    assert data.held.predicted
+    assert data.held.gold == 2 * len(held)
+    assert [candidate.right for candidate in data.held.candidates] == [False, True] * len(held)
+    learnt = [candidate for candidate in data.train if candidate.entity == wrong]
+    assert len(learnt) == len(NOTES) - len(held)
+    assert not any(candidate.right for candidate in learnt)
+    assert len(set(data.train)) == len(data.train)
+    assert data.unknown == 1
+
+
+def test_candidates_count_from_their_sentence():
+    """Offsets are those of the sentence as it is annotated; what lies across two sentences is no candidate."""
+    text = "咳嗽三天。头痛一天。"
+    truth = Document("d", text, (Entity(0, 2, "sym"), Entity(5, 7, "sym")))
+    said = Document("d", text, (Entity(5, 7, "sym"), Entity(3, 6, "sym"), Entity(0, 2, "dis")))
+    found = [(one.sentence, one.entity, one.right) for one in judged(said, truth, 256)]
+    assert found == [
+        ("咳嗽三天。", Entity(0, 2, "dis"), False),
+        ("头痛一天。", Entity(0, 2, "sym"), True),
+    ]
+
+
+def test_too_little_data_is_refused(tmp_path):
+    """Without anything to hold back there is no threshold; without predictions of what is held back, neither."""
+    kept = [one for one in NOTES if not is_held_back(one.text)]
+    file = write(tmp_path / "train.jsonl", kept)
+    with pytest.raises(UserError, match="some of both"):
+        filter_data(Sources((file,)), LABELS)
+    whole = write(tmp_path / "whole.jsonl", NOTES)
+    with pytest.raises(UserError, match="predict the texts of the annotated files"):
+        filter_data(Sources((whole,), (), (file,)), LABELS)
