@@ -1,0 +1,1 @@
+"""The paper's tables and figures for models at hand, beside the paper's own numbers."""
