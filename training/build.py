@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,26 @@ from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
 from medner.training.examples import Example, tagger_example
+from medner.training.sentences import annotated_sentences
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Examples, and what became of the documents they were made from."""
+    """Examples, and what became of the documents and sentences they were made from.
+
+    ``excluded`` counts documents, ``too_long`` sentences, ``torn`` the entities that lie in no single sentence.
+    """
 
     examples: tuple[Example, ...]
     documents: int
     excluded: int
     too_long: int
+    torn: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens an epoch, padding not counted."""
+        return sum(map(len, self.examples))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +48,38 @@ class TaskForm:
 def training_data(
     tokenizer: Any, files: Sequence[Path], form: TaskForm, *, exclude: Sequence[Path] = (), max_tokens: int = 448
 ) -> TrainingData:
-    """The examples of some annotated files, each text once.
+    """The examples of some annotated files: the sentences that an annotation run would cut, each text once.
 
-    Texts that stand in a file of ``exclude`` (test sets) are left out, and so are examples of more than
+    Documents whose text stands in a file of ``exclude`` (test sets) are left out, and so are examples of more than
     ``max_tokens``: a few very long ones would take most of the time. UserError when nothing is left.
     """
     forbidden = {document.text for file in exclude for document in read_documents(file, labels=form.labels)}
-    documents: dict[str, Document] = {}
-    excluded = 0
+    sentences: dict[str, Document] = {}
+    seen: set[str] = set()
+    excluded = torn = 0
     for document in _all(files, form.labels):
         if document.text in forbidden:
             excluded += 1
-        else:
-            documents.setdefault(document.text, document)
+        elif document.text not in seen:
+            seen.add(document.text)
+            cut, lost = annotated_sentences(document)
+            torn += lost
+            for sentence in cut:
+                sentences.setdefault(sentence.text, sentence)
     made = [
-        tagger_example(tokenizer, document, strategy=form.strategy, style=form.style, labels=form.labels)
-        for document in documents.values()
+        tagger_example(tokenizer, sentence, strategy=form.strategy, style=form.style, labels=form.labels)
+        for sentence in sentences.values()
     ]
     examples = tuple(example for example in made if len(example) <= max_tokens)
     if not examples:
-        raise UserError(f"no example is left of {len(made)}: all are longer than {max_tokens} tokens, or excluded")
-    return TrainingData(examples, len(made), excluded, len(made) - len(examples))
+        raise UserError(
+            f"no example is left of {len(made)} ({excluded} documents excluded): all are longer than {max_tokens} "
+            "tokens; --max-tokens allows longer ones"
+        )
+    return TrainingData(examples, len(seen), excluded, len(made) - len(examples), torn)
 
 
-def _all(files: Iterable[Path], labels: LabelSet) -> Iterable[Document]:
+def _all(files: Sequence[Path], labels: LabelSet) -> Iterator[Document]:
     for file in files:
         yield from read_documents(file, labels=labels)
 
@@ -75,6 +93,11 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def card_text(fields: dict[str, Any]) -> str:
+def named_hash(path: Path) -> str:
+    """A file's name, without its folder, and its SHA-256."""
+    return f"{path.name} sha256:{file_hash(path)}"
+
+
+def card_text(fields: Mapping[str, Any]) -> str:
     """A card as TOML; values are strings, numbers or lists of strings."""
     return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in fields.items())

@@ -38,10 +38,12 @@ def tagger_example(tokenizer: Any, document: Document, *, strategy: str, style: 
     return Example((*prompt_ids, *answer_ids, tokenizer.eos_token_id), len(prompt_ids))
 
 
-def batches_by_tokens(examples: Sequence[Example], *, budget: int, seed: int) -> list[list[Example]]:
+def batches_by_tokens(
+    examples: Sequence[Example], *, budget: int, seed: int, most: int | None = None
+) -> list[list[Example]]:
     """The examples in batches of at most ``budget`` padded tokens, similar lengths together, in a seeded order.
 
-    An example longer than the budget is a batch of its own.
+    ``most`` limits the examples of a batch as well. An example longer than the budget is a batch of its own.
     """
     shuffle = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
     # A little noise in the sort key gives other neighbours for every seed.
@@ -50,7 +52,8 @@ def batches_by_tokens(examples: Sequence[Example], *, budget: int, seed: int) ->
     longest = 0
     for example in ordered:
         longest = max(longest, len(example))
-        if not batches or longest * (len(batches[-1]) + 1) > budget:
+        full = batches and most is not None and len(batches[-1]) >= most
+        if not batches or full or longest * (len(batches[-1]) + 1) > budget:
             batches.append([])
             longest = len(example)
         batches[-1].append(example)

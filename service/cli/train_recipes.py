@@ -1,0 +1,48 @@
+"""`medner train recipes`: the settings that come with medner for training on a base model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+HELP = """What recipes there are, or one of them as a file with the source of each value.
+
+A recipe sets base model and training for `medner train tagger --recipe`; options on the command line win over it.
+
+\b
+Examples:
+  medner train recipes
+  medner train recipes qwen2.5-7b-instruct > mine.toml
+"""
+
+
+def register(train: typer.Typer) -> None:
+    """Adds the command to the group."""
+    train.command("recipes", help=HELP)(recipes)
+
+
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="Print this recipe's file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """Lists recipes or prints one."""
+    from medner.training.recipes import load_recipe, recipe_toml, shipped_recipes
+
+    if name is not None and not as_json:
+        typer.echo(recipe_toml(name), nl=False)
+        return
+    found = shipped_recipes() if name is None else (load_recipe(name),)
+    if as_json:
+        typer.echo(json.dumps([asdict(recipe) for recipe in found], ensure_ascii=False, indent=2))
+        return
+    for recipe in found:
+        settings = recipe.settings
+        batch = settings.get("batch_examples") or f"{settings['batch_tokens']:,} tokens"
+        typer.echo(
+            f"{recipe.name}\n    {recipe.remark}\n    base {recipe.base}, {settings['quantise']}, "
+            f"rank {settings['rank']}, learning rate {settings['learning_rate']:g}, batch {batch}, "
+            f"epochs {settings['epochs']:g}"
+        )

@@ -1,0 +1,41 @@
+"""The settings of a tagger's training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Quantise = Literal["nf4", "none"]
+
+#: What may change between two parts of one run: more time or more data of the same kind continue it.
+GROWING = ("time_limit_s", "epochs", "checkpoint_every_s")
+
+
+@dataclass(frozen=True, slots=True)
+class TaggerTraining:
+    """The settings of a run. Defaults are for a 0.5B base on a laptop CPU.
+
+    ``targets`` are the names of the layers that LoRA adapts, None for all linear layers; layers below ``first_layer``
+    stay as they are. A batch holds at most ``batch_tokens`` padded tokens and, where given, ``batch_examples``
+    examples; an optimiser step takes ``batches_per_step`` batches. ``whole_vocabulary``: the loss runs over all
+    tokens, not only over those that occur in answers. ``recompute`` computes each layer again in the backward pass
+    instead of keeping what it needs: about a third more time, far less memory.
+    """
+
+    rank: int = 16
+    alpha: int = 32
+    targets: tuple[str, ...] | None = None
+    first_layer: int = 8  # lower layers stay as they are: a third less backward work
+    quantise: Quantise = "none"
+    learning_rate: float = 4e-4
+    warm_up: float = 0.03
+    weight_decay: float = 0.0
+    batch_tokens: int = 1_024
+    batch_examples: int | None = None
+    batches_per_step: int = 2
+    whole_vocabulary: bool = False
+    recompute: bool = False
+    epochs: float = 1.0
+    time_limit_s: float = 3_600.0
+    checkpoint_every_s: float = 600.0
+    seed: int = 7
