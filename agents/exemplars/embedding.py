@@ -119,8 +119,7 @@ def unit_rows(vectors: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 
     rows_NW = np.stack(vectors).astype(np.float32)
     lengths = np.linalg.norm(rows_NW, axis=1, keepdims=True)
-    unit: NDArray[np.float32] = rows_NW / np.where(lengths > 0, lengths, 1)
-    return unit
+    return (rows_NW / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
 def origin_of(kind: Kind, name: str, folder: Path) -> Origin:

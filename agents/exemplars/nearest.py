@@ -51,7 +51,8 @@ class EntityIndex:
         import numpy as np  # noqa: PLC0415
 
         ids = np.asarray(self._ids.get(code, ()), dtype=np.int64)
-        among = faiss.SearchParameters(sel=faiss.IDSelectorBatch(ids))
+        parameters: Any = faiss.SearchParameters  # its keyword arguments are not in its type
+        among = parameters(sel=faiss.IDSelectorBatch(ids))
         asked = min(count, len(ids))
         while asked:
             similarities, found = self._index.search(vector_W[None], asked, params=among)
