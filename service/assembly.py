@@ -11,7 +11,7 @@ from pathlib import Path
 
 from medner.agents.chat import EngineChatModel
 from medner.agents.engines.engine import Engine
-from medner.agents.exemplars import FixedExemplars
+from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import CausalFilter
 from medner.agents.judges.judge import BestTagger, HardVote, Judge
 from medner.agents.judges.select import SelectJudge
@@ -20,6 +20,7 @@ from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger
 from medner.graph import Deps, Pipeline
 from medner.service.config import Configuration, TaggerConfig, is_path
+from medner.service.exemplars import planned_exemplars
 from medner.service.threads import physical_cores
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
@@ -79,9 +80,12 @@ async def assembled(
     """
     adapters = {name: folder for folder, name in adapter_names(configuration).items()}
     order = EngineOrder(model, adapters, configuration.max_rows)
+    # First: nobody should wait for a model to learn that a folder is of another label set.
+    exemplars = await asyncio.to_thread(planned_exemplars, configuration, model)
     engine = await asyncio.to_thread(engine_factory, order)
     try:
-        yield Pipeline(build_deps(configuration, engine), concurrency=configuration.concurrency)
+        deps = build_deps(configuration, engine, exemplars(engine))
+        yield Pipeline(deps, concurrency=configuration.concurrency)
     finally:
         await engine.close()
 
@@ -95,8 +99,11 @@ def adapter_names(configuration: Configuration) -> dict[Path, str]:
     return names
 
 
-def build_deps(configuration: Configuration, engine: Engine) -> Deps:
-    """The agents of a configuration on an engine that has its adapters loaded as :func:`adapter_names` says."""
+def build_deps(configuration: Configuration, engine: Engine, exemplars: ExemplarSource | None = None) -> Deps:
+    """The agents of a configuration on an engine that has its adapters loaded as :func:`adapter_names` says.
+
+    ``exemplars`` None: the hand-written ones.
+    """
     labels = load_label_set(configuration.labels)
     chosen = configuration.filter
     adapters = adapter_names(configuration)
@@ -105,7 +112,7 @@ def build_deps(configuration: Configuration, engine: Engine) -> Deps:
         taggers=tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers),
         judge=_judge(configuration, engine),
         filter=None if chosen is None else CausalFilter(engine, labels, chosen.threshold),
-        exemplars=FixedExemplars.shipped(labels),
+        exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,
         max_chars=configuration.max_chars,
     )

@@ -46,6 +46,20 @@ class JudgeConfig(BaseModel):
     tagger: str | None = None
 
 
+class ExemplarsConfig(BaseModel):
+    """The judge's exemplars out of a folder that `medner exemplars build` wrote.
+
+    ``each`` K-Means exemplars a type, then the ``nearest`` entities to the region. ``embedder`` is the
+    sentence-transformers model that the index was made with; None where it was the base model.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    folder: Path
+    each: int = Field(default=5, ge=0)
+    nearest: int = Field(default=0, ge=0)
+    embedder: Path | None = None
+
+
 class Configuration(BaseModel):
     """Everything that decides how a text is annotated.
 
@@ -59,6 +73,7 @@ class Configuration(BaseModel):
     taggers: tuple[TaggerConfig, ...] = Field(min_length=1)
     filter: FilterConfig | None = None
     judge: JudgeConfig = JudgeConfig()
+    exemplars: ExemplarsConfig | None = None
     min_taggers: int = Field(default=1, ge=1)
     max_chars: int = Field(default=256, ge=8, le=8_192)
     concurrency: int = Field(default=16, ge=1, le=1_024)
@@ -201,13 +216,17 @@ def _anchor(data: dict[str, Any], folder: Path) -> None:
     for key in ("labels", "model"):
         if isinstance(data.get(key), str) and is_path(data[key]):
             data[key] = anchored(data[key])
+    exemplars = data.get("exemplars")
+    for key in ("folder", "embedder"):
+        if isinstance(exemplars, dict) and key in exemplars:
+            exemplars[key] = anchored(exemplars[key])
     taggers = data.get("taggers")
     for tagger in taggers if isinstance(taggers, list) else []:
         if isinstance(tagger, dict) and "adapter" in tagger:
             tagger["adapter"] = anchored(tagger["adapter"])
 
 
-_FIELDS: dict[str, type[BaseModel]] = {"taggers": TaggerConfig, "filter": FilterConfig, "judge": JudgeConfig}
+_FIELDS: dict[str, type[BaseModel]] = {"taggers": TaggerConfig, "filter": FilterConfig, "judge": JudgeConfig, "exemplars": ExemplarsConfig}
 
 
 def _complaint(error: ValidationError) -> tuple[str, str | None]:

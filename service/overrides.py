@@ -34,6 +34,7 @@ class Overrides:
     judge: str | None = None
     filter: str | None = None
     max_chars: int | None = None
+    exemplars: Path | None = None
 
 
 def configured(overrides: Overrides) -> Configuration:
@@ -53,6 +54,8 @@ def configured(overrides: Overrides) -> Configuration:
         data["judge"] = read_judge(overrides.judge)
     if overrides.filter is not None:
         data["filter"] = read_filter(overrides.filter)
+    if overrides.exemplars is not None:
+        data["exemplars"] = {**(data["exemplars"] or {}), "folder": overrides.exemplars}
     return validated(data, where="options")
 
 

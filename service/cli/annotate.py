@@ -79,6 +79,10 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     filter_: Annotated[
         str | None, typer.Option("--filter", metavar="FILTER", help="off, or llm-causal[:THRESHOLD].")
     ] = None,
+    exemplars: Annotated[
+        Path | None,
+        typer.Option("--exemplars", metavar="FOLDER", help="The judge's exemplars (medner exemplars build)."),
+    ] = None,
     model: Annotated[
         str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model (medner models list).")
     ] = None,
@@ -110,7 +114,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     from medner.service.overrides import Overrides
     from medner.service.session import Order, annotate_inputs
 
-    overrides = Overrides(config, labels, model, taggers, judge, filter_, max_chars)
+    overrides = Overrides(config, labels, model, taggers, judge, filter_, max_chars, exemplars)
     if pull:
         _pull(overrides)
     order = Order(
