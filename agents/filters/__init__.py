@@ -2,6 +2,15 @@
 
 from medner.agents.filters.causal import CausalFilter
 from medner.agents.filters.classifier import ClassifierFilter, ClassifierHead, load_head
+from medner.agents.filters.encoder import EncoderFilter, load_encoder_filter
 from medner.agents.filters.filter import Filter
 
-__all__ = ["CausalFilter", "ClassifierFilter", "ClassifierHead", "Filter", "load_head"]
+__all__ = [
+    "CausalFilter",
+    "ClassifierFilter",
+    "ClassifierHead",
+    "EncoderFilter",
+    "Filter",
+    "load_encoder_filter",
+    "load_head",
+]

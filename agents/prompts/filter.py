@@ -50,3 +50,13 @@ def candidate_part(text: str, entity: Entity, labels: LabelSet) -> str:
     left = text[max(0, entity.start - CONTEXT) : entity.start]
     right = text[entity.end : entity.end + CONTEXT]
     return f"{left}[{entity.text_in(text)}]{right}|{labels.type_of(entity.label).name}："
+
+
+def encoder_parts(text: str, entity: Entity, labels: LabelSet, *, room: int = 400) -> tuple[str, str]:
+    """The type's name and the sentence with the candidate marked, for an encoder (equations 1 and 2).
+
+    Of a long sentence, about ``room`` characters around the candidate.
+    """
+    around = max(0, room - (entity.end - entity.start)) // 2
+    left, right = text[max(0, entity.start - around) : entity.start], text[entity.end : entity.end + around]
+    return labels.type_of(entity.label).name, f"{left}【{entity.text_in(text)}】{right}"

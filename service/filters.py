@@ -1,0 +1,49 @@
+"""From a filter's configuration to the filter that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from medner.agents.engines.engine import Encoder, Engine
+from medner.agents.filters import CausalFilter, ClassifierFilter, Filter, load_encoder_filter, load_head
+from medner.service.adapters import filter_card
+from medner.service.config import FilterConfig
+from medner.store.errors import UserError
+from medner.store.labels import LabelSet
+
+#: The least probability of a candidate that stays, where no card says it.
+THRESHOLD = 0.5
+
+
+def engine_adapter(chosen: FilterConfig) -> Path | None:
+    """The adapter that the engine must load for a filter; None when the filter runs without one."""
+    return None if chosen.kind == "bert-cls" else chosen.adapter
+
+
+def build_filter(chosen: FilterConfig, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]) -> Filter:
+    """The filter on an engine that has its adapter loaded, under the name that ``adapters`` says.
+
+    UserError when its folder holds no filter of this kind, or one for another label set.
+    """
+    folder = chosen.adapter
+    if folder is None:
+        return CausalFilter(engine, labels, THRESHOLD if chosen.threshold is None else chosen.threshold)
+    card = filter_card(folder)
+    if card.kind != chosen.kind:
+        raise UserError(f"{folder}: this filter is {card.kind}, not {chosen.kind}; set kind to what its card says")
+    if not _same_labels(card.labels, labels):
+        raise UserError(f"{folder}: this filter knows the label set {card.labels}, not {labels.name}")
+    threshold = card.threshold if chosen.threshold is None else chosen.threshold
+    if card.kind == "bert-cls":
+        return load_encoder_filter(folder, labels, threshold=threshold, temperature=card.temperature, name=card.name)
+    adapter, temperature, name = adapters[folder], card.temperature, card.name
+    if card.kind == "llm-causal":
+        return CausalFilter(engine, labels, threshold, adapter, name, style="brief", temperature=temperature)
+    if not isinstance(engine, Encoder):
+        raise UserError(f"filter {name!r}: this engine gives no hidden states, which an llm-cls filter needs")
+    return ClassifierFilter(engine, labels, load_head(folder), threshold, temperature, adapter, name)
+
+
+def _same_labels(named: str, labels: LabelSet) -> bool:
+    return labels.name in (named, Path(named).stem)
