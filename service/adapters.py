@@ -6,18 +6,24 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medner.store.errors import BadInputError
+from medner.store.errors import BadInputError, UserError
 
 #: The strategies and prompt styles a configuration may name.
 StrategyName = Literal["symbol", "json", "html", "index"]
 StyleName = Literal["brief", "full", "plain"]
+#: What a tagger can be: one of the strategies, or one that scores spans (agents/spans).
+TaggerKind = Literal["symbol", "json", "html", "index", "span"]
+
+#: What a filter can be (agents/filters).
+FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
 
 WEIGHTS = "adapter_model.safetensors"
 CARD = "card.toml"
+Card = TypeVar("Card", bound=BaseModel)
 
 
 class AdapterCard(BaseModel):
@@ -30,8 +36,31 @@ class AdapterCard(BaseModel):
     name: str
     base: str
     labels: str
-    strategy: StrategyName
+    strategy: TaggerKind
     style: StyleName = "brief"
+
+
+class FilterCard(BaseModel):
+    """What ``card.toml`` says of a filter: its kind, its base model, and what its scores mean.
+
+    Candidates under ``threshold`` are dropped; a score is divided by ``temperature`` before it becomes a probability.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    kind: FilterKind
+    base: str
+    labels: str
+    threshold: float = Field(ge=0, le=1)
+    temperature: float = Field(gt=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedFilter:
+    """A filter's folder and its card."""
+
+    folder: Path
+    card: FilterCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +76,42 @@ def shipped_adapters(labels: str, root: Any = None) -> tuple[ShippedAdapter, ...
 
     ``root`` is a folder laid out as ``<labels>/<tagger name>/``; None is the package's own.
     """
+    folders = [folder for folder in _shelf(labels, root) if (folder / WEIGHTS).is_file() and not _is_filter(folder)]
+    return tuple(ShippedAdapter(folder, _card(folder / CARD)) for folder in folders)
+
+
+def shipped_filters(labels: str, root: Any = None) -> tuple[ShippedFilter, ...]:
+    """The filters for a label set, by name; they lie beside the taggers' adapters. BadInputError for a broken card."""
+    folders = [folder for folder in _shelf(labels, root) if _is_filter(folder)]
+    return tuple(ShippedFilter(folder, filter_card(folder)) for folder in folders)
+
+
+def adapter_card(folder: Path) -> AdapterCard:
+    """The card of an adapter's folder. UserError when there is none, BadInputError when it is broken."""
+    if not (folder / CARD).is_file():
+        raise UserError(f"{folder}: holds no adapter (no {CARD}); medner train writes one")
+    return _card(folder / CARD)
+
+
+def filter_card(folder: Path) -> FilterCard:
+    """The card of a filter's folder. UserError when there is none, BadInputError when it is broken or a tagger's."""
+    if not (folder / CARD).is_file():
+        raise UserError(f"{folder}: holds no filter (no {CARD}); medner train filter writes one")
+    if not _is_filter(folder):
+        raise BadInputError("this is a tagger's card, not a filter's (it has no kind)", path=folder / CARD)
+    return _read(FilterCard, folder / CARD)
+
+
+def _is_filter(folder: Path) -> bool:
+    return _data(folder / CARD).get("kind") in get_args(FilterKind)
+
+
+def _shelf(labels: str, root: Any) -> list[Path]:
+    """The folders with a card for a label set, by name."""
     found = (root or _package()) if labels else None
     if found is None or not (shelf := found / labels).is_dir():
-        return ()
-    folders = sorted(Path(str(entry)) for entry in shelf.iterdir() if (entry / CARD).is_file())
-    return tuple(ShippedAdapter(folder, _card(folder / CARD)) for folder in folders if (folder / WEIGHTS).is_file())
+        return []
+    return sorted(Path(str(entry)) for entry in shelf.iterdir() if (entry / CARD).is_file())
 
 
 def _package() -> Any:
@@ -62,11 +122,19 @@ def _package() -> Any:
 
 
 def _card(path: Path) -> AdapterCard:
+    return _read(AdapterCard, path)
+
+
+def _data(path: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        return AdapterCard.model_validate({"name": path.parent.name, **data})
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise BadInputError(f"not valid TOML: {error}", path=path) from error
+
+
+def _read(card: type[Card], path: Path) -> Card:
+    try:
+        return card.model_validate({"name": path.parent.name, **_data(path)})
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInputError(first["msg"], path=path, key=".".join(map(str, first["loc"]))) from error

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from medner.agents.chat import EngineChatModel
-from medner.agents.engines.engine import Engine
+from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
-from medner.agents.filters import CausalFilter
 from medner.agents.judges.judge import BestTagger, HardVote, Judge
 from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
-from medner.agents.taggers import GenerativeTagger
+from medner.agents.taggers import GenerativeTagger, Tagger
 from medner.graph import Deps, Pipeline
 from medner.service.config import Configuration, TaggerConfig, is_path
 from medner.service.exemplars import planned_exemplars
+from medner.service.filters import build_filter, engine_adapter
 from medner.service.threads import physical_cores
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
@@ -91,12 +92,19 @@ async def assembled(
 
 
 def adapter_names(configuration: Configuration) -> dict[Path, str]:
-    """The name each adapter is loaded under: that of the first tagger that uses it, so that none is loaded twice."""
+    """The name each adapter is loaded under: that of the first agent that uses it, so that none is loaded twice."""
     names: dict[Path, str] = {}
     for tagger in configuration.taggers:
         if tagger.adapter is not None:
             names.setdefault(tagger.adapter, tagger.name)
+    if configuration.filter is not None and (folder := engine_adapter(configuration.filter)) is not None:
+        names.setdefault(folder, next(name for name in _filter_names() if name not in names.values()))
     return names
+
+
+def _filter_names() -> Iterator[str]:
+    """Names for the filter's adapter: no tagger must have the same."""
+    return (f"filter{number or ''}" for number in count())
 
 
 def build_deps(configuration: Configuration, engine: Engine, exemplars: ExemplarSource | None = None) -> Deps:
@@ -105,20 +113,21 @@ def build_deps(configuration: Configuration, engine: Engine, exemplars: Exemplar
     ``exemplars`` None: the hand-written ones.
     """
     labels = load_label_set(configuration.labels)
-    chosen = configuration.filter
     adapters = adapter_names(configuration)
     return Deps(
         labels=labels,
         taggers=tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers),
         judge=_judge(configuration, engine),
-        filter=None if chosen is None else CausalFilter(engine, labels, chosen.threshold),
+        filter=None if configuration.filter is None else build_filter(configuration.filter, engine, labels, adapters),
         exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,
         max_chars=configuration.max_chars,
     )
 
 
-def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]) -> GenerativeTagger:
+def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]) -> Tagger:
+    if tagger.strategy == "span" and tagger.adapter is not None:
+        return _span_tagger(tagger.name, tagger.adapter, engine, labels, adapters[tagger.adapter])
     return GenerativeTagger(
         name=tagger.name,
         engine=engine,
@@ -129,6 +138,16 @@ def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet, adapters: Ma
         adapter=None if tagger.adapter is None else adapters[tagger.adapter],
         constrained=tagger.constrained,
     )
+
+
+def _span_tagger(name: str, folder: Path, engine: Engine, labels: LabelSet, adapter: str) -> Tagger:
+    try:
+        from medner.agents.spans.settings import load_span_tagger  # noqa: PLC0415  heavy
+    except ImportError as error:
+        raise UserError(f"{error.name} is missing: a span tagger needs pip install 'medner[local]'") from error
+    if not isinstance(engine, Encoder):
+        raise UserError(f"tagger {name!r}: this engine gives no hidden states, which a span tagger is made of")
+    return load_span_tagger(folder, name=name, adapter=adapter, encoder=engine, labels=labels)
 
 
 def _judge(configuration: Configuration, engine: Engine) -> Judge:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from medner.service.adapters import ShippedAdapter, StrategyName, StyleName, shipped_adapters
+from medner.service.adapters import FilterKind, ShippedAdapter, StyleName, TaggerKind, shipped_adapters
 from medner.store.errors import BadInputError, UserError
 
 DEFAULT_LABELS = "cmeee-v2"
@@ -16,23 +16,49 @@ DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct"
 
 
 class TaggerConfig(BaseModel):
-    """A tagger: its strategy, the wording of its prompt, how many examples it is shown, its adapter."""
+    """A tagger: its strategy, the wording of its prompt, how many examples it is shown, its adapter.
+
+    ``span`` is a tagger that scores spans; it has no prompt, and always an adapter.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(min_length=1)
-    strategy: StrategyName
+    strategy: TaggerKind
     style: StyleName = "full"
     shots: int = Field(default=0, ge=0)
     adapter: Path | None = None
     constrained: bool = True
 
+    @model_validator(mode="after")
+    def _span_is_trained(self) -> TaggerConfig:
+        if self.strategy == "span" and self.adapter is None:
+            raise ValueError("adapter: a span tagger needs the folder that medner train span wrote")
+        return self
+
 
 class FilterConfig(BaseModel):
-    """A filter: candidates whose probability of being right is under ``threshold`` are dropped."""
+    """A filter: candidates whose probability of being right is under ``threshold`` are dropped.
+
+    ``adapter`` is the folder that `medner train filter` wrote; only ``llm-causal`` can do without, on the base model
+    as it is. ``threshold`` None is that of the folder's card, or 0.5.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    kind: Literal["llm-causal"] = "llm-causal"
-    threshold: float = Field(default=0.5, ge=0, le=1)
+    kind: FilterKind = "llm-causal"
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    adapter: Path | None = None
+
+    @model_validator(mode="after")
+    def _is_trained(self) -> FilterConfig:
+        if self.kind != "llm-causal" and self.adapter is None:
+            raise ValueError(f"adapter: {self.kind} needs the folder that medner train filter wrote")
+        return self
+
+    def in_words(self) -> str:
+        """The filter in a few words."""
+        tuned = "untuned" if self.adapter is None else "tuned"
+        least = self.threshold if self.threshold is not None or self.adapter else 0.5
+        return f"{self.kind}, {tuned}, threshold " + ("of its card" if least is None else f"{least:g}")
 
 
 class JudgeConfig(BaseModel):
@@ -118,13 +144,15 @@ class Configuration(BaseModel):
             "labels": self.labels,
             "model": self.model,
             "taggers": ", ".join(_in_words(tagger) for tagger in self.taggers),
-            "filter": "off" if chosen is None else f"{chosen.kind}, threshold {chosen.threshold:g}",
+            "filter": "off" if chosen is None else chosen.in_words(),
             "judge": self.judge.kind if self.followed is None else f"{self.judge.kind}:{self.followed}",
         }
 
 
 def _in_words(tagger: TaggerConfig) -> str:
     tuned = "untuned" if tagger.adapter is None else "tuned"
+    if tagger.strategy == "span":
+        return f"{tagger.name} (span, {tuned})"
     return f"{tagger.name} ({tagger.strategy}, {tagger.style}, {tagger.shots} examples, {tuned})"
 
 
@@ -221,12 +249,17 @@ def _anchor(data: dict[str, Any], folder: Path) -> None:
         if isinstance(exemplars, dict) and key in exemplars:
             exemplars[key] = anchored(exemplars[key])
     taggers = data.get("taggers")
-    for tagger in taggers if isinstance(taggers, list) else []:
-        if isinstance(tagger, dict) and "adapter" in tagger:
-            tagger["adapter"] = anchored(tagger["adapter"])
+    for user in [*(taggers if isinstance(taggers, list) else []), data.get("filter")]:
+        if isinstance(user, dict) and "adapter" in user:
+            user["adapter"] = anchored(user["adapter"])
 
 
-_FIELDS: dict[str, type[BaseModel]] = {"taggers": TaggerConfig, "filter": FilterConfig, "judge": JudgeConfig, "exemplars": ExemplarsConfig}
+_FIELDS: dict[str, type[BaseModel]] = {
+    "taggers": TaggerConfig,
+    "filter": FilterConfig,
+    "judge": JudgeConfig,
+    "exemplars": ExemplarsConfig,
+}
 
 
 def _complaint(error: ValidationError) -> tuple[str, str | None]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from medner.service.adapters import StrategyName, StyleName
+from medner.service.adapters import ShippedFilter, StrategyName, StyleName, adapter_card, filter_card, shipped_filters
 from medner.service.config import (
     DEFAULT_LABELS,
     DEFAULT_MODEL,
     Configuration,
     TaggerConfig,
     default_configuration,
+    is_path,
     load_configuration,
     validated,
 )
@@ -53,14 +54,14 @@ def configured(overrides: Overrides) -> Configuration:
     if overrides.judge is not None:
         data["judge"] = read_judge(overrides.judge)
     if overrides.filter is not None:
-        data["filter"] = read_filter(overrides.filter)
+        data["filter"] = read_filter(overrides.filter, shipped_filters(data["labels"]))
     if overrides.exemplars is not None:
         data["exemplars"] = {**(data["exemplars"] or {}), "folder": overrides.exemplars}
     return validated(data, where="options")
 
 
 def read_taggers(said: str, known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
-    """The taggers of a comma list: names of the configuration, or STRATEGY:STYLE for an untuned one."""
+    """The taggers of a comma list: names of the configuration, adapter folders, STRATEGY:STYLE for untuned ones."""
     by_name = {tagger.name: tagger for tagger in known}
     return [_tagger(word.strip(), by_name) for word in said.replace("，", ",").split(",")]
 
@@ -68,12 +69,17 @@ def read_taggers(said: str, known: tuple[TaggerConfig, ...]) -> list[TaggerConfi
 def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     if word in known:
         return known[word]
+    if is_path(word):
+        folder = Path(word).expanduser()
+        card = adapter_card(folder)
+        return TaggerConfig(name=card.name, strategy=card.strategy, style=card.style, adapter=folder)
     strategy, colon, style = word.partition(":")
     strategies, styles = get_args(StrategyName), get_args(StyleName)
     if not colon or strategy not in strategies or style not in styles:
         raise UserError(
-            f"--taggers: no tagger {word!r}; there are {', '.join(known)}, or give STRATEGY:STYLE, for example "
-            f"html:full (strategies: {', '.join(strategies)}; styles: {', '.join(styles)})"
+            f"--taggers: no tagger {word!r}; there are {', '.join(known)}; or give an adapter's folder "
+            f"(./runs/x/adapter), or STRATEGY:STYLE, for example html:full (strategies: {', '.join(strategies)}; "
+            f"styles: {', '.join(styles)})"
         )
     return TaggerConfig.model_validate(
         {"name": f"{strategy}-{style}", "strategy": strategy, "style": style, "shots": _SHOTS[style]}
@@ -92,17 +98,25 @@ def read_judge(said: str) -> dict[str, Any]:
     return {"kind": kind, "tagger": tagger or None}
 
 
-def read_filter(said: str) -> dict[str, Any] | None:
-    """A filter from off, or llm-causal with a threshold where one is given."""
-    kind, colon, threshold = said.partition(":")
-    reader: Callable[[], dict[str, Any] | None] | None = {
-        ("off", ""): lambda: None,
-        ("llm-causal", ""): lambda: {"kind": "llm-causal"},
-        ("llm-causal", ":"): lambda: {"kind": "llm-causal", "threshold": float(threshold)},
-    }.get((kind, colon))
+def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:
+    """A filter from off, the name of a shipped one, a filter's folder, or llm-causal; :THRESHOLD may follow."""
+    if said == "off":
+        return None
+    word, colon, threshold = said.rpartition(":")
+    if not colon or Path(said).is_dir():
+        word, threshold = said, ""
+    folder = next((one.folder for one in shipped if one.card.name == word), None)
+    if folder is None and (is_path(word) or Path(word).is_dir()):
+        folder = Path(word).expanduser()
+    if folder is None and word != "llm-causal":
+        names = [one.card.name for one in shipped if one.card.name != "llm-causal"]
+        raise UserError(
+            f"--filter: {said!r} is none; there are off, {', '.join(['llm-causal', *names])} and the folders that "
+            "medner train filter writes (./runs/x/adapter); :THRESHOLD may follow, from 0 to 1"
+        )
+    kind = "llm-causal" if folder is None else filter_card(folder).kind
     try:
-        if reader is not None:
-            return reader()
-    except ValueError:
-        pass
-    raise UserError(f"--filter: {said!r} is none; there are off, llm-causal and llm-causal:THRESHOLD, from 0 to 1")
+        least = float(threshold) if threshold else None
+    except ValueError as error:
+        raise UserError(f"--filter: {threshold!r} is no threshold; give a number from 0 to 1") from error
+    return {"kind": kind, "adapter": folder, "threshold": least}

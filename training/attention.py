@@ -14,7 +14,7 @@ MASKED = "medner_masked"
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """Additive masks [rows, 1, queries, keys]: ``lower`` for the layers below ``from_layer``, ``upper`` for the rest."""
+    """Additive masks [rows, 1, queries, keys]: ``lower`` for layers below ``from_layer``, ``upper`` for the others."""
 
     lower: torch.Tensor
     upper: torch.Tensor
@@ -61,7 +61,8 @@ class MaskedBody:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        plain = model.get_base_model() if hasattr(model, "get_base_model") else model
+        wrapped: Any = model
+        plain = wrapped.get_base_model() if hasattr(model, "get_base_model") else wrapped
         self._body: Any = plain.base_model
 
     def __call__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies.automaton import PieceGraph
@@ -61,6 +61,7 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """Gives a language model's hidden states: for span taggers, classifiers and embeddings.
 

@@ -70,7 +70,9 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     taggers: Annotated[
         str | None,
         typer.Option(
-            "--taggers", metavar="LIST", help="Taggers of the configuration by name, or STRATEGY:STYLE (html:full)."
+            "--taggers",
+            metavar="LIST",
+            help="Taggers of the configuration by name, adapter folders (./x), or STRATEGY:STYLE (html:full).",
         ),
     ] = None,
     judge: Annotated[

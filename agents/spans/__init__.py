@@ -1,0 +1,1 @@
+"""Span tagging: a score for every start, end and type, in one forward pass of the language model."""

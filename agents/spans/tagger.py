@@ -1,0 +1,112 @@
+"""A tagger that scores spans instead of writing text: one pass a sentence, a probability an entity."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from medner.agents.engines.engine import Encoder
+from medner.agents.spans.alignment import Aligned, align
+from medner.agents.spans.head import SpanHead
+from medner.store.labels import LabelSet
+from medner.store.records import Decoded, DecodingCost, Entity, Sentence, TaggerOutput
+
+#: Every sentence begins with this: a model's first state carries its own load, not the token's meaning.
+OPENING = "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SpanTagger:
+    """A language model with an adapter and a span head.
+
+    ``two_way_from`` is the first layer that looks both ways; it must be what the adapter was trained with.
+    ``temperature`` and ``threshold`` make probabilities of scores and entities of probabilities; both come from held
+    back training data.
+    """
+
+    name: str
+    encoder: Encoder
+    head: SpanHead
+    labels: LabelSet
+    adapter: str | None
+    two_way_from: int
+    temperature: float = 1.0
+    threshold: float = 0.5
+
+    async def tag(self, sentence: Sentence) -> TaggerOutput:
+        """The entities of one sentence; the answer lists them as JSON with their probabilities."""
+        began = time.perf_counter()
+        aligned = framed(align(sentence.text, self.encoder.tokens, self.encoder.token_bytes), self.encoder.tokens)
+        hidden = await self.encoder.encode(aligned.tokens, adapter=self.adapter, two_way_from=self.two_way_from)
+        scores = await asyncio.to_thread(span_scores, self.head, hidden, aligned)
+        found = spans_over(scores, self.labels, score=self.least_score)
+        answer = json.dumps([self._line(entity, score) for entity, score in found], ensure_ascii=False)
+        cost = DecodingCost(passes=1, prompt_tokens=len(aligned.tokens), seconds=time.perf_counter() - began)
+        return TaggerOutput(self.name, answer, Decoded(tuple(entity for entity, _ in found)), cost)
+
+    @property
+    def least_score(self) -> float:
+        """The score that has the threshold's probability."""
+        return least_score(self.threshold, self.temperature)
+
+    def _line(self, entity: Entity, score: float) -> dict[str, object]:
+        probability = 1 / (1 + math.exp(-score / self.temperature))
+        return {"start": entity.start, "end": entity.end, "type": entity.label, "p": round(probability, 4)}
+
+
+def framed(aligned: Aligned, encode: Callable[[str], Sequence[int]]) -> Aligned:
+    """The tokens behind the opening."""
+    opening = tuple(encode(OPENING))
+    shifted = tuple(token + len(opening) for token in aligned.token_of)
+    return Aligned((*opening, *aligned.tokens), shifted, aligned.place_of)
+
+
+def least_score(threshold: float, temperature: float) -> float:
+    """The score whose probability is ``threshold``."""
+    edge = min(max(threshold, 1e-6), 1 - 1e-6)
+    return temperature * math.log(edge / (1 - edge))
+
+
+@torch.inference_mode()
+def span_scores(head: SpanHead, hidden_TW: torch.Tensor, aligned: Aligned) -> torch.Tensor:
+    """Scores [types, start, last character] of one sentence."""
+    scores: torch.Tensor = head(
+        hidden_TW.unsqueeze(0),
+        torch.tensor([aligned.token_of], device=hidden_TW.device),
+        torch.tensor([aligned.place_of], device=hidden_TW.device),
+    )
+    return scores[0].cpu()
+
+
+def spans_over(scores_YCC: torch.Tensor, labels: LabelSet, *, score: float) -> list[tuple[Entity, float]]:
+    """The entities whose score is at least ``score``, in order, with their scores.
+
+    Of entities that may not both stand (same stretch, or overlapping in the same type; any overlap in a flat label
+    set) the higher score wins, then the one that begins first.
+    """
+    kept = (scores_YCC >= score) & torch.ones(scores_YCC.shape[1:], dtype=torch.bool).triu()
+    found = [
+        (Entity(start, last + 1, labels.codes[number]), float(scores_YCC[number, start, last]))
+        for number, start, last in kept.nonzero().tolist()
+    ]
+    chosen: list[tuple[Entity, float]] = []
+    for entity, value in sorted(found, key=lambda one: (-one[1], one[0])):
+        if not any(_excludes(entity, other, nested=labels.nested) for other in _entities(chosen)):
+            chosen.append((entity, value))
+    return sorted(chosen)
+
+
+def _entities(scored: Iterable[tuple[Entity, float]]) -> Iterable[Entity]:
+    return (entity for entity, _ in scored)
+
+
+def _excludes(one: Entity, other: Entity, *, nested: bool) -> bool:
+    if not one.span.overlaps(other.span):
+        return False
+    return not nested or one.label == other.label or one.span == other.span

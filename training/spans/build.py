@@ -1,0 +1,98 @@
+"""From annotated files to a span tagger's training data."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.store.corpora import read_documents
+from medner.store.errors import UserError
+from medner.store.labels import LabelSet
+from medner.store.records import Document
+from medner.training.sentences import annotated_sentences
+from medner.training.spans.examples import SpanExample, nested_pairs, span_example
+
+#: Of this many texts one is held back, by the hash of the text.
+HELD_BACK = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SpanData:
+    """Examples of completely and of partly annotated sentences, and sentences held back to choose a threshold."""
+
+    complete: tuple[SpanExample, ...]
+    partial: tuple[SpanExample, ...]
+    held_back: tuple[tuple[Document, SpanExample], ...]
+    documents: int
+    excluded: int
+    lost_entities: int
+
+
+def span_data(
+    tokenizer: Any,
+    files: Sequence[Path],
+    labels: LabelSet,
+    *,
+    partial: Sequence[Path] = (),
+    exclude: Sequence[Path] = (),
+    most_partial: int | None = None,
+) -> SpanData:
+    """The training data of some annotated files, each text once, cut into sentences as a run cuts them.
+
+    ``partial`` files may lack nested entities (their annotations are flattened): what pairs of types may nest is read
+    off the complete files, and such cells do not count. At most ``most_partial`` of their documents are taken, by the
+    hash of their text. Texts of ``exclude`` (test sets) are left out. UserError when nothing is left.
+    """
+    forbidden = {document.text for file in exclude for document in read_documents(file, labels=labels)}
+    known: set[str] = set()
+    excluded = 0
+
+    def fresh(paths: Iterable[Path]) -> list[Document]:
+        nonlocal excluded
+        found = []
+        for path in paths:
+            for document in read_documents(path, labels=labels):
+                excluded += document.text in forbidden
+                if document.text not in forbidden and document.text not in known:
+                    known.add(document.text)
+                    found.append(document)
+        return found
+
+    complete, rest = fresh(files), sorted(fresh(partial), key=lambda document: _hash(document.text))[:most_partial]
+    missing = nested_pairs(complete) if labels.nested else frozenset()
+    vocabulary = Vocabulary(tokenizer, frozenset({tokenizer.eos_token_id}))
+    lost = 0
+
+    def examples(
+        documents: Iterable[Document], pairs: frozenset[tuple[str, str]]
+    ) -> list[tuple[Document, SpanExample]]:
+        nonlocal lost
+        made = []
+        for document in documents:
+            sentences, missed = annotated_sentences(document)
+            lost += missed
+            made += [
+                (one, span_example(one, labels, vocabulary.encode, vocabulary.data, missing=pairs)) for one in sentences
+            ]
+        return made
+
+    held = [document for document in complete if _hash(document.text) % HELD_BACK == 0]
+    kept = [document for document in complete if _hash(document.text) % HELD_BACK]
+    if not held or not kept:
+        raise UserError(f"{len(complete)} annotated texts are too few to train on and to hold some back")
+    return SpanData(
+        complete=tuple(example for _, example in examples(kept, frozenset())),
+        partial=tuple(example for _, example in examples(rest, missing)),
+        held_back=tuple(examples(held, frozenset())),
+        documents=len(complete) + len(rest),
+        excluded=excluded,
+        lost_entities=lost,
+    )
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")

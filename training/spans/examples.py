@@ -1,0 +1,121 @@
+"""Training examples of a span tagger: characters on tokens, gold cells, and cells that nobody knows about."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from medner.agents.spans.alignment import Aligned, align
+from medner.agents.spans.tagger import framed
+from medner.store.labels import LabelSet
+from medner.store.records import Document
+
+#: (start, last character, number of the type).
+Cell = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanExample:
+    """A sentence. ``unknown`` holds (start, last, type): cells inside that stretch say nothing about that type."""
+
+    aligned: Aligned
+    gold: tuple[Cell, ...]
+    unknown: tuple[Cell, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.aligned.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanBatch:
+    """Examples as tensors: ids and counts by token [B, T], places by character [B, C], cells [B, types, C, C]."""
+
+    ids: torch.Tensor
+    lengths: torch.Tensor
+    token_of: torch.Tensor
+    place_of: torch.Tensor
+    gold: torch.Tensor
+    counted: torch.Tensor
+
+    @property
+    def tokens(self) -> int:
+        """The tokens that are not padding."""
+        return int(self.lengths.sum())
+
+
+def nested_pairs(documents: Iterable[Document]) -> frozenset[tuple[str, str]]:
+    """The pairs (outer type, inner type) of which one stands inside the other in completely annotated documents."""
+    found = set()
+    for document in documents:
+        for outer in document.entities:
+            for inner in document.entities:
+                if inner != outer and outer.span != inner.span and outer.span.contains(inner.span):
+                    found.add((outer.label, inner.label))
+    return frozenset(found)
+
+
+def span_example(
+    document: Document,
+    labels: LabelSet,
+    encode: Callable[[str], Sequence[int]],
+    token_bytes: Callable[[int], bytes],
+    *,
+    missing: frozenset[tuple[str, str]] = frozenset(),
+) -> SpanExample:
+    """The example of one annotated sentence.
+
+    ``missing`` are pairs (outer, inner) of types whose nested entities may lack in this annotation: inside an outer
+    entity, cells of the inner type count neither as entities nor as none, unless they are annotated.
+    """
+    number = {code: place for place, code in enumerate(labels.codes)}
+    gold = tuple((entity.start, entity.end - 1, number[entity.label]) for entity in document.entities)
+    unknown = tuple(
+        (entity.start, entity.end - 1, number[inner])
+        for entity in document.entities
+        for outer, inner in sorted(missing)
+        if outer == entity.label
+    )
+    return SpanExample(framed(align(document.text, encode, token_bytes), encode), gold, unknown)
+
+
+def collated(examples: Sequence[SpanExample], types: int) -> SpanBatch:
+    """Examples side by side, padded on the right."""
+    rows = len(examples)
+    longest = max(len(example) for example in examples)
+    chars = max(len(example.aligned.token_of) for example in examples)
+    ids = torch.zeros(rows, longest, dtype=torch.long)
+    token_of = torch.zeros(rows, chars, dtype=torch.long)
+    place_of = torch.zeros(rows, chars, dtype=torch.long)
+    gold = torch.zeros(rows, types, chars, chars, dtype=torch.bool)
+    counted = torch.zeros_like(gold)
+    for row, example in enumerate(examples):
+        aligned, count = example.aligned, len(example.aligned.token_of)
+        ids[row, : len(example)] = torch.tensor(aligned.tokens)
+        token_of[row, :count] = torch.tensor(aligned.token_of)
+        place_of[row, :count] = torch.tensor(aligned.place_of)
+        counted[row, :, :count, :count] = torch.ones(count, count, dtype=torch.bool).triu()
+        for start, last, number in example.unknown:
+            counted[row, number, start : last + 1, start : last + 1] = False
+        for start, last, number in example.gold:
+            gold[row, number, start, last] = counted[row, number, start, last] = True
+    lengths = torch.tensor([len(example) for example in examples])
+    return SpanBatch(ids, lengths, token_of, place_of, gold, counted)
+
+
+def span_batches(examples: Sequence[SpanExample], *, budget: int, seed: int) -> list[list[SpanExample]]:
+    """The examples in batches of at most ``budget`` padded tokens, like lengths together, in a seeded order."""
+    shuffle = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
+    ordered = sorted(examples, key=lambda example: len(example) * shuffle.uniform(0.85, 1.15))
+    batches: list[list[SpanExample]] = []
+    longest = 0
+    for example in ordered:
+        longest = max(longest, len(example))
+        if not batches or longest * (len(batches[-1]) + 1) > budget:
+            batches.append([])
+            longest = len(example)
+        batches[-1].append(example)
+    shuffle.shuffle(batches)
+    return batches
