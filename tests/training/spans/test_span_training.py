@@ -59,7 +59,7 @@ def data(base, files):
 
 
 def settings(**changes):
-    defaults = {"rank": 4, "alpha": 8, "first_layer": 1, "learning_rate": 1e-2, "batch_tokens": 400, "epochs": 24}
+    defaults = {"rank": 4, "alpha": 8, "first_layer": 1, "learning_rate": 1e-2, "batch_tokens": 400, "epochs": 40}
     return SpanTraining(**{**defaults, **changes})
 
 
