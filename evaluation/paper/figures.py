@@ -68,9 +68,9 @@ def bases_figure(dataset: Dataset) -> Figure:
 
 
 def _bases(dataset: Dataset) -> list[_Base]:
-    taggers = dataset.manifest.tagger
+    taggers = [tagger for tagger in dataset.manifest.tagger if tagger.base and tagger.strategy != "sequence"]
     found = []
-    for name in dict.fromkeys(base_key(tagger.base) for tagger in taggers if tagger.base):
+    for name in dict.fromkeys(base_key(tagger.base) for tagger in taggers):
         here = [tagger for tagger in taggers if base_key(tagger.base) == name]
         # The figure is about the symbol strategy; a base that has none shows what it has.
         tuned = sorted((one for one in here if not one.zero_shot), key=lambda one: one.strategy != "symbol")
@@ -181,12 +181,17 @@ def _share_bar(value: float | None, bounds: Interval | str = "") -> Bar | None:
     if value is None:
         return None
     if isinstance(bounds, str):
-        return Bar(value, f"{bounds}{100 * value:.1f} %")
+        return Bar(value, _papers_share(value, bounds))
     return Bar(value, f"{100 * value:.1f} % {percent_bounds(bounds)}".rstrip(), bounds.low, bounds.high)
 
 
+def _papers_share(value: float, about: str) -> str:
+    """A rough share is shown without a digit it has not."""
+    return f"{about}{100 * value:.{0 if about else 1}f} %"
+
+
 def _paper_share(value: float | None, about: str = "") -> Cell:
-    return NOTHING if value is None else Cell(f"{about}{100 * value:.1f} %", tone="paper")
+    return NOTHING if value is None else Cell(_papers_share(value, about), tone="paper")
 
 
 def _main(dataset: Dataset) -> System | None:

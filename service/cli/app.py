@@ -17,7 +17,7 @@ import typer
 
 from medner.store.errors import MednerError
 
-SUBCOMMANDS = ("annotate", "evaluate", "compare", "convert", "models", "labels", "train", "exemplars")
+SUBCOMMANDS = ("annotate", "evaluate", "compare", "report", "convert", "models", "labels", "train", "exemplars")
 
 # typer carries a copy of click in newer releases and uses the real one in older ones; its own names reach either.
 _CommandLineError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
