@@ -182,11 +182,9 @@ def _check_files(manifest: Manifest, path: Path) -> None:
     files = [("gold", manifest.gold), *((f"{one.key}.file", one.file) for one in _systems(manifest))]
     for key, file in files:
         if file is not None and not file.exists():
+            way_out = "" if key == "gold" else "; take the entry out to have its row say that it was not measured"
             raise BadInputError(
-                f"{file}: no such file (paths count from the manifest's folder); take the entry out to have its row "
-                "say that it was not measured",
-                path=path,
-                key=key,
+                f"{file}: no such file (paths count from the manifest's folder){way_out}", path=path, key=key
             )
 
 
