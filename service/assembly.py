@@ -13,7 +13,7 @@ from pathlib import Path
 from medner.agents.chat import EngineChatModel
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
-from medner.agents.judges.judge import BestTagger, HardVote, Judge
+from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge
 from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
@@ -155,6 +155,7 @@ def _judge(configuration: Configuration, engine: Engine) -> Judge:
     builders: dict[str, Callable[[], Judge]] = {
         "select": lambda: SelectJudge(EngineChatModel(engine=engine, model_name=name), name=name),
         "hard-vote": HardVote,
+        "filter-score": lambda: FilterScore(configuration.judge.least),
         "best-tagger": lambda: BestTagger(configuration.followed or ""),
     }
     return builders[configuration.judge.kind]()

@@ -62,14 +62,15 @@ class FilterConfig(BaseModel):
 
 
 class JudgeConfig(BaseModel):
-    """A judge; ``tagger`` is whom ``best-tagger`` follows, None the first.
+    """A judge; ``tagger`` is whom ``best-tagger`` follows, None the first, ``least`` what ``filter-score`` asks for.
 
     A model that is not tuned rejects nearly everything as a judge (docs/log.md), so none judges by default.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    kind: Literal["select", "hard-vote", "best-tagger"] = "best-tagger"
+    kind: Literal["select", "hard-vote", "best-tagger", "filter-score"] = "best-tagger"
     tagger: str | None = None
+    least: float = Field(default=0.5, ge=0, le=1)
 
 
 class ExemplarsConfig(BaseModel):
@@ -117,6 +118,8 @@ class Configuration(BaseModel):
             raise ValueError(f"judge.tagger: best-tagger needs the name of a tagger: {', '.join(names)}")
         if not follows and self.judge.tagger is not None:
             raise ValueError(f"judge.tagger: only best-tagger follows a tagger, {self.judge.kind} does not")
+        if self.judge.kind == "filter-score" and self.filter is None:
+            raise ValueError("judge.kind: filter-score needs a filter, and none is configured")
         return self
 
     @property

@@ -21,7 +21,7 @@ from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 
 #: Judges that ask no model, and so look at no exemplars.
-_WITHOUT_A_MODEL = frozenset({"hard-vote", "best-tagger"})
+_WITHOUT_A_MODEL = frozenset({"hard-vote", "best-tagger", "filter-score"})
 
 
 def planned_exemplars(configuration: Configuration, model: Path | None) -> Callable[[Engine], ExemplarSource]:

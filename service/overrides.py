@@ -87,12 +87,14 @@ def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
 
 
 def read_judge(said: str) -> dict[str, Any]:
-    """A judge from select, hard-vote, best-tagger or best-tagger:NAME."""
+    """A judge from select, hard-vote, filter-score, best-tagger or best-tagger:NAME."""
     kind, colon, tagger = said.partition(":")
     named = bool(colon)
-    if kind not in ("select", "hard-vote", "best-tagger") or (named and (kind != "best-tagger" or not tagger)):
+    if kind not in ("select", "hard-vote", "filter-score", "best-tagger") or (
+        named and (kind != "best-tagger" or not tagger)
+    ):
         raise UserError(
-            f"--judge: {said!r} is none; there are select, hard-vote, best-tagger (it follows the first) "
+            f"--judge: {said!r} is none; there are select, hard-vote, filter-score, best-tagger (follows the first) "
             "and best-tagger:NAME"
         )
     return {"kind": kind, "tagger": tagger or None}

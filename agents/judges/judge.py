@@ -84,6 +84,40 @@ class BestTagger:
         return ""
 
 
+@dataclass(frozen=True, slots=True)
+class FilterScore:
+    """Keeps what the filter gives a probability of at least ``least``, the likelier of two that exclude one another.
+
+    Two exclude one another when they are the same stretch, overlap in the same type, or overlap in a flat label set.
+    """
+
+    least: float = 0.5
+    name: str = "filter-score"
+    version: str = "1"
+
+    async def judge(self, case: Case) -> Verdict:
+        """Probable candidates are kept; where the filter gave no scores, the fallback rule decides."""
+        scores = {candidate.entity: candidate.score for candidate in case.conflict.candidates}
+        likely = [(score, entity) for entity, score in scores.items() if score is not None and score >= self.least]
+        if None in scores.values():
+            return fall_back(self, case, "the filter gave no score")
+        kept: list[Entity] = []
+        for _, entity in sorted(likely, key=lambda one: (-one[0], one[1])):
+            if not any(_excludes(case.labels, entity, other) for other in (*case.conflict.context, *kept)):
+                kept.append(entity)
+        return verdict(self, case, set(kept), mode="filter-score")
+
+    def prompt(self, case: Case) -> str:  # noqa: ARG002  the contract's name
+        """Nothing is asked."""
+        return ""
+
+
+def _excludes(labels: LabelSet, one: Entity, other: Entity) -> bool:
+    if not one.span.overlaps(other.span):
+        return False
+    return not labels.nested or one.label == other.label or one.span == other.span
+
+
 def has_majority(candidate: Candidate, voters: tuple[str, ...]) -> bool:
     """Whether more than half of the voters said it."""
     return 2 * len(candidate.taggers) > len(voters)

@@ -76,7 +76,8 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         ),
     ] = None,
     judge: Annotated[
-        str | None, typer.Option("--judge", metavar="JUDGE", help="select, hard-vote, best-tagger[:NAME].")
+        str | None,
+        typer.Option("--judge", metavar="JUDGE", help="select, hard-vote, filter-score, best-tagger[:NAME]."),
     ] = None,
     filter_: Annotated[
         str | None, typer.Option("--filter", metavar="FILTER", help="off, or llm-causal[:THRESHOLD].")

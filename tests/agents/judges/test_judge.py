@@ -2,7 +2,7 @@
 
 import pytest
 
-from medner.agents.judges.judge import BestTagger, HardVote, fall_back
+from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, fall_back
 from medner.store.records import Entity, Fallback
 
 TEXT = "右肺上叶腺癌术后"
@@ -34,6 +34,23 @@ async def test_best_tagger_without_an_answer_falls_back(case_of) -> None:
     verdict = await BestTagger("d").judge(case_of(TEXT, {CANCER: "ab", SHORT: "c"}))
     assert verdict.kept == (CANCER,)
     assert (verdict.fallback, verdict.fallback_reason) == (Fallback.MAJORITY, "tagger d gave no answer")
+
+
+async def test_filter_score_keeps_what_is_likely(case_of) -> None:
+    """Votes do not count; an inner entity of another type stays beside the outer one."""
+    said = {CANCER: "a", SHORT: "b", LOBE: "b"}
+    case = case_of(TEXT, said, scores={CANCER: 0.6, SHORT: 0.59, LOBE: 0.5})
+    verdict = await FilterScore().judge(case)
+    assert (verdict.kept, verdict.dropped) == ((CANCER, LOBE), (SHORT,))
+    assert verdict.mode == "filter-score"
+    assert (await FilterScore(least=0.65).judge(case)).kept == ()
+
+
+async def test_filter_score_without_scores_falls_back(case_of) -> None:
+    """Where a candidate has no score the majority decides, and this is recorded."""
+    verdict = await FilterScore().judge(case_of(TEXT, {CANCER: "ab", SHORT: "c"}, scores={CANCER: 0.1}))
+    assert verdict.kept == (CANCER,)
+    assert (verdict.fallback, verdict.fallback_reason) == (Fallback.MAJORITY, "the filter gave no score")
 
 
 def test_the_fallback_rule_asks_scores_only_in_a_tie(case_of) -> None:
