@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from medner.training.filters.data import FilterData
     from medner.training.filters.loop import Progress
 
+#: The base of a bert-cls filter that starts from random weights.
+NEW = "new"
 _MODEL = "qwen2.5-coder-0.5b-instruct"
-_DEFAULT_BASES = {"llm-cls": _MODEL, "llm-causal": _MODEL, "bert-cls": "new"}
+_DEFAULT_BASES = {"llm-cls": _MODEL, "llm-causal": _MODEL, "bert-cls": NEW}
 
 HELP = """Tune a filter: it gives each candidate a probability that it is right, and drops the improbable ones.
 
@@ -29,7 +31,10 @@ tagger's own mistakes too, and the threshold is the one that gives the tagger's 
 Kinds: llm-cls is a classification layer on the base model; llm-causal asks the base model for yes or no; bert-cls \
 is a small encoder of its own.
 
-Stops at the end of the data or of the time, whichever is first. The same command goes on where a killed run left off.
+Stops at the end of the data or of the time, whichever is first. Killed or stopped (Ctrl-C), the same command goes on \
+where it was.
+
+Exit code: 0 done; 2 wrong input or option; 3 disk or model failed; 130 stopped.
 
 \b
 Examples:
@@ -45,10 +50,17 @@ def register(train: typer.Typer) -> None:
 
 
 def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
+    context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Annotated files: CMeEE, CCKS2019 or medner's own JSONL.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Run folder: filter, card, loss curve, checkpoint.")],
     kind: Annotated[str, typer.Option(help="llm-cls, llm-causal or bert-cls.")] = "llm-cls",
-    base: Annotated[str | None, typer.Option(help="Base model: a name or a folder.")] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Base model: a name or a folder; for bert-cls an encoder's folder, or new for a small one from random "
+            "weights (the default)."
+        ),
+    ] = None,
     labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = "cmeee-v2",
     exclude: Annotated[list[Path] | None, typer.Option(help="A file whose texts must not be trained on.")] = None,
     predictions: Annotated[
@@ -57,58 +69,76 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     samples: Annotated[int, typer.Option(min=2, help="Right and wrong candidates to make, half of each.")] = 10_000,
     epochs: Annotated[float, typer.Option(min=0.001, help="How often to go over the samples.")] = 2.0,
     hours: Annotated[float, typer.Option(min=0.0, help="Time limit; it ends with a usable filter.")] = 1.0,
-    learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 4e-4,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Highest learning rate (4e-4; 3e-5 for a pretrained encoder).")
+    ] = None,
     rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter (llm-cls, llm-causal).")] = 16,
     first_layer: Annotated[int, typer.Option(min=0, help="Layers below this one stay as they are.")] = 8,
+    data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of samples, weights and order.")] = 7,
 ) -> None:
-    from medner.training.build import card_text
-    from medner.training.filters.card import Made, card_fields, score_lines
+    from medner.service.cli.train_tagger import shown_command
+    from medner.service.stopping import stop_asked
+    from medner.service.training_card import licence_note
+    from medner.training.filters.card import Made, write_card
     from medner.training.filters.data import Sources, filter_data
-    from medner.training.filters.train import TRAINERS, Order
+    from medner.training.filters.train import TRAINERS, Order, Watch
     from medner.training.settings import TaggerTraining
 
     if kind not in TRAINERS:
         raise UserError(f"--kind: there is no filter {kind!r}; there are {', '.join(TRAINERS)}")
     chosen = base or _DEFAULT_BASES[kind]
     label_set = load_label_set(labels)
-    folder = Path(chosen) if Path(chosen).is_dir() else ModelStore().path(chosen)
     sources = Sources(tuple(files), tuple(exclude or ()), tuple(predictions or ()))
-    data = filter_data(sources, label_set, samples=samples, seed=seed)
-    _tell(data)
     settings = TaggerTraining(
         rank=rank,
         alpha=2 * rank,
         first_layer=first_layer,
-        learning_rate=learning_rate,
+        learning_rate=learning_rate or (3e-5 if kind == "bert-cls" and chosen != NEW else 4e-4),
         epochs=epochs,
         time_limit_s=hours * 3_600,
         seed=seed,
     )
-    trained = TRAINERS[kind](Order(folder, out, label_set, settings), data, _Reporter())
-    made = Made(kind, Path(chosen).name, labels, trained.samples, trained.seconds, seed)
-    card = card_text(card_fields(made, sources, data, trained.calibration))
-    (trained.folder / "card.toml").write_text(card, encoding="utf-8")
-    for line in score_lines(data, trained.calibration):
-        typer.echo(line, err=True)
+    order = Order(_folder(chosen), out, label_set, settings)
+    data = filter_data(sources, label_set, samples=samples, seed=seed)
+    _tell(data)
+    with stop_asked(lambda: _say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
+        trained = TRAINERS[kind](order, data, Watch(_Reporter(), stop))
+    if trained is None:
+        _say(f"stopped; the same command goes on from {out}")
+        raise typer.Exit(130)
+    made = Made(
+        kind,
+        Path(chosen).name,
+        labels,
+        trained.samples,
+        trained.seconds,
+        seed,
+        shown_command(context),
+        licence_note(chosen, data_note) if chosen != NEW else data_note,
+    )
+    for line in write_card(trained.folder, made, sources, data, trained.calibration):
+        _say(line)
     typer.echo(f"filter: {trained.folder}")
 
 
-_DEFAULT_BASES = {
-    "llm-cls": "qwen2.5-coder-0.5b-instruct",
-    "llm-causal": "qwen2.5-coder-0.5b-instruct",
-    "bert-cls": "new",
-}
+def _folder(base: str) -> Path | None:
+    if base == NEW:
+        return None
+    return Path(base) if Path(base).is_dir() else ModelStore().path(base)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _tell(data: FilterData) -> None:
     right = sum(one.right for one in data.train)
     held = "predicted entities" if data.held.predicted else "samples"
-    typer.echo(
+    _say(
         f"{len(data.train)} candidates to learn from ({right} right), {len(data.held.candidates)} {held} held back; "
         f"{data.documents} texts, {data.read - data.documents} more excluded"
-        + (f"; {data.unknown} predicted texts have no gold entities" if data.unknown else ""),
-        err=True,
+        + (f"; {data.unknown} predicted texts have no gold entities" if data.unknown else "")
     )
 
 
@@ -125,8 +155,7 @@ class _Reporter:
             return
         self._last = time.monotonic()
         left = step.seconds / max(step.share, 1e-9) * (1 - step.share)
-        typer.echo(
+        _say(
             f"{step.share:.0%}, loss {self._loss:.4f}, {step.samples / max(step.seconds, 1e-9):.1f} samples/s, "
-            f"{left / 60:.0f} min left",
-            err=True,
+            f"{left / 60:.0f} min left"
         )

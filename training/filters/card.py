@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medner.training.build import file_hash
+from medner.store.corpora.atomic import replacing_file
+from medner.training.build import card_text, file_hash
 from medner.training.filters.calibration import Calibration
 from medner.training.filters.data import FilterData, Sources
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What a filter was made of: its kind, base model and label set by name, samples seen, seconds, seed."""
+    """What a filter was made of and how: names of its kind, base model and label set, the command, what it took."""
 
     kind: str
     base: str
@@ -22,6 +23,17 @@ class Made:
     samples_seen: int
     seconds: float
     seed: int
+    command: str = ""
+    licence_note: str = ""
+
+
+def write_card(folder: Path, made: Made, sources: Sources, data: FilterData, calibration: Calibration) -> Sequence[str]:
+    """Writes the card into a filter's folder; gives how the filter did, in words."""
+    fields = card_fields(made, sources, data, calibration)
+    known = {key: value for key, value in fields.items() if value not in ("", [])}
+    with replacing_file(folder / "card.toml") as out:
+        out.write(card_text(known))
+    return score_lines(data, calibration)
 
 
 def card_fields(made: Made, sources: Sources, data: FilterData, calibration: Calibration) -> dict[str, Any]:
@@ -40,6 +52,8 @@ def card_fields(made: Made, sources: Sources, data: FilterData, calibration: Cal
         "samples_seen": made.samples_seen,
         "seconds": round(made.seconds),
         "seed": made.seed,
+        "command": made.command,
+        "licence_note": made.licence_note,
         "scores": list(score_lines(data, calibration)),
     }
 

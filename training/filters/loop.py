@@ -93,11 +93,19 @@ class Run(Generic[Batch]):
         limit = self._settings.time_limit_s
         return min(1.0, max(self.done / len(self.batches), self.seconds / limit if limit else 1.0))
 
-    def train(self, on_step: Callable[[Progress], None] = lambda _: None) -> None:
-        """Runs to the end of the data or of the time, whichever is first, and saves."""
+    def train(
+        self, on_step: Callable[[Progress], None] = lambda _: None, *, stop: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Runs to the end of the data or of the time, or until ``stop``; whether it got to an end of its own.
+
+        What was learnt is saved in each case.
+        """
         settings, saved = self._settings, time.monotonic()
         self._folder.begin(self._told, done=self.done)
         while self.done < len(self.batches) and self.seconds < settings.time_limit_s:
+            if stop():
+                self.save()
+                return False
             began = time.monotonic()
             loss = self._step(self.batches[self.done : self.done + settings.batches_per_step])
             self.seconds += time.monotonic() - began
@@ -107,6 +115,7 @@ class Run(Generic[Batch]):
                 self.save()
                 saved = time.monotonic()
         self.save()
+        return True
 
     def _step(self, group: Sequence[Batch]) -> float:
         # Dropout, where a model has it, must be the same after a resume.

@@ -7,8 +7,9 @@ from the sentence's end, so that a row gives exactly what each candidate alone b
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
@@ -18,6 +19,7 @@ from medner.training.filters.negatives import Judged
 
 #: A text's tokens, no control tokens among them.
 Tokens = Callable[[str], list[int]]
+Row = TypeVar("Row", bound=Sized)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def _row(head: tuple[int, ...], parts: Sequence[tuple[tuple[int, ...], float]]) 
     return PackedRow(head, tuple(ids for ids, _ in parts), tuple(target for _, target in parts))
 
 
-def row_batches(rows: Sequence[PackedRow], *, budget: int, seed: int | None) -> list[list[PackedRow]]:
+def row_batches(rows: Sequence[Row], *, budget: int, seed: int | None) -> list[list[Row]]:
     """The rows in batches of at most ``budget`` padded tokens, similar lengths together, in a seeded order.
 
     A row longer than the budget is a batch of its own. ``seed`` None keeps them by length.
@@ -94,7 +96,7 @@ def row_batches(rows: Sequence[PackedRow], *, budget: int, seed: int | None) -> 
     shuffle = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
     noise = 0.0 if seed is None else 0.1
     ordered = sorted(rows, key=lambda row: len(row) * shuffle.uniform(1 - noise, 1 + noise))
-    batches: list[list[PackedRow]] = []
+    batches: list[list[Row]] = []
     longest = 0
     for row in ordered:
         longest = max(longest, len(row))

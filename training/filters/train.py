@@ -1,29 +1,38 @@
-"""Trains a filter of each kind: data in, a folder with weights and card out."""
+"""Trains a filter of each kind: data in, a folder with weights out; None where somebody stopped it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.training.filters.calibration import Calibration, calibrated
 from medner.training.filters.data import FilterData
 from medner.training.filters.loop import Progress, Run
 from medner.training.filters.negatives import Judged
+from medner.training.run import RunFacts, Step
 from medner.training.settings import TaggerTraining
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to train on what: ``base`` is a model's folder, ``run`` the run folder."""
+    """What to train on what: ``base`` is a model's folder (None: a new encoder), ``run`` the run folder."""
 
-    base: Path
+    base: Path | None
     run: Path
     labels: LabelSet
     settings: TaggerTraining
+
+    def needed_base(self) -> Path:
+        """The model's folder; UserError when there is none."""
+        if self.base is None:
+            raise UserError("--base new makes an encoder, for --kind bert-cls; the other kinds need a base model")
+        return self.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +45,15 @@ class Trained:
     seconds: float
 
 
-OnStep = Callable[[Progress], None]
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who looks at a run while it goes on: is told of each step, may ask to stop."""
+
+    on_step: Callable[[Progress], None] = lambda _: None
+    stop: Callable[[], bool] = lambda: False
 
 
-def train_classifier(order: Order, data: FilterData, on_step: OnStep) -> Trained:
+def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """LLM-CLS."""
     from transformers import AutoTokenizer  # noqa: PLC0415  heavy
 
@@ -48,10 +62,11 @@ def train_classifier(order: Order, data: FilterData, on_step: OnStep) -> Trained
     from medner.training.filters.packing import packed_rows, row_batches  # noqa: PLC0415  needs torch
 
     settings = order.settings
-    tokenizer: Any = AutoTokenizer.from_pretrained(order.base, local_files_only=True)
+    base = order.needed_base()
+    tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
     tokens = Vocabulary(tokenizer, frozenset()).encode
     rows = packed_rows(tokens, data.train, order.labels)
-    classifier = Classifier(order.base, settings)
+    classifier = Classifier(base, settings)
     run = Run(
         classifier,
         lambda epoch: row_batches(rows, budget=settings.batch_tokens, seed=settings.seed + epoch),
@@ -59,11 +74,62 @@ def train_classifier(order: Order, data: FilterData, on_step: OnStep) -> Trained
         settings,
         task=task("llm-cls", data, order.labels),
     )
-    run.train(on_step)
+    if not run.train(watch.on_step, stop=watch.stop):
+        return None
     # Rows come in the order of their sentences, so the truth is read off them too.
     held = packed_rows(tokens, data.held.candidates, order.labels)
     right = [target > 0.5 for row in held for target in row.targets]
     calibration = calibrated(classifier.score(held), right, gold=data.held.gold)
+    return Trained(run.output, calibration, run.samples, run.seconds)
+
+
+def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None:
+    """LLM-CAUSAL."""
+    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
+
+    from medner.training.filters.causal import answers, causal_examples, causal_scores  # noqa: PLC0415  needs torch
+    from medner.training.tagger import TaggerTrainer  # noqa: PLC0415  needs torch
+
+    base = order.needed_base()
+    tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
+    examples = causal_examples(tokenizer, data.train, order.labels)
+    told = task("llm-causal", data, order.labels)
+    trainer = TaggerTrainer(base, order.run, examples, order.settings, facts=RunFacts(told))
+    samples = [0, *accumulate(map(len, trainer.batches))]
+
+    def tell(step: Step) -> None:
+        watch.on_step(Progress(step.loss, samples[step.batch], step.seconds, trainer.progress))
+
+    if not trainer.train(tell, stop=watch.stop):
+        return None
+    held = data.held.candidates
+    scores = causal_scores(trainer.model, causal_examples(tokenizer, held, order.labels), answers(tokenizer))
+    calibration = calibrated(scores, [one.right for one in held], gold=data.held.gold)
+    return Trained(trainer.run.adapter, calibration, samples[trainer.done], trainer.seconds)
+
+
+def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | None:
+    """BERT-CLS, from a pretrained encoder, or from random weights where there is no base."""
+    from medner.training.filters.encoder import encoded_samples, new_encoder, pretrained_encoder  # noqa: PLC0415
+    from medner.training.filters.packing import row_batches  # noqa: PLC0415  needs torch
+
+    settings = order.settings
+    if order.base is None:
+        learner = new_encoder(data.train, order.labels, seed=settings.seed)
+    else:
+        learner = pretrained_encoder(order.base, seed=settings.seed)
+    samples = encoded_samples(learner, data.train, order.labels)
+    run = Run(
+        learner,
+        lambda epoch: row_batches(samples, budget=settings.batch_tokens, seed=settings.seed + epoch),
+        order.run,
+        settings,
+        task=task("bert-cls", data, order.labels),
+    )
+    if not run.train(watch.on_step, stop=watch.stop):
+        return None
+    held = data.held.candidates
+    calibration = calibrated(learner.score(held, order.labels), [one.right for one in held], gold=data.held.gold)
     return Trained(run.output, calibration, run.samples, run.seconds)
 
 
@@ -79,4 +145,8 @@ def _digest(judged: Sequence[Judged]) -> str:
     return digest.hexdigest()
 
 
-TRAINERS: dict[str, Callable[[Order, FilterData, OnStep], Trained]] = {"llm-cls": train_classifier}
+TRAINERS: dict[str, Callable[[Order, FilterData, Watch], Trained | None]] = {
+    "llm-cls": train_classifier,
+    "llm-causal": train_causal,
+    "bert-cls": train_encoder,
+}

@@ -1,0 +1,63 @@
+"""Trains LLM-CAUSAL: an adapter that answers the brief question with one token, yes or no (§4.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.agents.prompts.filter import NO, YES, brief_filter_messages
+from medner.store.labels import LabelSet
+from medner.store.records import Sentence
+from medner.training.examples import Example, batches_by_tokens
+from medner.training.filters.negatives import Judged
+
+
+def answers(tokenizer: Any) -> tuple[int, int]:
+    """The first tokens of yes and of no, by which the engine tells them apart."""
+    vocabulary = Vocabulary(tokenizer, frozenset())
+    return vocabulary.encode(YES)[0], vocabulary.encode(NO)[0]
+
+
+def causal_examples(tokenizer: Any, judged: Iterable[Judged], labels: LabelSet) -> list[Example]:
+    """A chat a candidate; its answer is the one token that serving compares."""
+    yes, no = answers(tokenizer)
+    return [
+        Example((*prompt, yes if one.right else no), len(prompt))
+        for one in judged
+        for prompt in (_prompt(tokenizer, one, labels),)
+    ]
+
+
+def _prompt(tokenizer: Any, one: Judged, labels: LabelSet) -> list[int]:
+    messages = brief_filter_messages(Sentence("", one.sentence), one.entity, labels)
+    chat = [message.as_dict() for message in messages]
+    rendered = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+    prompt: list[int] = tokenizer(rendered, add_special_tokens=False)["input_ids"]
+    return prompt
+
+
+@torch.no_grad()
+def causal_scores(
+    model: Any, examples: Sequence[Example], answer_ids: tuple[int, int], *, budget: int = 1_024
+) -> list[float]:
+    """By how much yes is likelier than no (in logits), for each example; ``model`` is wrapped by PEFT."""
+    plain = model.get_base_model()
+    head = plain.get_output_embeddings().weight
+    direction = (head[answer_ids[0]] - head[answer_ids[1]]).float()
+    place = {id(example): number for number, example in enumerate(examples)}
+    scores = [0.0] * len(examples)
+    model.eval()
+    for batch in batches_by_tokens(examples, budget=budget, seed=0):
+        ids = torch.zeros(len(batch), max(map(len, batch)), dtype=torch.long)
+        for row, example in enumerate(batch):
+            ids[row, : len(example)] = torch.tensor(example.ids)
+        last = torch.tensor([example.answer_start - 1 for example in batch])
+        hidden = plain.base_model(input_ids=ids.to(head.device), use_cache=False)[0]
+        said = hidden[torch.arange(len(batch)), last].float() @ direction
+        for example, score in zip(batch, said.tolist(), strict=True):
+            scores[place[id(example)]] = score
+    model.train()
+    return scores
