@@ -23,6 +23,7 @@ FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
 
 WEIGHTS = "adapter_model.safetensors"
 CARD = "card.toml"
+PLAN = "default.toml"
 Card = TypeVar("Card", bound=BaseModel)
 
 
@@ -55,6 +56,15 @@ class FilterCard(BaseModel):
     temperature: float = Field(gt=0)
 
 
+class ShippedPlan(BaseModel):
+    """``default.toml``: which of the shipped taggers, by name and in order, with which filter and judge."""
+
+    model_config = ConfigDict(extra="forbid")
+    taggers: tuple[str, ...] = Field(min_length=1)
+    filter: str | None = None
+    judge: dict[str, Any] = Field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class ShippedFilter:
     """A filter's folder and its card."""
@@ -84,6 +94,19 @@ def shipped_filters(labels: str, root: Any = None) -> tuple[ShippedFilter, ...]:
     """The filters for a label set, by name; they lie beside the taggers' adapters. BadInputError for a broken card."""
     folders = [folder for folder in _shelf(labels, root) if _is_filter(folder)]
     return tuple(ShippedFilter(folder, filter_card(folder)) for folder in folders)
+
+
+def shipped_plan(labels: str, root: Any = None) -> ShippedPlan | None:
+    """What the default configuration of a label set is made of; None where nothing says so. BadInputError if broken."""
+    found = (root or _package()) if labels else None
+    path = None if found is None else Path(str(found / labels / PLAN))
+    if path is None or not path.is_file():
+        return None
+    try:
+        return ShippedPlan.model_validate(_data(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInputError(first["msg"], path=path, key=".".join(map(str, first["loc"]))) from error
 
 
 def adapter_card(folder: Path) -> AdapterCard:

@@ -8,7 +8,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from medner.service.adapters import FilterKind, ShippedAdapter, StyleName, TaggerKind, shipped_adapters
+from medner.service.adapters import (
+    FilterKind,
+    ShippedAdapter,
+    StyleName,
+    TaggerKind,
+    shipped_adapters,
+    shipped_filters,
+    shipped_plan,
+)
 from medner.store.errors import BadInputError, UserError
 
 DEFAULT_LABELS = "cmeee-v2"
@@ -119,7 +127,9 @@ class Configuration(BaseModel):
         if not follows and self.judge.tagger is not None:
             raise ValueError(f"judge.tagger: only best-tagger follows a tagger, {self.judge.kind} does not")
         if self.judge.kind == "filter-score" and self.filter is None:
-            raise ValueError("judge.kind: filter-score needs a filter, and none is configured")
+            raise ValueError(
+                "judge.kind: filter-score needs a filter, and none is configured; add one or take another judge"
+            )
         return self
 
     @property
@@ -181,27 +191,45 @@ _DEFAULT_COUNT = 2
 
 
 def default_configuration(
-    labels: str = DEFAULT_LABELS, *, model: str = DEFAULT_MODEL, adapters: tuple[ShippedAdapter, ...] | None = None
+    labels: str = DEFAULT_LABELS,
+    *,
+    model: str = DEFAULT_MODEL,
+    adapters: tuple[ShippedAdapter, ...] | None = None,
+    root: Path | None = None,
 ) -> Configuration:
-    """The configuration without a file: the shipped adapters of the label set for this model, else untuned taggers.
+    """The configuration without a file: what ships for the label set and this model, else untuned taggers.
 
-    There are at least two taggers, and the judge follows the first. ``adapters`` None: those in the package.
+    Which of the shipped taggers, filters and judges that are is said by the shelf's ``default.toml``; without one all
+    taggers, no filter, and a judge that follows the first. There are at least two taggers. ``adapters`` None: those in
+    the package, or in ``root``.
     """
-    shipped = shipped_adapters(labels) if adapters is None else adapters
+    plan = shipped_plan(labels, root) if adapters is None else None
+    shipped = shipped_adapters(labels, root) if adapters is None else adapters
     tuned = [
         TaggerConfig(name=one.card.name, strategy=one.card.strategy, style=one.card.style, adapter=one.folder)
         for one in shipped
         if one.card.base == model and one.card.labels == labels
     ]
+    if plan is not None and {one.name for one in tuned} >= set(plan.taggers):
+        by_name = {one.name: one for one in tuned}
+        found = [
+            one for one in shipped_filters(labels, root) if one.card.name == plan.filter and one.card.base == model
+        ]
+        return Configuration(
+            labels=labels,
+            model=model,
+            taggers=tuple(by_name[name] for name in plan.taggers),
+            filter=FilterConfig(kind=found[0].card.kind, adapter=found[0].folder) if found else None,
+            judge=JudgeConfig.model_validate(plan.judge),
+        )
     taggers = (*tuned, *_partners(tuned)[: max(0, _DEFAULT_COUNT - len(tuned))])
     return Configuration(labels=labels, model=model, taggers=taggers)
 
 
 def _partners(tuned: list[TaggerConfig]) -> list[TaggerConfig]:
     """Who joins too few tuned taggers: one of them under another prompt, where there is one, else untuned ones."""
-    if not tuned:
-        return list(_UNTUNED)
-    return [one.model_copy(update={"name": f"{one.name}-full", "style": "full"}) for one in tuned]
+    prompted = [one for one in tuned if one.strategy != "span"]
+    return [one.model_copy(update={"name": f"{one.name}-full", "style": "full"}) for one in prompted] or list(_UNTUNED)
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -220,7 +248,9 @@ def load_configuration(path: Path) -> Configuration:
     _anchor(data, path.parent)
     if "taggers" not in data:
         labels, model = str(data.get("labels", DEFAULT_LABELS)), str(data.get("model", DEFAULT_MODEL))
-        data["taggers"] = default_configuration(labels, model=model).model_dump()["taggers"]
+        default = default_configuration(labels, model=model).model_dump()
+        for key in ("taggers", "filter", "judge"):
+            data.setdefault(key, default[key])
     return validated(data, where=path)
 
 

@@ -73,6 +73,43 @@ def test_an_adapter_of_another_base_is_not_taken(tmp_path: Path) -> None:
     assert _names(other) == ["big", "big-full"]
 
 
+def _ship_filter(root: Path, name: str) -> None:
+    folder = root / "cmeee-v2" / name
+    folder.mkdir(parents=True)
+    folder.joinpath("card.toml").write_text(
+        f'kind = "llm-cls"\nbase = "{DEFAULT_MODEL}"\nlabels = "cmeee-v2"\nthreshold = 0.4\ntemperature = 1.5\n'
+    )
+
+
+def test_the_shelf_says_what_the_default_is(tmp_path: Path) -> None:
+    """Taggers in the order of default.toml, others left out; its filter; its judge."""
+    for name in ("a", "b", "c"):
+        _ship(tmp_path, name)
+    _ship_filter(tmp_path, "check")
+    plan = 'taggers = ["c", "a"]\nfilter = "check"\n[judge]\nkind = "filter-score"\nleast = 0.4\n'
+    (tmp_path / "cmeee-v2" / "default.toml").write_text(plan)
+    configuration = default_configuration(root=tmp_path)
+    assert _names(configuration) == ["c", "a"]
+    assert configuration.filter is not None
+    assert (configuration.filter.kind, configuration.filter.adapter) == ("llm-cls", tmp_path / "cmeee-v2" / "check")
+    assert (configuration.judge.kind, configuration.judge.least) == ("filter-score", 0.4)
+
+
+def test_a_plan_for_another_base_is_not_followed(tmp_path: Path) -> None:
+    """Where a tagger of the plan does not fit the model, what fits is taken instead."""
+    _ship(tmp_path, "a", base="qwen2.5-coder-1.5b-instruct")
+    (tmp_path / "cmeee-v2" / "default.toml").write_text('taggers = ["a"]\n')
+    assert _names(default_configuration(root=tmp_path)) == ["html-full", "json-plain"]
+
+
+def test_a_broken_plan_is_named(tmp_path: Path) -> None:
+    """The error names the file and the key."""
+    _ship(tmp_path, "a")
+    (tmp_path / "cmeee-v2" / "default.toml").write_text('taggers = ["a"]\njudges = 3\n')
+    with pytest.raises(BadInputError, match=r"default\.toml.*judges"):
+        default_configuration(root=tmp_path)
+
+
 def test_the_adapters_in_the_package_can_be_read() -> None:
     """Whatever ships has a good card and lies in a folder."""
     assert all(one.folder.is_dir() for one in shipped_adapters("cmeee-v2"))
@@ -155,7 +192,7 @@ def test_options_override_the_file(tmp_path: Path) -> None:
     [
         (Overrides(taggers="html:long"), "strategies: symbol, json, html, index; styles: brief, full, plain"),
         (Overrides(taggers="html:full,html:full"), "a name of its own"),
-        (Overrides(judge="jury"), "select, hard-vote, best-tagger"),
+        (Overrides(judge="jury"), "select, hard-vote, filter-score, best-tagger"),
         (Overrides(judge="best-tagger:"), "best-tagger:NAME"),
         (Overrides(judge="best-tagger:me", taggers="html:full,json:plain"), "html-full, json-plain"),
         (Overrides(judge="select:html-full"), "best-tagger:NAME"),
