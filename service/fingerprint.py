@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from medner.service.config import Configuration
+from medner.service.adapters import filter_card
+from medner.service.config import Configuration, FilterConfig
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 from medner.store.models import MANIFEST, read_manifest
@@ -30,10 +31,23 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     facts["labels"] = asdict(load_label_set(configuration.labels))
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
         fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None
+    if configuration.filter is not None:
+        facts["filter"] = _filter_facts(configuration.filter)
     if model is not None:
         facts["model"] = _model_facts(model)
     facts["medner"] = version("medner")
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:
+    """What of a filter may change an answer: how its scores are read, and its files."""
+    card = None if chosen.adapter is None else filter_card(chosen.adapter)
+    return {
+        "kind": chosen.kind,
+        "threshold": chosen.threshold if chosen.threshold is not None or card is None else card.threshold,
+        "temperature": None if card is None else card.temperature,
+        "adapter": dict(_files(chosen.adapter)) if chosen.adapter else None,
+    }
 
 
 def _model_facts(folder: Path) -> dict[str, str]:

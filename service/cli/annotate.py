@@ -80,7 +80,12 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         typer.Option("--judge", metavar="JUDGE", help="select, hard-vote, filter-score, best-tagger[:NAME]."),
     ] = None,
     filter_: Annotated[
-        str | None, typer.Option("--filter", metavar="FILTER", help="off, or llm-causal[:THRESHOLD].")
+        str | None,
+        typer.Option(
+            "--filter",
+            metavar="FILTER",
+            help="off, a shipped filter's name, a filter's folder (./x), llm-causal; :THRESHOLD may follow.",
+        ),
     ] = None,
     exemplars: Annotated[
         Path | None,

@@ -67,7 +67,9 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         list[Path] | None, typer.Option(help="A tagger's predictions of the annotated files; may be given again.")
     ] = None,
     samples: Annotated[int, typer.Option(min=2, help="Right and wrong candidates to make, half of each.")] = 10_000,
-    epochs: Annotated[float, typer.Option(min=0.001, help="How often to go over the samples.")] = 2.0,
+    epochs: Annotated[
+        float | None, typer.Option(min=0.001, help="How often to go over the samples (2; 10 for bert-cls).")
+    ] = None,
     hours: Annotated[float, typer.Option(min=0.0, help="Time limit; it ends with a usable filter.")] = 1.0,
     learning_rate: Annotated[
         float | None, typer.Option(help="Highest learning rate (4e-4; 3e-5 for a pretrained encoder).")
@@ -95,7 +97,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         alpha=2 * rank,
         first_layer=first_layer,
         learning_rate=learning_rate or (3e-5 if kind == "bert-cls" and chosen != NEW else 4e-4),
-        epochs=epochs,
+        epochs=epochs or (10.0 if kind == "bert-cls" else 2.0),
         time_limit_s=hours * 3_600,
         seed=seed,
     )

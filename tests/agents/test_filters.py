@@ -1,12 +1,20 @@
-"""The zero-shot filter asks each candidate once and gives the probability of yes."""
+"""Filters ask each candidate once and give the probability that it is right."""
 
 import asyncio
+import math
 from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medner.agents.engines.scripted import ScriptedEngine
-from medner.agents.filters import CausalFilter
-from medner.agents.prompts.filter import NO, YES
+from medner.agents.filters import CausalFilter, ClassifierFilter, ClassifierHead, load_head
+from medner.agents.filters.filter import probability
+from medner.agents.prompts.filter import NO, YES, encoder_parts, sentence_part
 from medner.agents.prompts.messages import Message
+from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 from medner.store.records import Entity, Sentence
 
@@ -51,3 +59,81 @@ async def test_candidates_are_asked_together() -> None:
 
     async with asyncio.timeout(20):
         assert await CausalFilter(Gathers(lambda _: ""), LABELS).score(SENTENCE, [FIRST, SECOND]) == [0.5, 0.5]
+
+
+class LettersEncoder:
+    """Tokens are characters; a state says how many tokens there are. Keeps what it was asked."""
+
+    def __init__(self, rows):
+        self.rows = rows
+        self.asked = []
+
+    def tokens(self, text):
+        return [ord(char) for char in text]
+
+    def token_bytes(self, token):
+        return chr(token).encode()
+
+    async def encode(self, tokens, *, shared=0, adapter=None, two_way_from=None):
+        self.asked.append(("".join(map(chr, tokens[:shared])), "".join(map(chr, tokens[shared:])), adapter))
+        return self.rows(tokens, shared)
+
+
+async def test_a_classifier_reads_the_last_token_behind_the_shared_sentence() -> None:
+    """Each unique candidate is one call that shares the sentence; its score is the sigmoid over the temperature."""
+    torch = pytest.importorskip("torch")
+
+    def states(tokens, shared):
+        hidden = torch.zeros(len(tokens) - shared, 2)
+        hidden[-1] = torch.tensor([1.0 if tokens[shared] == ord("[") else -1.0, 9.0])
+        return hidden
+
+    encoder = LettersEncoder(states)
+    head = ClassifierHead(torch.tensor([2.0, 0.0]), 1.0)
+    made = ClassifierFilter(encoder, LABELS, head, threshold=0.3, temperature=2.0, adapter="cls")
+    scores = await made.score(SENTENCE, [SECOND, FIRST, SECOND])
+    assert scores == pytest.approx([1 / (1 + math.exp(0.5)), 1 / (1 + math.exp(-1.5)), 1 / (1 + math.exp(0.5))])
+    prefix = sentence_part(SENTENCE.text)
+    assert encoder.asked == [
+        (prefix, "缓解后又[头痛]|临床表现：", "cls"),
+        (prefix, "[头痛]缓解后又|临床表现：", "cls"),
+    ]
+
+
+def test_a_filter_of_another_base_model_is_refused(tmp_path: Path) -> None:
+    """A head of another width names the way out; a folder without one is no filter."""
+    torch = pytest.importorskip("torch")
+    with pytest.raises(UserError, match="width 2, this one's is 3"):
+        ClassifierHead(torch.zeros(2), 0.0).logit(torch.zeros(3))
+    with pytest.raises(UserError, match="no LLM-CLS filter"):
+        load_head(tmp_path)
+
+
+async def test_a_tuned_yes_or_no_is_asked_briefly_and_calibrated() -> None:
+    """The sentence stands in the part that candidates share; a temperature of 2 halves the log-odds."""
+    asked: list[Sequence[Message]] = []
+
+    def probabilities(messages: Sequence[Message], options: Sequence[str]) -> list[float]:
+        asked.append(messages)
+        return [0.8, 0.2]
+
+    made = CausalFilter(ScriptedEngine(lambda _: "", probabilities), LABELS, style="brief", temperature=2.0)
+    assert await made.score(SENTENCE, [FIRST, SECOND]) == pytest.approx([2 / 3, 2 / 3])
+    assert len({messages[:-1][0].content for messages in asked}) == 1
+    assert SENTENCE.text in asked[0][0].content
+    assert "[头痛]缓解" in asked[0][-1].content
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0.05, 20))
+def test_a_probability_is_one(logit: float, temperature: float) -> None:
+    """However large a score is, its probability lies between 0 and 1, and grows with it."""
+    assert 0.0 <= probability(logit, temperature) <= 1.0
+    assert probability(logit, temperature) <= probability(logit + 1, temperature)
+    assert probability(0.0, temperature) == 0.5
+
+
+def test_a_long_sentence_is_read_around_the_candidate() -> None:
+    """An encoder sees the type, then the candidate marked, with as much on both sides as there is room for."""
+    assert encoder_parts(SENTENCE.text, SECOND, LABELS) == ("临床表现", "头痛缓解后又【头痛】")
+    name, marked = encoder_parts("甲" * 500 + "头痛" + "乙" * 500, Entity(500, 502, "sym"), LABELS, room=10)
+    assert (name, marked) == ("临床表现", "甲甲甲甲【头痛】乙乙乙乙")

@@ -19,7 +19,7 @@ from medner.training.filters.data import FilterData, HeldBack
 from medner.training.filters.loop import Run
 from medner.training.filters.negatives import GoldSentence, Judged, sampled
 from medner.training.filters.packing import packed_rows, row_batches
-from medner.training.filters.train import Order, task, train_classifier
+from medner.training.filters.train import Order, Watch, task, train_classifier
 from medner.training.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
 
@@ -41,7 +41,7 @@ def losses(folder):
 
 def test_training_learns_and_writes_a_filter(base, tmp_path):
     """The loss falls, held-back candidates are told apart, and the folder holds adapter and classification layer."""
-    trained = train_classifier(Order(base, tmp_path, LABELS, settings()), DATA, lambda _: None)
+    trained = train_classifier(Order(base, tmp_path, LABELS, settings()), DATA, Watch())
     curve = losses(tmp_path)
     assert sum(curve[-3:]) < 0.7 * sum(curve[:3])
     assert trained.calibration.f1 > trained.calibration.f1_all

@@ -1,0 +1,68 @@
+"""LLM-CAUSAL: what is learnt is what the engine asks."""
+
+import pytest
+
+pytest.importorskip("torch")
+from transformers import AutoTokenizer
+
+from medner.agents.engines.local.engine import LocalEngine
+from medner.agents.engines.local.model import LocalModel
+from medner.agents.filters import CausalFilter
+from medner.agents.prompts.filter import NO, YES, brief_filter_messages
+from medner.store.labels import load_label_set
+from medner.store.records import Entity, Sentence
+from medner.training.filters.causal import answers, causal_examples
+from medner.training.filters.data import FilterData, HeldBack
+from medner.training.filters.negatives import Judged
+from medner.training.filters.train import Order, Watch, train_causal
+from medner.training.settings import TaggerTraining
+from tests.training.filters.conftest import NOTES
+
+LABELS = load_label_set("cmeee-v2")
+JUDGED = tuple(
+    one
+    for note in NOTES[:8]
+    for one in (
+        Judged(note.text, note.entities[0], True),
+        Judged(note.text, Entity(note.entities[0].start - 1, note.entities[0].end, "sym"), False),
+    )
+)
+
+
+def test_an_example_is_the_engines_question_and_one_token(base):
+    """The prompt is that of the engine, token by token; the answer is the token by which it tells yes from no."""
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    yes, no = answers(tokenizer)
+    model = LocalModel(base)
+    assert [model.vocabulary.encode(word)[0] for word in (YES, NO)] == [yes, no]
+    for one, example in zip(JUDGED, causal_examples(tokenizer, JUDGED, LABELS), strict=True):
+        prompt, shared = model.prompt(brief_filter_messages(Sentence("", one.sentence), one.entity, LABELS))
+        assert example.ids == (*prompt, yes if one.right else no)
+        assert shared > len(model.vocabulary.encode(one.sentence))
+
+
+async def test_a_tuned_filter_scores_as_it_was_calibrated(base, tmp_path):
+    """Trained on a handful of notes, the filter in the engine tells right from wrong at its threshold."""
+    settings = TaggerTraining(rank=4, alpha=8, first_layer=0, learning_rate=1e-2, batch_tokens=600, epochs=8.0)
+    data = FilterData(JUDGED, HeldBack(JUDGED, len(JUDGED) // 2), 8, 8)
+    trained = train_causal(Order(base, tmp_path, LABELS, settings), data, Watch())
+    assert trained.samples == 8 * len(JUDGED)
+    assert trained.calibration.f1 > trained.calibration.f1_all
+    engine = LocalEngine(LocalModel(base, {"filter": trained.folder}))
+    calibration = trained.calibration
+    made = CausalFilter(
+        engine, LABELS, calibration.threshold, "filter", style="brief", temperature=calibration.temperature
+    )
+    try:
+        scores = [(await made.score(Sentence("s", one.sentence), [one.entity]))[0] for one in JUDGED]
+    finally:
+        await engine.close()
+    right = [(score >= made.threshold) == one.right for score, one in zip(scores, JUDGED, strict=True)]
+    assert sum(right) / len(right) == pytest.approx(calibration.accuracy, abs=0.1)
+
+
+def test_a_stopped_run_says_so(base, tmp_path):
+    """Somebody who asks to stop gets no filter yet, but the run goes on later."""
+    settings = TaggerTraining(rank=4, alpha=8, first_layer=0, batch_tokens=600)
+    data = FilterData(JUDGED, HeldBack(JUDGED, 8), 8, 8)
+    assert train_causal(Order(base, tmp_path, LABELS, settings), data, Watch(stop=lambda: True)) is None
