@@ -12,6 +12,7 @@ from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
 from medner.training.filters.negatives import GoldSentence, Judged, sampled
+from medner.training.nesting import Pairs, nested_pairs
 from medner.training.sentences import annotated_sentences
 
 #: One document of so many is held back.
@@ -24,21 +25,22 @@ _LEAST_HELD = 100
 class Sources:
     """The files a filter is made from.
 
-    ``annotated`` hold right entities, ``predictions`` what taggers said about the same texts; texts that stand in a
-    file of ``exclude`` (test sets) are left out of both.
+    ``annotated`` hold right entities, ``partial`` too but perhaps without nested ones, ``predictions`` what taggers
+    said about the same texts; texts that stand in a file of ``exclude`` (test sets) are left out of all.
     """
 
     annotated: tuple[Path, ...]
     exclude: tuple[Path, ...] = ()
     predictions: tuple[Path, ...] = ()
+    partial: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
     """Candidates that are not trained on, and how many entities there are to find.
 
-    Where there are predictions, they are the candidates (each once a file) and ``gold`` counts all entities of the
-    texts predicted; without, they are samples and ``gold`` counts the right ones among them.
+    Where there are predictions, they are the candidates (each once, whichever taggers said it) and ``gold`` counts all
+    entities of the texts predicted; without, they are samples and ``gold`` counts the right ones among them.
     """
 
     candidates: tuple[Judged, ...]
@@ -75,65 +77,96 @@ def filter_data(
     candidate. UserError when nothing is left to train on, or to hold back.
     """
     forbidden = {document.text for document in _read(sources.exclude, labels)}
-    read = _first_of_each_text(_read(sources.annotated, labels))
-    gold = {text: document for text, document in read.items() if text not in forbidden}
-    kept, back = _by_side(gold.values(), max_chars)
+    complete = _first_of_each_text(_read(sources.annotated, labels))
+    read = {**_first_of_each_text(_read(sources.partial, labels)), **complete}
+    missing = nested_pairs(complete.values()) if labels.nested and sources.partial else frozenset()
+    known = {
+        text: _Known(document, frozenset() if text in complete else missing)
+        for text, document in read.items()
+        if text not in forbidden
+    }
+    kept, back = _by_side(known.values(), max_chars)
     train = sampled(kept, labels.codes, samples=samples, seed=seed)
     held = sampled(back, labels.codes, samples=max(_LEAST_HELD, samples // HELD_BACK), seed=seed)
     if not train or not held:
         raise UserError(
-            f"{len(gold)} documents give {len(train)} samples to train on and {len(held)} to hold back; "
+            f"{len(known)} documents give {len(train)} samples to train on and {len(held)} to hold back; "
             "there must be some of both: give more annotated documents, or exclude fewer"
         )
-    data = FilterData(train, HeldBack(held, sum(one.right for one in held)), len(gold), len(read))
-    said = [document for document in _read(sources.predictions, labels) if document.text not in forbidden]
-    return _with_predictions(data, gold, said, max_chars) if sources.predictions else data
+    data = FilterData(train, HeldBack(held, sum(one.right for one in held)), len(known), len(read))
+    said = _united(document for document in _read(sources.predictions, labels) if document.text not in forbidden)
+    return _with_predictions(data, known, said, max_chars) if sources.predictions else data
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An annotated document, and the pairs of types whose nested entities it may lack."""
+
+    document: Document
+    missing: Pairs
+
+
+def _united(documents: Iterable[Document]) -> list[Document]:
+    """Each text once, with the entities of all its documents: the filter sees all taggers' candidates together."""
+    found: dict[str, Document] = {}
+    for document in documents:
+        before = found.get(document.text)
+        entities = document.entities if before is None else (*before.entities, *document.entities)
+        found[document.text] = replace(document, entities=tuple(dict.fromkeys(entities)))
+    return list(found.values())
 
 
 def _with_predictions(
-    data: FilterData, gold: Mapping[str, Document], said: Sequence[Document], max_chars: int
+    data: FilterData, known: Mapping[str, _Known], said: Sequence[Document], max_chars: int
 ) -> FilterData:
-    known = [document for document in said if document.text in gold]
-    pairs = [(document, gold[document.text]) for document in known]
+    pairs = [(document, known[document.text]) for document in said if document.text in known]
     train = [
         candidate
         for prediction, truth in pairs
-        if not is_held_back(truth.text)
-        for candidate in judged(prediction, truth, max_chars)
+        if not is_held_back(prediction.text)
+        for candidate in judged(prediction, truth.document, max_chars, missing=truth.missing)
     ]
-    held = [(prediction, truth) for prediction, truth in pairs if is_held_back(truth.text)]
-    candidates = [candidate for prediction, truth in held for candidate in judged(prediction, truth, max_chars)]
+    held = [(prediction, truth) for prediction, truth in pairs if is_held_back(prediction.text)]
+    candidates = [
+        candidate
+        for prediction, truth in held
+        for candidate in judged(prediction, truth.document, max_chars, missing=truth.missing)
+    ]
     if not candidates:
         raise UserError(
-            f"none of the {len(said)} predicted documents is among those held back ({len(known)} have gold entities); "
+            f"none of the {len(said)} predicted documents is among those held back ({len(pairs)} are annotated); "
             "predict the texts of the annotated files, all of them"
         )
-    entities = sum(len(truth.entities) for _, truth in held)
     return replace(
         data,
         train=tuple(dict.fromkeys((*data.train, *train))),
-        held=HeldBack(tuple(candidates), entities, predicted=True),
-        unknown=len(said) - len(known),
+        held=HeldBack(tuple(candidates), sum(len(truth.document.entities) for _, truth in held), predicted=True),
+        unknown=len(said) - len(pairs),
     )
 
 
-def judged(prediction: Document, truth: Document, max_chars: int) -> Iterator[Judged]:
-    """The predicted entities of a document as candidates of its sentences, right where ``truth`` has them."""
+def judged(prediction: Document, truth: Document, max_chars: int, *, missing: Pairs = frozenset()) -> Iterator[Judged]:
+    """The predicted entities of a document as candidates of its sentences, right where ``truth`` has them.
+
+    Those of which ``truth`` says nothing, because it may lack nested entities, are left out.
+    """
     gold, _ = annotated_sentences(truth, max_chars=max_chars)
     said, _ = annotated_sentences(prediction, max_chars=max_chars)
     for right, sentence in zip(gold, said, strict=True):
+        known = GoldSentence(right.text, frozenset(right.entities), missing)
         for entity in sentence.entities:
-            yield Judged(sentence.text, entity, entity in right.entities)
+            if entity in known.gold or known.is_wrong(entity):
+                yield Judged(sentence.text, entity, entity in known.gold)
 
 
-def _by_side(documents: Iterable[Document], max_chars: int) -> tuple[list[GoldSentence], list[GoldSentence]]:
+def _by_side(documents: Iterable[_Known], max_chars: int) -> tuple[list[GoldSentence], list[GoldSentence]]:
     """The sentences of the documents to train on, and of those held back."""
     kept: list[GoldSentence] = []
     back: list[GoldSentence] = []
-    for document in documents:
-        for sentence in annotated_sentences(document, max_chars=max_chars)[0]:
-            side = back if is_held_back(document.text) else kept
-            side.append(GoldSentence(sentence.text, frozenset(sentence.entities)))
+    for known in documents:
+        for sentence in annotated_sentences(known.document, max_chars=max_chars)[0]:
+            side = back if is_held_back(known.document.text) else kept
+            side.append(GoldSentence(sentence.text, frozenset(sentence.entities), known.missing))
     return kept, back
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from medner.store.records import Entity
+from medner.training.nesting import Pairs, is_open
 
 #: By how many characters a boundary is shifted.
 SHIFTS = (-2, -1, 1, 2)
@@ -19,10 +20,18 @@ SHIFTS = (-2, -1, 1, 2)
 
 @dataclass(frozen=True, slots=True)
 class GoldSentence:
-    """A sentence with the entities that are right in it."""
+    """A sentence with the entities that are right in it.
+
+    ``missing`` are pairs of types whose nested entities its annotation may lack: of those nothing is known.
+    """
 
     text: str
     gold: frozenset[Entity]
+    missing: Pairs = frozenset()
+
+    def is_wrong(self, entity: Entity) -> bool:
+        """Whether it is certain that the entity is none."""
+        return entity not in self.gold and not (self.missing and is_open(entity, self.gold, self.missing))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ PERTURBATIONS: tuple[Callable[[GoldSentence, Entity, Sequence[str]], list[Entity
 
 
 def _wrong(sentence: GoldSentence, entities: list[Entity]) -> list[Entity]:
-    return [entity for entity in entities if entity not in sentence.gold]
+    return [entity for entity in entities if sentence.is_wrong(entity)]
 
 
 def sampled(sentences: Sequence[GoldSentence], codes: Sequence[str], *, samples: int, seed: int) -> tuple[Judged, ...]:
@@ -84,10 +93,14 @@ def sampled(sentences: Sequence[GoldSentence], codes: Sequence[str], *, samples:
 
 def _merged(sentences: Sequence[GoldSentence]) -> list[GoldSentence]:
     """Each text once, with all its entities."""
-    gold: dict[str, frozenset[Entity]] = {}
+    merged: dict[str, GoldSentence] = {}
     for sentence in sentences:
-        gold[sentence.text] = gold.get(sentence.text, frozenset()) | sentence.gold
-    return [GoldSentence(text, entities) for text, entities in gold.items()]
+        known = merged.get(sentence.text, sentence)
+        # What one complete annotation says is known.
+        merged[sentence.text] = GoldSentence(
+            sentence.text, known.gold | sentence.gold, known.missing & sentence.missing
+        )
+    return list(merged.values())
 
 
 def _add_wrong(

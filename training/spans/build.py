@@ -13,8 +13,9 @@ from medner.store.corpora import read_documents
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
+from medner.training.nesting import Pairs, nested_pairs
 from medner.training.sentences import annotated_sentences
-from medner.training.spans.examples import SpanExample, nested_pairs, span_example
+from medner.training.spans.examples import SpanExample, span_example
 
 #: Of this many texts one is held back, by the hash of the text.
 HELD_BACK = 20
@@ -67,9 +68,7 @@ def span_data(
     vocabulary = Vocabulary(tokenizer, frozenset({tokenizer.eos_token_id}))
     lost = 0
 
-    def examples(
-        documents: Iterable[Document], pairs: frozenset[tuple[str, str]]
-    ) -> list[tuple[Document, SpanExample]]:
+    def examples(documents: Iterable[Document], pairs: Pairs) -> list[tuple[Document, SpanExample]]:
         nonlocal lost
         made = []
         for document in documents:

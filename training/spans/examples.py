@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from medner.agents.spans.alignment import Aligned, align
 from medner.agents.spans.tagger import framed
 from medner.store.labels import LabelSet
 from medner.store.records import Document
+from medner.training.nesting import Pairs
 
 #: (start, last character, number of the type).
 Cell = tuple[int, int, int]
@@ -46,24 +47,13 @@ class SpanBatch:
         return int(self.lengths.sum())
 
 
-def nested_pairs(documents: Iterable[Document]) -> frozenset[tuple[str, str]]:
-    """The pairs (outer type, inner type) of which one stands inside the other in completely annotated documents."""
-    found = set()
-    for document in documents:
-        for outer in document.entities:
-            for inner in document.entities:
-                if inner != outer and outer.span != inner.span and outer.span.contains(inner.span):
-                    found.add((outer.label, inner.label))
-    return frozenset(found)
-
-
 def span_example(
     document: Document,
     labels: LabelSet,
     encode: Callable[[str], Sequence[int]],
     token_bytes: Callable[[int], bytes],
     *,
-    missing: frozenset[tuple[str, str]] = frozenset(),
+    missing: Pairs = frozenset(),
 ) -> SpanExample:
     """The example of one annotated sentence.
 

@@ -70,3 +70,28 @@ def test_too_little_data_is_refused(tmp_path):
     whole = write(tmp_path / "whole.jsonl", NOTES)
     with pytest.raises(UserError, match="predict the texts of the annotated files"):
         filter_data(Sources((whole,), (), (file,)), LABELS)
+
+
+def test_what_several_taggers_said_is_put_together(tmp_path):
+    """The filter sees all taggers' candidates of a sentence together, each once; so does the threshold."""
+    file = write(tmp_path / "train.jsonl", NOTES)
+    first = write(tmp_path / "first.jsonl", [Document(one.id, one.text, one.entities[:1]) for one in NOTES])
+    second = write(tmp_path / "second.jsonl", NOTES)
+    data = filter_data(Sources((file,), (), (first, second)), LABELS, samples=10)
+    held = [one for one in NOTES if is_held_back(one.text)]
+    assert len(data.held.candidates) == data.held.gold == sum(len(one.entities) for one in held)
+
+
+def test_nested_entities_that_an_annotation_may_lack_are_not_wrong(tmp_path):
+    """A type that nests in the complete files is left open inside such an outer entity of the partial ones."""
+    symptom, body = Entity(0, 4, "sym"), Entity(0, 2, "bod")
+    nested = [Document(f"n{number}", f"咽部充血{number}天。", (symptom, body)) for number in range(30)]
+    flat = [Document(f"f{number}", f"扁桃充血{number}天。", (symptom,)) for number in range(30)]
+    complete, partial = write(tmp_path / "complete.jsonl", nested), write(tmp_path / "partial.jsonl", flat)
+    wrong = Entity(0, 4, "dis")
+    said = write(tmp_path / "said.jsonl", [Document(one.id, one.text, (symptom, body, wrong)) for one in flat])
+    data = filter_data(Sources((complete,), (), (said,), (partial,)), LABELS, samples=400)
+    candidates = [one for one in (*data.train, *data.held.candidates) if one.sentence.startswith("扁桃")]
+    assert not [one for one in candidates if one.entity == body]
+    assert {one.right for one in candidates if one.entity == symptom} == {True}
+    assert {one.right for one in candidates if one.entity == wrong} == {False}

@@ -17,9 +17,10 @@ torch = pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.spans.settings import SpanSettings, load_span_tagger
+from medner.training.nesting import nested_pairs
 from medner.training.spans.build import span_data
 from medner.training.spans.calibration import best_temperature, best_threshold, calibrated
-from medner.training.spans.examples import collated, nested_pairs
+from medner.training.spans.examples import collated
 from medner.training.spans.trainer import SpanTrainer, SpanTraining, span_loss
 
 LABELS = load_label_set("cmeee-v2")
