@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +24,7 @@ from medner.service.training_scores import EVALUATION, Scoring, score_tagger
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import label_set_toml, load_label_set
-from medner.store.models import ModelStore
+from medner.store.models import MANIFEST, ModelStore, read_manifest
 from medner.training.adapted import WEIGHTS
 from medner.training.build import TaskForm, TrainingData, file_hash, named_hash, training_data
 from medner.training.examples import answer_vocabulary
@@ -76,6 +77,8 @@ class _Run:
     def __init__(self, order: TaggerOrder, say: Say, engine_factory: EngineFactory | None) -> None:
         if order.strategy not in CODECS:
             raise UserError(f"no strategy {order.strategy!r}; there are {', '.join(CODECS)}")
+        if order.start is not None and not (order.start / WEIGHTS).is_file():
+            raise UserError(f"{order.start}: holds no adapter (no {WEIGHTS})")
         self._order, self._say, self._factory = order, say, engine_factory
         self._name = order.name or order.strategy
         self._plan: TaggerPlan = tagger_plan(order.recipe, **order.given)
@@ -99,8 +102,9 @@ class _Run:
 
     @property
     def _base_name(self) -> str:
-        """What the card calls the base model: the folder of a path stays on this machine."""
-        return self._folder.resolve().name if self._folder == Path(self._base).expanduser() else self._base
+        """What the card calls the base model: its name in the store, else its folder's without the way there."""
+        folder = self._folder
+        return read_manifest(folder).name if (folder / MANIFEST).is_file() else folder.resolve().name
 
     @property
     def _unseen(self) -> tuple[Path, ...]:
@@ -248,5 +252,7 @@ class _Run:
 
 
 def _named_start(folder: Path) -> str:
-    """The name of the adapter that a run goes on from (its card's, else its folder's) and its weights' SHA-256."""
-    return f"{folder.resolve().name} sha256:{file_hash(folder / WEIGHTS)}"
+    """The name on the card of the adapter that a run goes on from, else its folder's, and its weights' SHA-256."""
+    card = folder / CARD
+    name = tomllib.loads(card.read_text(encoding="utf-8")).get("name") if card.is_file() else None
+    return f"{name or folder.resolve().name} sha256:{file_hash(folder / WEIGHTS)}"

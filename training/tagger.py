@@ -28,9 +28,13 @@ CHUNK = 512
 
 
 class AnswerLoss:
-    """The summed cross-entropy of a batch's answers, over a part of the vocabulary or all of it."""
+    """The summed cross-entropy of a batch's answers, over a part of the vocabulary or all of it (None).
 
-    def __init__(self, model: Any, vocabulary: Sequence[int] | None) -> None:
+    All of it is scored for ``piece`` answer tokens at a time: for all of them it would take more memory than the model.
+    """
+
+    def __init__(self, model: Any, vocabulary: Sequence[int] | None, *, piece: int = CHUNK) -> None:
+        self._piece = piece
         plain = model.get_base_model()
         self._body = plain.base_model
         head: torch.Tensor = plain.get_output_embeddings().weight.detach()
@@ -55,9 +59,10 @@ class AnswerLoss:
         states_NW, targets_N = hidden[counted], targets_BT[counted]
         if self._row is not None:
             return self._summed(states_NW, targets_N)
-        # The logits of a whole vocabulary for all places at once would take more memory than the model.
         total = torch.zeros((), device=self._device)
-        for states_CW, targets_C in zip(torch.split(states_NW, CHUNK), torch.split(targets_N, CHUNK), strict=True):
+        for states_CW, targets_C in zip(
+            torch.split(states_NW, self._piece), torch.split(targets_N, self._piece), strict=True
+        ):
             total = total + checkpoint(self._summed, states_CW, targets_C, use_reentrant=False)
         return total
 
