@@ -57,7 +57,7 @@ class EntityIndex:
         while asked:
             similarities, found = self._index.search(vector_W[None], asked, params=among)
             exemplars = [
-                self._rows[row].exemplar(max(0.0, 1.0 - float(similarity)))
+                self._rows[row].exemplar(round(max(0.0, 1.0 - float(similarity)), 6))
                 for similarity, row in zip(similarities[0], found[0], strict=True)
                 if outside is None or not _same_sentence(self._rows[row].context, outside)
             ]

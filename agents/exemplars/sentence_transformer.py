@@ -42,14 +42,17 @@ class SentenceTransformerEmbedder:
                 f"{error.name} is missing: --embedder needs pip install sentence-transformers; without --embedder "
                 "the local language model makes the vectors"
             ) from error
+        from medner.agents.engines.local.loading import quiet  # noqa: PLC0415  heavy
+
         try:
-            model = package.SentenceTransformer(
-                str(folder),
-                device="cpu",
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            )
+            with quiet():
+                model = package.SentenceTransformer(
+                    str(folder),
+                    device="cpu",
+                    local_files_only=True,
+                    trust_remote_code=False,
+                    model_kwargs={"use_safetensors": True},
+                )
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             first = str(error).strip().partition("\n")[0]
             raise UserError(f"{folder}: cannot be loaded as a sentence-transformers model: {first}") from error
