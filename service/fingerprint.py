@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from medner.service.adapters import filter_card
-from medner.service.config import Configuration, FilterConfig
+from medner.service.config import Configuration, ExemplarsConfig, FilterConfig
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 from medner.store.models import MANIFEST, read_manifest
@@ -33,6 +33,8 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
         fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None
     if configuration.filter is not None:
         facts["filter"] = _filter_facts(configuration.filter)
+    if configuration.exemplars is not None:
+        facts["exemplars"] = _exemplar_facts(configuration.exemplars)
     if model is not None:
         facts["model"] = _model_facts(model)
     facts["medner"] = version("medner")
@@ -50,17 +52,28 @@ def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:
     }
 
 
+def _exemplar_facts(chosen: ExemplarsConfig) -> dict[str, Any]:
+    """What of the exemplars may change an answer: how many are shown, and the folder's and the embedder's files."""
+    return {
+        "shown": (chosen.each, chosen.nearest),
+        "folder": dict(_files(chosen.folder, (".json", ".jsonl", ".faiss"))),
+        "embedder": dict(_files(chosen.embedder)) if chosen.embedder else None,
+    }
+
+
 def _model_facts(folder: Path) -> dict[str, str]:
     if (folder / MANIFEST).is_file():
         return {name: record.sha256 for name, record in read_manifest(folder).files.items()}
     return dict(_files(folder))
 
 
-def _files(folder: Path) -> Iterator[tuple[str, str]]:
+def _files(
+    folder: Path, kinds: Sequence[str] = (".json", ".safetensors", ".txt", ".model", ".jinja")
+) -> Iterator[tuple[str, str]]:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; a model or an adapter is a folder")
     for path in sorted(folder.iterdir()):
-        if path.suffix in (".json", ".safetensors", ".txt", ".model", ".jinja"):
+        if path.suffix in kinds:
             yield path.name, sha256_file(path)
 
 

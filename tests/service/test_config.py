@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from medner.service.adapters import shipped_adapters
-from medner.service.config import DEFAULT_MODEL, Configuration, default_configuration, load_configuration
+from medner.service.config import (
+    DEFAULT_MODEL,
+    Configuration,
+    ExemplarsConfig,
+    default_configuration,
+    load_configuration,
+)
 from medner.service.fingerprint import fingerprint
 from medner.service.overrides import Overrides, configured
 from medner.store.errors import BadInputError, UserError
@@ -236,3 +242,18 @@ def test_the_fingerprint_reads_the_label_set(tmp_path: Path) -> None:
     before = fingerprint(base)
     path.write_text(label_set_toml("cmeee-v2").replace("疾病", "病症"), encoding="utf-8")
     assert fingerprint(base) != before
+
+
+def test_rebuilt_exemplars_give_another_fingerprint(tmp_path: Path) -> None:
+    """A folder that was built anew in the same place is another; the same content elsewhere is the same."""
+
+    def marked(folder: Path, text: str) -> str:
+        folder.mkdir(exist_ok=True)
+        (folder / "exemplars.jsonl").write_text(text, encoding="utf-8")
+        return fingerprint(
+            default_configuration(adapters=()).model_copy(update={"exemplars": ExemplarsConfig(folder=folder)})
+        )
+
+    first = marked(tmp_path / "one", "咳嗽")
+    assert marked(tmp_path / "two", "咳嗽") == first
+    assert marked(tmp_path / "one", "发热") != first
