@@ -63,6 +63,9 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     ] = None,
     labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = "cmeee-v2",
     exclude: Annotated[list[Path] | None, typer.Option(help="A file whose texts must not be trained on.")] = None,
+    partial: Annotated[
+        list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities.")
+    ] = None,
     predictions: Annotated[
         list[Path] | None, typer.Option(help="A tagger's predictions of the annotated files; may be given again.")
     ] = None,
@@ -91,7 +94,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         raise UserError(f"--kind: there is no filter {kind!r}; there are {', '.join(TRAINERS)}")
     chosen = base or _DEFAULT_BASES[kind]
     label_set = load_label_set(labels)
-    sources = Sources(tuple(files), tuple(exclude or ()), tuple(predictions or ()))
+    sources = Sources(tuple(files), tuple(exclude or ()), tuple(predictions or ()), tuple(partial or ()))
     settings = TaggerTraining(
         rank=rank,
         alpha=2 * rank,

@@ -45,7 +45,7 @@ def card_fields(made: Made, sources: Sources, data: FilterData, calibration: Cal
         "labels": made.labels,
         "threshold": calibration.threshold,
         "temperature": calibration.temperature,
-        "data": _hashes(sources.annotated),
+        "data": _hashes((*sources.annotated, *sources.partial)),
         "predictions": _hashes(sources.predictions),
         "excluded": _hashes(sources.exclude),
         "samples": len(data.train),
