@@ -271,7 +271,7 @@ def test_a_killed_and_a_stopped_run_go_on_with_the_same_curve(place: Path, tmp_p
         stream.write('{"batch": 9999, "of"')
     stopped = Process(place, broken).until_checkpoint(3)
     assert stopped.ended(signal.SIGTERM) == 130
-    assert "the same command goes on from there" in stopped.said[-1]
+    assert "the same command goes on from there" in "".join(stopped.said)
     assert "going on after batch" in "".join(stopped.said)
     assert 0 < len(curve(broken)) < 30
     card = tomllib.loads((broken / "adapter" / "card.toml").read_text(encoding="utf-8"))
