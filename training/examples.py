@@ -1,9 +1,8 @@
-"""Training examples for taggers: the same codec and prompt as serving, as token ids, in batches by token budget."""
+"""Training examples for taggers: the same codec and prompt as serving, as token ids."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,29 +35,6 @@ def tagger_example(tokenizer: Any, document: Document, *, strategy: str, style: 
     prompt_ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     answer_ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
     return Example((*prompt_ids, *answer_ids, tokenizer.eos_token_id), len(prompt_ids))
-
-
-def batches_by_tokens(
-    examples: Sequence[Example], *, budget: int, seed: int, most: int | None = None
-) -> list[list[Example]]:
-    """The examples in batches of at most ``budget`` padded tokens, similar lengths together, in a seeded order.
-
-    ``most`` limits the examples of a batch as well. An example longer than the budget is a batch of its own.
-    """
-    shuffle = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
-    # A little noise in the sort key gives other neighbours for every seed.
-    ordered = sorted(examples, key=lambda example: len(example) * shuffle.uniform(0.9, 1.1))
-    batches: list[list[Example]] = []
-    longest = 0
-    for example in ordered:
-        longest = max(longest, len(example))
-        full = batches and most is not None and len(batches[-1]) >= most
-        if not batches or full or longest * (len(batches[-1]) + 1) > budget:
-            batches.append([])
-            longest = len(example)
-        batches[-1].append(example)
-    shuffle.shuffle(batches)
-    return batches
 
 
 def answer_vocabulary(examples: Iterable[Example]) -> list[int]:

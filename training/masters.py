@@ -27,18 +27,34 @@ class Schedule:
 class Masters:
     """AdamW on copies in full precision: bf16 weights are too coarse for small steps.
 
-    Of the parameters only those that need gradients are taken.
+    Of the parameters only those that need gradients are taken. Those of ``faster`` learn at ``factor`` times the rate:
+    a fresh layer on top of a trained model has further to go.
     """
 
-    def __init__(self, parameters: Iterable[torch.nn.Parameter], *, weight_decay: float = 0.0) -> None:
-        self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
+    def __init__(
+        self,
+        parameters: Iterable[torch.nn.Parameter],
+        *,
+        faster: Iterable[torch.nn.Parameter] = (),
+        factor: float = 1.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        groups = [
+            ([one for one in group if one.requires_grad], by) for group, by in ((parameters, 1.0), (faster, factor))
+        ]
+        self._parameters = [parameter for group, _ in groups for parameter in group]
         self._masters = [parameter.detach().float().clone().requires_grad_() for parameter in self._parameters]
-        self._optimiser = torch.optim.AdamW(self._masters, weight_decay=weight_decay, betas=(0.9, 0.98))
+        left = iter(self._masters)
+        self._optimiser = torch.optim.AdamW(
+            [{"params": [next(left) for _ in group], "factor": by} for group, by in groups if group],
+            weight_decay=weight_decay,
+            betas=(0.9, 0.98),
+        )
 
     def step(self, rate: float) -> None:
         """One step at a learning rate, from the gradients the weights hold now, cut to norm 1; they are used up."""
         for group in self._optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         for master, parameter in zip(self._masters, self._parameters, strict=True):
             master.grad = parameter.grad.float() if parameter.grad is not None else None
             parameter.grad = None

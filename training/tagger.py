@@ -18,7 +18,8 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from medner.training.adapted import adapted_model, save_adapter
-from medner.training.examples import Example, answer_vocabulary, batches_by_tokens
+from medner.training.batching import batches_by_tokens
+from medner.training.examples import Example, answer_vocabulary
 from medner.training.masters import Masters, Schedule
 from medner.training.run import RunFacts, RunFolder, Step
 from medner.training.settings import GROWING, TaggerTraining

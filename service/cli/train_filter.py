@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.reporting import Reporter, say
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 from medner.store.models import ModelStore
 
 if TYPE_CHECKING:
     from medner.training.filters.data import FilterData
-    from medner.training.filters.loop import Progress
 
 #: The base of a bert-cls filter that starts from random weights.
 NEW = "new"
@@ -107,10 +106,10 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     order = Order(_folder(chosen), out, label_set, settings)
     data = filter_data(sources, label_set, samples=samples, seed=seed)
     _tell(data)
-    with stop_asked(lambda: _say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
-        trained = TRAINERS[kind](order, data, Watch(_Reporter(), stop))
+    with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
+        trained = TRAINERS[kind](order, data, Watch(Reporter("samples"), stop))
     if trained is None:
-        _say(f"stopped; the same command goes on from {out}")
+        say(f"stopped; the same command goes on from {out}")
         raise typer.Exit(130)
     made = Made(
         kind,
@@ -123,7 +122,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         licence_note(chosen, data_note) if chosen != NEW else data_note,
     )
     for line in write_card(trained.folder, made, sources, data, trained.calibration):
-        _say(line)
+        say(line)
     typer.echo(f"filter: {trained.folder}")
 
 
@@ -133,34 +132,11 @@ def _folder(base: str) -> Path | None:
     return Path(base) if Path(base).is_dir() else ModelStore().path(base)
 
 
-def _say(line: str) -> None:
-    typer.echo(line, err=True)
-
-
 def _tell(data: FilterData) -> None:
     right = sum(one.right for one in data.train)
     held = "predicted entities" if data.held.predicted else "samples"
-    _say(
+    say(
         f"{len(data.train)} candidates to learn from ({right} right), {len(data.held.candidates)} {held} held back; "
         f"{data.documents} texts, {data.read - data.documents} more excluded"
         + (f"; {data.unknown} predicted texts have no gold entities" if data.unknown else "")
     )
-
-
-class _Reporter:
-    """Says every half a minute where the run is."""
-
-    def __init__(self) -> None:
-        self._last = 0.0
-        self._loss: float | None = None
-
-    def __call__(self, step: Progress) -> None:
-        self._loss = step.loss if self._loss is None else 0.9 * self._loss + 0.1 * step.loss
-        if time.monotonic() - self._last < 30 and step.share < 1.0:
-            return
-        self._last = time.monotonic()
-        left = step.seconds / max(step.share, 1e-9) * (1 - step.share)
-        _say(
-            f"{step.share:.0%}, loss {self._loss:.4f}, {step.samples / max(step.seconds, 1e-9):.1f} samples/s, "
-            f"{left / 60:.0f} min left"
-        )

@@ -7,8 +7,9 @@ import pytest
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import load_label_set
 from medner.store.records import Document, Entity
+from medner.training.batching import batches_by_tokens
 from medner.training.build import TaskForm, card_text, training_data
-from medner.training.examples import batches_by_tokens, tagger_example
+from medner.training.examples import tagger_example
 from tests.tiny_model import byte_level_tokenizer, save_tiny, save_tiny_model
 
 torch = pytest.importorskip("torch")

@@ -11,7 +11,8 @@ from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.filter import NO, YES, brief_filter_messages
 from medner.store.labels import LabelSet
 from medner.store.records import Sentence
-from medner.training.examples import Example, batches_by_tokens
+from medner.training.batching import batches_by_tokens
+from medner.training.examples import Example
 from medner.training.filters.negatives import Judged
 
 

@@ -14,8 +14,9 @@ from medner.agents.engines.local.model import pick_device
 from medner.agents.filters.classifier import HEAD_FILE
 from medner.training.adapted import adapted_model, save_adapter
 from medner.training.attention import MASKED, MaskedBody, register
-from medner.training.filters.loop import Size
-from medner.training.filters.packing import PackedRow, packed_batch, row_batches
+from medner.training.batching import batches_by_tokens
+from medner.training.filters.packing import PackedRow, packed_batch
+from medner.training.loop import Size
 from medner.training.settings import TaggerTraining
 
 
@@ -40,6 +41,10 @@ class Classifier:
         adapter = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         return [*adapter, *self.head.parameters()]
 
+    def faster(self) -> tuple[list[nn.Parameter], float]:
+        """None."""
+        return [], 1.0
+
     def logits(self, rows: Sequence[PackedRow]) -> tuple[torch.Tensor, torch.Tensor]:
         """A score for each candidate of the rows, and what is known of it: two tensors [candidates]."""
         batch = packed_batch(rows, device=self._device)
@@ -62,7 +67,7 @@ class Classifier:
         self.model.eval()
         scores: dict[int, list[float]] = {}
         order = {id(row): place for place, row in enumerate(rows)}
-        for batch in row_batches(rows, budget=budget, seed=None):
+        for batch in batches_by_tokens(rows, budget=budget, seed=None):
             said = iter(self.logits(batch)[0].tolist())
             for row in batch:
                 scores[order[id(row)]] = [next(said) for _ in row.candidates]

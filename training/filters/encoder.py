@@ -16,8 +16,8 @@ from medner.agents.filters.encoder import encoder_logits, most_tokens
 from medner.agents.prompts.filter import encoder_parts
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
-from medner.training.filters.loop import Size
 from medner.training.filters.negatives import Judged
+from medner.training.loop import Size
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
@@ -54,6 +54,10 @@ class EncoderClassifier:
     def parameters(self) -> list[torch.nn.Parameter]:
         """All weights."""
         return list(self.model.parameters())
+
+    def faster(self) -> tuple[list[torch.nn.Parameter], float]:
+        """None."""
+        return [], 1.0
 
     def loss(self, batch: Sequence[EncodedSample]) -> torch.Tensor:
         """The summed cross-entropy of a batch."""

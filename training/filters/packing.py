@@ -6,10 +6,8 @@ from the sentence's end, so that a row gives exactly what each candidate alone b
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 
@@ -19,7 +17,6 @@ from medner.training.filters.negatives import Judged
 
 #: A text's tokens, no control tokens among them.
 Tokens = Callable[[str], list[int]]
-Row = TypeVar("Row", bound=Sized)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +83,6 @@ def _split(head: tuple[int, ...], parts: Sequence[tuple[tuple[int, ...], float]]
 
 def _row(head: tuple[int, ...], parts: Sequence[tuple[tuple[int, ...], float]]) -> PackedRow:
     return PackedRow(head, tuple(ids for ids, _ in parts), tuple(target for _, target in parts))
-
-
-def row_batches(rows: Sequence[Row], *, budget: int, seed: int | None) -> list[list[Row]]:
-    """The rows in batches of at most ``budget`` padded tokens, similar lengths together, in a seeded order.
-
-    A row longer than the budget is a batch of its own. ``seed`` None keeps them by length.
-    """
-    shuffle = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
-    noise = 0.0 if seed is None else 0.1
-    ordered = sorted(rows, key=lambda row: len(row) * shuffle.uniform(1 - noise, 1 + noise))
-    batches: list[list[Row]] = []
-    longest = 0
-    for row in ordered:
-        longest = max(longest, len(row))
-        if not batches or longest * (len(batches[-1]) + 1) > budget:
-            batches.append([])
-            longest = len(row)
-        batches[-1].append(row)
-    if seed is not None:
-        shuffle.shuffle(batches)
-    return batches
 
 
 def packed_batch(rows: Sequence[PackedRow], *, device: torch.device | None = None) -> PackedBatch:

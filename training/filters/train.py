@@ -13,8 +13,8 @@ from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.training.filters.calibration import Calibration, calibrated
 from medner.training.filters.data import FilterData
-from medner.training.filters.loop import Progress, Run
 from medner.training.filters.negatives import Judged
+from medner.training.loop import Progress, Run
 from medner.training.run import RunFacts, Step
 from medner.training.settings import TaggerTraining
 
@@ -58,8 +58,9 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
     from transformers import AutoTokenizer  # noqa: PLC0415  heavy
 
     from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
+    from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
     from medner.training.filters.classifier import Classifier  # noqa: PLC0415  needs torch
-    from medner.training.filters.packing import packed_rows, row_batches  # noqa: PLC0415  needs torch
+    from medner.training.filters.packing import packed_rows  # noqa: PLC0415  needs torch
 
     settings = order.settings
     base = order.needed_base()
@@ -69,7 +70,7 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
     classifier = Classifier(base, settings)
     run = Run(
         classifier,
-        lambda epoch: row_batches(rows, budget=settings.batch_tokens, seed=settings.seed + epoch),
+        lambda epoch: batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed + epoch),
         order.run,
         settings,
         task=task("llm-cls", data, order.labels),
@@ -110,8 +111,8 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
 
 def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """BERT-CLS, from a pretrained encoder, or from random weights where there is no base."""
+    from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
     from medner.training.filters.encoder import encoded_samples, new_encoder, pretrained_encoder  # noqa: PLC0415
-    from medner.training.filters.packing import row_batches  # noqa: PLC0415  needs torch
 
     settings = order.settings
     if order.base is None:
@@ -121,7 +122,7 @@ def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | Non
     samples = encoded_samples(learner, data.train, order.labels)
     run = Run(
         learner,
-        lambda epoch: row_batches(samples, budget=settings.batch_tokens, seed=settings.seed + epoch),
+        lambda epoch: batches_by_tokens(samples, budget=settings.batch_tokens, seed=settings.seed + epoch),
         order.run,
         settings,
         task=task("bert-cls", data, order.labels),

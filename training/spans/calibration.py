@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +11,7 @@ import torch
 from medner.agents.spans.tagger import least_score, spans_over
 from medner.store.labels import LabelSet
 from medner.store.records import Document
-from medner.training.spans.examples import SpanExample, collated
-from medner.training.spans.trainer import SpanTrainer
+from medner.training.spans.examples import SpanExample
 
 #: Lower scores are certainly no entities and would drown the others.
 _LOWEST = -6.0
@@ -31,18 +30,13 @@ class Calibration:
 
 
 def calibrated(
-    trainer: SpanTrainer, held_back: Sequence[tuple[Document, SpanExample]], labels: LabelSet
+    score: Callable[[SpanExample], torch.Tensor], held_back: Sequence[tuple[Document, SpanExample]], labels: LabelSet
 ) -> Calibration:
-    """The temperature with the least log loss, then the threshold with the best F1."""
-    scored = [(document, _scores(trainer, example)) for document, example in held_back]
+    """The temperature with the least log loss, then the threshold with the best F1; ``score`` gives [types, C, C]."""
+    scored = [(document, score(example)) for document, example in held_back]
     temperature = best_temperature(scored, labels)
     threshold, f1 = best_threshold(scored, labels, temperature)
     return Calibration(round(temperature, 4), threshold, round(f1, 4), len(scored))
-
-
-@torch.inference_mode()
-def _scores(trainer: SpanTrainer, example: SpanExample) -> torch.Tensor:
-    return trainer.scores(collated([example], trainer.types))[0]
 
 
 def best_temperature(scored: Sequence[tuple[Document, torch.Tensor]], labels: LabelSet) -> float:

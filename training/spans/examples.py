@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -41,10 +40,9 @@ class SpanBatch:
     gold: torch.Tensor
     counted: torch.Tensor
 
-    @property
-    def tokens(self) -> int:
-        """The tokens that are not padding."""
-        return int(self.lengths.sum())
+    def to(self, device: torch.device) -> SpanBatch:
+        """The batch on a device."""
+        return SpanBatch(*(getattr(self, one.name).to(device) for one in fields(self)))
 
 
 def span_example(
@@ -93,19 +91,3 @@ def collated(examples: Sequence[SpanExample], types: int) -> SpanBatch:
             gold[row, number, start, last] = counted[row, number, start, last] = True
     lengths = torch.tensor([len(example) for example in examples])
     return SpanBatch(ids, lengths, token_of, place_of, gold, counted)
-
-
-def span_batches(examples: Sequence[SpanExample], *, budget: int, seed: int) -> list[list[SpanExample]]:
-    """The examples in batches of at most ``budget`` padded tokens, like lengths together, in a seeded order."""
-    shuffle = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
-    ordered = sorted(examples, key=lambda example: len(example) * shuffle.uniform(0.85, 1.15))
-    batches: list[list[SpanExample]] = []
-    longest = 0
-    for example in ordered:
-        longest = max(longest, len(example))
-        if not batches or longest * (len(batches[-1]) + 1) > budget:
-            batches.append([])
-            longest = len(example)
-        batches[-1].append(example)
-    shuffle.shuffle(batches)
-    return batches

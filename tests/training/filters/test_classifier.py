@@ -14,12 +14,13 @@ from medner.agents.filters import ClassifierFilter, load_head
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 from medner.store.records import Entity, Sentence
+from medner.training.batching import batches_by_tokens
 from medner.training.filters.classifier import Classifier
 from medner.training.filters.data import FilterData, HeldBack
-from medner.training.filters.loop import Run
 from medner.training.filters.negatives import GoldSentence, Judged, sampled
-from medner.training.filters.packing import packed_rows, row_batches
+from medner.training.filters.packing import packed_rows
 from medner.training.filters.train import Order, Watch, task, train_classifier
+from medner.training.loop import Run
 from medner.training.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
 
@@ -88,7 +89,7 @@ def make_run(base, folder, **changes):
     chosen = settings(epochs=4.0, **changes)
     return Run(
         Classifier(base, chosen),
-        lambda epoch: row_batches(rows, budget=chosen.batch_tokens, seed=chosen.seed + epoch),
+        lambda epoch: batches_by_tokens(rows, budget=chosen.batch_tokens, seed=chosen.seed + epoch),
         folder,
         chosen,
         task=task("llm-cls", DATA, LABELS),

@@ -10,6 +10,7 @@ from medner.agents.filters import load_encoder_filter
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 from medner.store.records import Entity, Sentence
+from medner.training.batching import batches_by_tokens
 from medner.training.filters.encoder import (
     NewEncoder,
     character_tokenizer,
@@ -17,9 +18,8 @@ from medner.training.filters.encoder import (
     new_encoder,
     pretrained_encoder,
 )
-from medner.training.filters.loop import Run
 from medner.training.filters.negatives import Judged
-from medner.training.filters.packing import row_batches
+from medner.training.loop import Run
 from medner.training.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
 
@@ -49,7 +49,7 @@ async def test_training_learns_and_inference_scores_alike(tmp_path):
     learner = new_encoder(JUDGED, LABELS, seed=1, size=SMALL)
     samples = encoded_samples(learner, JUDGED, LABELS)
     settings = TaggerTraining(learning_rate=3e-3, batch_tokens=300, batches_per_step=1, epochs=18.0)
-    run = Run(learner, lambda n: row_batches(samples, budget=300, seed=n), tmp_path, settings, task={})
+    run = Run(learner, lambda n: batches_by_tokens(samples, budget=300, seed=n), tmp_path, settings, task={})
     assert run.train()
     curve = [json.loads(line)["loss"] for line in (tmp_path / "loss.jsonl").read_text().splitlines()]
     assert sum(curve[-3:]) < 0.5 * sum(curve[:3])

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 from medner.store.labels import load_label_set
 from medner.store.records import Entity
+from medner.training.batching import batches_by_tokens
 from medner.training.filters.negatives import Judged
-from medner.training.filters.packing import PackedRow, packed_batch, packed_rows, row_batches
+from medner.training.filters.packing import PackedRow, packed_batch, packed_rows
 
 LABELS = load_label_set("cmeee-v2")
 
@@ -58,7 +59,7 @@ lengths = st.lists(st.integers(1, 60), min_size=1, max_size=30)
 def test_batches_keep_the_budget(numbers, budget, seed):
     """Each row stands in one batch; only a row that is too long by itself is over the budget."""
     rows = [PackedRow((number,), ((0,) * length,), (1.0,)) for number, length in enumerate(numbers)]
-    batches = row_batches(rows, budget=budget, seed=seed)
+    batches = batches_by_tokens(rows, budget=budget, seed=seed)
     assert sorted(row.sentence for batch in batches for row in batch) == sorted(row.sentence for row in rows)
     assert all(len(batch) == 1 or max(map(len, batch)) * len(batch) <= budget for batch in batches)
-    assert batches == row_batches(rows, budget=budget, seed=seed)
+    assert batches == batches_by_tokens(rows, budget=budget, seed=seed)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -17,11 +18,12 @@ torch = pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.spans.settings import SpanSettings, load_span_tagger
+from medner.training.loop import Run
 from medner.training.nesting import nested_pairs
 from medner.training.spans.build import span_data
 from medner.training.spans.calibration import best_temperature, best_threshold, calibrated
 from medner.training.spans.examples import collated
-from medner.training.spans.trainer import SpanTrainer, SpanTraining, span_loss
+from medner.training.spans.learner import SpanLearner, passes, span_loss, span_settings
 
 LABELS = load_label_set("cmeee-v2")
 DOCUMENTS = [
@@ -60,12 +62,14 @@ def data(base, files):
 
 
 def settings(**changes):
-    defaults = {"rank": 4, "alpha": 8, "first_layer": 1, "learning_rate": 1e-2, "batch_tokens": 400, "epochs": 40}
-    return SpanTraining(**{**defaults, **changes})
+    defaults = {"rank": 4, "alpha": 8, "first_layer": 1, "learning_rate": 1e-2, "batch_tokens": 400, "epochs": 40.0}
+    return span_settings(**{**defaults, **changes})
 
 
-def trainer(base, run, data, **changes):
-    return SpanTrainer(base, run, data.complete, data.partial, settings(**changes), types=len(LABELS.types))
+def run_of(base, folder, data, **changes):
+    chosen = settings(**changes)
+    learner = SpanLearner(base, chosen, types=len(LABELS.types))
+    return learner, Run(learner, partial(passes, data.complete, data.partial, chosen), folder, chosen, task={})
 
 
 def losses(run):
@@ -74,22 +78,22 @@ def losses(run):
 
 @pytest.fixture(scope="module")
 def trained(base, data, tmp_path_factory):
-    run = tmp_path_factory.mktemp("run")
-    one = trainer(base, run, data)
-    one.train()
-    return one
+    learner, run = run_of(base, tmp_path_factory.mktemp("run"), data)
+    run.train()
+    return learner, run
 
 
 def test_the_loss_falls(trained):
     """After a few passes the loss is a fraction of what it was."""
-    curve = losses(trained.run)
+    curve = losses(trained[1].output.parent)
     assert curve[-1] < curve[0] / 3
 
 
 def test_a_trained_tagger_finds_the_entities_when_served(base, data, trained, tmp_path):
     """Through the local engine the adapter and head find what they were shown, nested ones too, in a new sentence."""
-    chosen = calibrated(trained, data.held_back, LABELS)
-    folder = trained.run / "adapter"
+    learner, run = trained
+    chosen = calibrated(learner.scores_of, data.held_back, LABELS)
+    folder = run.output
     SpanSettings(types=LABELS.codes, two_way_from=1, threshold=chosen.threshold).save(folder)
     engine = LocalEngine(LocalModel(base, {"span": folder}, dtype=torch.float32))
     tagger = load_span_tagger(folder, name="span", adapter="span", encoder=engine, labels=LABELS)
@@ -101,15 +105,16 @@ def test_training_and_serving_see_the_same_scores(base, data, trained):
     """The scores of the packed engine are those of the padded, masked training pass."""
     from medner.agents.spans.tagger import span_scores
 
-    folder = trained.run / "adapter"
+    learner, run = trained
+    folder = run.output
     engine = LocalEngine(LocalModel(base, {"span": folder}, dtype=torch.bfloat16))
     pair = [data.complete[0], data.held_back[0][1]]
     batch = collated(pair, len(LABELS.types))
     with torch.inference_mode():
-        expected = trained.scores(batch)
+        expected = learner.scores(batch)
     for row, example in enumerate(pair):
         hidden = asyncio.run(engine.encode(example.aligned.tokens, adapter="span", two_way_from=1))
-        found = span_scores(trained.head, hidden, example.aligned)
+        found = span_scores(learner.head, hidden, example.aligned)
         count = found.shape[1]
         # bfloat16 on both sides, in other kernels.
         assert torch.allclose(found, expected[row, :, :count, :count], atol=0.6, rtol=0.05)
@@ -117,28 +122,21 @@ def test_training_and_serving_see_the_same_scores(base, data, trained):
 
 def test_a_resumed_run_is_the_unbroken_one(base, data, tmp_path):
     """A run that stops and goes on has the loss curve of one that did not, step by step, each step once."""
-    whole = trainer(base, tmp_path / "whole", data, epochs=1)
-    whole.train()
-    first = trainer(base, tmp_path / "parts", data, epochs=1)
-    for _ in range(3):
-        batch = collated(first.batches[first.done], first.types)
-        loss = first._step(batch)
-        first.done += 1
-        first._log(loss)
-    first.save()
-    first.done += 1
-    first._log(9.9)  # a step after the checkpoint, lost when the process is killed
-    second = trainer(base, tmp_path / "parts", data, epochs=1)
+    run_of(base, tmp_path / "whole", data, epochs=1.0, batch_tokens=100)[1].train()
+    first = run_of(base, tmp_path / "parts", data, epochs=1.0, batch_tokens=100)[1]
+    asked = iter([False, False, False, True])
+    assert not first.train(stop=lambda: next(asked))
+    second = run_of(base, tmp_path / "parts", data, epochs=1.0, batch_tokens=100)[1]
     assert second.done == 3
-    second.train()
+    assert second.train()
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
 
 
 def test_another_setting_is_another_run(base, data, tmp_path):
     """A run folder refuses to go on with another learning rate, and says which setting differs."""
-    trainer(base, tmp_path, data, epochs=1).save()
+    run_of(base, tmp_path, data, epochs=1.0)[1].train()
     with pytest.raises(UserError, match="learning_rate"):
-        trainer(base, tmp_path, data, epochs=1, learning_rate=1e-3)
+        run_of(base, tmp_path, data, epochs=1.0, learning_rate=1e-3)
 
 
 def test_one_text_in_twenty_is_held_back(data):

@@ -1,4 +1,4 @@
-"""A filter's training run over batches: steps, loss curve, checkpoints, exact resume, time limit."""
+"""A training run over batches, whatever learns: steps, loss curve, checkpoints, exact resume, time limit."""
 
 from __future__ import annotations
 
@@ -44,6 +44,10 @@ class Learner(Protocol[B_contra]):
         """The weights that learn."""
         ...
 
+    def faster(self) -> tuple[Sequence[torch.nn.Parameter], float]:
+        """Further weights that learn, and how many times faster."""
+        ...
+
     def loss(self, batch: B_contra) -> torch.Tensor:
         """The loss, summed over the batch's samples."""
         ...
@@ -77,7 +81,8 @@ class Run(Generic[Batch]):
         self._told = {"settings": asdict(settings), "task": dict(task)}
         self._folder.check(self._told, free=GROWING)
         self.batches = list(_batches(epoch, settings.epochs))
-        self._masters = Masters(learner.parameters(), weight_decay=settings.weight_decay)
+        faster, factor = learner.faster()
+        self._masters = Masters(learner.parameters(), faster=faster, factor=factor, weight_decay=settings.weight_decay)
         self._schedule = Schedule(settings.learning_rate, settings.warm_up)
         self.done, self.seconds, self.samples, self.tokens = 0, 0.0, 0, 0
         self._resume()

@@ -1,0 +1,144 @@
+"""One run of `medner train span`, from its order to an adapter with head, settings and card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial as bound
+from pathlib import Path
+from typing import Any
+
+from medner.agents.engines.local.loading import quiet
+from medner.agents.spans.settings import SpanSettings
+from medner.service.config import DEFAULT_MODEL, is_path
+from medner.service.training_card import licence_note
+from medner.store.corpora.atomic import replacing_file
+from medner.store.labels import LabelSet, load_label_set
+from medner.store.models import MANIFEST, ModelStore, read_manifest
+from medner.training.build import card_text, named_hash
+from medner.training.loop import Progress, Run
+from medner.training.plot import loss_svg
+from medner.training.run import RunFolder
+from medner.training.settings import TaggerTraining
+from medner.training.spans.build import SpanData, span_data
+from medner.training.spans.calibration import Calibration, calibrated
+from medner.training.spans.learner import SpanLearner, passes, span_settings
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SpanOrder:
+    """What is to be trained, on what, and where it goes; ``settings`` replace the defaults."""
+
+    files: tuple[Path, ...]
+    out: Path
+    partial: tuple[Path, ...] = ()
+    most_partial: int | None = None
+    labels: str = "cmeee-v2"
+    base: str = DEFAULT_MODEL
+    exclude: tuple[Path, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    name: str = "span"
+    data_note: str = ""
+    command: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """The base model's folder. UserError when it is not on this machine."""
+        given = Path(self.base).expanduser()
+        return given if is_path(self.base) or given.is_dir() else ModelStore().path(self.base)
+
+    @property
+    def base_name(self) -> str:
+        """What the card calls the base model: its name in the store, else its folder's without the way there."""
+        return read_manifest(self.folder).name if (self.folder / MANIFEST).is_file() else self.folder.resolve().name
+
+
+def train_span_tagger(
+    order: SpanOrder,
+    say: Say,
+    *,
+    on_step: Callable[[Progress], None] = lambda _: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Carries an order out; False when it was stopped, and the same order goes on from there."""
+    labels = load_label_set(order.labels)
+    data = _data(order, labels)
+    say(
+        f"{len(data.complete):,} sentences completely and {len(data.partial):,} partly annotated, "
+        f"{len(data.held_back):,} held back, of {data.documents:,} texts ({data.excluded:,} excluded, "
+        f"{data.lost_entities:,} entities in no one sentence)"
+    )
+    settings = span_settings(**order.settings)
+    with quiet():
+        learner = SpanLearner(order.folder, settings, types=len(labels.codes))
+    run = Run(
+        learner,
+        bound(passes, data.complete, data.partial, settings),
+        order.out,
+        settings,
+        task={"kind": "span", "labels": labels.name, "data": [named_hash(file) for file in _sources(order)]},
+    )
+    if not run.train(on_step, stop=stop):
+        return False
+    chosen = calibrated(learner.scores_of, data.held_back, labels)
+    say(
+        f"held back: {chosen.n} sentences, strict micro F1 {chosen.f1:.4f} at threshold {chosen.threshold:g}, "
+        f"temperature {chosen.temperature:g}"
+    )
+    SpanSettings(
+        types=labels.codes,
+        two_way_from=settings.first_layer,
+        temperature=chosen.temperature,
+        threshold=chosen.threshold,
+    ).save(run.output)
+    _write(order, settings, data, run, chosen)
+    return True
+
+
+def _data(order: SpanOrder, labels: LabelSet) -> SpanData:
+    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
+
+    with quiet():
+        tokenizer: Any = AutoTokenizer.from_pretrained(order.folder, local_files_only=True)
+    return span_data(
+        tokenizer,
+        order.files,
+        labels,
+        partial=order.partial,
+        exclude=order.exclude,
+        most_partial=order.most_partial,
+    )
+
+
+def _sources(order: SpanOrder) -> tuple[Path, ...]:
+    return (*order.files, *order.partial)
+
+
+def _write(order: SpanOrder, settings: TaggerTraining, data: SpanData, run: Run[Any], chosen: Calibration) -> None:
+    """The card and the loss curve's plot."""
+    fields = {
+        "name": order.name,
+        "base": order.base_name,
+        "labels": order.labels,
+        "strategy": "span",
+        "data": [named_hash(file) for file in _sources(order)],
+        "excluded": [named_hash(file) for file in order.exclude],
+        "sentences": len(data.complete) + len(data.partial),
+        "sentences_seen": run.samples,
+        "tokens": run.tokens,
+        "seconds": round(run.seconds),
+        "rank": settings.rank,
+        "learning_rate": settings.learning_rate,
+        "seed": settings.seed,
+        "command": order.command,
+        "licence_note": licence_note(order.base_name, order.data_note),
+        "scores": [f"held back: {chosen.n} sentences, strict micro F1 {chosen.f1:.4f}, the threshold chosen on them"],
+    }
+    known = {key: value for key, value in fields.items() if value not in ("", [])}
+    with replacing_file(run.output / "card.toml") as out:
+        out.write(card_text(known))
+    points = [(float(step.batch), step.loss) for step in RunFolder(order.out).curve()]
+    with replacing_file(order.out / "loss.svg") as out:
+        out.write(loss_svg(points, title=f"{order.name}: {order.base_name}, {order.labels}, span"))

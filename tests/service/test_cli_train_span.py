@@ -1,0 +1,65 @@
+"""`medner train span`, on a tiny model."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from medner.service.cli.app import build
+from medner.service.overrides import Overrides, configured
+from medner.store.corpora import write_documents
+from medner.store.records import Document, Entity
+from tests.tiny_model import save_tiny_model
+
+pytest.importorskip("torch")
+
+NOTES = [
+    Document(str(number), f"患者{number}天前出现咽部充血。", (Entity(8, 12, "sym"), Entity(8, 10, "bod")))
+    for number in range(10, 80)
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("span")
+    save_tiny_model(folder / "tiny-base")
+    write_documents(NOTES, folder / "train.jsonl", format="jsonl")
+    return folder
+
+
+def train(place: Path, *options: str, out: str = "run"):
+    command = ["train", "span", str(place / "train.jsonl"), "-o", str(place / out), "--base", str(place / "tiny-base")]
+    return CliRunner().invoke(build(), [*command, "--first-layer", "1", *options])
+
+
+def test_a_run_ends_with_a_tagger_that_a_configuration_can_name(place):
+    """Adapter, head, settings, card and plot are there; the card names files without folders."""
+    result = train(place, "--epochs", "1")
+    assert result.exit_code == 0, result.stderr
+    folder = place / "run" / "adapter"
+    assert result.stdout == f"adapter: {folder}\n"
+    assert "held back:" in result.stderr
+    names = {path.name for path in folder.iterdir()}
+    assert {"adapter_model.safetensors", "span_head.safetensors", "span.json", "card.toml"} <= names
+    assert (place / "run" / "loss.svg").is_file()
+    text = (folder / "card.toml").read_text(encoding="utf-8")
+    card = tomllib.loads(text)
+    assert str(place) not in text
+    assert (card["name"], card["base"], card["strategy"], card["labels"]) == ("span", "tiny-base", "span", "cmeee-v2")
+    assert card["command"].startswith("medner train span train.jsonl")
+    (tagger,) = configured(Overrides(taggers=str(folder))).taggers
+    assert (tagger.name, tagger.strategy, tagger.adapter) == ("span", "span", folder)
+
+
+def test_a_base_with_too_few_layers_is_refused(place):
+    """The error says how many layers there are."""
+    result = train(place, "--first-layer", "7", out="other")
+    assert result.exit_code != 0
+    assert "2 layers" in str(result.exception)
+
+
+def test_what_is_no_adapter_is_refused(place):
+    """A folder without a card is no tagger."""
+    with pytest.raises(Exception, match=r"holds no adapter \(no card\.toml\)"):
+        configured(Overrides(taggers=str(place)))
