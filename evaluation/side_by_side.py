@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medner.store.errors import BadInputError
 from medner.store.records import Document, Entity
+from medner.store.validation import complaint
 
 
 class _Line(BaseModel):
@@ -67,9 +68,8 @@ def _parse(raw: bytes, path: Path, number: int) -> _Line:
     except UnicodeDecodeError as error:
         raise BadInputError(f"not UTF-8: {error.reason}", path=path, line=number) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or None
-        raise BadInputError(first["msg"], path=path, line=number, key=key) from error
+        reason, key = complaint(error)
+        raise BadInputError(reason, path=path, line=number, key=key) from error
 
 
 def _document(text: str, entities: list[tuple[int, int, str]], key: str, place: tuple[Path, int]) -> Document:

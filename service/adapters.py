@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medner.store.errors import BadInputError, UserError
+from medner.store.validation import complaint
 
 #: The strategies and prompt styles a configuration may name.
 StrategyName = Literal["symbol", "json", "html", "index"]
@@ -105,8 +106,8 @@ def shipped_plan(labels: str, root: Any = None) -> ShippedPlan | None:
     try:
         return ShippedPlan.model_validate(_data(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInputError(first["msg"], path=path, key=".".join(map(str, first["loc"]))) from error
+        reason, key = complaint(error)
+        raise BadInputError(reason, path=path, key=key) from error
 
 
 def adapter_card(folder: Path) -> AdapterCard:
@@ -159,5 +160,5 @@ def _read(card: type[Card], path: Path) -> Card:
     try:
         return card.model_validate({"name": path.parent.name, **_data(path)})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInputError(first["msg"], path=path, key=".".join(map(str, first["loc"]))) from error
+        reason, key = complaint(error)
+        raise BadInputError(reason, path=path, key=key) from error

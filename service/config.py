@@ -18,6 +18,7 @@ from medner.service.adapters import (
     shipped_plan,
 )
 from medner.store.errors import BadInputError, UserError
+from medner.store.validation import complaint
 
 DEFAULT_LABELS = "cmeee-v2"
 DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct"
@@ -259,7 +260,7 @@ def validated(data: dict[str, Any], *, where: Path | str) -> Configuration:
     try:
         return Configuration.model_validate(data)
     except ValidationError as error:
-        reason, key = _complaint(error)
+        reason, key = complaint(error, Configuration, _FIELDS)
         raise BadInputError(reason, path=where, key=key) from error
 
 
@@ -293,16 +294,3 @@ _FIELDS: dict[str, type[BaseModel]] = {
     "judge": JudgeConfig,
     "exemplars": ExemplarsConfig,
 }
-
-
-def _complaint(error: ValidationError) -> tuple[str, str | None]:
-    """The first thing that is wrong and its key; an unknown key's reason lists the keys there are."""
-    first = error.errors(include_url=False)[0]
-    place = first["loc"]
-    if first["type"] == "extra_forbidden":
-        known = _FIELDS.get(str(place[0]), Configuration) if len(place) > 1 else Configuration
-        return f"unknown key; there are {', '.join(known.model_fields)}", ".".join(map(str, place))
-    if not place:
-        key, _, reason = first["msg"].removeprefix("Value error, ").partition(": ")
-        return reason, key
-    return first["msg"], ".".join(map(str, place))

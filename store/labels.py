@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medner.store.errors import UserError
+from medner.store.validation import complaint
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +104,8 @@ def parse_label_set(text: str, *, where: str) -> LabelSet:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{where}: not valid TOML: {error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{where}: {place}: {first['msg']}") from error
+        reason, key = complaint(error)
+        raise UserError(f"{where}: {key}: {reason}") from error
     types = tuple(LabelType(entry.code, entry.name, entry.definition) for entry in data.types)
     for values in ([label.code for label in types], [label.name for label in types]):
         repeated = sorted({value for value in values if values.count(value) > 1})

@@ -11,6 +11,7 @@ from medner.agents.spans.head import load_head
 from medner.agents.spans.tagger import SpanTagger
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import LabelSet
+from medner.store.validation import complaint
 
 SETTINGS = "span.json"
 
@@ -39,8 +40,8 @@ def read_settings(folder: Path) -> SpanSettings:
     try:
         return SpanSettings.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInputError(first["msg"], path=path, key=".".join(map(str, first["loc"])) or None) from error
+        reason, key = complaint(error)
+        raise BadInputError(reason, path=path, key=key) from error
 
 
 def load_span_tagger(folder: Path, *, name: str, adapter: str, encoder: Encoder, labels: LabelSet) -> SpanTagger:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medner.store.errors import BadInputError, UserError
+from medner.store.validation import complaint
 
 Strategy = Literal["symbol", "json", "html", "index", "span", "sequence"]
 FilterKind = Literal["bert-cls", "llm-causal", "llm-cls"]
@@ -172,7 +173,7 @@ def load_manifest(path: Path) -> Manifest:
     try:
         manifest = Manifest.model_validate(data)
     except ValidationError as error:
-        reason, key = _complaint(error)
+        reason, key = complaint(error, Manifest, _ENTRIES)
         raise BadInputError(reason, path=path, key=key) from error
     _check_files(manifest, path)
     return manifest
@@ -211,16 +212,3 @@ _ENTRIES: dict[str, type[_Entry]] = {
     "ensemble": EnsembleEntry,
     "judge": JudgeEntry,
 }
-
-
-def _complaint(error: ValidationError) -> tuple[str, str | None]:
-    """The first thing that is wrong and its key; an unknown key's reason lists the keys there are."""
-    first = error.errors(include_url=False)[0]
-    place = first["loc"]
-    if first["type"] == "extra_forbidden":
-        known = _ENTRIES.get(str(place[0]), Manifest) if len(place) > 1 else Manifest
-        return f"unknown key; there are {', '.join(known.model_fields)}", ".".join(map(str, place))
-    if not place:
-        key, _, reason = first["msg"].removeprefix("Value error, ").partition(": ")
-        return reason, key
-    return first["msg"], ".".join(map(str, place))

@@ -11,6 +11,7 @@ from importlib import resources
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medner.store.errors import BadInputError, UserError
+from medner.store.validation import complaint
 
 # A name is also a folder's name, so it must not be able to leave the store.
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -157,8 +158,8 @@ def parse_catalogue(text: str, *, where: str) -> Catalogue:
     except tomllib.TOMLDecodeError as error:
         raise BadInputError(f"not valid TOML: {error}", path=where) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInputError(first["msg"], path=where, key=".".join(map(str, first["loc"]))) from error
+        reason, key = complaint(error)
+        raise BadInputError(reason, path=where, key=key) from error
     names = [model.name for model in models]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medner.store.errors import BadInputError
+from medner.store.validation import complaint
 
 MANIFEST = "medner-model.json"
 
@@ -58,7 +59,6 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or None
+        reason, key = complaint(error)
         way_out = f"medner models remove {folder.name}, then medner models pull {folder.name}"
-        raise BadInputError(f"{first['msg']}; {way_out}", path=path, key=key) from error
+        raise BadInputError(f"{reason}; {way_out}", path=path, key=key) from error

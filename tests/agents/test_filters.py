@@ -17,6 +17,7 @@ from medner.agents.prompts.messages import Message
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 from medner.store.records import Entity, Sentence
+from tests.agents.letters import LettersEncoder
 
 LABELS = load_label_set("cmeee-v2")
 SENTENCE = Sentence("s", "头痛缓解后又头痛")
@@ -59,24 +60,6 @@ async def test_candidates_are_asked_together() -> None:
 
     async with asyncio.timeout(20):
         assert await CausalFilter(Gathers(lambda _: ""), LABELS).score(SENTENCE, [FIRST, SECOND]) == [0.5, 0.5]
-
-
-class LettersEncoder:
-    """Tokens are characters; a state says how many tokens there are. Keeps what it was asked."""
-
-    def __init__(self, rows):
-        self.rows = rows
-        self.asked = []
-
-    def tokens(self, text):
-        return [ord(char) for char in text]
-
-    def token_bytes(self, token):
-        return chr(token).encode()
-
-    async def encode(self, tokens, *, shared=0, adapter=None, two_way_from=None):
-        self.asked.append(("".join(map(chr, tokens[:shared])), "".join(map(chr, tokens[shared:])), adapter))
-        return self.rows(tokens, shared)
 
 
 async def test_a_classifier_reads_the_last_token_behind_the_shared_sentence() -> None:

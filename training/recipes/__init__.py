@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medner.store.errors import BadInputError, UserError
+from medner.store.validation import complaint
 
 
 class _Settings(BaseModel):
@@ -69,8 +70,8 @@ def load_recipe(name_or_path: str) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise BadInputError(f"not valid TOML: {error}", path=name_or_path) from error
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInputError(first["msg"], path=name_or_path, key=".".join(map(str, first["loc"]))) from error
+        reason, key = complaint(error)
+        raise BadInputError(reason, path=name_or_path, key=key) from error
     settings = read.settings.model_dump(exclude_none=True)
     return Recipe(Path(name_or_path).name.removesuffix(".toml"), read.base, read.architecture, read.remark, settings)
 

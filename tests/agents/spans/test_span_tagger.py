@@ -8,6 +8,7 @@ import pytest
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import LabelSet, LabelType, load_label_set
 from medner.store.records import Entity, Sentence
+from tests.agents.letters import LettersEncoder
 
 torch = pytest.importorskip("torch")
 from medner.agents.spans.head import SpanHead, SpanShape, load_head
@@ -18,23 +19,9 @@ NESTED = LabelSet("n", "", (LabelType("sym", "症状", "d"), LabelType("bod", "�
 FLAT = LabelSet("f", "", NESTED.types, nested=False)
 
 
-class LetterEncoder:
-    """Every character is its own token; its state is a random one of its own."""
-
-    def __init__(self, width=16):
-        self.width = width
-        self.asked = []
-
-    def tokens(self, text):
-        return [ord(char) for char in text]
-
-    def token_bytes(self, token):
-        return chr(token).encode()
-
-    async def encode(self, tokens, *, shared=0, adapter=None, two_way_from=None):
-        self.asked.append((tuple(tokens), adapter, two_way_from))
-        states = [torch.randn(self.width, generator=torch.Generator().manual_seed(token)) for token in tokens]
-        return torch.stack(states)
+def states(tokens, shared):
+    """A random state for every character, always the same one."""
+    return torch.stack([torch.randn(16, generator=torch.Generator().manual_seed(token)) for token in tokens])
 
 
 def scores(count, *cells):
@@ -87,7 +74,7 @@ def tagger(**changes):
     torch.manual_seed(1)
     head = SpanHead(SpanShape(16, 9)).eval()
     given = {"temperature": 2.0, "threshold": 0.3, "adapter": "span", "two_way_from": 8, **changes}
-    return SpanTagger("span", LetterEncoder(), head, load_label_set("cmeee-v2"), **given)
+    return SpanTagger("span", LettersEncoder(states), head, load_label_set("cmeee-v2"), **given)
 
 
 def test_the_answer_lists_entities_with_probabilities():
@@ -98,7 +85,8 @@ def test_the_answer_lists_entities_with_probabilities():
     assert said
     assert [Entity(one["start"], one["end"], one["type"]) for one in said] == list(output.decoded.entities)
     assert all(one["p"] >= 0.3 for one in said)
-    assert spans.encoder.asked == [(tuple(map(ord, "\n咽部充血")), "span", 8)]
+    assert spans.encoder.asked == [("", "\n咽部充血", "span")]
+    assert spans.encoder.two_way_from == 8
     assert output.cost.passes == 1
 
 
@@ -126,4 +114,6 @@ def test_what_is_no_span_tagger_is_refused(tmp_path):
     SpanHead(SpanShape(8, 2)).save(tmp_path)
     SpanSettings(types=("sym", "bod"), two_way_from=1).save(tmp_path)
     with pytest.raises(UserError, match="knows the types sym, bod"):
-        load_span_tagger(tmp_path, name="s", adapter="s", encoder=LetterEncoder(), labels=load_label_set("ccks2019"))
+        load_span_tagger(
+            tmp_path, name="s", adapter="s", encoder=LettersEncoder(states), labels=load_label_set("ccks2019")
+        )
