@@ -76,6 +76,10 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     learning_rate: Annotated[
         float | None, typer.Option(help="Highest learning rate (4e-4; 3e-5 for a pretrained encoder).")
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Go on from this adapter, for example a tagger's, which knows the types (not bert-cls)."),
+    ] = None,
     rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter (llm-cls, llm-causal).")] = 16,
     first_layer: Annotated[int, typer.Option(min=0, help="Layers below this one stay as they are.")] = 8,
     data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
@@ -103,7 +107,9 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         time_limit_s=hours * 3_600,
         seed=seed,
     )
-    order = Order(_folder(chosen), out, label_set, settings)
+    if start is not None and kind == "bert-cls":
+        raise UserError("--start goes on from an adapter; bert-cls has none")
+    order = Order(_folder(chosen), out, label_set, settings, start)
     data = filter_data(sources, label_set, samples=samples, seed=seed)
     _tell(data)
     with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:

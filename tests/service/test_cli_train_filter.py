@@ -64,3 +64,20 @@ def test_a_time_limit_of_nothing_still_gives_a_filter(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     folder = tmp_path / "run" / "adapter"
     assert {"card.toml", "config.json", "model.safetensors", "tokenizer.json"} <= {one.name for one in folder.iterdir()}
+
+
+def test_a_filter_can_go_on_from_an_adapter(tmp_path: Path) -> None:
+    """With no time to learn, the adapter is the one it started from; a BERT has none to start from."""
+    from safetensors.torch import load_file
+
+    base = save_tiny_model(tmp_path / "base")
+    train = write(tmp_path / "train.jsonl", NOTES)
+    common = (train, "--base", base, "--first-layer", 0, "--samples", 40)
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert run(*common, "--epochs", 1, "-o", first).exit_code == 0
+    assert run(*common, "--hours", 0, "--start", first / "adapter", "-o", second).exit_code == 0
+    learnt, taken = (load_file(one / "adapter" / "adapter_model.safetensors") for one in (first, second))
+    assert all((learnt[name] == taken[name]).all() for name in learnt)
+    assert any(weight.any() for name, weight in taken.items() if "lora_B" in name)
+    refused = run(train, "--kind", "bert-cls", "--start", first / "adapter", "-o", tmp_path / "third")
+    assert "bert-cls has none" in str(refused.exception)

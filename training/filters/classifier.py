@@ -21,12 +21,15 @@ from medner.training.settings import TaggerTraining
 
 
 class Classifier:
-    """The model that learns: the base's body with an adapter, and a layer [width -> 1] in full precision."""
+    """The model that learns: the base's body with an adapter, and a layer [width -> 1] in full precision.
 
-    def __init__(self, base: Path, settings: TaggerTraining) -> None:
+    ``start`` is an adapter to go on from: a tagger's knows the types already.
+    """
+
+    def __init__(self, base: Path, settings: TaggerTraining, *, start: Path | None = None) -> None:
         register()
         torch.manual_seed(settings.seed)
-        self.model: Any = adapted_model(base, settings)
+        self.model: Any = adapted_model(base, settings, start=start)
         plain = self.model.get_base_model()
         plain.set_attn_implementation(MASKED)
         self._body = MaskedBody(self.model)

@@ -21,12 +21,16 @@ from medner.training.settings import TaggerTraining
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What to train on what: ``base`` is a model's folder (None: a new encoder), ``run`` the run folder."""
+    """What to train on what.
+
+    ``base`` is a model's folder (None: a new encoder), ``run`` the run folder, ``start`` an adapter to go on from.
+    """
 
     base: Path | None
     run: Path
     labels: LabelSet
     settings: TaggerTraining
+    start: Path | None = None
 
     def needed_base(self) -> Path:
         """The model's folder; UserError when there is none."""
@@ -67,7 +71,7 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
     tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
     tokens = Vocabulary(tokenizer, frozenset()).encode
     rows = packed_rows(tokens, data.train, order.labels)
-    classifier = Classifier(base, settings)
+    classifier = Classifier(base, settings, start=order.start)
     run = Run(
         classifier,
         lambda epoch: batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed + epoch),
@@ -95,7 +99,7 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
     tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
     examples = causal_examples(tokenizer, data.train, order.labels)
     told = task("llm-causal", data, order.labels)
-    trainer = TaggerTrainer(base, order.run, examples, order.settings, facts=RunFacts(told))
+    trainer = TaggerTrainer(base, order.run, examples, order.settings, start=order.start, facts=RunFacts(told))
     samples = [0, *accumulate(map(len, trainer.batches))]
 
     def tell(step: Step) -> None:
