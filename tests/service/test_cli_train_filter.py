@@ -74,7 +74,7 @@ def test_a_filter_can_go_on_from_an_adapter(tmp_path: Path) -> None:
     train = write(tmp_path / "train.jsonl", NOTES)
     common = (train, "--base", base, "--first-layer", 0, "--samples", 40)
     first, second = tmp_path / "first", tmp_path / "second"
-    assert run(*common, "--epochs", 1, "-o", first).exit_code == 0
+    assert run(*common, "--epochs", 20, "-o", first).exit_code == 0
     assert run(*common, "--hours", 0, "--start", first / "adapter", "-o", second).exit_code == 0
     learnt, taken = (load_file(one / "adapter" / "adapter_model.safetensors") for one in (first, second))
     assert all((learnt[name] == taken[name]).all() for name in learnt)
