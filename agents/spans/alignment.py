@@ -27,11 +27,14 @@ class Aligned:
 def align(text: str, encode: Callable[[str], Sequence[int]], token_bytes: Callable[[int], bytes]) -> Aligned:
     """The text's tokens and where its characters are in them.
 
-    Where the tokenizer writes the text in another form (some compose characters), every character is encoded by
-    itself, so that each still has its place.
+    Where the tokenizer writes the text in another form (some compose characters, some have tokens for whole tags such
+    as ``<tool_call>``), every character is encoded by itself, so that each still has its place.
     """
     tokens = list(encode(text))
-    data = [token_bytes(token) for token in tokens]
+    try:
+        data = [token_bytes(token) for token in tokens]
+    except KeyError:  # a token that a tokenizer was given beside its vocabulary has no bytes
+        data = []
     if b"".join(data) != text.encode("utf-8", "surrogatepass"):
         tokens, token_of = _one_by_one(text, encode)
     else:

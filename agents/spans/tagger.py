@@ -63,8 +63,10 @@ class SpanTagger:
 def framed(aligned: Aligned, encode: Callable[[str], Sequence[int]]) -> Aligned:
     """The tokens behind the opening."""
     opening = tuple(encode(OPENING))
-    shifted = tuple(token + len(opening) for token in aligned.token_of)
-    return Aligned((*opening, *aligned.tokens), shifted, aligned.place_of)
+    tokens = (*opening, *aligned.tokens)
+    # Of a text whose every character the tokenizer drops only the opening is left.
+    shifted = tuple(min(token + len(opening), len(tokens) - 1) for token in aligned.token_of)
+    return Aligned(tokens, shifted, aligned.place_of)
 
 
 def least_score(threshold: float, temperature: float) -> float:
@@ -78,8 +80,8 @@ def span_scores(head: SpanHead, hidden_TW: torch.Tensor, aligned: Aligned) -> to
     """Scores [types, start, last character] of one sentence."""
     scores: torch.Tensor = head(
         hidden_TW.unsqueeze(0),
-        torch.tensor([aligned.token_of], device=hidden_TW.device),
-        torch.tensor([aligned.place_of], device=hidden_TW.device),
+        torch.tensor([aligned.token_of], dtype=torch.long, device=hidden_TW.device),
+        torch.tensor([aligned.place_of], dtype=torch.long, device=hidden_TW.device),
     )
     return scores[0].cpu()
 

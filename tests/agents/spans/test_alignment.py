@@ -8,7 +8,9 @@ from medner.agents.spans.alignment import PLACES, align, char_tokens
 from tests.tiny_model import byte_level_tokenizer, sentence_piece_tokenizer
 
 pytest.importorskip("tokenizers")
+pytest.importorskip("torch")
 from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.agents.spans.tagger import framed
 
 
 @pytest.fixture(scope="module", params=["bytes", "sentence-piece"])
@@ -55,3 +57,23 @@ def test_a_tokenizer_that_rewrites_the_text_still_gives_every_character_a_token(
     aligned = align("e\u0301", encode, names.__getitem__)
     assert aligned.tokens == (8, 9)
     assert aligned.token_of == (0, 1)
+
+
+def test_a_token_without_bytes_does_not_end_the_run():
+    """A tag for which a tokenizer has a token of its own is read one character at a time: it is text here."""
+    from tokenizers import AddedToken
+
+    tokenizer = byte_level_tokenizer()
+    tokenizer.add_tokens([AddedToken("<tag>", special=False)])
+    vocabulary = Vocabulary(tokenizer, frozenset({tokenizer.eos_token_id}))
+    aligned = align("<tag>咳", vocabulary.encode, vocabulary.data)
+    assert vocabulary.data_of(aligned.tokens) == "<tag>咳".encode()
+    assert len(set(aligned.token_of)) == len("<tag>咳")
+
+
+def test_a_text_of_dropped_characters_stands_on_the_opening():
+    """Characters for which the tokenizer has no token at all still point at a token there is."""
+    names = {3: b"\n"}
+    encode = {"\n": [3], "\u200b": []}.__getitem__
+    aligned = framed(align("\u200b", encode, names.__getitem__), encode)
+    assert (aligned.tokens, aligned.token_of) == ((3,), (0,))

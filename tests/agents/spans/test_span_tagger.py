@@ -90,6 +90,11 @@ def test_the_answer_lists_entities_with_probabilities():
     assert output.cost.passes == 1
 
 
+def test_an_empty_sentence_has_no_entities():
+    """Nothing to score is no failure."""
+    assert asyncio.run(tagger().tag(Sentence("a#0", ""))).decoded.entities == ()
+
+
 def test_a_head_survives_saving(tmp_path):
     """Saved and loaded, a head gives the same scores."""
     torch.manual_seed(2)
