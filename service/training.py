@@ -28,7 +28,15 @@ from medner.store.models import MANIFEST, ModelStore, read_manifest
 from medner.training.adapted import WEIGHTS
 from medner.training.build import TaskForm, TrainingData, file_hash, named_hash, training_data
 from medner.training.examples import answer_vocabulary
-from medner.training.memory import available_bytes, check_memory, described, in_gb, largest_batch, memory_need
+from medner.training.memory import (
+    available_bytes,
+    check_memory,
+    described,
+    in_gb,
+    largest_batch,
+    memory_need,
+    tagger_ways_out,
+)
 from medner.training.plan import TaggerPlan, tagger_plan
 from medner.training.plot import loss_svg
 from medner.training.recipes import Recipe
@@ -161,7 +169,7 @@ class _Run:
         free = "unknown" if available is None else in_gb(available)
         self._say(f"memory: about {in_gb(need.total)} needed ({described(need)}), {free} free")
         if not self._order.force:
-            check_memory(need, available, settings)
+            check_memory(need, available, tagger_ways_out(settings))
 
     def _tell_plan(self, trainer: TaggerTrainer) -> None:
         left = trainer.batches[trainer.done :]

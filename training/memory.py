@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from medner.agents.engines.local.model import pick_device
 from medner.store.errors import UserError
 from medner.training.adapted import linear_layers
 from medner.training.examples import Example
@@ -164,20 +165,32 @@ def _group(limits: Path) -> float | None:
     return most - used + float(facts.get("inactive_file", 0))
 
 
-def check_memory(need: MemoryNeed, available: float | None, settings: TaggerTraining) -> None:
+def check_memory(need: MemoryNeed, available: float | None, ways_out: Sequence[str]) -> None:
     """UserError when there is less memory than a run needs; it says what would make it need less."""
     if available is None or need.total <= available:
         return
+    raise UserError(
+        f"the training needs about {in_gb(need.total)} of memory and {in_gb(available)} are free: {described(need)}. "
+        f"Take {', or '.join(ways_out)}; --force tries all the same"
+    )
+
+
+def tagger_ways_out(settings: TaggerTraining) -> list[str]:
+    """Options of `medner train tagger` that make a run need less memory."""
     smaller = [f"fewer --batch-tokens (now {settings.batch_tokens:,})"]
     if settings.quantise == "none":
         smaller.append("--quantise nf4")
     if not settings.recompute:
         smaller.append("--recompute")
-    smaller.append("a smaller --base")
-    raise UserError(
-        f"the training needs about {in_gb(need.total)} of memory and {in_gb(available)} are free: {described(need)}. "
-        f"Take {', or '.join(smaller)}; --force tries all the same"
-    )
+    return [*smaller, "a smaller --base"]
+
+
+def check_memory_without_answers(base: Path, settings: TaggerTraining, batches: Sequence[Sequence[Sized]]) -> None:
+    """:func:`check_memory` for a run whose loss is not over a vocabulary: span taggers, classifiers."""
+    device = pick_device()
+    batch = LargestBatch(max(len(one) * max(map(len, one)) for one in batches), answers=0, vocabulary=1)
+    need = memory_need(base, settings, batch, device=device.type)
+    check_memory(need, available_bytes(device), ["a smaller --base"])
 
 
 def described(need: MemoryNeed) -> str:

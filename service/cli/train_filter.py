@@ -10,7 +10,7 @@ import typer
 from medner.service.cli.reporting import Reporter, say
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
-from medner.store.models import ModelStore
+from medner.store.models import MANIFEST, ModelStore, read_manifest
 
 if TYPE_CHECKING:
     from medner.training.filters.data import FilterData
@@ -84,6 +84,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     first_layer: Annotated[int, typer.Option(min=0, help="Layers below this one stay as they are.")] = 8,
     data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of samples, weights and order.")] = 7,
+    force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
 ) -> None:
     from medner.service.cli.train_tagger import shown_command
     from medner.service.stopping import stop_asked
@@ -109,7 +110,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     )
     if start is not None and kind == "bert-cls":
         raise UserError("--start goes on from an adapter; bert-cls has none")
-    order = Order(_folder(chosen), out, label_set, settings, start)
+    order = Order(_folder(chosen), out, label_set, settings, start, force)
     data = filter_data(sources, label_set, samples=samples, seed=seed)
     _tell(data)
     with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
@@ -119,13 +120,13 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         raise typer.Exit(130)
     made = Made(
         kind,
-        Path(chosen).name,
-        labels,
+        chosen if order.base is None else _base_name(order.base),
+        label_set.name,
         trained.samples,
         trained.seconds,
         seed,
         shown_command(context),
-        licence_note(chosen, data_note) if chosen != NEW else data_note,
+        licence_note(_base_name(order.base), data_note) if order.base is not None else data_note,
     )
     for line in write_card(trained.folder, made, sources, data, trained.calibration):
         say(line)
@@ -136,6 +137,11 @@ def _folder(base: str) -> Path | None:
     if base == NEW:
         return None
     return Path(base) if Path(base).is_dir() else ModelStore().path(base)
+
+
+def _base_name(folder: Path) -> str:
+    """What the card calls the base model: its name in the store, else its folder's without the way there."""
+    return read_manifest(folder).name if (folder / MANIFEST).is_file() else folder.resolve().name
 
 
 def _tell(data: FilterData) -> None:

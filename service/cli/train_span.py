@@ -52,6 +52,7 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     name: Annotated[str, typer.Option(help="The tagger's name in results.")] = "span",
     data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of weights and order.")] = 7,
+    force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
 ) -> None:
     from medner.service.span_training import SpanOrder, train_span_tagger
     from medner.service.stopping import stop_asked
@@ -76,6 +77,7 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
         name=name,
         data_note=data_note,
         command=shown_command(context),
+        force=force,
     )
     with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
         ended = train_span_tagger(order, say, on_step=Reporter("sentences"), stop=stop)

@@ -15,8 +15,10 @@ from medner.training.memory import (
     MemoryNeed,
     available_bytes,
     check_memory,
+    check_memory_without_answers,
     largest_batch,
     memory_need,
+    tagger_ways_out,
 )
 from medner.training.settings import TaggerTraining
 
@@ -81,7 +83,7 @@ def test_the_largest_batch_is_padded():
 def test_too_little_memory_is_refused_with_the_ways_out():
     """The error says how much is needed and there, what it is for, and what would help."""
     with pytest.raises(UserError) as caught:
-        check_memory(PLENTY, 4e9, TaggerTraining())
+        check_memory(PLENTY, 4e9, tagger_ways_out(TaggerTraining()))
     message = str(caught.value)
     assert "needs about 8.0 GB of memory and 4.0 GB are free" in message
     for part in ("activations 3.0 GB", "--batch-tokens (now 1,024)", "--quantise nf4", "--recompute", "--force"):
@@ -91,7 +93,7 @@ def test_too_little_memory_is_refused_with_the_ways_out():
 def test_what_is_done_already_is_not_advised():
     """Four-bit weights and recomputing are not recommended to a run that has them."""
     with pytest.raises(UserError) as caught:
-        check_memory(PLENTY, 4e9, TaggerTraining(quantise="nf4", recompute=True))
+        check_memory(PLENTY, 4e9, tagger_ways_out(TaggerTraining(quantise="nf4", recompute=True)))
     assert "--quantise" not in str(caught.value)
     assert "--recompute" not in str(caught.value)
 
@@ -99,7 +101,7 @@ def test_what_is_done_already_is_not_advised():
 @pytest.mark.parametrize("available", [8e9, None])
 def test_enough_or_unknown_memory_is_let_through(available):
     """A run that fits begins, and so does one on a system that does not say what is free."""
-    check_memory(PLENTY, available, TaggerTraining())
+    check_memory(PLENTY, available, [])
 
 
 def test_a_containers_limit_counts(tmp_path):
@@ -138,3 +140,10 @@ def test_a_tied_output_layer_is_counted_once(tmp_path):
     ]
     untied, tied = (memory_need(base, TaggerTraining(), BATCH).weights for base in bases)
     assert untied - tied == 2 * 64 * len(tokenizer)
+
+
+def test_runs_without_answers_are_checked_too(base):
+    """Span taggers and classifiers need what the body needs; a batch that no machine holds is refused."""
+    check_memory_without_answers(base, TaggerTraining(), [["咳嗽"]])
+    with pytest.raises(UserError, match="a smaller --base"):
+        check_memory_without_answers(base, TaggerTraining(first_layer=0), [["长" * 10_000_000]])
