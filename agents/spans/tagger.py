@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +15,7 @@ from medner.agents.engines.engine import Encoder
 from medner.agents.spans.alignment import Aligned, align
 from medner.agents.spans.head import SpanHead
 from medner.store.labels import LabelSet
-from medner.store.records import Decoded, DecodingCost, Entity, Sentence, TaggerOutput
+from medner.store.records import Decoded, DecodingCost, Entity, Sentence, Span, TaggerOutput
 
 #: Every sentence begins with this: a model's first state carries its own load, not the token's meaning.
 OPENING = "\n"
@@ -94,21 +94,19 @@ def spans_over(scores_YCC: torch.Tensor, labels: LabelSet, *, score: float) -> l
     """
     kept = (scores_YCC >= score) & torch.ones(scores_YCC.shape[1:], dtype=torch.bool).triu()
     found = [
-        (Entity(start, last + 1, labels.codes[number]), float(scores_YCC[number, start, last]))
-        for number, start, last in kept.nonzero().tolist()
+        (Entity(start, last + 1, labels.codes[number]), value)
+        for (number, start, last), value in zip(kept.nonzero().tolist(), scores_YCC[kept].tolist(), strict=True)
     ]
     chosen: list[tuple[Entity, float]] = []
+    # A bit a character, for each type or for all together: a model that has hardly learnt likes most cells of a
+    # sentence, tens of thousands, too many to compare with one another.
+    taken: dict[str, int] = {}
+    stretches: set[Span] = set()
     for entity, value in sorted(found, key=lambda one: (-one[1], one[0])):
-        if not any(_excludes(entity, other, nested=labels.nested) for other in _entities(chosen)):
+        layer = entity.label if labels.nested else ""
+        bits = (1 << entity.end) - (1 << entity.start)
+        if entity.span not in stretches and not taken.get(layer, 0) & bits:
             chosen.append((entity, value))
+            stretches.add(entity.span)
+            taken[layer] = taken.get(layer, 0) | bits
     return sorted(chosen)
-
-
-def _entities(scored: Iterable[tuple[Entity, float]]) -> Iterable[Entity]:
-    return (entity for entity, _ in scored)
-
-
-def _excludes(one: Entity, other: Entity, *, nested: bool) -> bool:
-    if not one.span.overlaps(other.span):
-        return False
-    return not nested or one.label == other.label or one.span == other.span

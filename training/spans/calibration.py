@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional
 
 from medner.agents.spans.tagger import least_score, spans_over
 from medner.store.labels import LabelSet
@@ -41,40 +41,35 @@ def calibrated(
 
 def best_temperature(scored: Sequence[tuple[Document, torch.Tensor]], labels: LabelSet) -> float:
     """The temperature under which the probabilities of likely cells fit best what they turned out to be."""
-    values, right = [], []
+    signed = [torch.zeros(0)]
     for document, scores in scored:
-        gold = {(labels.codes.index(e.label), e.start, e.end - 1) for e in document.entities}
-        cells = ((scores > _LOWEST) & torch.ones(scores.shape[1:], dtype=torch.bool).triu()).nonzero().tolist()
-        values += [float(scores[tuple(cell)]) for cell in cells]
-        right += [tuple(cell) in gold for cell in cells]
-    return min(_TEMPERATURES, key=lambda temperature: _log_loss(values, right, temperature))
+        gold = torch.zeros(scores.shape, dtype=torch.bool)
+        for entity in document.entities:
+            gold[labels.codes.index(entity.label), entity.start, entity.end - 1] = True
+        likely = (scores > _LOWEST) & torch.ones(scores.shape[1:], dtype=torch.bool).triu()
+        signed.append(torch.where(gold, -scores, scores)[likely])
+    # A model that has hardly learnt finds every cell likely; there are millions of them.
+    wrong_N = torch.cat(signed)
+    return min(_TEMPERATURES, key=lambda one: float(functional.softplus(wrong_N / one).sum(dtype=torch.float64)))
 
 
 def best_threshold(
     scored: Sequence[tuple[Document, torch.Tensor]], labels: LabelSet, temperature: float
 ) -> tuple[float, float]:
     """The threshold with the best strict micro F1, and that F1; the one nearest to a half among equals."""
-    ranked = [(_f1(scored, labels, least_score(p, temperature)), -abs(p - 0.5), p) for p in _THRESHOLDS]
+    lowest = least_score(_THRESHOLDS[0], temperature)
+    # Whether a span stays depends on better ones alone, so a higher threshold leaves the better of the same spans.
+    found = [
+        (value, entity in document.entities)
+        for document, scores in scored
+        for entity, value in spans_over(scores, labels, score=lowest)
+    ]
+    gold = sum(len(document.entities) for document, _ in scored)
+    ranked = [(_f1(found, gold, least_score(p, temperature)), -abs(p - 0.5), p) for p in _THRESHOLDS]
     f1, _, threshold = max(ranked)
     return threshold, f1
 
 
-def _f1(scored: Sequence[tuple[Document, torch.Tensor]], labels: LabelSet, score: float) -> float:
-    right = predicted = gold = 0
-    for document, scores in scored:
-        found = {entity for entity, _ in spans_over(scores, labels, score=score)}
-        right += len(found & set(document.entities))
-        predicted += len(found)
-        gold += len(document.entities)
-    return 2 * right / max(predicted + gold, 1)
-
-
-def _log_loss(values: Sequence[float], right: Sequence[bool], temperature: float) -> float:
-    return sum(
-        _softplus(-value / temperature if hit else value / temperature)
-        for value, hit in zip(values, right, strict=True)
-    )
-
-
-def _softplus(value: float) -> float:
-    return max(value, 0.0) + math.log1p(math.exp(-abs(value)))
+def _f1(found: Sequence[tuple[float, bool]], gold: int, score: float) -> float:
+    kept = [hit for value, hit in found if value >= score]
+    return 2 * sum(kept) / max(len(kept) + gold, 1)

@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.spans.settings import SpanSettings, load_span_tagger
+from medner.agents.spans.tagger import spans_over
 from medner.training.loop import Run
 from medner.training.nesting import nested_pairs
 from medner.training.spans.build import span_data
@@ -200,6 +201,22 @@ def test_the_threshold_is_the_best_of_those_tried():
     threshold, f1 = best_threshold(scored, LABELS, 1.0)
     assert f1 == 1.0
     assert 0.4 < torch.logit(torch.tensor(threshold)) <= 1.0
+
+
+def test_a_model_that_has_learnt_nothing_is_calibrated_too():
+    """Where nearly every cell passes, sentences are not compared span with span: this ends in seconds."""
+    torch.manual_seed(0)
+    held_back = [(Document("d", "咳" * 100, (Entity(0, 2, "sym"),)), None)] * 2
+    assert calibrated(lambda _: torch.randn(9, 100, 100), held_back, LABELS).n == 2
+
+
+def test_thresholds_are_scored_as_a_run_with_each_would_be():
+    """Of the spans of the lowest threshold, the better ones are just those that a higher threshold gives."""
+    torch.manual_seed(1)
+    scores = torch.randn(9, 12, 12)
+    lowest = spans_over(scores, LABELS, score=-1.0)
+    for least in (0.0, 0.7, 1.5):
+        assert spans_over(scores, LABELS, score=least) == [one for one in lowest if one[1] >= least]
 
 
 def test_the_temperature_grows_with_overconfidence():
