@@ -17,9 +17,9 @@ from medner.store.labels import LabelSet, load_label_set
 from medner.store.models import MANIFEST, ModelStore, read_manifest
 from medner.training.build import card_text, named_hash
 from medner.training.loop import Progress, Run
+from medner.training.memory import check_memory_without_answers
 from medner.training.plot import loss_svg
 from medner.training.run import RunFolder
-from medner.training.settings import TaggerTraining
 from medner.training.spans.build import SpanData, span_data
 from medner.training.spans.calibration import Calibration, calibrated
 from medner.training.spans.learner import SpanLearner, passes, span_settings
@@ -42,6 +42,7 @@ class SpanOrder:
     name: str = "span"
     data_note: str = ""
     command: str = ""
+    force: bool = False
 
     @property
     def folder(self) -> Path:
@@ -71,6 +72,8 @@ def train_span_tagger(
         f"{data.lost_entities:,} entities in no one sentence)"
     )
     settings = span_settings(**order.settings)
+    if not order.force:
+        check_memory_without_answers(order.folder, settings, passes(data.complete, data.partial, settings, 0))
     with quiet():
         learner = SpanLearner(order.folder, settings, types=len(labels.codes))
     run = Run(
@@ -78,7 +81,7 @@ def train_span_tagger(
         bound(passes, data.complete, data.partial, settings),
         order.out,
         settings,
-        task={"kind": "span", "labels": labels.name, "data": [named_hash(file) for file in _sources(order)]},
+        task=_task(order, labels),
     )
     if not run.train(on_step, stop=stop):
         return False
@@ -93,7 +96,7 @@ def train_span_tagger(
         temperature=chosen.temperature,
         threshold=chosen.threshold,
     ).save(run.output)
-    _write(order, settings, data, run, chosen)
+    _write(order, labels, data, run, chosen)
     return True
 
 
@@ -112,16 +115,30 @@ def _data(order: SpanOrder, labels: LabelSet) -> SpanData:
     )
 
 
+def _task(order: SpanOrder, labels: LabelSet) -> dict[str, Any]:
+    """What two parts of one run must have in common."""
+    return {
+        "kind": "span",
+        "base": order.base_name,
+        "labels": labels.name,
+        "data": [named_hash(file) for file in _sources(order)],
+        "partial": len(order.partial),
+        "most_partial": order.most_partial,
+        "exclude": [named_hash(file) for file in order.exclude],
+    }
+
+
 def _sources(order: SpanOrder) -> tuple[Path, ...]:
     return (*order.files, *order.partial)
 
 
-def _write(order: SpanOrder, settings: TaggerTraining, data: SpanData, run: Run[Any], chosen: Calibration) -> None:
+def _write(order: SpanOrder, labels: LabelSet, data: SpanData, run: Run[Any], chosen: Calibration) -> None:
     """The card and the loss curve's plot."""
+    settings = span_settings(**order.settings)
     fields = {
         "name": order.name,
         "base": order.base_name,
-        "labels": order.labels,
+        "labels": labels.name,
         "strategy": "span",
         "data": [named_hash(file) for file in _sources(order)],
         "excluded": [named_hash(file) for file in order.exclude],
@@ -141,4 +158,4 @@ def _write(order: SpanOrder, settings: TaggerTraining, data: SpanData, run: Run[
         out.write(card_text(known))
     points = [(float(step.batch), step.loss) for step in RunFolder(order.out).curve()]
     with replacing_file(order.out / "loss.svg") as out:
-        out.write(loss_svg(points, title=f"{order.name}: {order.base_name}, {order.labels}, span"))
+        out.write(loss_svg(points, title=f"{order.name}: {order.base_name}, {labels.name}, span"))

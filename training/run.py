@@ -15,6 +15,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -58,7 +59,8 @@ class RunFolder:
     def check(self, told: Mapping[str, Any], *, free: Sequence[str] = ()) -> None:
         """UserError when the folder holds a run that was told otherwise: going on would make it another run.
 
-        ``told`` holds the sections of config.json that must be the same; keys of ``free`` may differ.
+        ``told`` holds the sections of config.json that must be the same; keys of ``free`` may differ. What the config
+        does not tell, because an older version wrote it, is not compared.
         """
         config = self.path / CONFIG
         if not (self.path / STATE).is_file() or not config.is_file():
@@ -70,8 +72,8 @@ class RunFolder:
         unlike = sorted(
             key
             for section, values in _plain(told).items()
-            for key in {**kept.get(section, {}), **values}
-            if key not in free and kept.get(section, {}).get(key) != values.get(key)
+            for key, value in kept.get(section, {}).items()
+            if key not in free and value != values.get(key)
         )
         if unlike:
             raise UserError(f"{self.path} holds a run with other settings ({', '.join(unlike)}); choose another --out")
@@ -111,11 +113,14 @@ class RunFolder:
         os.replace(partial, self.path / STATE)
 
     def state(self) -> dict[str, Any] | None:
-        """The checkpoint, on the CPU, or None."""
+        """The checkpoint, on the CPU, or None. BadInputError when it cannot be read, as after a loss of power."""
         path = self.path / STATE
         if not path.is_file():
             return None
-        state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        try:
+            state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+        except (EOFError, OSError, RuntimeError, ValueError, UnpicklingError) as error:
+            raise BadInputError("is damaged; remove it to begin anew, or choose another --out", path=path) from error
         return state
 
 

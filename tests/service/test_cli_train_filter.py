@@ -11,8 +11,10 @@ from typer.testing import CliRunner, Result
 
 pytest.importorskip("torch")
 
+from medner.service.adapters import filter_card
 from medner.service.cli import train_filter
 from medner.store.errors import UserError
+from medner.store.labels import label_set_toml
 from tests.tiny_model import save_tiny_model
 from tests.training.filters.conftest import NOTES, write
 
@@ -44,6 +46,17 @@ def test_a_filter_and_its_card_come_out(tmp_path: Path) -> None:
     assert card["predictions"][0].startswith("said.jsonl sha256:")
     assert 0 <= card["threshold"] <= 1
     assert str(tmp_path) not in text
+
+
+def test_a_card_names_a_label_set_of_ones_own(tmp_path: Path) -> None:
+    """The card holds the label set's name, which the run that uses the filter compares, and no path."""
+    text = label_set_toml("cmeee-v2").replace('name = "cmeee-v2"', 'name = "mine"')
+    (tmp_path / "other.toml").write_text(text, encoding="utf-8")
+    train = write(tmp_path / "train.jsonl", NOTES)
+    options = ("--kind", "bert-cls", "--hours", 0, "--samples", 20, "--labels", tmp_path / "other.toml")
+    assert run(train, *options, "-o", tmp_path / "run").exit_code == 0
+    card = filter_card(tmp_path / "run" / "adapter")
+    assert card.labels == "mine"
 
 
 def test_what_cannot_be_trained_is_said(tmp_path: Path) -> None:

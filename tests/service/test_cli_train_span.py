@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from medner.service.cli.app import build
 from medner.service.overrides import Overrides, configured
 from medner.store.corpora import write_documents
+from medner.store.labels import label_set_toml
 from medner.store.records import Document, Entity
 from tests.tiny_model import save_tiny_model
 
@@ -50,6 +51,26 @@ def test_a_run_ends_with_a_tagger_that_a_configuration_can_name(place):
     assert card["command"].startswith("medner train span train.jsonl")
     (tagger,) = configured(Overrides(taggers=str(folder))).taggers
     assert (tagger.name, tagger.strategy, tagger.adapter) == ("span", "span", folder)
+
+
+def test_another_base_or_exclusion_is_another_run(place):
+    """What a run was made of is compared before it goes on: base model and excluded texts as well as the data."""
+    assert train(place, "--hours", "0", out="again").exit_code == 0
+    write_documents(NOTES[:3], place / "test.jsonl", format="jsonl")
+    result = train(place, "--hours", "0", "--exclude", str(place / "test.jsonl"), out="again")
+    assert "other settings (exclude)" in str(result.exception)
+    save_tiny_model(place / "other-base")
+    result = train(place, "--hours", "0", "--base", str(place / "other-base"), out="again")
+    assert "other settings (base)" in str(result.exception)
+
+
+def test_a_card_names_a_label_set_of_ones_own(place):
+    """The card holds the label set's name, not the path of its file."""
+    text = label_set_toml("cmeee-v2").replace('name = "cmeee-v2"', 'name = "mine"')
+    (place / "other.toml").write_text(text, encoding="utf-8")
+    assert train(place, "--hours", "0", "--labels", str(place / "other.toml"), out="mine").exit_code == 0
+    card = tomllib.loads((place / "mine" / "adapter" / "card.toml").read_text(encoding="utf-8"))
+    assert card["labels"] == "mine"
 
 
 def test_a_base_with_too_few_layers_is_refused(place):

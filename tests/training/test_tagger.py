@@ -142,6 +142,27 @@ def test_a_run_folder_with_other_data_is_refused(base, examples, tmp_path):
     TaggerTrainer(base, tmp_path, examples, settings(), facts=RunFacts(task={"data": ["a.json sha256:00"]}))
 
 
+def test_a_run_folder_of_an_older_version_is_gone_on_with(tmp_path):
+    """What its config.json does not tell is not compared; what it tells is."""
+    folder = RunFolder(tmp_path)
+    folder.begin({"task": {"kind": "span"}}, done=0)
+    folder.save_state({})
+    folder.check({"task": {"kind": "span", "base": "b"}, "settings": {"rank": 4}})
+    with pytest.raises(UserError, match=r"other settings \(kind\)"):
+        folder.check({"task": {"kind": "llm-cls", "base": "b"}})
+
+
+def test_a_damaged_checkpoint_is_said(tmp_path):
+    """A checkpoint that lost its bytes names its file and the way out."""
+    folder = RunFolder(tmp_path)
+    folder.save_state({"done": 3, "masters": [torch.zeros(300)]})
+    whole = (tmp_path / "state.pt").read_bytes()
+    for damaged in (b"", b"nothing", b"\0" * len(whole), whole[: len(whole) // 2]):
+        (tmp_path / "state.pt").write_bytes(damaged)
+        with pytest.raises(BadInputError, match=r"state\.pt: is damaged; remove it"):
+            folder.state()
+
+
 def test_a_loss_curve_torn_by_a_kill_is_read_up_to_the_tear(tmp_path):
     """A half-written last line is left out; a broken line before it is an error that names the line."""
     line = json.dumps({"batch": 1, "of": 3, "loss": 2.0, "seconds": 0.1, "tokens": 9, "rate": 0.1})

@@ -23,7 +23,8 @@ from medner.training.settings import TaggerTraining
 class Order:
     """What to train on what.
 
-    ``base`` is a model's folder (None: a new encoder), ``run`` the run folder, ``start`` an adapter to go on from.
+    ``base`` is a model's folder (None: a new encoder), ``run`` the run folder, ``start`` an adapter to go on from;
+    ``force`` begins although there seems to be too little memory.
     """
 
     base: Path | None
@@ -31,6 +32,7 @@ class Order:
     labels: LabelSet
     settings: TaggerTraining
     start: Path | None = None
+    force: bool = False
 
     def needed_base(self) -> Path:
         """The model's folder; UserError when there is none."""
@@ -65,19 +67,24 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
     from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
     from medner.training.filters.classifier import Classifier  # noqa: PLC0415  needs torch
     from medner.training.filters.packing import packed_rows  # noqa: PLC0415  needs torch
+    from medner.training.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
 
     settings = order.settings
     base = order.needed_base()
     tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
     tokens = Vocabulary(tokenizer, frozenset()).encode
     rows = packed_rows(tokens, data.train, order.labels)
+    if not order.force:
+        check_memory_without_answers(
+            base, settings, batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed)
+        )
     classifier = Classifier(base, settings, start=order.start)
     run = Run(
         classifier,
         lambda epoch: batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed + epoch),
         order.run,
         settings,
-        task=task("llm-cls", data, order.labels),
+        task=task("llm-cls", data, order),
     )
     if not run.train(watch.on_step, stop=watch.stop):
         return None
@@ -98,7 +105,7 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
     base = order.needed_base()
     tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
     examples = causal_examples(tokenizer, data.train, order.labels)
-    told = task("llm-causal", data, order.labels)
+    told = task("llm-causal", data, order)
     trainer = TaggerTrainer(base, order.run, examples, order.settings, start=order.start, facts=RunFacts(told))
     samples = [0, *accumulate(map(len, trainer.batches))]
 
@@ -110,7 +117,8 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
     held = data.held.candidates
     scores = causal_scores(trainer.model, causal_examples(tokenizer, held, order.labels), answers(tokenizer))
     calibration = calibrated(scores, [one.right for one in held], gold=data.held.gold)
-    return Trained(trainer.run.adapter, calibration, samples[trainer.done], trainer.seconds)
+    # A run that goes on with fewer epochs than it has done is over at once.
+    return Trained(trainer.run.adapter, calibration, samples[min(trainer.done, len(samples) - 1)], trainer.seconds)
 
 
 def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | None:
@@ -129,7 +137,7 @@ def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | Non
         lambda epoch: batches_by_tokens(samples, budget=settings.batch_tokens, seed=settings.seed + epoch),
         order.run,
         settings,
-        task=task("bert-cls", data, order.labels),
+        task=task("bert-cls", data, order),
     )
     if not run.train(watch.on_step, stop=watch.stop):
         return None
@@ -138,9 +146,10 @@ def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | Non
     return Trained(run.output, calibration, run.samples, run.seconds)
 
 
-def task(kind: str, data: FilterData, labels: LabelSet) -> Mapping[str, Any]:
+def task(kind: str, data: FilterData, order: Order) -> Mapping[str, Any]:
     """What two parts of one run must have in common."""
-    return {"kind": kind, "labels": labels.name, "samples": _digest(data.train)}
+    base = "new" if order.base is None else order.base.resolve().name
+    return {"kind": kind, "base": base, "labels": order.labels.name, "samples": _digest(data.train)}
 
 
 def _digest(judged: Sequence[Judged]) -> str:

@@ -61,6 +61,15 @@ async def test_a_tuned_filter_scores_as_it_was_calibrated(base, tmp_path):
     assert sum(right) / len(right) == pytest.approx(calibration.accuracy, abs=0.1)
 
 
+def test_a_run_with_fewer_epochs_than_it_has_done_is_over(base, tmp_path):
+    """Fewer epochs continue a run, so one that has done more ends at once, with its filter."""
+    data = FilterData(JUDGED, HeldBack(JUDGED, 8), 8, 8)
+    for epochs in (2.0, 1.0):
+        settings = TaggerTraining(rank=4, alpha=8, first_layer=0, batch_tokens=300, epochs=epochs)
+        trained = train_causal(Order(base, tmp_path, LABELS, settings), data, Watch())
+        assert trained is not None
+
+
 def test_a_stopped_run_says_so(base, tmp_path):
     """Somebody who asks to stop gets no filter yet, but the run goes on later."""
     settings = TaggerTraining(rank=4, alpha=8, first_layer=0, batch_tokens=600)

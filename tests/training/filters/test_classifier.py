@@ -1,6 +1,7 @@
 """Training LLM-CLS for real on a tiny random model, and running what it wrote."""
 
 import json
+import shutil
 
 import pytest
 
@@ -92,7 +93,7 @@ def make_run(base, folder, **changes):
         lambda epoch: batches_by_tokens(rows, budget=chosen.batch_tokens, seed=chosen.seed + epoch),
         folder,
         chosen,
-        task=task("llm-cls", DATA, LABELS),
+        task=task("llm-cls", DATA, Order(base, folder, LABELS, chosen)),
     )
 
 
@@ -129,3 +130,11 @@ def test_a_run_folder_of_another_run_is_refused(base, tmp_path):
     make_run(base, tmp_path, time_limit_s=1e-6).train()
     with pytest.raises(UserError, match=r"other settings \(learning_rate\)"):
         make_run(base, tmp_path, learning_rate=1.0)
+
+
+def test_a_run_on_another_base_is_another_run(base, tmp_path):
+    """A model of the same shape would take the weights and make nonsense of them, so its name is compared."""
+    make_run(base, tmp_path / "run", time_limit_s=1e-6).train()
+    other = shutil.copytree(base, tmp_path / "other-base")
+    with pytest.raises(UserError, match=r"other settings \(base\)"):
+        make_run(other, tmp_path / "run")
