@@ -233,10 +233,11 @@ def _partners(tuned: list[TaggerConfig]) -> list[TaggerConfig]:
     return [one.model_copy(update={"name": f"{one.name}-full", "style": "full"}) for one in prompted] or list(_UNTUNED)
 
 
-def load_configuration(path: Path) -> Configuration:
+def load_configuration(path: Path, *, labels: str | None = None, model: str | None = None) -> Configuration:
     """The configuration of a TOML file; paths in it count from its folder.
 
-    Keys that are left out take the default, taggers too. BadInputError names the key and what is allowed.
+    ``labels`` and ``model`` replace the file's. Keys that are left out take the default for these two, taggers too.
+    BadInputError names the key and what is allowed.
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -247,9 +248,10 @@ def load_configuration(path: Path) -> Configuration:
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     _anchor(data, path.parent)
+    data.update({key: value for key, value in (("labels", labels), ("model", model)) if value is not None})
     if "taggers" not in data:
-        labels, model = str(data.get("labels", DEFAULT_LABELS)), str(data.get("model", DEFAULT_MODEL))
-        default = default_configuration(labels, model=model).model_dump()
+        named = str(data.get("labels", DEFAULT_LABELS))
+        default = default_configuration(named, model=str(data.get("model", DEFAULT_MODEL))).model_dump()
         for key in ("taggers", "filter", "judge"):
             data.setdefault(key, default[key])
     return validated(data, where=path)

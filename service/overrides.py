@@ -43,11 +43,10 @@ def configured(overrides: Overrides) -> Configuration:
     if overrides.config is None:
         base = default_configuration(overrides.labels or DEFAULT_LABELS, model=overrides.model or DEFAULT_MODEL)
     else:
-        base = load_configuration(overrides.config)
+        base = load_configuration(overrides.config, labels=overrides.labels, model=overrides.model)
     data: dict[str, Any] = base.model_dump()
-    for key in ("labels", "model", "max_chars"):
-        if getattr(overrides, key) is not None:
-            data[key] = getattr(overrides, key)
+    if overrides.max_chars is not None:
+        data["max_chars"] = overrides.max_chars
     if overrides.taggers is not None:
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, base.taggers)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))

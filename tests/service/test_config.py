@@ -174,6 +174,17 @@ def test_an_error_names_file_key_and_what_is_allowed(tmp_path: Path, text: str, 
     assert said in str(caught.value)
 
 
+def test_default_taggers_are_those_of_the_options_label_set_and_model(tmp_path: Path) -> None:
+    """A file that names no taggers gets those of what is annotated in the end, not of the label set it was read for."""
+    path = tmp_path / "c.toml"
+    path.write_text("max_chars = 100\n", encoding="utf-8")
+    for chosen in ({"labels": "ccks2019"}, {"model": "another-model"}):
+        configuration = configured(Overrides(config=path, **chosen))
+        assert configuration.taggers == configured(Overrides(**chosen)).taggers
+        assert configuration.taggers == default_configuration(configuration.labels, model=configuration.model).taggers
+        assert configuration.max_chars == 100
+
+
 def test_options_override_the_file(tmp_path: Path) -> None:
     """Taggers by name or as STRATEGY:STYLE, judge, filter, and the single values."""
     path = tmp_path / "c.toml"
