@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,7 +84,7 @@ def fitted_temperature(logits: Floats, truth: NDArray[np.bool_], *, least: float
 
 
 def best_threshold(chances: Floats, truth: NDArray[np.bool_], *, gold: int) -> float:
-    """The threshold that gives the highest F1, to four digits; halfway to the next lower score; 0 keeps all.
+    """The threshold that gives the highest F1; halfway to the next lower score, down to four digits; 0 keeps all.
 
     Among equals the lowest: what is gained must be worth what is dropped.
     """
@@ -94,7 +95,8 @@ def best_threshold(chances: Floats, truth: NDArray[np.bool_], *, gold: int) -> f
     best, place = max((f1(int(hits[at]), at + 1, gold), at) for at in last)
     if best <= 0.0 or place == len(ranked) - 1:
         return 0.0
-    return round(float(ranked[place] + ranked[place + 1]) / 2, 4)
+    # Down: rounded up it could pass the scores that are to stay, all of them where they are nearly 1.
+    return math.floor(float(ranked[place] + ranked[place + 1]) / 2 * 10_000) / 10_000
 
 
 def f1(hits: int, kept: int, gold: int) -> float:

@@ -54,3 +54,10 @@ def test_nothing_is_dropped_where_nothing_is_gained():
 def test_calibration_error_is_the_distance_to_the_truth():
     """Always 0.9 and right half of the time is 0.4 off."""
     assert calibration_error(np.full(10, 0.9), np.arange(10) < 5) == pytest.approx(0.4)
+
+
+def test_a_threshold_near_one_keeps_what_it_was_chosen_for():
+    """Cut to four digits, a threshold stays at or under the scores that are to stay, however near they are to 1."""
+    chances = np.array([0.999_999, 0.999_98, 0.999_94])
+    threshold = best_threshold(chances, np.array([True, True, False]), gold=2)
+    assert (chances >= threshold).tolist()[:2] == [True, True]
