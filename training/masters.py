@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from medner.store.errors import UserError
+
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
@@ -52,13 +54,21 @@ class Masters:
         )
 
     def step(self, rate: float) -> None:
-        """One step at a learning rate, from the gradients the weights hold now, cut to norm 1; they are used up."""
+        """One step at a learning rate, from the gradients the weights hold now, cut to norm 1; they are used up.
+
+        UserError, and no step, when a gradient is not a finite number: all weights would become NaN, and so would the
+        next checkpoint.
+        """
         for group in self._optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         for master, parameter in zip(self._masters, self._parameters, strict=True):
             master.grad = parameter.grad.float() if parameter.grad is not None else None
             parameter.grad = None
-        torch.nn.utils.clip_grad_norm_(self._masters, 1.0)
+        if not torch.nn.utils.clip_grad_norm_(self._masters, 1.0).isfinite():
+            raise UserError(
+                "the training diverged: its loss or gradients are not finite numbers any more. The last checkpoint is "
+                "unharmed; train anew with a lower --learning-rate and another --out"
+            )
         self._optimiser.step()
         self._write_back()
 
