@@ -214,7 +214,10 @@ def default_configuration(
     if plan is not None and {one.name for one in tuned} >= set(plan.taggers):
         by_name = {one.name: one for one in tuned}
         found = [
-            one for one in shipped_filters(labels, root) if one.card.name == plan.filter and one.card.base == model
+            one
+            for one in shipped_filters(labels, root)
+            # An encoder of its own suits every base model.
+            if one.card.name == plan.filter and (one.card.base == model or one.card.kind == "bert-cls")
         ]
         return Configuration(
             labels=labels,

@@ -101,6 +101,19 @@ def test_the_shelf_says_what_the_default_is(tmp_path: Path) -> None:
     assert (configuration.judge.kind, configuration.judge.least) == ("filter-score", 0.4)
 
 
+def test_an_encoder_of_its_own_filters_for_every_base(tmp_path: Path) -> None:
+    """A bert-cls filter runs beside the base model, not on it, so its card need not name the base model."""
+    _ship(tmp_path, "a")
+    _ship_filter(tmp_path, "check")
+    folder = tmp_path / "cmeee-v2" / "check"
+    card = (folder / "card.toml").read_text().replace("llm-cls", "bert-cls").replace(DEFAULT_MODEL, "new")
+    (folder / "card.toml").write_text(card)
+    (tmp_path / "cmeee-v2" / "default.toml").write_text('taggers = ["a"]\nfilter = "check"\n')
+    chosen = default_configuration(root=tmp_path).filter
+    assert chosen is not None
+    assert (chosen.kind, chosen.adapter) == ("bert-cls", folder)
+
+
 def test_a_plan_for_another_base_is_not_followed(tmp_path: Path) -> None:
     """Where a tagger of the plan does not fit the model, what fits is taken instead."""
     _ship(tmp_path, "a", base="qwen2.5-coder-1.5b-instruct")
