@@ -46,6 +46,7 @@ class FilterCard(BaseModel):
     """What ``card.toml`` says of a filter: its kind, its base model, and what its scores mean.
 
     Candidates under ``threshold`` are dropped; a score is divided by ``temperature`` before it becomes a probability.
+    ``two_way_from`` is the first layer in which an llm-cls filter's sentence looks both ways.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -55,6 +56,7 @@ class FilterCard(BaseModel):
     labels: str
     threshold: float = Field(ge=0, le=1)
     temperature: float = Field(gt=0)
+    two_way_from: int | None = Field(default=None, ge=0)
 
 
 class ShippedPlan(BaseModel):

@@ -42,7 +42,8 @@ def build_filter(chosen: FilterConfig, engine: Engine, labels: LabelSet, adapter
         return CausalFilter(engine, labels, threshold, adapter, name, style="brief", temperature=temperature)
     if not isinstance(engine, Encoder):
         raise UserError(f"filter {name!r}: this engine gives no hidden states, which an llm-cls filter needs")
-    return ClassifierFilter(engine, labels, load_head(folder), threshold, temperature, adapter, name)
+    head, two_way_from = load_head(folder), card.two_way_from
+    return ClassifierFilter(engine, labels, head, threshold, temperature, adapter, name, two_way_from)
 
 
 def _same_labels(named: str, labels: LabelSet) -> bool:

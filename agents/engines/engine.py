@@ -87,7 +87,7 @@ class Encoder(Protocol):
         """The last hidden states of the tokens, [tokens - shared, width] in float32 on the CPU.
 
         The first ``shared`` tokens are the same in other calls, are run once for all of them, and have no states in
-        the result. In layers from ``two_way_from`` on a token also sees those behind it, which goes with no
-        ``shared`` ones; None: in no layer.
+        the result. In layers from ``two_way_from`` on a token also sees those behind it, None: in no layer; with
+        ``shared`` ones only these see one another so, and the rest sees what stands before it.
         """
         ...

@@ -54,7 +54,11 @@ def load_head(folder: Path) -> ClassifierHead:
 
 @dataclass(frozen=True, slots=True)
 class ClassifierFilter:
-    """Scores a sentence's candidates behind one run of the sentence; ``adapter`` is its name in the encoder."""
+    """Scores a sentence's candidates behind one run of the sentence; ``adapter`` is its name in the encoder.
+
+    In layers from ``two_way_from`` on, the sentence's tokens look both ways; None: in no layer. It must be what the
+    adapter was trained with.
+    """
 
     encoder: Encoder
     labels: LabelSet
@@ -63,6 +67,7 @@ class ClassifierFilter:
     temperature: float = 1.0
     adapter: str | None = None
     name: str = "llm-cls"
+    two_way_from: int | None = None
 
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """A probability for each entity; all of a sentence's entities run as one batch, each once."""
@@ -74,5 +79,7 @@ class ClassifierFilter:
 
     async def _one(self, sentence: Sentence, head: Sequence[int], entity: Entity) -> float:
         tokens = [*head, *self.encoder.tokens(candidate_part(sentence.text, entity, self.labels))]
-        hidden_TW = await self.encoder.encode(tokens, shared=len(head), adapter=self.adapter)
+        hidden_TW = await self.encoder.encode(
+            tokens, shared=len(head), adapter=self.adapter, two_way_from=self.two_way_from
+        )
         return probability(self.head.logit(hidden_TW[-1]), self.temperature)

@@ -80,12 +80,20 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         Path | None,
         typer.Option(help="Go on from this adapter, for example a tagger's, which knows the types (not bert-cls)."),
     ] = None,
+    two_way: Annotated[
+        bool | None,
+        typer.Option(
+            "--two-way/--causal",
+            help="Whether the sentence's tokens look both ways (llm-cls); by default where --start is a span tagger's.",
+        ),
+    ] = None,
     rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter (llm-cls, llm-causal).")] = 16,
     first_layer: Annotated[int, typer.Option(min=0, help="Layers below this one stay as they are.")] = 8,
     data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of samples, weights and order.")] = 7,
     force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
 ) -> None:
+    from medner.agents.spans.settings import SETTINGS
     from medner.service.cli.train_tagger import shown_command
     from medner.service.stopping import stop_asked
     from medner.service.training_card import licence_note
@@ -110,7 +118,12 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     )
     if start is not None and kind == "bert-cls":
         raise UserError("--start goes on from an adapter; bert-cls has none")
-    order = Order(_folder(chosen), out, label_set, settings, start, force)
+    if two_way is None:
+        # A span tagger's adapter has learnt to look both ways.
+        two_way = kind == "llm-cls" and start is not None and (start / SETTINGS).is_file()
+    if two_way and kind != "llm-cls":
+        raise UserError(f"--two-way is for llm-cls; {kind} reads as its model does")
+    order = Order(_folder(chosen), out, label_set, settings, start, force, two_way)
     data = filter_data(sources, label_set, samples=samples, seed=seed)
     _tell(data)
     with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
@@ -127,6 +140,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         seed,
         shown_command(context),
         licence_note(_base_name(order.base), data_note) if order.base is not None else data_note,
+        first_layer if two_way else None,
     )
     for line in write_card(trained.folder, made, sources, data, trained.calibration):
         say(line)

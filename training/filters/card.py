@@ -25,12 +25,13 @@ class Made:
     seed: int
     command: str = ""
     licence_note: str = ""
+    two_way_from: int | None = None
 
 
 def write_card(folder: Path, made: Made, sources: Sources, data: FilterData, calibration: Calibration) -> Sequence[str]:
     """Writes the card into a filter's folder; gives how the filter did, in words."""
     fields = card_fields(made, sources, data, calibration)
-    known = {key: value for key, value in fields.items() if value not in ("", [])}
+    known = {key: value for key, value in fields.items() if value not in ("", [], None)}
     with replacing_file(folder / "card.toml") as out:
         out.write(card_text(known))
     return score_lines(data, calibration)
@@ -45,6 +46,7 @@ def card_fields(made: Made, sources: Sources, data: FilterData, calibration: Cal
         "labels": made.labels,
         "threshold": calibration.threshold,
         "temperature": calibration.temperature,
+        "two_way_from": made.two_way_from,
         "data": _hashes((*sources.annotated, *sources.partial)),
         "predictions": _hashes(sources.predictions),
         "excluded": _hashes(sources.exclude),

@@ -23,16 +23,20 @@ from medner.training.settings import TaggerTraining
 class Classifier:
     """The model that learns: the base's body with an adapter, and a layer [width -> 1] in full precision.
 
-    ``start`` is an adapter to go on from: a tagger's knows the types already.
+    ``start`` is an adapter to go on from: a tagger's knows the types already. ``two_way``: in the layers that learn,
+    the sentence's tokens look both ways, as a span tagger's do; its candidates never do.
     """
 
-    def __init__(self, base: Path, settings: TaggerTraining, *, start: Path | None = None) -> None:
+    def __init__(
+        self, base: Path, settings: TaggerTraining, *, start: Path | None = None, two_way: bool = False
+    ) -> None:
         register()
         torch.manual_seed(settings.seed)
         self.model: Any = adapted_model(base, settings, start=start)
         plain = self.model.get_base_model()
         plain.set_attn_implementation(MASKED)
         self._body = MaskedBody(self.model)
+        self.two_way_from = settings.first_layer if two_way else None
         self._device = pick_device()
         self.head = nn.Linear(plain.config.get_text_config().hidden_size, 1, device=self._device)
         # Zeros: before the first step every candidate is as likely as not.
@@ -51,7 +55,8 @@ class Classifier:
     def logits(self, rows: Sequence[PackedRow]) -> tuple[torch.Tensor, torch.Tensor]:
         """A score for each candidate of the rows, and what is known of it: two tensors [candidates]."""
         batch = packed_batch(rows, device=self._device)
-        hidden_BTW = self._body(batch.ids_BT, batch.positions_BT, batch.seen_BTT())
+        upper = None if self.two_way_from is None else batch.two_way_BTT()
+        hidden_BTW = self._body(batch.ids_BT, batch.positions_BT, batch.seen_BTT(), upper, self.two_way_from or 0)
         last_NW = hidden_BTW[batch.last_N2[:, 0], batch.last_N2[:, 1]]
         return self.head(last_NW.float()).squeeze(-1), batch.targets_N
 

@@ -52,6 +52,11 @@ class PackedBatch:
         keys, queries = self.parts_BT[:, None, :], self.parts_BT[:, :, None]
         return earlier & ((keys == 0) | (keys == queries))
 
+    def two_way_BTT(self) -> torch.Tensor:  # noqa: N802
+        """The same, but the sentence's tokens also look at those of the sentence behind them."""
+        sentence = self.parts_BT == 0
+        return self.seen_BTT() | (sentence[:, None, :] & sentence[:, :, None])
+
 
 def packed_rows(tokens: Tokens, judged: Iterable[Judged], labels: LabelSet, *, longest: int = 512) -> list[PackedRow]:
     """The candidates in rows, those of a sentence together as far as ``longest`` tokens hold them.

@@ -24,7 +24,7 @@ class Order:
     """What to train on what.
 
     ``base`` is a model's folder (None: a new encoder), ``run`` the run folder, ``start`` an adapter to go on from;
-    ``force`` begins although there seems to be too little memory.
+    ``force`` begins although there seems to be too little memory. ``two_way``: :class:`Classifier`.
     """
 
     base: Path | None
@@ -33,6 +33,7 @@ class Order:
     settings: TaggerTraining
     start: Path | None = None
     force: bool = False
+    two_way: bool = False
 
     def needed_base(self) -> Path:
         """The model's folder; UserError when there is none."""
@@ -78,7 +79,7 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
         check_memory_without_answers(
             base, settings, batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed)
         )
-    classifier = Classifier(base, settings, start=order.start)
+    classifier = Classifier(base, settings, start=order.start, two_way=order.two_way)
     run = Run(
         classifier,
         lambda epoch: batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed + epoch),
@@ -149,7 +150,13 @@ def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | Non
 def task(kind: str, data: FilterData, order: Order) -> Mapping[str, Any]:
     """What two parts of one run must have in common."""
     base = "new" if order.base is None else order.base.resolve().name
-    return {"kind": kind, "base": base, "labels": order.labels.name, "samples": _digest(data.train)}
+    return {
+        "kind": kind,
+        "base": base,
+        "labels": order.labels.name,
+        "samples": _digest(data.train),
+        "two_way": order.two_way,
+    }
 
 
 def _digest(judged: Sequence[Judged]) -> str:

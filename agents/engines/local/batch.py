@@ -80,13 +80,16 @@ class Batch:
         self.work: list[Work] = []
         self.passes = 0
         self.tokens = 0
-        self._prefixes: OrderedDict[tuple[str | None, tuple[int, ...]], RowCache] = OrderedDict()
+        self._prefixes: OrderedDict[tuple[str | None, int | None, tuple[int, ...]], RowCache] = OrderedDict()
 
     def add(self, work: Work) -> None:
         """Takes a piece of work in; its prompt's fixed part is copied from an earlier one where there is one."""
         prompt = work.row.ids if isinstance(work, Decoding) else work.prompt
-        if work.shared >= SHORTEST_KEPT_PREFIX:
-            work.cache.begin_with(self._prefix(tuple(prompt[: work.shared]), work.adapter), work.shared)
+        two_way_from = work.two_way_from if isinstance(work, Encoding) else None
+        # Shared tokens that look both ways must be run without the rest, however few they are.
+        if work.shared >= (SHORTEST_KEPT_PREFIX if two_way_from is None else 1):
+            prefix = self._prefix(tuple(prompt[: work.shared]), work.adapter, two_way_from)
+            work.cache.begin_with(prefix, work.shared)
             if isinstance(work, Decoding):
                 work.row.in_cache = work.shared
             else:
@@ -95,12 +98,12 @@ class Batch:
         # An adapter's rows stand together, so that it is applied to all of them at once.
         self.work.sort(key=lambda one: one.adapter or "")
 
-    def _prefix(self, ids: tuple[int, ...], adapter: str | None) -> RowCache:
-        key = (adapter, ids)
+    def _prefix(self, ids: tuple[int, ...], adapter: str | None, two_way_from: int | None) -> RowCache:
+        key = (adapter, two_way_from, ids)
         kept = self._prefixes.get(key)
         if kept is None:
             cache = self.model.new_cache(len(ids))
-            self.model.hidden(ids, [Segment(cache, 0, len(ids), adapter)])
+            self.model.hidden(ids, [Segment(cache, 0, len(ids), adapter, two_way_from)])
             self.passes += 1
             self.tokens += len(ids)
             kept = cache
@@ -155,7 +158,8 @@ class Batch:
 
 
 def _two_way_from(work: Work) -> int | None:
-    return work.two_way_from if isinstance(work, Encoding) else None
+    # What stands behind shared tokens sees only what is before it.
+    return work.two_way_from if isinstance(work, Encoding) and not work.in_cache else None
 
 
 def _in_cache(work: Work) -> int:

@@ -147,7 +147,7 @@ class LocalEngine:
         two_way_from: int | None = None,
     ) -> torch.Tensor:
         """The last hidden states of the tokens behind the shared ones, [tokens - shared, width]."""
-        if not 0 <= shared < len(tokens) or (shared and two_way_from is not None):
+        if not 0 <= shared < len(tokens):
             raise UserError(f"{shared} of {len(tokens)} tokens cannot be shared with other calls here")
         work = await self._submit(adapter, lambda: self._encoding(list(tokens), shared, adapter, two_way_from))
         if not isinstance(work, Encoding) or work.hidden is None:

@@ -83,8 +83,29 @@ def test_shared_tokens_are_run_once(engine, bodies):
         assert torch.allclose(state, reference(bodies[None], [*head, *tail])[len(head) :], atol=1e-4)
 
 
-def test_sharing_everything_or_two_ways_is_refused(engine):
-    """There must be a token left to ask for, and a row that looks both ways has no fixed beginning."""
-    for options in ({"shared": 3}, {"shared": 1, "two_way_from": 0}):
-        with pytest.raises(UserError, match="cannot be shared"):
-            asyncio.run(engine.encode([5, 6, 7], **options))
+@pytest.mark.parametrize("head", ["咳", "双侧扁桃体红肿，咽部充血，颈部淋巴结肿大。"])
+def test_shared_tokens_may_look_both_ways(engine, bodies, tiny_adapters, head):
+    """A two-way beginning is run once, short or long; the rest sees all of it, and of itself what comes before."""
+    shared = engine.tokens(head)
+    tails = [engine.tokens(text) for text in ("咽部", "红肿充血")]
+    for adapter in (None, *tiny_adapters):
+
+        async def run(name=adapter):
+            ask = {"shared": len(shared), "adapter": name, "two_way_from": 1}
+            return await asyncio.gather(*(engine.encode([*shared, *tail], **ask) for tail in tails))
+
+        for tail, state in zip(tails, asyncio.run(run()), strict=True):
+            count = len(shared) + len(tail)
+            seen = torch.ones(1, count, count, dtype=torch.bool).tril()
+            upper = seen.clone()
+            upper[:, : len(shared), : len(shared)] = True
+            with torch.inference_mode():
+                ids = torch.tensor([[*shared, *tail]])
+                expected = bodies[adapter](ids, torch.arange(count).unsqueeze(0), seen, upper, 1)[0]
+            assert torch.allclose(state, expected[len(shared) :], atol=1e-4)
+
+
+def test_sharing_everything_is_refused(engine):
+    """There must be a token left to ask for."""
+    with pytest.raises(UserError, match="cannot be shared"):
+        asyncio.run(engine.encode([5, 6, 7], shared=3))

@@ -53,9 +53,10 @@ def test_training_learns_and_writes_a_filter(base, tmp_path):
     assert str(base.parent) not in (trained.folder / "adapter_config.json").read_text()
 
 
-async def test_the_filter_scores_as_training_does(base, tmp_path):
+@pytest.mark.parametrize("two_way", [False, True])
+async def test_the_filter_scores_as_training_does(base, tmp_path, two_way):
     """In full precision, a candidate behind the shared sentence in the engine scores as in its packed row."""
-    learner = Classifier(base, settings())
+    learner = Classifier(base, settings(), two_way=two_way)
     learner.model.float()
     for parameter in learner.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
@@ -74,7 +75,9 @@ async def test_the_filter_scores_as_training_does(base, tmp_path):
     expected = torch.sigmoid(torch.tensor(learner.score(rows)) / 1.7).tolist()
     engine = LocalEngine(LocalModel(base, {"filter": tmp_path}, dtype=torch.float32))
     try:
-        made = ClassifierFilter(engine, LABELS, load_head(tmp_path), temperature=1.7, adapter="filter")
+        made = ClassifierFilter(
+            engine, LABELS, load_head(tmp_path), temperature=1.7, adapter="filter", two_way_from=learner.two_way_from
+        )
         scores = await made.score(Sentence("s", text), [*entities, entities[0]])
         plain = ClassifierFilter(engine, LABELS, load_head(tmp_path), temperature=1.7)
         without = await plain.score(Sentence("s", text), entities)
