@@ -112,6 +112,18 @@ def shipped_plan(labels: str, root: Any = None) -> ShippedPlan | None:
         raise BadInputError(reason, path=path, key=key) from error
 
 
+def check_card(folder: Path, *, labels: str, model: str | None) -> None:
+    """UserError when an adapter's card names another label set, or another base than ``model`` (None: not compared).
+
+    A folder without a card is taken as it is.
+    """
+    card = adapter_card(folder) if (folder / CARD).is_file() else None
+    if card is not None and labels not in (card.labels, Path(card.labels).stem):
+        raise UserError(f"{folder}: this adapter was trained for the label set {card.labels}, not {labels}")
+    if card is not None and model is not None and card.base != model:
+        raise UserError(f"{folder}: this adapter stands on the base model {card.base}, not on {model}")
+
+
 def adapter_card(folder: Path) -> AdapterCard:
     """The card of an adapter's folder. UserError when there is none, BadInputError when it is broken."""
     if not (folder / CARD).is_file():

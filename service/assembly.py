@@ -19,6 +19,7 @@ from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger, Tagger
 from medner.graph import Deps, Pipeline
+from medner.service.adapters import check_card
 from medner.service.config import Configuration, TaggerConfig, is_path
 from medner.service.exemplars import planned_exemplars
 from medner.service.filters import build_filter, engine_adapter
@@ -82,6 +83,7 @@ async def assembled(
     adapters = {name: folder for folder, name in adapter_names(configuration).items()}
     order = EngineOrder(model, adapters, configuration.max_rows)
     # First: nobody should wait for a model to learn that a folder is of another label set.
+    check_adapters(configuration)
     exemplars = await asyncio.to_thread(planned_exemplars, configuration, model)
     engine = await asyncio.to_thread(engine_factory, order)
     try:
@@ -89,6 +91,16 @@ async def assembled(
         yield Pipeline(deps, concurrency=configuration.concurrency)
     finally:
         await engine.close()
+
+
+def check_adapters(configuration: Configuration) -> None:
+    """UserError for a tagger whose adapter was trained for another label set or another base model."""
+    labels = load_label_set(configuration.labels).name
+    # What a path is called says nothing of what lies there; weights that do not fit are refused when they are loaded.
+    model = None if is_path(configuration.model) else configuration.model
+    for tagger in configuration.taggers:
+        if tagger.adapter is not None:
+            check_card(tagger.adapter, labels=labels, model=model)
 
 
 def adapter_names(configuration: Configuration) -> dict[Path, str]:

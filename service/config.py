@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -206,11 +207,7 @@ def default_configuration(
     """
     plan = shipped_plan(labels, root) if adapters is None else None
     shipped = shipped_adapters(labels, root) if adapters is None else adapters
-    tuned = [
-        TaggerConfig(name=one.card.name, strategy=one.card.strategy, style=one.card.style, adapter=one.folder)
-        for one in shipped
-        if one.card.base == model and one.card.labels == labels
-    ]
+    tuned = tuned_taggers(labels, model, shipped)
     if plan is not None and {one.name for one in tuned} >= set(plan.taggers):
         by_name = {one.name: one for one in tuned}
         found = [
@@ -230,6 +227,15 @@ def default_configuration(
     return Configuration(labels=labels, model=model, taggers=taggers)
 
 
+def tuned_taggers(labels: str, model: str, shipped: Sequence[ShippedAdapter] | None = None) -> list[TaggerConfig]:
+    """The shipped taggers of a label set for a model, by name; ``shipped`` None: those in the package."""
+    return [
+        TaggerConfig(name=one.card.name, strategy=one.card.strategy, style=one.card.style, adapter=one.folder)
+        for one in (shipped_adapters(labels) if shipped is None else shipped)
+        if one.card.base == model and one.card.labels == labels
+    ]
+
+
 def _partners(tuned: list[TaggerConfig]) -> list[TaggerConfig]:
     """Who joins too few tuned taggers: one of them under another prompt, where there is one, else untuned ones."""
     prompted = [one for one in tuned if one.strategy != "span"]
@@ -239,7 +245,8 @@ def _partners(tuned: list[TaggerConfig]) -> list[TaggerConfig]:
 def load_configuration(path: Path, *, labels: str | None = None, model: str | None = None) -> Configuration:
     """The configuration of a TOML file; paths in it count from its folder.
 
-    ``labels`` and ``model`` replace the file's. Keys that are left out take the default for these two, taggers too.
+    ``labels`` and ``model`` replace the file's. Keys that are left out take the default for these two, taggers too;
+    without taggers also filter and judge, where ``filter = "off"`` leaves the filter out.
     BadInputError names the key and what is allowed.
     """
     try:
@@ -252,9 +259,14 @@ def load_configuration(path: Path, *, labels: str | None = None, model: str | No
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     _anchor(data, path.parent)
     data.update({key: value for key, value in (("labels", labels), ("model", model)) if value is not None})
+    off = data.get("filter") == "off"
+    if off:
+        data["filter"] = None
     if "taggers" not in data:
         named = str(data.get("labels", DEFAULT_LABELS))
         default = default_configuration(named, model=str(data.get("model", DEFAULT_MODEL))).model_dump()
+        if off and default["judge"]["kind"] == "filter-score":
+            default["judge"] = JudgeConfig().model_dump()
         for key in ("taggers", "filter", "judge"):
             data.setdefault(key, default[key])
     return validated(data, where=path)

@@ -12,10 +12,12 @@ from medner.service.config import (
     DEFAULT_LABELS,
     DEFAULT_MODEL,
     Configuration,
+    JudgeConfig,
     TaggerConfig,
     default_configuration,
     is_path,
     load_configuration,
+    tuned_taggers,
     validated,
 )
 from medner.store.errors import UserError
@@ -48,19 +50,23 @@ def configured(overrides: Overrides) -> Configuration:
     if overrides.max_chars is not None:
         data["max_chars"] = overrides.max_chars
     if overrides.taggers is not None:
-        data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, base.taggers)]
+        known = (*tuned_taggers(base.labels, base.model), *base.taggers)
+        data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
     if overrides.judge is not None:
         data["judge"] = read_judge(overrides.judge)
     if overrides.filter is not None:
         data["filter"] = read_filter(overrides.filter, shipped_filters(data["labels"]))
+        if data["filter"] is None and overrides.judge is None and base.judge.kind == "filter-score":
+            # A judge by scores has none left to judge by.
+            data["judge"] = JudgeConfig().model_dump()
     if overrides.exemplars is not None:
         data["exemplars"] = {**(data["exemplars"] or {}), "folder": overrides.exemplars}
     return validated(data, where="options")
 
 
 def read_taggers(said: str, known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
-    """The taggers of a comma list: names of the configuration, adapter folders, STRATEGY:STYLE for untuned ones."""
+    """The taggers of a comma list: known names, adapter folders, STRATEGY:STYLE for untuned ones."""
     by_name = {tagger.name: tagger for tagger in known}
     return [_tagger(word.strip(), by_name) for word in said.replace("，", ",").split(",")]
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from medner.service.adapters import shipped_adapters
+from medner.service.adapters import shipped_adapters, shipped_plan
+from medner.service.assembly import check_adapters
 from medner.service.config import (
     DEFAULT_MODEL,
     Configuration,
@@ -15,9 +16,9 @@ from medner.service.config import (
     load_configuration,
 )
 from medner.service.fingerprint import fingerprint
-from medner.service.overrides import Overrides, configured
+from medner.service.overrides import Overrides, configured, read_taggers
 from medner.store.errors import BadInputError, UserError
-from medner.store.labels import label_set_toml
+from medner.store.labels import SHIPPED, label_set_toml
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "configuration.toml"
 
@@ -132,6 +133,38 @@ def test_a_broken_plan_is_named(tmp_path: Path) -> None:
 def test_the_adapters_in_the_package_can_be_read() -> None:
     """Whatever ships has a good card and lies in a folder."""
     assert all(one.folder.is_dir() for one in shipped_adapters("cmeee-v2"))
+
+
+@pytest.mark.parametrize("labels", SHIPPED)
+def test_what_ships_fits_together(labels: str) -> None:
+    """The taggers and the filter that a shelf's plan names are there, for this label set and the default model."""
+    plan = shipped_plan(labels)
+    configuration = default_configuration(labels)
+    check_adapters(configuration)
+    if plan is not None:
+        assert _names(configuration) == list(plan.taggers)
+        assert (configuration.filter is None) == (plan.filter is None)
+
+
+def test_a_file_can_leave_the_default_filter_out(tmp_path: Path) -> None:
+    """TOML has no null, so a word says it; a judge that needs scores goes with it."""
+    path = tmp_path / "c.toml"
+    path.write_text('filter = "off"\n')
+    configuration = load_configuration(path)
+    assert configuration.filter is None
+    assert configuration.judge.kind != "filter-score"
+
+
+def test_an_adapter_for_something_else_is_refused(tmp_path: Path) -> None:
+    """Before a model is loaded: another label set, another base."""
+    folder = _ship(tmp_path, "a")
+    (tagger,) = read_taggers(str(folder), ())
+    base = default_configuration(adapters=()).model_copy(update={"taggers": (tagger,)})
+    check_adapters(base)
+    with pytest.raises(UserError, match="label set cmeee-v2, not ccks2019"):
+        check_adapters(base.model_copy(update={"labels": "ccks2019"}))
+    with pytest.raises(UserError, match=r"not on qwen2\.5-coder-1\.5b-instruct"):
+        check_adapters(base.model_copy(update={"model": "qwen2.5-coder-1.5b-instruct"}))
 
 
 def test_the_example_file_is_valid() -> None:

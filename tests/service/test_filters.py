@@ -77,7 +77,8 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="medner train filter writes"):
         build(filter=str(tmp_path / "nothing"))
     config = tmp_path / "c.toml"
-    config.write_text(f'[filter]\nkind = "bert-cls"\nadapter = "{folder.name}"\n', encoding="utf-8")
+    tagger = '[[taggers]]\nname = "html-full"\nstrategy = "html"\n'
+    config.write_text(f'{tagger}[filter]\nkind = "bert-cls"\nadapter = "{folder.name}"\n', encoding="utf-8")
     with pytest.raises(UserError, match="set kind to what its card says"):
         build_deps(load_configuration(config), ScriptedEngine(lambda _: ""))
     config.write_text('[filter]\nkind = "llm-cls"\n', encoding="utf-8")
