@@ -82,15 +82,17 @@ class Hub:
 
 
 def _bar(meter: Meter) -> Any:
-    from huggingface_hub import utils  # noqa: PLC0415
+    # Not the hub's own bar: that one is disabled with all others of the process, or by an environment variable.
+    from tqdm import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415
 
-    base: Any = utils.tqdm  # type: ignore[attr-defined]
+    base: Any = tqdm
 
     class Forward(base):  # type: ignore[misc]
         """Passes the bytes on and draws nothing; tqdm counts none of them itself when it is disabled."""
 
         def __init__(self, *arguments: Any, **options: Any):
             # Text goes nowhere rather than `disable`: a disabled bar is not updated by every download path.
+            options.pop("name", None)
             options.update(disable=False, file=_Nowhere())
             super().__init__(*arguments, **options)
             if self.initial:

@@ -42,6 +42,19 @@ def pull(tmp_path, hub, report=lambda progress: None):
     return made.pull("tiny", progress=report)
 
 
+def test_progress_is_told_where_bars_are_switched_off(tmp_path, hub):
+    """Whoever switched the hub's own bars off, in this process or by an environment variable, still hears of bytes."""
+    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
+
+    seen = []
+    disable_progress_bars()
+    try:
+        pull(tmp_path, hub, seen.append)
+    finally:
+        enable_progress_bars()
+    assert any(progress.stage is Stage.DOWNLOADING and progress.done for progress in seen)
+
+
 def test_one_commit_without_code_and_pickles(tmp_path, hub):
     """The branch is resolved to a commit, its model files come, the manifest names the commit; progress is in bytes."""
     seen = []
