@@ -112,6 +112,9 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         alpha=2 * rank,
         first_layer=first_layer,
         learning_rate=learning_rate or (3e-5 if kind == "bert-cls" and chosen != NEW else 4e-4),
+        # A step for a few dozen candidates: small data wants many steps.
+        batch_tokens=512 if kind == "llm-cls" else 1_024,
+        batches_per_step=1 if kind == "llm-cls" else 2,
         epochs=epochs or (10.0 if kind == "bert-cls" else 2.0),
         time_limit_s=hours * 3_600,
         seed=seed,

@@ -19,6 +19,9 @@ from medner.training.filters.packing import PackedRow, packed_batch
 from medner.training.loop import Size
 from medner.training.settings import TaggerTraining
 
+#: How many times faster than the adapter the classification layer learns: five times diverged on a 0.5B base.
+HEAD_FACTOR = 1.0
+
 
 class Classifier:
     """The model that learns: the base's body with an adapter, and a layer [width -> 1] in full precision.
@@ -44,13 +47,12 @@ class Classifier:
         nn.init.zeros_(self.head.bias)
 
     def parameters(self) -> list[nn.Parameter]:
-        """The adapter's weights and the classification layer's."""
-        adapter = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        return [*adapter, *self.head.parameters()]
+        """The adapter's weights."""
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def faster(self) -> tuple[list[nn.Parameter], float]:
-        """None."""
-        return [], 1.0
+        """The classification layer's weights."""
+        return list(self.head.parameters()), HEAD_FACTOR
 
     def logits(self, rows: Sequence[PackedRow]) -> tuple[torch.Tensor, torch.Tensor]:
         """A score for each candidate of the rows, and what is known of it: two tensors [candidates]."""

@@ -58,7 +58,7 @@ async def test_the_filter_scores_as_training_does(base, tmp_path, two_way):
     """In full precision, a candidate behind the shared sentence in the engine scores as in its packed row."""
     learner = Classifier(base, settings(), two_way=two_way)
     learner.model.float()
-    for parameter in learner.parameters():
+    for parameter in (*learner.parameters(), *learner.faster()[0]):
         torch.nn.init.normal_(parameter, std=0.1)
     learner.save(tmp_path)
     text = "患者三天前出现咳嗽、咳黄痰，伴咳嗽。<|im_end|>[咳嗽]"
