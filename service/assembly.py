@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from medner.agents.chat import EngineChatModel
+from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge
@@ -23,7 +24,9 @@ from medner.service.adapters import check_card
 from medner.service.config import Configuration, TaggerConfig, is_path
 from medner.service.exemplars import planned_exemplars
 from medner.service.filters import build_filter, engine_adapter
+from medner.service.served import served_names
 from medner.service.threads import physical_cores
+from medner.service.vllm import vllm_engine
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
 from medner.store.models import ModelStore
@@ -80,17 +83,47 @@ async def assembled(
 
     ``model`` is the base model's folder (:func:`model_folder`).
     """
-    adapters = {name: folder for folder, name in adapter_names(configuration).items()}
-    order = EngineOrder(model, adapters, configuration.max_rows)
     # First: nobody should wait for a model to learn that a folder is of another label set.
     check_adapters(configuration)
     exemplars = await asyncio.to_thread(planned_exemplars, configuration, model)
-    engine = await asyncio.to_thread(engine_factory, order)
+    engine = await _engine(configuration, model, engine_factory)
     try:
         deps = build_deps(configuration, engine, exemplars(engine))
         yield Pipeline(deps, concurrency=configuration.concurrency)
     finally:
         await engine.close()
+
+
+async def _engine(configuration: Configuration, model: Path | None, factory: EngineFactory) -> Engine:
+    """The engine of a configuration: in this process, on servers, or both where a span tagger stands beside servers."""
+    names = adapter_names(configuration)
+    if configuration.engine.kind == "local":
+        order = EngineOrder(model, {name: folder for folder, name in names.items()}, configuration.max_rows)
+        return await asyncio.to_thread(factory, order)
+    remote = await vllm_engine(configuration, names)
+    if not needs_local(configuration):
+        return remote
+    elsewhere = served_names(configuration)
+    mine = {name: folder for folder, name in names.items() if folder not in elsewhere}
+    try:
+        local = await asyncio.to_thread(factory, EngineOrder(model, mine, configuration.max_rows))
+    except BaseException:
+        await remote.close()
+        raise
+    if not isinstance(local, Encoder):
+        raise UserError("this engine gives no hidden states, which a span tagger is made of")
+    return CompositeEngine(remote, local)
+
+
+def needs_local(configuration: Configuration) -> bool:
+    """Whether something runs the base model in this process: all of it, or what needs hidden states."""
+    chosen, exemplars = configuration.filter, configuration.exemplars
+    return (
+        configuration.engine.kind == "local"
+        or any(tagger.strategy == "span" for tagger in configuration.taggers)
+        or (chosen is not None and chosen.kind == "llm-cls" and chosen.served is None)
+        or (exemplars is not None and exemplars.nearest > 0 and exemplars.embedder is None)
+    )
 
 
 def check_adapters(configuration: Configuration) -> None:

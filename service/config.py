@@ -28,7 +28,8 @@ DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct"
 class TaggerConfig(BaseModel):
     """A tagger: its strategy, the wording of its prompt, how many examples it is shown, its adapter.
 
-    ``span`` is a tagger that scores spans; it has no prompt, and always an adapter.
+    ``span`` is a tagger that scores spans; it has no prompt, and always an adapter. ``served`` is the model name it
+    has on vLLM servers, where that is another one than :func:`medner.service.served.served_names` gives.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +39,7 @@ class TaggerConfig(BaseModel):
     shots: int = Field(default=0, ge=0)
     adapter: Path | None = None
     constrained: bool = True
+    served: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _span_is_trained(self) -> TaggerConfig:
@@ -50,13 +52,15 @@ class FilterConfig(BaseModel):
     """A filter: candidates whose probability of being right is under ``threshold`` are dropped.
 
     ``adapter`` is the folder that `medner train filter` wrote; only ``llm-causal`` can do without, on the base model
-    as it is. ``threshold`` None is that of the folder's card, or 0.5.
+    as it is. ``threshold`` None is that of the folder's card, or 0.5. ``served`` is the name on vLLM servers of what
+    ``medner export`` made of the filter; an llm-cls filter without one runs in this process.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: FilterKind = "llm-causal"
     threshold: float | None = Field(default=None, ge=0, le=1)
     adapter: Path | None = None
+    served: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _is_trained(self) -> FilterConfig:
@@ -81,6 +85,33 @@ class JudgeConfig(BaseModel):
     kind: Literal["select", "hard-vote", "best-tagger", "filter-score"] = "best-tagger"
     tagger: str | None = None
     least: float = Field(default=0.5, ge=0, le=1)
+
+
+class ServerConfig(BaseModel):
+    """A vLLM server: its address, how many requests it gets at a time, which environment variable holds its key."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    url: str = Field(pattern=r"^https?://[^/\s]+(/v1)?/?$")
+    concurrency: int = Field(default=32, ge=1, le=1_024)
+    key_env: str | None = None
+
+
+class EngineConfig(BaseModel):
+    """What runs the generating models: this process, or vLLM servers, each with ``attempts`` of ``timeout_s``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    kind: Literal["local", "vllm"] = "local"
+    servers: tuple[ServerConfig, ...] = ()
+    timeout_s: float = Field(default=120, gt=0)
+    attempts: int = Field(default=4, ge=1, le=20)
+
+    @model_validator(mode="after")
+    def _servers_fit(self) -> EngineConfig:
+        if self.kind == "vllm" and not self.servers:
+            raise ValueError('servers: engine vllm needs at least one, servers = [{url = "http://127.0.0.1:8101"}]')
+        if self.kind == "local" and self.servers:
+            raise ValueError('kind: servers are for kind = "vllm"; the local engine has none')
+        return self
 
 
 class ExemplarsConfig(BaseModel):
@@ -111,6 +142,7 @@ class Configuration(BaseModel):
     filter: FilterConfig | None = None
     judge: JudgeConfig = JudgeConfig()
     exemplars: ExemplarsConfig | None = None
+    engine: EngineConfig = EngineConfig()
     min_taggers: int = Field(default=1, ge=1)
     max_chars: int = Field(default=256, ge=8, le=8_192)
     concurrency: int = Field(default=16, ge=1, le=1_024)
@@ -161,6 +193,7 @@ class Configuration(BaseModel):
             "taggers": ", ".join(_in_words(tagger) for tagger in self.taggers),
             "filter": "off" if chosen is None else chosen.in_words(),
             "judge": self.judge.kind if self.followed is None else f"{self.judge.kind}:{self.followed}",
+            "engine": self.engine.kind,
         }
 
 
@@ -310,4 +343,5 @@ _FIELDS: dict[str, type[BaseModel]] = {
     "filter": FilterConfig,
     "judge": JudgeConfig,
     "exemplars": ExemplarsConfig,
+    "engine": EngineConfig,
 }

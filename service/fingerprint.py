@@ -28,6 +28,8 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     the paths where they lie do not count. ``model`` is the base model's folder; None: only its name counts.
     """
     facts: dict[str, Any] = configuration.model_dump(mode="json", exclude=_SPEED)
+    # Where the servers are changes nothing; that another program runs the model may.
+    facts["engine"] = configuration.engine.kind
     facts["labels"] = asdict(load_label_set(configuration.labels))
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
         fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None

@@ -38,6 +38,7 @@ class Overrides:
     filter: str | None = None
     max_chars: int | None = None
     exemplars: Path | None = None
+    servers: tuple[str, ...] = ()
 
 
 def configured(overrides: Overrides) -> Configuration:
@@ -62,6 +63,8 @@ def configured(overrides: Overrides) -> Configuration:
             data["judge"] = JudgeConfig().model_dump()
     if overrides.exemplars is not None:
         data["exemplars"] = {**(data["exemplars"] or {}), "folder": overrides.exemplars}
+    if overrides.servers:
+        data["engine"] = {**data["engine"], "kind": "vllm", "servers": [{"url": url} for url in overrides.servers]}
     return validated(data, where="options")
 
 

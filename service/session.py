@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from medner.service.annotate import Annotating
-from medner.service.assembly import EngineFactory, assembled, local_engine, model_folder
+from medner.service.assembly import EngineFactory, assembled, local_engine, model_folder, needs_local
 from medner.service.fingerprint import fingerprint
 from medner.service.inputs import Inputs, Survey, open_inputs
 from medner.service.journal import Journal, RunIdentity, open_journal
@@ -70,7 +70,7 @@ class _Session:
     # Looked for after the inputs: nobody should pull a model to learn that a file name is misspelt.
     @cached_property
     def _model(self) -> Path | None:
-        return model_folder(self._configuration) if self._is_local else None
+        return model_folder(self._configuration) if self._is_local and needs_local(self._configuration) else None
 
     @cached_property
     def _fingerprint(self) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import escape, escape_char, read_char, utf8
+from medner.agents.strategies.grammar import any_of, literal, rule, stretches
 from medner.agents.strategies.symbol import known_labels
 from medner.store.labels import LabelSet
 from medner.store.records import Decoded, Entity, Rejected, Rejection, in_order
@@ -235,3 +236,15 @@ class HtmlGraph:
             return b""
         until = min((end for end, _, _ in node.opened), default=len(self.text))
         return self._written(node.position, until)
+
+    def grammar(self) -> str:
+        """Wider than the graph: a faithful copy, start tags that name what follows, end tags that name any stretch."""
+        end = len(self._chars)
+        rules = [rule("root", ["at0"]), rule("type", [any_of([name.decode("utf-8") for name in self._names])])]
+        if end:
+            rules += [*stretches(self._chars), rule("close", ['"</" type ":" stretch ">"'])]
+        for at, char in enumerate(map(literal, self._chars)):
+            rules.append(rule(f"at{at}", [f"{'close* ' if at else ''}open{at}* {char} at{at + 1}"]))
+            rules.append(rule(f"open{at}", [f'"<" type ":" from{at} ">"']))
+        rules.append(rule(f"at{end}", ["close*" if end else ""]))
+        return "\n".join(rules)

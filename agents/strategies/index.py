@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import escape, escape_char, read_char, utf8
+from medner.agents.strategies.grammar import any_of, literal, number_up_to, rule, stretches
 from medner.agents.strategies.locating import StatedEntities, Substrings, number_is_whole, number_pieces
 from medner.agents.strategies.symbol import known_labels
 from medner.store.labels import LabelSet
@@ -198,3 +199,16 @@ class IndexGraph:
         back = node.length if node.part == "start" else 1
         guesses = [place - back for place in node.places if low <= place - back <= high]
         return b"%d" % guesses[0] if guesses else b""
+
+    def grammar(self) -> str:
+        """Wider than the graph: lines in any order, offsets within the text, entities anywhere in it."""
+        if not self.text:
+            return rule("root", [""])
+        number, name, bar = (
+            number_up_to(self._end),
+            any_of([name.decode("utf-8") for name in self._names]),
+            literal(BAR),
+        )
+        line = " ".join(['"\\n"', "stretch", bar, name, bar, number, bar, number])
+        rules = [rule("root", [f"{literal(self._first)} line*"]), rule("line", [line])]
+        return "\n".join([*rules, *stretches(self._substrings.pieces)])

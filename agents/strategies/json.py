@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import utf8
+from medner.agents.strategies.grammar import any_of, literal, number_up_to, rule, stretches
 from medner.agents.strategies.locating import StatedEntities, Substrings, number_is_whole, number_pieces
 from medner.agents.strategies.symbol import known_labels
 from medner.store.labels import LabelSet
@@ -198,3 +199,13 @@ class JsonGraph:
         if not at < end or at not in node.places:
             return b""
         return self._substrings.written(at, end) + b'"}'
+
+    def grammar(self) -> str:
+        """Wider than the graph: records in any order, offsets within the text, entities anywhere in it."""
+        if not self.text:
+            return rule("root", [literal("[]")])
+        number, name = number_up_to(self._end), any_of([name.decode("utf-8") for name in self._names])
+        parts = [literal('{"start_idx": '), number, literal(', "end_idx": '), number, literal(', "type": "'), name]
+        record = " ".join([*parts, literal('", "entity": "'), "stretch", literal('"}')])
+        rules = [rule("root", [literal("[]"), '"[" record (", " record)* "]"']), rule("record", [record])]
+        return "\n".join([*rules, *stretches(self._substrings.pieces)])

@@ -72,7 +72,7 @@ class Substrings:
 
     def __init__(self, text: str, write: Callable[[str], bytes]) -> None:
         self.text = text
-        self._pieces = [write(char) for char in text]
+        self.pieces = [write(char) for char in text]
         self.anywhere: tuple[int, ...] = tuple(range(len(text)))
 
     def steps(self, places: tuple[int, ...]) -> list[tuple[bytes, tuple[int, ...]]]:
@@ -80,12 +80,12 @@ class Substrings:
         following: dict[bytes, list[int]] = {}
         for place in places:
             if place < len(self.text):
-                following.setdefault(self._pieces[place], []).append(place + 1)
+                following.setdefault(self.pieces[place], []).append(place + 1)
         return [(piece, tuple(after)) for piece, after in following.items()]
 
     def written(self, start: int, end: int) -> bytes:
         """The bytes of ``text[start:end]`` in an answer."""
-        return b"".join(self._pieces[start:end])
+        return b"".join(self.pieces[start:end])
 
 
 def number_pieces(digits: str, low: int, high: int) -> list[bytes]:

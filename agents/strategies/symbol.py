@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import escape, escape_char, read_char, utf8
+from medner.agents.strategies.grammar import literal, rule
 from medner.store.labels import LabelSet
 from medner.store.records import Decoded, Entity, Rejected, Rejection, in_order
 
@@ -213,3 +214,26 @@ class SymbolGraph:
 
     def _rest(self, position: int) -> bytes:
         return self._whole[self._offsets[position] :]
+
+    def grammar(self) -> str:
+        """The same answers as rules: ``out3`` and ``in3`` go on at character 3 outside and inside brackets."""
+        end = len(self._chars)
+        rules = [rule("root", ["", *(self._line(label, 0) for label in range(len(self._headers)))])]
+        for label in range(len(self._headers)):
+            rules += [rule(f"after{label}x{layer}", self._ways_on(label, layer)) for layer in range(MAX_LAYERS)]
+        for at, char in enumerate(map(literal, self._chars)):
+            rules.append(rule(f"out{at}", [f"{char} out{at + 1}", f'"[" {char} in{at + 1}']))
+            if at:
+                rules.append(rule(f"in{at}", [f"{char} in{at + 1}", f'"]" out{at}']))
+        rules.append(rule(f"out{end}", [""]))
+        if end:
+            rules.append(rule(f"in{end}", ['"]"']))
+        return "\n".join(rules)
+
+    def _line(self, label: int, layer: int) -> str:
+        return f"{literal(self._headers[label])} out0 after{label}x{layer}"
+
+    def _ways_on(self, label: int, layer: int) -> list[str]:
+        again = [self._line(label, layer + 1)] if layer + 1 < MAX_LAYERS else []
+        later = [self._line(other, 0) for other in range(label + 1, len(self._headers))]
+        return ["", *(f'"\\n" {line}' for line in again + later)]

@@ -23,6 +23,7 @@ Examples:
   medner annotate train.json --format cmeee --limit 20 --json
   cat note.txt | medner annotate - --labels ccks2019
   medner annotate notes/ -o out.jsonl --taggers html:full,symbol:full --judge hard-vote
+  medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
 
 A run with -o can be stopped (Ctrl-C) or die; the same command goes on where it was, from OUT.journal.
 
@@ -98,6 +99,12 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         Path | None,
         typer.Option("--config", metavar="FILE", help="Configuration in TOML; options given here override it."),
     ] = None,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--server", metavar="URL", help="Run the models on vLLM servers (medner serve-models); repeatable."
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the annotations as one HTML page too.")
     ] = None,
@@ -122,7 +129,9 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     from medner.service.overrides import Overrides
     from medner.service.session import Order, annotate_inputs
 
-    overrides = Overrides(config, labels, model, taggers, judge, filter_, max_chars, exemplars)
+    overrides = Overrides(
+        config, labels, model, taggers, judge, filter_, max_chars, exemplars, servers=tuple(server or ())
+    )
     if pull:
         _pull(overrides)
     order = Order(

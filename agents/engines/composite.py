@@ -1,0 +1,58 @@
+"""An engine that writes on one engine and gives hidden states from another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from medner.agents.engines.engine import Completion, Encoder, Engine, Request
+from medner.agents.prompts.messages import Message
+
+if TYPE_CHECKING:
+    import torch
+
+
+class EncodingEngine(Engine, Encoder, Protocol):
+    """An engine that gives hidden states too."""
+
+
+class CompositeEngine:
+    """``writing`` answers chats, ``encoding`` gives hidden states: span taggers beside servers that only write."""
+
+    def __init__(self, writing: Engine, encoding: EncodingEngine) -> None:
+        self.writing = writing
+        self.encoding = encoding
+
+    async def complete(self, request: Request) -> Completion:
+        """The greedy answer to a chat."""
+        return await self.writing.complete(request)
+
+    async def choose(
+        self, messages: Sequence[Message], options: Sequence[str], *, adapter: str | None = None
+    ) -> list[float]:
+        """The probability of each option as the answer's beginning, summing to 1 over the options."""
+        return await self.writing.choose(messages, options, adapter=adapter)
+
+    def tokens(self, text: str) -> list[int]:
+        """The tokens of a plain text."""
+        return self.encoding.tokens(text)
+
+    def token_bytes(self, token: int) -> bytes:
+        """What a token stands for."""
+        return self.encoding.token_bytes(token)
+
+    async def encode(
+        self,
+        tokens: Sequence[int],
+        *,
+        shared: int = 0,
+        adapter: str | None = None,
+        two_way_from: int | None = None,
+    ) -> torch.Tensor:
+        """The last hidden states of the tokens behind the shared ones, [tokens - shared, width]."""
+        return await self.encoding.encode(tokens, shared=shared, adapter=adapter, two_way_from=two_way_from)
+
+    async def close(self) -> None:
+        """Ends both; requests under way fail."""
+        await asyncio.gather(self.writing.close(), self.encoding.close())

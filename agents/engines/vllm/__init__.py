@@ -1,0 +1,1 @@
+"""The engine that asks vLLM servers, and the drafter those servers can run."""

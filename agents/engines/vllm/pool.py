@@ -1,0 +1,148 @@
+"""Several vLLM servers as one: who serves a model, who is least busy, what is tried again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import httpx
+
+from medner.agents.engines.vllm.server import (
+    BusyError,
+    NotServedError,
+    ServedModel,
+    Server,
+    ServerAddress,
+    UnreachableError,
+)
+from medner.store.errors import ExternalError, MednerError, UserError
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 20.0
+_HEALTH_EVERY_S = 2.0
+
+
+class Pool:
+    """Servers by the models they serve; any number of tasks may ask at once.
+
+    This is the one layer that tries again: after a broken connection, a timeout, 429 and 5xx, up to ``attempts`` times
+    with growing random pauses, on another replica first where there is one. A server that cannot be reached is taken
+    out, asked for its health every two seconds, and taken back in. ``transport`` replaces the network in tests.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[ServerAddress],
+        *,
+        timeout_s: float = 120,
+        attempts: int = 4,
+        transport: Callable[[ServerAddress], httpx.AsyncBaseTransport] | None = None,
+        rest: Callable[[float], float] = lambda most: random.uniform(0, most),  # noqa: S311  jitter is no secret
+    ) -> None:
+        if not addresses:
+            raise UserError("a vLLM engine needs the address of at least one server (--server URL)")
+        self.servers = tuple(
+            Server(one, timeout_s=timeout_s, transport=transport(one) if transport else None) for one in addresses
+        )
+        self._attempts = attempts
+        self._rest = rest
+        self._nurses: dict[Server, asyncio.Task[None]] = {}
+        self._turn = 0
+
+    async def open(self) -> None:
+        """Asks every server what it serves; those that do not answer are taken out. ExternalError when none does."""
+        reached = await asyncio.gather(*(self._meet(server) for server in self.servers))
+        if not any(reached):
+            urls = ", ".join(server.address.url for server in self.servers)
+            raise ExternalError(f"no vLLM server answers at {urls}; medner serve-models starts one")
+
+    def served(self, model: str) -> list[ServedModel]:
+        """What the servers that live say of a model; empty when none has it."""
+        return [server.models[model] for server in self.servers if server.alive and model in server.models]
+
+    async def post(self, model: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A server's answer about ``model``.
+
+        UserError for a request no server will take; ExternalError when it did not work out in all attempts.
+        """
+        tried: list[Server] = []
+        failure: MednerError | None = None
+        for attempt in range(self._attempts):
+            if attempt:
+                await self._pause(attempt, failure, fresh=self._choose(model, tried) not in (None, *tried))
+            server = self._choose(model, tried)
+            if server is None:
+                failure = failure or ExternalError(self._nobody(model))
+                continue
+            tried.append(server)
+            try:
+                return await server.post(path, {"model": model, **body})
+            except UnreachableError as error:
+                failure = error
+                self._take_out(server)
+            except BusyError as error:
+                failure = error
+            except NotServedError as error:
+                failure = error
+                server.models.pop(model, None)
+        if isinstance(failure, NotServedError) or not any(model in server.models for server in self.servers):
+            raise UserError(self._nobody(model)) from failure
+        raise ExternalError(f"{failure} (model {model}, {self._attempts} attempts)") from failure
+
+    async def close(self) -> None:
+        """Closes all connections; requests under way fail."""
+        for nurse in self._nurses.values():
+            nurse.cancel()
+        await asyncio.gather(*self._nurses.values(), return_exceptions=True)
+        await asyncio.gather(*(server.close() for server in self.servers))
+
+    def _choose(self, model: str, tried: Sequence[Server]) -> Server | None:
+        """The least busy server that has the model, one that was not tried yet if possible; equals take turns."""
+        able = [server for server in self.servers if server.alive and model in server.models]
+        if not able:
+            return None
+        self._turn += 1
+        order = {server: (number + self._turn) % len(able) for number, server in enumerate(able)}
+        return min(able, key=lambda server: (tried.count(server), server.load, order[server]))
+
+    async def _pause(self, attempt: int, failure: MednerError | None, *, fresh: bool) -> None:
+        """Waits before another try; not at all before the first try of another replica."""
+        if fresh:
+            return
+        asked = failure.after_s if isinstance(failure, BusyError) else None
+        most = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt)
+        await asyncio.sleep(min(asked, _LONGEST_WAIT_S) if asked is not None else self._rest(most))
+
+    async def _meet(self, server: Server) -> bool:
+        try:
+            await server.refresh()
+        except ExternalError:
+            self._take_out(server)
+            return False
+        return True
+
+    def _take_out(self, server: Server) -> None:
+        server.alive = False
+        nurse = self._nurses.get(server)
+        if nurse is None or nurse.done():
+            self._nurses[server] = asyncio.create_task(self._nurse(server))
+
+    async def _nurse(self, server: Server) -> None:
+        """Takes a server in again once it is well."""
+        while not server.alive:
+            if await server.healthy():
+                # It may have been started anew, with other models.
+                with suppress(ExternalError, UserError):
+                    await server.refresh()
+                    return
+            await asyncio.sleep(_HEALTH_EVERY_S)
+
+    def _nobody(self, model: str) -> str:
+        known = sorted({name for server in self.servers for name in server.models})
+        there = f"; they serve {', '.join(known)}" if known else ""
+        return (
+            f"no vLLM server that answers serves the model {model!r}{there}; medner serve-models starts one that does"
+        )
