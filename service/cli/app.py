@@ -17,7 +17,19 @@ import typer
 
 from medner.store.errors import MednerError
 
-SUBCOMMANDS = ("annotate", "evaluate", "compare", "report", "convert", "models", "labels", "train", "exemplars")
+SUBCOMMANDS = (
+    "annotate",
+    "evaluate",
+    "compare",
+    "report",
+    "convert",
+    "models",
+    "labels",
+    "train",
+    "exemplars",
+    "serve-models",
+    "doctor",
+)
 
 # typer carries a copy of click in newer releases and uses the real one in older ones; its own names reach either.
 _CommandLineError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -60,7 +72,7 @@ def build() -> typer.Typer:
     """The whole command tree. Modules are light: torch and transformers are imported when a command runs."""
     app = new_app()
     for name in SUBCOMMANDS:
-        importlib.import_module(f"medner.service.cli.{name}").register(app)
+        importlib.import_module(f"medner.service.cli.{name.replace('-', '_')}").register(app)
     return app
 
 

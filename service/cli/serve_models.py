@@ -1,0 +1,141 @@
+"""`medner serve-models`: the vLLM servers that a configuration needs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medner.service.serving.command import Device, Speculation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from medner.service.serving import ServeCommand, Serving
+
+HELP = """Start the vLLM servers that a configuration needs, and stop them together.
+
+One server serves the base model, and every adapter of the configuration as a model name of its own (cmeee-v2.symbol). \
+Span taggers are not among them: they run in the process that annotates. vLLM lives in an environment of its own \
+(scripts/vllm_environment.sh makes one for processors); --vllm names its Python.
+
+The servers listen on this machine alone. Ctrl-C or SIGTERM stops them with all they have started.
+
+\b
+Examples:
+  medner serve-models --taggers symbol --dry-run
+  medner serve-models --taggers symbol --vllm .venv-vllm/bin/python
+  medner serve-models --config hospital.toml --device gpu --replicas 2
+  medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
+
+Exit code: 0 stopped; 2 wrong input or option; 3 a server could not be started or died.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommand."""
+    app.command("serve-models", help=HELP)(serve_models)
+
+
+def serve_models(  # noqa: PLR0913  the options of a command are its parameters
+    *,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration in TOML.")] = None,
+    labels: Annotated[str | None, typer.Option("--labels", metavar="NAME|FILE", help="Label set.")] = None,
+    taggers: Annotated[
+        str | None, typer.Option("--taggers", metavar="LIST", help="As for medner annotate: whose adapters to serve.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model.")] = None,
+    device: Annotated[Device, typer.Option("--device", help="What the servers run on.")] = Device.CPU,
+    port: Annotated[
+        int, typer.Option("--port", min=1, max=65_535, help="Of the first server; the others follow.")
+    ] = 8101,
+    replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Equal servers.")] = 1,
+    speculation: Annotated[
+        Speculation, typer.Option("--speculation", help="Who drafts tokens; answers are the same.")
+    ] = Speculation.COPY,
+    context: Annotated[
+        int | None,
+        typer.Option("--context", metavar="TOKENS", min=256, help="Of prompt and answer; by default computed."),
+    ] = None,
+    dtype: Annotated[str | None, typer.Option("--dtype", metavar="TYPE", help="bfloat16 (default) or float32.")] = None,
+    vllm: Annotated[
+        str | None,
+        typer.Option("--vllm", metavar="PYTHON", help="vLLM's Python; default $MEDNER_VLLM_PYTHON, then .venv-vllm."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command lines and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print command lines, environment and URLs as JSON.")] = False,
+) -> None:
+    import json
+
+    from medner.service.assembly import model_folder
+    from medner.service.overrides import Overrides, configured
+    from medner.service.serving import Plan, serve_commands
+    from medner.service.threads import physical_cores
+
+    configuration = configured(Overrides(config, labels, model, taggers))
+    plan = Plan(
+        device=device,
+        port=port,
+        replicas=replicas,
+        python=vllm or _python(),
+        speculation=speculation,
+        context=context,
+        dtype=dtype,
+        threads=physical_cores(),
+    )
+    commands = serve_commands(configuration, model_folder(configuration), plan)
+    if as_json:
+        shown = [
+            {"url": one.url, "arguments": list(one.arguments), "environment": dict(one.environment)} for one in commands
+        ]
+        typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+    if dry_run:
+        for command in () if as_json else commands:
+            typer.echo(command.shell())
+        return
+    _serve(commands)
+
+
+def _python() -> str:
+    beside = Path(".venv-vllm/bin/python")
+    return os.environ.get("MEDNER_VLLM_PYTHON") or (str(beside) if beside.is_file() else "python")
+
+
+def _serve(commands: Sequence[ServeCommand]) -> None:
+    import signal
+    import time
+
+    from rich.console import Console
+
+    from medner.service.serving import serving
+    from medner.store.errors import ExternalError
+    from medner.store.models.store import default_root
+
+    console = Console(stderr=True)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    said = 0.0
+
+    def waiting(servers: Sequence[Serving], seconds: float) -> None:
+        nonlocal said
+        if seconds - said >= 10:
+            said = seconds
+            console.print(f"waiting for {len(servers)} server(s), {seconds:.0f} s", markup=False)
+
+    logs = default_root().parent / "logs"
+    console.print(f"starting {len(commands)} server(s); their output: {logs}", markup=False)
+    try:
+        with serving(commands, logs, on_wait=waiting) as running:
+            options = " ".join(f"--server {one.command.url}" for one in running)
+            console.print(f"ready: medner annotate ... {options}", markup=False)
+            while not any(one.ended for one in running):
+                time.sleep(1)
+            dead = next(one for one in running if one.ended)
+            raise ExternalError(f"{dead.command.url}: the server ended:\n{dead.tail()}")
+    except KeyboardInterrupt:
+        console.print("stopped", markup=False)

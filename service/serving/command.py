@@ -1,0 +1,168 @@
+"""The command lines of the vLLM servers that a configuration needs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from medner.service.config import Configuration
+from medner.service.served import served_base, served_names
+from medner.service.vllm import model_needs
+from medner.store.errors import BadInputError, UserError
+
+#: The drafter class, by the name that vLLM imports it under.
+COPY_PROPOSER = "medner.agents.engines.vllm.drafting.CopyProposer"
+#: Context sizes are rounded up to a multiple of this.
+_CONTEXT_STEP = 256
+_LEAST_CONTEXT = 1_024
+#: Ranks that vLLM allocates adapter slots for.
+_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+
+
+class Device(StrEnum):
+    """What the servers run on."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+class Speculation(StrEnum):
+    """Who drafts tokens: medner's copy proposer, vLLM's n-grams, or nobody."""
+
+    COPY = "copy"
+    NGRAM = "ngram"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How servers are to be started.
+
+    ``replicas`` servers on ``port`` and the ports after it; ``python`` is the interpreter of vLLM's environment.
+    ``context`` None: computed from label set and sentence cap. ``drafts`` tokens are drafted a pass, at most; on a
+    processor a long draft that fails costs more than it saves. ``dtype`` None: bfloat16.
+    """
+
+    device: Device = Device.CPU
+    port: int = 8101
+    replicas: int = 1
+    python: str = "python"
+    speculation: Speculation = Speculation.COPY
+    context: int | None = None
+    dtype: str | None = None
+    host: str = "127.0.0.1"
+    threads: int = 2
+    drafts: int = 12
+    cache_gib: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ServeCommand:
+    """One server: what to run, with which environment beside the caller's, and where it will answer."""
+
+    name: str
+    url: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def shell(self) -> str:
+        """The command as one would type it."""
+        settings = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " ".join([*settings, *map(shlex.quote, self.arguments)])
+
+
+def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> list[ServeCommand]:
+    """The servers of a configuration's writing models: the base with every adapter as a model name of its own.
+
+    ``model`` is the base model's folder. UserError when nothing of the configuration writes.
+    """
+    needs = model_needs(configuration)
+    if not any(need.writes for need in needs):
+        raise UserError("no tagger, filter or judge of this configuration writes text, so there is nothing to serve")
+    adapters = {name: folder for folder, name in served_names(configuration).items()}
+    context = plan.context or _context(max(need.context for need in needs))
+    commands = []
+    for number in range(plan.replicas):
+        port = plan.port + number
+        arguments = [
+            plan.python,
+            "-m",
+            "vllm.entrypoints.openai.api_server",
+            *_options("model", model, "served-model-name", served_base(configuration), "host", plan.host, "port", port),
+            *_options("max-model-len", context, "dtype", plan.dtype or "bfloat16", "seed", 0),
+            "--enable-prefix-caching",
+            *_lora(adapters, plan.device),
+            *_speculation(plan),
+            *(["--enforce-eager"] if plan.device is Device.CPU else []),
+        ]
+        url = f"http://{plan.host}:{port}"
+        commands.append(ServeCommand(f"models-{port}", url, tuple(arguments), _environment(plan)))
+    return commands
+
+
+def adapter_rank(folder: Path) -> int:
+    """The rank in an adapter's adapter_config.json. BadInputError when it says none."""
+    path = folder / "adapter_config.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return max(int(data["r"]), *map(int, (data.get("rank_pattern") or {"": 0}).values()))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}; a LoRA adapter has one") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInputError("says no rank of the adapter", path=path, key="r") from error
+
+
+def _lora(adapters: Mapping[str, Path], device: Device) -> list[str]:
+    if not adapters:
+        return []
+    highest = max(map(adapter_rank, adapters.values()))
+    rank = next((one for one in _RANKS if one >= highest), None)
+    if rank is None:
+        raise UserError(f"an adapter of rank {highest} is more than vLLM takes ({_RANKS[-1]})")
+    # On a processor, requests to the base model get the last slot's adapter unless one slot stays empty (vLLM #48421).
+    slots = len(adapters) + (device is Device.CPU)
+    modules = [f"{name}={folder.resolve()}" for name, folder in adapters.items()]
+    return ["--enable-lora", *_options("max-loras", slots, "max-lora-rank", rank), "--lora-modules", *modules]
+
+
+def _speculation(plan: Plan) -> list[str]:
+    settings: dict[Speculation, dict[str, object]] = {
+        Speculation.OFF: {},
+        Speculation.COPY: {"method": "custom_class", "model": COPY_PROPOSER, "num_speculative_tokens": plan.drafts},
+        # Chinese words are one or two tokens: the default of five finds little.
+        Speculation.NGRAM: {
+            "method": "ngram",
+            "num_speculative_tokens": plan.drafts,
+            "prompt_lookup_min": 1,
+            "prompt_lookup_max": 3,
+        },
+    }
+    chosen = settings[plan.speculation]
+    return ["--speculative-config", json.dumps(chosen)] if chosen else []
+
+
+def _environment(plan: Plan) -> dict[str, str]:
+    everywhere = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    if plan.device is Device.GPU:
+        return everywhere
+    threads = str(max(1, plan.threads // plan.replicas))
+    return {
+        **everywhere,
+        "VLLM_TARGET_DEVICE": "cpu",
+        "VLLM_CPU_KVCACHE_SPACE": str(plan.cache_gib),
+        "OMP_NUM_THREADS": threads,
+        "TORCHDYNAMO_DISABLE": "1",
+    }
+
+
+def _context(least: int) -> int:
+    return max(_LEAST_CONTEXT, -(-least // _CONTEXT_STEP) * _CONTEXT_STEP)
+
+
+def _options(*pairs: object) -> list[str]:
+    names, values = pairs[::2], pairs[1::2]
+    return [word for name, value in zip(names, values, strict=True) for word in (f"--{name}", str(value))]
