@@ -104,10 +104,10 @@ def test_the_context_has_room_for_the_longest_sentence(tmp_path: Path) -> None:
 
 def test_the_shell_line_can_be_typed(tmp_path: Path) -> None:
     """Quoted, with its environment in front."""
-    (command,) = serve_commands(with_two(tmp_path), MODEL, Plan(python="/opt/my vllm/bin/python"))
+    (command,) = serve_commands(with_two(tmp_path), MODEL, Plan(python="my vllm/bin/python"))
     words = shlex.split(command.shell())
     assert "HF_HUB_OFFLINE=1" in words
-    assert "/opt/my vllm/bin/python" in words
+    assert "my vllm/bin/python" in words
 
 
 def test_only_span_taggers_need_no_server(tmp_path: Path) -> None:

