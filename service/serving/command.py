@@ -156,6 +156,8 @@ def _environment(plan: Plan) -> dict[str, str]:
         "VLLM_CPU_KVCACHE_SPACE": str(plan.cache_gib),
         "OMP_NUM_THREADS": threads,
         "TORCHDYNAMO_DISABLE": "1",
+        # Else the model runs in a process of its own, and the one that waits for it spins on a core.
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     }
 
 
