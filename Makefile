@@ -6,6 +6,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
+VLLM   ?= .venv-vllm
 ARGS   ?=
 
 # The base of the default configuration.
@@ -25,7 +26,7 @@ SHELL       := bash
 # A terminal without a UTF-8 locale still prints Chinese.
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo model test test-fast test-browser check typing docs bench clean
+.PHONY: help setup demo model test test-fast test-browser test-vllm check typing docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -57,15 +58,22 @@ demo: model  ## annotate the sample notes with the real model and make a page of
 	echo "Annotating the sample notes took $$((SECONDS - began)) s, loading the model included." && \
 	echo "The page, for any browser: $(CURDIR)/$(DEMO)/annotations.html"
 
-test: $(DEV) model  ## all tests but the browser's; those of the real model included
-	$(BIN)/pytest --ignore=tests/browser $(ARGS)
+# Suites with a set-up of their own.
+APART := --ignore=tests/browser --ignore=tests/vllm
+
+test: $(DEV) model  ## all tests but the browser's and vLLM's; those of the real model included
+	$(BIN)/pytest $(APART) $(ARGS)
 
 test-fast: $(DEV)  ## the tests that need neither model nor browser nor network
-	$(BIN)/pytest --ignore=tests/browser -m 'not model' $(ARGS)
+	$(BIN)/pytest $(APART) -m 'not model' $(ARGS)
 
 test-browser: $(DEV)  ## the page in a real Chromium
 	scripts/ensure_chromium.sh
 	$(BIN)/pytest tests/browser $(ARGS)
+
+test-vllm: $(DEV) model  ## real vLLM servers on this machine's processor
+	scripts/vllm_environment.sh $(VLLM)
+	MEDNER_VLLM_PYTHON=$(abspath $(VLLM))/bin/python $(BIN)/pytest tests/vllm $(ARGS)
 
 typing: | $(VENV)/bin/python
 	@mkdir -p build/typing/medner

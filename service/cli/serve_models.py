@@ -64,6 +64,12 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         str | None,
         typer.Option("--vllm", metavar="PYTHON", help="vLLM's Python; default $MEDNER_VLLM_PYTHON, then .venv-vllm."),
     ] = None,
+    adapter_updates: Annotated[
+        bool,
+        typer.Option(
+            "--adapter-updates", help="Let adapters be loaded and unloaded while servers run (/v1/load_lora_adapter)."
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command lines and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print command lines, environment and URLs as JSON.")] = False,
 ) -> None:
@@ -84,6 +90,7 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         context=context,
         dtype=dtype,
         threads=physical_cores(),
+        adapter_updates=adapter_updates,
     )
     commands = serve_commands(configuration, model_folder(configuration), plan)
     if as_json:

@@ -44,7 +44,8 @@ class Plan:
 
     ``replicas`` servers on ``port`` and the ports after it; ``python`` is the interpreter of vLLM's environment.
     ``context`` None: computed from label set and sentence cap. ``drafts`` tokens are drafted a pass, at most; on a
-    processor a long draft that fails costs more than it saves. ``dtype`` None: bfloat16.
+    processor a long draft that fails costs more than it saves. ``dtype`` None: bfloat16. ``adapter_updates`` lets
+    whoever reaches a server load and unload adapters while it runs.
     """
 
     device: Device = Device.CPU
@@ -58,6 +59,7 @@ class Plan:
     threads: int = 2
     drafts: int = 12
     cache_gib: int = 1
+    adapter_updates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ def _speculation(plan: Plan) -> list[str]:
 
 def _environment(plan: Plan) -> dict[str, str]:
     everywhere = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    if plan.adapter_updates:
+        everywhere["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
     if plan.device is Device.GPU:
         return everywhere
     threads = str(max(1, plan.threads // plan.replicas))

@@ -30,7 +30,8 @@ class Pool:
 
     This is the one layer that tries again: after a broken connection, a timeout, 429 and 5xx, up to ``attempts`` times
     with growing random pauses, on another replica first where there is one. A server that cannot be reached is taken
-    out, asked for its health every two seconds, and taken back in. ``transport`` replaces the network in tests.
+    out, asked for its health every two seconds, and taken back in. A model nobody is known to serve is asked for once
+    more, for adapters are loaded while servers run. ``transport`` replaces the network in tests.
     """
 
     def __init__(
@@ -51,6 +52,8 @@ class Pool:
         self._rest = rest
         self._nurses: dict[Server, asyncio.Task[None]] = {}
         self._turn = 0
+        self._looking = asyncio.Lock()
+        self._looked = -_HEALTH_EVERY_S
 
     async def open(self) -> None:
         """Asks every server what it serves; those that do not answer are taken out. ExternalError when none does."""
@@ -74,6 +77,9 @@ class Pool:
             if attempt:
                 await self._pause(attempt, failure, fresh=self._choose(model, tried) not in (None, *tried))
             server = self._choose(model, tried)
+            if server is None and attempt == 0:
+                await self._look_again()
+                server = self._choose(model, tried)
             if server is None:
                 failure = failure or ExternalError(self._nobody(model))
                 continue
@@ -98,6 +104,15 @@ class Pool:
             nurse.cancel()
         await asyncio.gather(*self._nurses.values(), return_exceptions=True)
         await asyncio.gather(*(server.close() for server in self.servers))
+
+    async def _look_again(self) -> None:
+        """Asks the servers that live what they serve now, at most every two seconds."""
+        async with self._looking:
+            now = asyncio.get_running_loop().time()
+            if now - self._looked >= _HEALTH_EVERY_S:
+                self._looked = now
+                alive = [server for server in self.servers if server.alive]
+                await asyncio.gather(*(server.refresh() for server in alive), return_exceptions=True)
 
     def _choose(self, model: str, tried: Sequence[Server]) -> Server | None:
         """The least busy server that has the model, one that was not tried yet if possible; equals take turns."""

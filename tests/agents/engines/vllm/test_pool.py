@@ -183,3 +183,13 @@ def test_refusing_is_a_connection_error() -> None:
     """The play's own fault is the one httpx raises for a port nobody listens on."""
     with pytest.raises(httpx.ConnectError):
         refuse(httpx.Request("GET", "http://server0"))
+
+
+async def test_a_model_that_came_later_is_found() -> None:
+    """Adapters are loaded into servers that run."""
+    play = Play()
+    pool = pool_of(play)
+    await pool.open()
+    play.models["late"] = 4096
+    assert (await pool.post("late", CHAT, ASK))["choices"]
+    await pool.close()

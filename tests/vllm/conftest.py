@@ -1,0 +1,107 @@
+"""Real vLLM servers: one configuration, two replicas, one of them for the test that kills it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from medner.service.config import (
+    Configuration,
+    EngineConfig,
+    JudgeConfig,
+    ServerConfig,
+    TaggerConfig,
+    default_configuration,
+)
+from medner.service.serving import Plan, Serving, serve_commands, serving
+from medner.store.errors import UserError
+from medner.store.models import ModelStore
+
+MODEL = "qwen2.5-coder-0.5b-instruct"
+ROOT = Path(__file__).parents[2]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test here needs the servers, and time: two cores run two models."""
+    for item in items:
+        if Path(item.path).parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.vllm)
+            item.add_marker(pytest.mark.timeout(900))
+
+
+@pytest.fixture(scope="session")
+def python() -> str:
+    """vLLM's Python."""
+    found = os.environ.get("MEDNER_VLLM_PYTHON") or str(ROOT / ".venv-vllm/bin/python")
+    if not Path(found).is_file():
+        pytest.skip(f"no vLLM at {found}: scripts/vllm_environment.sh makes its environment")
+    return found
+
+
+@pytest.fixture(scope="session")
+def model() -> Path:
+    """The base model's folder."""
+    try:
+        return ModelStore().path(MODEL)
+    except UserError as error:
+        pytest.skip(str(error))
+
+
+def free_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def configuration() -> Configuration:
+    """Two adapters that write: the shipped symbol tagger, and as a stranger to its task the LLM-CLS filter's."""
+    shipped = default_configuration("cmeee-v2")
+    symbol = next(tagger for tagger in shipped.taggers if tagger.strategy == "symbol")
+    assert symbol.adapter is not None
+    other = TaggerConfig(name="other", strategy="html", style="brief", adapter=symbol.adapter.parent / "llm-cls")
+    return shipped.model_copy(
+        update={"taggers": (symbol, other), "filter": None, "judge": JudgeConfig(kind="hard-vote")}
+    )
+
+
+@pytest.fixture(scope="session")
+def servers(
+    python: str, model: Path, configuration: Configuration, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[Serving]]:
+    """Two replicas in float32, for answers that can be compared, with the copy proposer."""
+    commands = [
+        serve_commands(
+            configuration,
+            model,
+            Plan(port=free_port(), python=python, dtype="float32", threads=1, adapter_updates=True),
+        )[0]
+        for _ in range(2)
+    ]
+    with serving(commands, tmp_path_factory.mktemp("vllm"), patience_s=300) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def served(configuration: Configuration, servers: list[Serving]) -> Configuration:
+    """The configuration on both servers."""
+    addresses = tuple(ServerConfig(url=server.command.url) for server in servers)
+    return on(configuration, *addresses)
+
+
+def on(configuration: Configuration, *servers: ServerConfig) -> Configuration:
+    """A configuration on vLLM servers; patient, for two cores do all of it."""
+    engine = EngineConfig(kind="vllm", servers=servers, timeout_s=600)
+    return Configuration.model_validate({**configuration.model_dump(), "engine": engine.model_dump()})
+
+
+def kill(server: Serving) -> None:
+    """As a power cut would."""
+    server.kill(signal.SIGKILL)
+    server.process.wait(10)
