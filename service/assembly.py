@@ -14,6 +14,7 @@ from medner.agents.chat import EngineChatModel
 from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
+from medner.agents.filters import Filter
 from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge
 from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.shots import load_shots
@@ -24,7 +25,7 @@ from medner.service.adapters import check_card
 from medner.service.config import Configuration, TaggerConfig, is_path
 from medner.service.exemplars import planned_exemplars
 from medner.service.filters import build_filter, engine_adapter
-from medner.service.served import served_names
+from medner.service.served import served_filter, served_names
 from medner.service.threads import physical_cores
 from medner.service.vllm import vllm_engine
 from medner.store.errors import UserError
@@ -121,7 +122,7 @@ def needs_local(configuration: Configuration) -> bool:
     return (
         configuration.engine.kind == "local"
         or any(tagger.strategy == "span" for tagger in configuration.taggers)
-        or (chosen is not None and chosen.kind == "llm-cls" and chosen.served is None)
+        or (chosen is not None and chosen.kind == "llm-cls" and chosen.exported is None)
         or (exemplars is not None and exemplars.nearest > 0 and exemplars.embedder is None)
     )
 
@@ -163,11 +164,19 @@ def build_deps(configuration: Configuration, engine: Engine, exemplars: Exemplar
         labels=labels,
         taggers=tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers),
         judge=_judge(configuration, engine),
-        filter=None if configuration.filter is None else build_filter(configuration.filter, engine, labels, adapters),
+        filter=_filter(configuration, engine, labels, adapters),
         exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,
         max_chars=configuration.max_chars,
     )
+
+
+def _filter(
+    configuration: Configuration, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]
+) -> Filter | None:
+    if configuration.filter is None:
+        return None
+    return build_filter(configuration.filter, engine, labels, adapters, served_filter(configuration))
 
 
 def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]) -> Tagger:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from medner.service.adapters import filter_card
+from medner.service.adapters import export_card, filter_card
 from medner.service.config import Configuration, ExemplarsConfig, FilterConfig
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
@@ -46,6 +46,8 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
 def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:
     """What of a filter may change an answer: how its scores are read, and its files."""
     card = None if chosen.adapter is None else filter_card(chosen.adapter)
+    if chosen.exported is not None:
+        return {"threshold": chosen.threshold, **export_card(chosen.exported).model_dump()}
     return {
         "kind": chosen.kind,
         "threshold": chosen.threshold if chosen.threshold is not None or card is None else card.threshold,

@@ -16,7 +16,7 @@ from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import answer_cap
 from medner.service.config import Configuration, ServerConfig, TaggerConfig
-from medner.service.served import served_base, served_names
+from medner.service.served import served_base, served_filter, served_names
 from medner.store.errors import ExternalError, UserError
 from medner.store.findings import Finding, errors_among
 from medner.store.labels import LabelSet, load_label_set
@@ -81,8 +81,8 @@ def model_needs(configuration: Configuration) -> list[Need]:
         need(
             served_base(configuration) if chosen.adapter is None else names[chosen.adapter], configuration.max_chars * 2
         )
-    if chosen is not None and chosen.kind == "llm-cls" and chosen.served:
-        need(chosen.served, 0, writes=False)
+    if (classifier := served_filter(configuration)) is not None:
+        need(classifier, 2 * configuration.max_chars + _TEMPLATE, writes=False)
     if configuration.judge.kind == "select":
         need(served_base(configuration), 2_048)
     return list(needs.values())

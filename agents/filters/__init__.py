@@ -4,6 +4,7 @@ from medner.agents.filters.causal import CausalFilter
 from medner.agents.filters.classifier import ClassifierFilter, ClassifierHead, load_head
 from medner.agents.filters.encoder import EncoderFilter, load_encoder_filter
 from medner.agents.filters.filter import Filter
+from medner.agents.filters.served import ServedClassifierFilter
 
 __all__ = [
     "CausalFilter",
@@ -11,6 +12,7 @@ __all__ = [
     "ClassifierHead",
     "EncoderFilter",
     "Filter",
+    "ServedClassifierFilter",
     "load_encoder_filter",
     "load_head",
 ]

@@ -27,6 +27,7 @@ SUBCOMMANDS = (
     "labels",
     "train",
     "exemplars",
+    "export",
     "serve-models",
     "doctor",
 )

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.scripted import ScriptedEngine
+from medner.agents.engines.vllm.engine import VllmEngine
+from medner.agents.filters import ServedClassifierFilter
 from medner.service.adapters import filter_card, shipped_adapters, shipped_filters
-from medner.service.assembly import adapter_names, build_deps
+from medner.service.assembly import adapter_names, build_deps, needs_local
 from medner.service.config import load_configuration
 from medner.service.fingerprint import fingerprint
 from medner.service.overrides import Overrides, configured, read_filter
 from medner.store.errors import UserError
+from tests.agents.engines.vllm.play import Play, pool_of
 
 CARD = """name = "mine"
 kind = "llm-causal"
@@ -111,3 +115,55 @@ def test_the_fingerprint_tells_filters_apart(tmp_path: Path) -> None:
 
     assert mark(str(one)) == mark(str(same)) == mark(f"{one}:0.4") == mark(f"{other}:0.4")
     assert len({mark(str(one)), mark(str(other)), mark("off"), mark("llm-causal")}) == 4
+
+
+EXPORT = """name = "mine"
+kind = "llm-cls"
+base = "qwen2.5-coder-0.5b-instruct"
+labels = "cmeee-v2"
+threshold = 0.3
+temperature = 2.0
+bias = -0.25
+sha256 = "00"
+"""
+
+
+def _on_servers(folder: Path, engine: str = '[engine]\nkind = "vllm"\nservers = [{url = "http://127.0.0.1:1"}]\n'):
+    file = folder.parent / "c.toml"
+    file.write_text(
+        f'[[taggers]]\nname = "html"\nstrategy = "html"\n[filter]\nkind = "llm-cls"\nexported = "{folder.name}"\n'
+        + engine,
+        encoding="utf-8",
+    )
+    return load_configuration(file)
+
+
+def test_an_exported_filter_is_asked_on_servers(tmp_path: Path) -> None:
+    """Threshold, temperature and bias come from export.toml; nothing of it is loaded in this process."""
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    (folder / "export.toml").write_text(EXPORT, encoding="utf-8")
+    configuration = _on_servers(folder)
+    assert adapter_names(configuration) == {}
+    assert not needs_local(configuration)
+    made = build_deps(
+        configuration, CompositeEngine(VllmEngine(pool_of(Play()), base="base"), ScriptedEngine(lambda _: ""))
+    ).filter
+    assert isinstance(made, ServedClassifierFilter)
+    assert (made.model, made.bias, made.threshold, made.temperature) == ("cmeee-v2.llm-cls", -0.25, 0.3, 2.0)
+    before = fingerprint(configuration)
+    (folder / "export.toml").write_text(EXPORT.replace('"00"', '"01"'), encoding="utf-8")
+    assert fingerprint(configuration) != before
+
+
+def test_an_exported_filter_needs_servers_and_its_facts(tmp_path: Path) -> None:
+    """The message names the key and the way out."""
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    with pytest.raises(UserError, match=r"runs on a vLLM server"):
+        _on_servers(folder, engine="")
+    with pytest.raises(UserError, match=r"no export\.toml"):
+        build_deps(_on_servers(folder), ScriptedEngine(lambda _: ""))
+    (folder / "export.toml").write_text(EXPORT, encoding="utf-8")
+    with pytest.raises(UserError, match="no servers that classify"):
+        build_deps(_on_servers(folder), ScriptedEngine(lambda _: ""))
