@@ -42,6 +42,7 @@ from medner.store.records import Sentence, TaggerOutput
 from medner.store.sentences import split_sentences
 
 _COUNTED = {
+    "tokens": "vllm:generation_tokens_total",
     "passes": "vllm:iteration_tokens_total_count",
     "drafted": "vllm:spec_decode_num_draft_tokens_total",
     "accepted": "vllm:spec_decode_num_accepted_tokens_total",
@@ -67,6 +68,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--merged", type=Path, help="the same adapter as medner export merged it")
     parser.add_argument("--input", type=Path, nargs="+", default=[Path("examples/notes")], help="corpus or notes")
     parser.add_argument("--limit", type=int, default=32, help="how many sentences, drawn with --seed")
+    parser.add_argument("--longest", type=int, default=256, help="only sentences of at most so many characters")
     parser.add_argument("--naive", type=int, default=12, help="how many of them the naive client gets")
     parser.add_argument("--at-a-time", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--speculation", nargs="+", default=["off", "ngram", "copy"], help="off, ngram, copy")
@@ -76,10 +78,11 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def sentences(paths: Sequence[Path], limit: int, seed: int) -> list[Sentence]:
-    """Some sentences of the input, drawn at random."""
+def sentences(paths: Sequence[Path], limit: int, seed: int, longest: int) -> list[Sentence]:
+    """Some sentences of the input of at most ``longest`` characters, drawn at random."""
     files = [file for path in paths for file in (sorted(path.glob("*.txt")) if path.is_dir() else [path])]
-    found = [s for file in files for document in read_documents(file) for s in split_sentences(document)]
+    every = [s for file in files for document in read_documents(file) for s in split_sentences(document)]
+    found = [s for s in every if len(s.text) <= longest]
     return random.Random(seed).sample(found, min(limit, len(found)))  # noqa: S311  a draw, no secret
 
 
@@ -142,11 +145,11 @@ async def rows_of(
         rows = []
         if kind.startswith("off"):
             naive = texts[: options.naive]
-            rows.append(await measured(f"naive{kind[3:]}", made(constrained=False), naive, 1, url))
+            rows.append(show(await measured(f"naive{kind[3:]}", made(constrained=False), naive, 1, url)))
         for width in options.at_a_time:
             # At one at a time, as many as the naive client gets: the same sentences, and less to wait for.
             part = texts[: options.naive] if width == 1 else texts
-            rows.append(await measured(f"medner, {kind}", made(constrained=True), part, width, url))
+            rows.append(show(await measured(f"medner, {kind}", made(constrained=True), part, width, url)))
         return rows
     finally:
         with suppress(Exception):
@@ -156,7 +159,7 @@ async def rows_of(
 def main() -> None:
     """Runs every server, prints the table."""
     options = arguments()
-    texts = sentences(options.input, options.limit, options.seed)
+    texts = sentences(options.input, options.limit, options.seed, options.longest)
     tuned = configured(Overrides(taggers=options.tagger, filter="off")).model_copy(
         update={"judge": JudgeConfig(kind="hard-vote")}
     )
@@ -179,27 +182,29 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as logs, serving([command], Path(logs), patience_s=300):
                 kind = f"{speculation.value}{suffix}"
                 rows += asyncio.run(rows_of(kind, configuration, command.url, texts, options))
-                show(rows[-1])
     table(rows, len(texts), options)
 
 
-def show(row: Measured) -> None:
-    """Says that a server is through."""
-    print(f"... {row.name}: {row.seconds:.1f} s for {len(row.answers)} sentences", flush=True)
+def show(row: Measured) -> Measured:
+    """Says that a row is done."""
+    print(f"... {row.name}, {row.at_a_time} at a time: {row.seconds:.1f} s, {len(row.answers)} sentences", flush=True)
+    return row
 
 
 def table(rows: Sequence[Measured], count: int, options: argparse.Namespace) -> None:
     """Prints each row a sentence, against the naive client's first row and against medner without drafts."""
     naive = next((row for row in rows if row.name == "naive"), None)
-    print(f"\n{count} sentences, {options.naive} of them one at a time; {physical_cores()} cores; seed {options.seed}")
-    print("| | at a time | sentences/s | times naive | passes a sentence | drafted | accepted | same answers |")
-    print("|---|---|---|---|---|---|---|---|")
+    of = f"{count} sentences of at most {options.longest} characters, {options.naive} of them one at a time"
+    print(f"\n{of}; {physical_cores()} cores; seed {options.seed}")
+    heads = ["", "at a time", "sentences/s", "times naive", "answer tokens", "passes", "drafted", "accepted", "same"]
+    print(f"| {' | '.join(heads)} |   (tokens and passes a sentence; same: answers equal to those without drafts)")
+    print("|---|---|---|---|---|---|---|---|---|")
     plain = next((row for row in rows if row.name == "medner, off" and row.at_a_time > 1), None)
     for row in rows:
         n = len(row.answers)
         speed = n / row.seconds
         times = "" if naive is None else f"{speed / (len(naive.answers) / naive.seconds):.1f}"
-        counted = [f"{row.counts[key] / n:.1f}" for key in ("passes", "drafted", "accepted")]
+        counted = [f"{row.counts[key] / n:.1f}" for key in ("tokens", "passes", "drafted", "accepted")]
         same = ""
         if plain is not None:
             equal = sum(one == other for one, other in zip(row.answers, plain.answers, strict=False))

@@ -30,6 +30,14 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
+class Part(StrEnum):
+    """Which servers: all that a configuration needs, those that write, those that classify."""
+
+    ALL = "all"
+    MODELS = "models"
+    FILTER = "filter"
+
+
 class Speculation(StrEnum):
     """Who drafts tokens: medner's copy proposer, vLLM's n-grams, or nobody."""
 
@@ -60,6 +68,12 @@ class Plan:
     drafts: int = 12
     cache_gib: int = 1
     adapter_updates: bool = False
+    part: Part = Part.ALL
+
+    @property
+    def reached_at(self) -> str:
+        """The host by which this machine reaches a server."""
+        return "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  compared, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +97,10 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
     One holds the base with every adapter that writes as a model name of its own, a second the exported filter.
     ``model`` is the base model's folder. UserError when nothing of the configuration runs on a server.
     """
-    parts = [*_writing(configuration, model, plan), *_classifying(configuration, plan)]
+    every = [*_writing(configuration, model, plan), *_classifying(configuration, plan)]
+    parts = [one for one in every if plan.part in (Part.ALL, one[0])]
+    if every and not parts:
+        raise UserError(f"this configuration has no server of the part {plan.part.value}; it has {every[0][0]}")
     if not parts:
         raise UserError(
             "no tagger, filter or judge of this configuration writes text, and no filter is exported, so there is "
@@ -95,7 +112,9 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
         line = [plan.python, "-m", "vllm.entrypoints.openai.api_server", *arguments]
         line += _options("host", plan.host, "port", port)
         line += ["--enforce-eager"] if plan.device is Device.CPU else []
-        commands.append(ServeCommand(f"{kind}-{port}", f"http://{plan.host}:{port}", tuple(line), _environment(plan)))
+        commands.append(
+            ServeCommand(f"{kind}-{port}", f"http://{plan.reached_at}:{port}", tuple(line), _environment(plan))
+        )
     return commands
 
 
