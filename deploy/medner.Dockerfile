@@ -2,7 +2,7 @@
 # on the vLLM servers.
 FROM python:3.11-slim
 RUN useradd --uid 1000 --create-home medner
-WORKDIR /opt/medner
+WORKDIR /srv/medner
 COPY pyproject.toml README.md LICENSE ./
 COPY agents agents
 COPY evaluation evaluation

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.ending import Told
+
 if TYPE_CHECKING:
     from medner.service.overrides import Overrides
 
@@ -148,7 +150,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         overrides=overrides,
     )
     # Tests hand in an engine that needs no model.
-    raise typer.Exit(annotate_inputs(order, engine_factory=context.obj))
+    raise typer.Exit(Told(annotate_inputs(order, engine_factory=context.obj)))
 
 
 def _pull(overrides: Overrides) -> None:
