@@ -71,7 +71,8 @@ async def test_an_exported_filter_scores_on_a_server_as_here(
 
     asked = [
         (Sentence("s", shot.text), [*shot.entities, *(Entity(one.start, one.end, "equ") for one in shot.entities)])
-        for shot in load_shots(LABELS)[:6]
+        for shot in load_shots(LABELS)
+        if shot.entities
     ]
     with serving([command], tmp_path / "logs", patience_s=300):
         async with assembled(configuration, model=model, engine_factory=here) as pipeline:
