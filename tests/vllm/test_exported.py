@@ -40,7 +40,7 @@ def trained(configuration: Configuration, tmp_path: Path) -> Path:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         (folder / name).write_bytes((symbol / name).read_bytes())
     torch.manual_seed(0)
-    save_file({"weight": torch.randn(1, 896) / 20, "bias": torch.tensor([0.3])}, folder / "classifier.safetensors")
+    save_file({"weight": torch.randn(1, 896) / 200, "bias": torch.tensor([0.3])}, folder / "classifier.safetensors")
     (folder / "card.toml").write_text(CARD, encoding="utf-8")
     return folder
 
@@ -79,7 +79,9 @@ async def test_an_exported_filter_scores_on_a_server_as_here(
             there = pipeline.deps.filter
             assert isinstance(there, ServedClassifierFilter)
             local = ClassifierFilter(made[0], LABELS, load_head(trained), temperature=1.5, adapter="cls")
+            known: list[float] = []
             for sentence, candidates in asked:
                 expected = await local.score(sentence, candidates)
                 assert await there.score(sentence, candidates) == pytest.approx(expected, abs=2e-3)
-                assert max(expected) - min(expected) > 0.01
+                known += expected
+            assert max(known) - min(known) > 0.05, "scores that are all alike would prove nothing"
