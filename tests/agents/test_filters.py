@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medner.agents.engines.scripted import ScriptedEngine
-from medner.agents.filters import CausalFilter, ClassifierFilter, ClassifierHead, ServedClassifierFilter, load_head
+from medner.agents.filters import (
+    CausalFilter,
+    ClassifierFilter,
+    ClassifierHead,
+    ServedClassifierFilter,
+    SpanFilter,
+    load_head,
+)
 from medner.agents.filters.filter import probability
 from medner.agents.prompts.filter import NO, YES, candidate_part, encoder_parts, sentence_part
 from medner.agents.prompts.messages import Message
@@ -57,6 +64,22 @@ async def test_a_served_classifier_is_asked_once_a_sentence() -> None:
     assert [text.removeprefix(sentence_part(SENTENCE.text)) for text in texts] == [
         candidate_part(SENTENCE.text, one, LABELS) for one in (SECOND, FIRST)
     ]
+
+
+async def test_span_taggers_give_the_probability_of_their_mean_score() -> None:
+    """Each is asked for all candidates; the sigmoid of the mean of their scores."""
+
+    class Spans:
+        def __init__(self, *logits: float) -> None:
+            self._logits = logits
+
+        async def logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
+            assert sentence == SENTENCE
+            return list(self._logits[: len(entities)])
+
+    both = SpanFilter((Spans(2.0, -3.0), Spans(0.0, 1.0)))
+    assert await both.score(SENTENCE, [FIRST, SECOND]) == [probability(1.0, 1.0), probability(-1.0, 1.0)]
+    assert await both.score(SENTENCE, []) == []
 
 
 async def test_no_candidates_ask_nothing() -> None:
