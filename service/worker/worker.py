@@ -108,7 +108,7 @@ class Worker:
         self._redis = redis
         self._claims = Claims(redis, self.id, lease_s=self._settings.lease_s)
         self._jobs = Jobs(redis)
-        broker = ChunkBroker(self._address, self.id)
+        broker = ChunkBroker(self._address, self.id, lease_s=self._settings.lease_s)
 
         async def one_chunk(job: str, chunk: int) -> None:
             await self._chunk(job, chunk)
