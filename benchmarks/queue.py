@@ -2,8 +2,10 @@
 
 The graph is replaced by a no-op that gives a ready annotation, so what is left is: submit, deliver, read the chunk,
 record the results, acknowledge. All three queues carry the same chunks, run the same no-op over the same sentences and
-keep the same results in the same Valkey; only medner's has claims, counters, dead letters and the rest. Times are wall
-time from the first submitted chunk to the last result, divided by the sentences; the graph's own cost is printed apart.
+keep the same results in the same Valkey; only medner's has claims, counters, dead letters and the rest. "wall" is the
+time from the first submitted chunk to the last result, "cpu" what submitter, workers and Valkey computed in it, both
+divided by the sentences: on a machine that does something else as well, compare cpu. The graph's own cost is printed
+apart.
 
     pip install --no-deps saq croniter       # saq's own extra wants an older redis client
     python benchmarks/queue.py                                     # overhead with 1 to 4 workers
@@ -139,7 +141,7 @@ async def medner_run(address: RedisAddress, arguments: argparse.Namespace) -> fl
 
 async def ended(jobs: Jobs, job: str) -> JobView:
     """The last view of a job; asked for seldom, to disturb little."""
-    async for view in jobs.watch(job, every_s=0.02):
+    async for view in jobs.watch(job, every_s=0.05):
         last = view
     return last
 
@@ -186,12 +188,13 @@ async def taskiq_run(address: RedisAddress, arguments: argparse.Namespace) -> fl
 
 async def saq_worker(address: RedisAddress, arguments: argparse.Namespace) -> None:
     """A saq worker."""
-    from saq import Queue, Worker
+    from saq import Worker
+    from saq.queue.redis import RedisQueue
 
     async def chunk(_: Any, *, payload: str) -> str:
         return await plain_chunk(payload)
 
-    queue = Queue.from_url(address.url)
+    queue = RedisQueue(new_client(address, socket_timeout=None))
     worker: Any = Worker(queue, functions=[("chunk", chunk)], concurrency=arguments.concurrency)
     announce()
     await worker.start()
@@ -199,10 +202,10 @@ async def saq_worker(address: RedisAddress, arguments: argparse.Namespace) -> No
 
 async def saq_run(address: RedisAddress, arguments: argparse.Namespace) -> float:
     """Seconds from the first chunk sent to the last result."""
-    from saq import Queue
     from saq.job import Status
+    from saq.queue.redis import RedisQueue
 
-    queue = Queue.from_url(address.url)
+    queue = RedisQueue(new_client(address))
     await queue.connect()
     began = time.perf_counter()
     sent: list[Any] = [await queue.enqueue("chunk", payload=payload, ttl=600) for payload in payloads(arguments)]
@@ -259,35 +262,61 @@ async def processes(
             one.wait()
 
 
-async def measured(queue: str, workers: int, arguments: argparse.Namespace) -> float:
-    """Milliseconds a sentence, with a fresh Valkey."""
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Milliseconds a sentence: wall time, and processor time of all who take part."""
+
+    wall: float
+    cpu: float
+
+
+async def measured(queue: str, workers: int, arguments: argparse.Namespace) -> Cost:
+    """The cost of a queue, with a fresh Valkey."""
     with TemporaryDirectory(prefix="medner-bench-") as scratch:
         server = EmbeddedValkey(Path(scratch))
         server.ensure()
         try:
             address = RedisAddress(server.url, "it", server)
-            async with processes(queue, workers, Path(scratch), arguments):
+            async with processes(queue, workers, Path(scratch), arguments) as running:
+                client = new_client(address)
+                valkey = int((await client.info("server"))["process_id"])
+                await client.aclose()
+                taking_part = [os.getpid(), valkey, *(one.pid for one in running)]
+                before = sum(map(cpu_s, taking_part))
                 seconds: float = await QUEUES[queue].run(address, arguments)
+                computed = sum(map(cpu_s, taking_part)) - before
         finally:
             server.stop()
-    return 1000 * seconds / arguments.sentences
+    return Cost(1000 * seconds / arguments.sentences, 1000 * computed / arguments.sentences)
+
+
+def cpu_s(process: int) -> float:
+    """Seconds a process has computed so far."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def overhead(arguments: argparse.Namespace) -> None:
     """The table of all queues with 1 to 4 workers; rounds take turns, so that a slow moment meets all."""
     queues = [name for name in QUEUES if name in arguments.queues]
-    print(f"{arguments.sentences} sentences in chunks of {arguments.chunk}, {arguments.rounds} rounds, median")
-    print(f"graph's own cost (scripted engine, two taggers): {await graph_cost():.2f} ms a sentence")
-    print("workers  " + "  ".join(f"{name:>12}" for name in queues) + "   medner / leaner")
+    print(f"{arguments.sentences} sentences in chunks of {arguments.chunk}, {arguments.rounds} rounds, medians, ms")
+    print(f"graph's own cost (scripted engine, two taggers): {await graph_cost():.2f} ms of cpu a sentence")
+    print("workers  " + "  ".join(f"{name + ' wall  cpu':>17}" for name in queues) + "   medner / leaner: wall  cpu")
     for workers in arguments.workers:
-        times: dict[str, list[float]] = {name: [] for name in queues}
+        costs: dict[str, list[Cost]] = {name: [] for name in queues}
         for _ in range(arguments.rounds):
             for name in queues:
-                times[name].append(await measured(name, workers, arguments))
-        median = {name: statistics.median(found) for name, found in times.items()}
-        others = [median[name] for name in queues if name != "medner"]
-        ratio = f"{median['medner'] / min(others):.2f}" if others else "-"
-        print(f"{workers:>7}  " + "  ".join(f"{median[name]:>9.3f} ms" for name in queues) + f"   {ratio}", flush=True)
+                costs[name].append(await measured(name, workers, arguments))
+        wall = {name: statistics.median(one.wall for one in found) for name, found in costs.items()}
+        cpu = {name: statistics.median(one.cpu for one in found) for name, found in costs.items()}
+        row = "  ".join(f"{wall[name]:>10.3f} {cpu[name]:>6.3f}" for name in queues)
+        print(f"{workers:>7}  {row}   {ratio(wall)}  {ratio(cpu)}", flush=True)
+
+
+def ratio(times: dict[str, float]) -> str:
+    """How much medner takes of what the leaner of the others does."""
+    others = [seconds for name, seconds in times.items() if name != "medner"]
+    return f"{times['medner'] / min(others):.2f}" if others and "medner" in times else "-"
 
 
 async def graph_cost() -> float:
@@ -302,10 +331,10 @@ async def graph_cost() -> float:
     pipeline = Pipeline(build_deps(CONFIGURATION, ScriptedEngine(answer)))
     sentences = [Sentence(f"s{number}", f"患者{number}出现咳嗽、胸痛。", 0, "d") for number in range(200)]
     await pipeline.annotate_sentence(sentences[0])
-    began = time.perf_counter()
+    began = time.process_time()
     for sentence in sentences:
         await pipeline.annotate_sentence(sentence)
-    return 1000 * (time.perf_counter() - began) / len(sentences)
+    return 1000 * (time.process_time() - began) / len(sentences)
 
 
 async def scaling(arguments: argparse.Namespace) -> None:
@@ -313,7 +342,7 @@ async def scaling(arguments: argparse.Namespace) -> None:
     print(f"{arguments.sentences} sentences, engine sleeps {arguments.sleep} s, {arguments.concurrency} at a time")
     first = 0.0
     for workers in arguments.workers:
-        per_second = 1000 / await measured("medner", workers, arguments)
+        per_second = 1000 / (await measured("medner", workers, arguments)).wall
         first = first or per_second / workers
         print(f"{workers} workers: {per_second:7.1f} sentences/s, efficiency {per_second / (workers * first):.3f}")
 

@@ -54,6 +54,8 @@ class ChunkBroker(RedisStreamBroker):
         self._address = address
         self._streams = (first, *others)
         self._looked_s = 0.0
+        # One for all: to make a client takes longer than to ask it something.
+        self._acking = Redis(connection_pool=self.connection_pool)
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         """Messages, those of a higher priority first."""
@@ -99,8 +101,7 @@ class ChunkBroker(RedisStreamBroker):
 
         async def ack() -> None:
             try:
-                async with Redis(connection_pool=self.connection_pool) as redis:
-                    pipe = redis.pipeline(transaction=True)
+                async with self._acking.pipeline(transaction=True) as pipe:
                     pipe.xack(queue_name, GROUP, id)
                     pipe.xdel(queue_name, id)
                     await pipe.execute()
