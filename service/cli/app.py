@@ -20,6 +20,9 @@ from medner.store.errors import MednerError
 
 SUBCOMMANDS = (
     "annotate",
+    "submit",
+    "jobs",
+    "worker",
     "evaluate",
     "compare",
     "report",

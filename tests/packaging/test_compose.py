@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from medner.service.cli.app import build
 from medner.store.errors import UserError
 from medner.store.models import ModelStore
 
@@ -75,6 +78,19 @@ def _commands(services: dict[str, dict[str, Any]], first: str) -> Iterator[tuple
         command = service.get("command", [])
         if "entrypoint" not in service and command and command[0] == first:
             yield name, command
+
+
+def test_every_command_is_one_of_medners(services: dict[str, dict[str, Any]]) -> None:
+    """Names and options of the commands in the file are parsed as the command line parses them."""
+    root: Any = typer.main.get_command(build())
+    parsed = set()
+    for service in services.values():
+        line = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in service.get("command", [])]
+        if "entrypoint" in service or service["image"] == "redis:8" or line == ["--help"]:
+            continue
+        root.commands[line[0]].make_context(line[0], line[1:])
+        parsed.add(line[0])
+    assert parsed == {"serve-models", "worker"}
 
 
 @pytest.mark.model

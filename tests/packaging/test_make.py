@@ -19,6 +19,7 @@ TARGETS = (
     "test-fast",
     "test-browser",
     "test-vllm",
+    "test-faults",
     "check",
     "docs",
     "bench",
