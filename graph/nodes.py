@@ -150,7 +150,7 @@ async def merge(state: SentenceState) -> Update:
     candidates = {item.entity: item for item in state.get("candidates", [])}
     known = {annotated.entity for annotated in entities}
     for verdict in state.get("verdicts", []):
-        decision = Decision.JUDGED if verdict.fallback is None else Decision.FALLBACK
+        decision = _decision(verdict)
         for entity in (*verdict.kept, *verdict.added):
             if entity in known:
                 continue
@@ -170,6 +170,12 @@ async def merge(state: SentenceState) -> Update:
         timings=timings,
     )
     return {"annotation": annotation}
+
+
+def _decision(verdict: Verdict) -> Decision:
+    if verdict.overruled is not None:
+        return Decision.HUMAN
+    return Decision.JUDGED if verdict.fallback is None else Decision.FALLBACK
 
 
 def _failure(stage: str, agent: str, error: Exception) -> Failure:

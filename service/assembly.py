@@ -3,85 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from medner.agents.chat import EngineChatModel
 from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
-from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge
-from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger, Tagger
 from medner.graph import Deps, Pipeline
+from medner.graph.tracing import Tracer
 from medner.service.adapters import check_card
 from medner.service.config import Configuration, TaggerConfig, is_path
+from medner.service.engines import EngineFactory, EngineOrder, local_engine
 from medner.service.exemplars import planned_exemplars
 from medner.service.filters import build_filter, engine_adapter
+from medner.service.judges import build_judge
 from medner.service.served import served_names
-from medner.service.threads import physical_cores
 from medner.service.vllm import vllm_engine
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
-from medner.store.models import ModelStore
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOrder:
-    """What an engine is built from: the base model's folder, adapters by tagger name, rows in a forward pass."""
-
-    model: Path | None
-    adapters: Mapping[str, Path]
-    max_rows: int
-
-
-#: Builds an engine; called in a thread of its own, because loading a model takes its time.
-EngineFactory = Callable[[EngineOrder], Engine]
-
-
-def model_folder(configuration: Configuration, store: ModelStore | None = None) -> Path:
-    """The base model's folder on this machine. UserError with the way to get it when it is not here."""
-    if not is_path(configuration.model):
-        return (store or ModelStore()).path(configuration.model)
-    folder = Path(configuration.model).expanduser()
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder}: holds no model (no config.json); see medner models list for those medner can pull")
-    return folder
-
-
-def local_engine(order: EngineOrder) -> Engine:
-    """The engine that runs the model in this process."""
-    if order.model is None:
-        raise UserError("the local engine needs the folder of a base model")
-    try:
-        import torch  # noqa: PLC0415  heavy
-        from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415  heavy
-
-        from medner.agents.engines.local.engine import LocalEngine  # noqa: PLC0415
-    except ImportError as error:
-        raise UserError(
-            f"{error.name} is missing: the local engine needs pip install 'medner[local]'",
-        ) from error
-    disable_progress_bar()
-    # OMP_NUM_THREADS says what the user wants; torch has read it by now.
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(physical_cores())
-    return LocalEngine.load(order.model, order.adapters, max_rows=order.max_rows)
 
 
 @asynccontextmanager
 async def assembled(
-    configuration: Configuration, *, model: Path | None = None, engine_factory: EngineFactory = local_engine
+    configuration: Configuration,
+    *,
+    model: Path | None = None,
+    engine_factory: EngineFactory = local_engine,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[Pipeline]:
     """A pipeline with its engine running; the engine is closed at the end. Nothing is pulled.
 
-    ``model`` is the base model's folder (:func:`model_folder`).
+    ``model`` is the base model's folder (:func:`model_folder`), ``tracer`` what keeps traces.
     """
     # First: nobody should wait for a model to learn that a folder is of another label set.
     check_adapters(configuration)
@@ -89,7 +46,7 @@ async def assembled(
     engine = await _engine(configuration, model, engine_factory)
     try:
         deps = build_deps(configuration, engine, exemplars(engine))
-        yield Pipeline(deps, concurrency=configuration.concurrency)
+        yield Pipeline(deps, concurrency=configuration.concurrency, tracer=tracer)
     finally:
         await engine.close()
 
@@ -162,7 +119,7 @@ def build_deps(configuration: Configuration, engine: Engine, exemplars: Exemplar
     return Deps(
         labels=labels,
         taggers=tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers),
-        judge=_judge(configuration, engine),
+        judge=build_judge(configuration, engine),
         filter=None if configuration.filter is None else build_filter(configuration.filter, engine, labels, adapters),
         exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,
@@ -193,14 +150,3 @@ def _span_tagger(name: str, folder: Path, engine: Engine, labels: LabelSet, adap
     if not isinstance(engine, Encoder):
         raise UserError(f"tagger {name!r}: this engine gives no hidden states, which a span tagger is made of")
     return load_span_tagger(folder, name=name, adapter=adapter, encoder=engine, labels=labels)
-
-
-def _judge(configuration: Configuration, engine: Engine) -> Judge:
-    name = Path(configuration.model).name
-    builders: dict[str, Callable[[], Judge]] = {
-        "select": lambda: SelectJudge(EngineChatModel(engine=engine, model_name=name), name=name),
-        "hard-vote": HardVote,
-        "filter-score": lambda: FilterScore(configuration.judge.least),
-        "best-tagger": lambda: BestTagger(configuration.followed or ""),
-    }
-    return builders[configuration.judge.kind]()

@@ -21,7 +21,7 @@ from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 
 #: Judges that ask no model, and so look at no exemplars.
-_WITHOUT_A_MODEL = frozenset({"hard-vote", "best-tagger", "filter-score"})
+WITHOUT_A_MODEL = frozenset({"hard-vote", "best-tagger", "filter-score"})
 
 
 def planned_exemplars(configuration: Configuration, model: Path | None) -> Callable[[Engine], ExemplarSource]:
@@ -37,7 +37,7 @@ def planned_exemplars(configuration: Configuration, model: Path | None) -> Calla
         return lambda _: shipped
     folder = ExemplarFolder.open(chosen.folder, labels=labels)
     clusters = ClusterExemplars.read(folder, each=chosen.each)
-    if not chosen.nearest or configuration.judge.kind in _WITHOUT_A_MODEL:
+    if not chosen.nearest or configuration.judge.kind in WITHOUT_A_MODEL:
         return lambda _: clusters
     embedder = _planned_embedder(chosen, folder, model)
     nearest = chosen.nearest

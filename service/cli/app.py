@@ -27,6 +27,7 @@ SUBCOMMANDS = (
     "labels",
     "train",
     "exemplars",
+    "traces",
     "serve-models",
     "doctor",
 )
