@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
-from platformdirs import user_data_dir
-
 from medner.store.errors import ExternalError, UserError
+from medner.store.home import data_folder
 from medner.store.models.catalogue import Catalogue, CatalogueEntry, checked_name, shipped_catalogue
 from medner.store.models.convert import Convert, convert_gguf
 from medner.store.models.install import WORK, install, workspace_of
@@ -50,8 +48,7 @@ class Verification:
 
 def default_root() -> Path:
     """``$MEDNER_HOME/models``, else ``models`` in the user's data folder."""
-    home = os.environ.get("MEDNER_HOME")
-    return (Path(home).expanduser() if home else Path(user_data_dir("medner", appauthor=False))) / "models"
+    return data_folder() / "models"
 
 
 class ModelStore:

@@ -6,21 +6,15 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from platformdirs import user_data_dir
-
 from medner.store.errors import ExternalError, UserError
+from medner.store.home import data_folder
 from medner.store.traces.backend import TraceBackend
 from medner.store.traces.serializer import RecordSerializer
 
 
 def default_place() -> str:
     """``$MEDNER_TRACES``, else ``traces.sqlite`` in ``$MEDNER_HOME`` or the user's data folder."""
-    named = os.environ.get("MEDNER_TRACES")
-    if named:
-        return named
-    home = os.environ.get("MEDNER_HOME")
-    folder = Path(home).expanduser() if home else Path(user_data_dir("medner", appauthor=False))
-    return str(folder / "traces.sqlite")
+    return os.environ.get("MEDNER_TRACES") or str(data_folder() / "traces.sqlite")
 
 
 def open_traces(place: str | Path | None = None, *, must_exist: bool = False) -> TraceBackend:

@@ -1,0 +1,14 @@
+"""Where medner keeps what outlives a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_data_dir
+
+
+def data_folder() -> Path:
+    """``$MEDNER_HOME``, else medner's folder in the user's data folder. Need not exist."""
+    home = os.environ.get("MEDNER_HOME")
+    return Path(home).expanduser() if home else Path(user_data_dir("medner", appauthor=False))
