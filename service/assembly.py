@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
 
@@ -21,8 +21,9 @@ from medner.service.config import Configuration, TaggerConfig, is_path
 from medner.service.engines import EngineFactory, EngineOrder, local_engine
 from medner.service.exemplars import planned_exemplars
 from medner.service.filters import build_filter, engine_adapter
-from medner.service.judges import build_judge
+from medner.service.judges import JudgeParts, build_bench
 from medner.service.served import served_names
+from medner.service.trained_judges import judge_adapters
 from medner.service.vllm import vllm_engine
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
@@ -45,8 +46,9 @@ async def assembled(
     exemplars = await asyncio.to_thread(planned_exemplars, configuration, model)
     engine = await _engine(configuration, model, engine_factory)
     try:
-        deps = build_deps(configuration, engine, exemplars(engine))
-        yield Pipeline(deps, concurrency=configuration.concurrency, tracer=tracer)
+        async with AsyncExitStack() as closing:
+            deps = await build_deps(configuration, engine, exemplars(engine), closing=closing)
+            yield Pipeline(deps, concurrency=configuration.concurrency, tracer=tracer)
     finally:
         await engine.close()
 
@@ -79,6 +81,7 @@ def needs_local(configuration: Configuration) -> bool:
         configuration.engine.kind == "local"
         or any(tagger.strategy == "span" for tagger in configuration.taggers)
         or (chosen is not None and chosen.kind == "llm-cls" and chosen.served is None)
+        or any(judge.kind == "trained" for judge in configuration.judge.in_order)
         or (exemplars is not None and exemplars.nearest > 0 and exemplars.embedder is None)
     )
 
@@ -100,31 +103,48 @@ def adapter_names(configuration: Configuration) -> dict[Path, str]:
         if tagger.adapter is not None:
             names.setdefault(tagger.adapter, tagger.name)
     if configuration.filter is not None and (folder := engine_adapter(configuration.filter)) is not None:
-        names.setdefault(folder, next(name for name in _filter_names() if name not in names.values()))
+        names.setdefault(folder, _free_name("filter", names.values()))
+    for folder in judge_adapters(configuration.judge):
+        names.setdefault(folder, _free_name("judge", names.values()))
     return names
 
 
-def _filter_names() -> Iterator[str]:
-    """Names for the filter's adapter: no tagger must have the same."""
-    return (f"filter{number or ''}" for number in count())
+def _free_name(kind: str, taken: Iterable[str]) -> str:
+    """A name for an adapter that no tagger has."""
+    taken = set(taken)
+    return next(name for name in (f"{kind}{number or ''}" for number in count()) if name not in taken)
 
 
-def build_deps(configuration: Configuration, engine: Engine, exemplars: ExemplarSource | None = None) -> Deps:
+async def build_deps(
+    configuration: Configuration,
+    engine: Engine,
+    exemplars: ExemplarSource | None = None,
+    *,
+    closing: AsyncExitStack,
+) -> Deps:
     """The agents of a configuration on an engine that has its adapters loaded as :func:`adapter_names` says.
 
-    ``exemplars`` None: the hand-written ones.
+    ``exemplars`` None: the hand-written ones. ``closing`` takes what must be closed in the end.
     """
     labels = load_label_set(configuration.labels)
     adapters = adapter_names(configuration)
+    bench = await build_bench(configuration.judge, judge_parts(configuration, engine, closing))
     return Deps(
         labels=labels,
         taggers=tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers),
-        judge=build_judge(configuration, engine),
+        judge=bench.judges[0],
+        understudies=bench.judges[1:],
         filter=None if configuration.filter is None else build_filter(configuration.filter, engine, labels, adapters),
         exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,
         max_chars=configuration.max_chars,
     )
+
+
+def judge_parts(configuration: Configuration, engine: Engine, closing: AsyncExitStack) -> JudgeParts:
+    """What judges of a run are built from."""
+    labels, base = load_label_set(configuration.labels), Path(configuration.model).name
+    return JudgeParts(labels, configuration.taggers[0].name, base, closing, engine, adapter_names(configuration))
 
 
 def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]) -> Tagger:

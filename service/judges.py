@@ -1,71 +1,143 @@
-"""From a configuration's judge to the judge that runs, and its exemplars; a model is loaded only where one is asked."""
+"""From a judge's configuration to judges that run; a model is loaded or connected to only where one is asked."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from langchain_core.language_models import BaseChatModel
 
 from medner.agents.chat import EngineChatModel
 from medner.agents.engines.engine import Engine
-from medner.agents.exemplars import ExemplarSource, FixedExemplars
-from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge
+from medner.agents.exemplars import ExemplarSource
+from medner.agents.judges.asking import Asking
+from medner.agents.judges.bench import Bench
+from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge, Renamed
+from medner.agents.judges.rewrite import RewriteJudge
 from medner.agents.judges.select import SelectJudge
+from medner.agents.prompts.templates import load_template
+from medner.service.chat_models import connected_chat
 from medner.service.config import Configuration
 from medner.service.engines import EngineFactory, EngineOrder
-from medner.service.exemplars import WITHOUT_A_MODEL, planned_exemplars
-from medner.store.labels import load_label_set
-
-
-def build_judge(configuration: Configuration, engine: Engine | None) -> Judge:
-    """The judge of a configuration; ``engine`` None where it asks no model."""
-    name = Path(configuration.model).name
-    builders: dict[str, Callable[[], Judge]] = {
-        "select": lambda: SelectJudge(EngineChatModel(engine=engine, model_name=name), name=name),
-        "hard-vote": HardVote,
-        "filter-score": lambda: FilterScore(configuration.judge.least),
-        "best-tagger": lambda: BestTagger(configuration.followed or ""),
-    }
-    return builders[configuration.judge.kind]()
+from medner.service.exemplars import planned_exemplars
+from medner.service.judge_config import CHATTING, JudgeConfig
+from medner.service.trained_judges import judge_adapters, trained_judge
+from medner.store.errors import UserError
+from medner.store.labels import LabelSet, load_label_set
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyJudge:
-    """A judge that can be asked, and what its exemplars come from."""
+class JudgeParts:
+    """What judges are built from.
 
-    judge: Judge
+    ``first_tagger`` is whom best-tagger follows by default, ``base`` the base model's name, ``engine`` what runs it
+    (None where nothing does), ``adapters`` what names its adapters have. ``closing`` takes what must be closed.
+    """
+
+    labels: LabelSet
+    first_tagger: str
+    base: str
+    closing: AsyncExitStack
+    engine: Engine | None = None
+    adapters: Mapping[Path, str] = field(default_factory=dict)
+
+    def needed_engine(self) -> Engine:
+        """The engine; UserError where the run has none."""
+        if self.engine is None:
+            raise UserError("this judge runs on the base model, which is not loaded here")
+        return self.engine
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a judge is called in verdicts."""
+
+    name: str
+    version: str
+
+
+async def build_bench(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None = None) -> Bench:
+    """The judge, under a name of its own if there is one, and those that step in. UserError when one cannot be made."""
+    first = await _build(judge, parts, naming)
+    return Bench((first, *[await _build(one, parts, None) for one in judge.fallback]))
+
+
+async def _build(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None) -> Judge:
+    """One judge. Without a name it is called after its rule or model, with a hash of its configuration as version."""
+    if judge.kind in _BY_RULE:
+        rule = _BY_RULE[judge.kind](judge, parts)
+        return rule if naming is None else Renamed(rule, naming.name, naming.version)
+    if judge.kind == "trained":
+        made = trained_judge(judge, parts.labels, parts.needed_engine(), parts.adapters)
+        called = naming or Naming(made.name, _digest(judge))
+        return replace(made, name=called.name, version=called.version)
+    chat, model = await _chat(judge, parts)
+    called = naming or Naming(model, _digest(judge))
+    asking = Asking(chat, attempts=judge.attempts, timeout_s=judge.timeout_s)
+    if judge.kind == "rewrite":
+        template = load_template("rewrite", judge.template)
+        return RewriteJudge(chat, called.name, called.version, template, judge.may_abstain, asking)
+    template = load_template("select", judge.template)
+    return SelectJudge(chat, called.name, called.version, template, judge.joint, judge.may_abstain, asking)
+
+
+_BY_RULE: dict[str, Callable[[JudgeConfig, JudgeParts], Judge]] = {
+    "hard-vote": lambda judge, parts: HardVote(),  # noqa: ARG005  one form for all
+    "filter-score": lambda judge, parts: FilterScore(judge.least),  # noqa: ARG005
+    "best-tagger": lambda judge, parts: BestTagger(judge.tagger or parts.first_tagger),
+}
+
+
+async def _chat(judge: JudgeConfig, parts: JudgeParts) -> tuple[BaseChatModel, str]:
+    if judge.model is not None:
+        return await connected_chat(judge, parts.closing)
+    engine = parts.needed_engine()
+    return EngineChatModel(engine=engine, model_name=parts.base, max_tokens=judge.max_tokens), parts.base
+
+
+def _digest(judge: JudgeConfig) -> str:
+    """Six digits that change with the judge's configuration; where it lies and how often it tries change nothing."""
+    facts = judge.model_dump_json(exclude={"fallback", "adapter", "attempts", "timeout_s", "key_env", "url"})
+    return hashlib.sha256(facts.encode()).hexdigest()[:6]
+
+
+def needs_base_model(configuration: Configuration) -> bool:
+    """Whether the judges of a configuration, or what they are shown, need the base model in this process."""
+    judge, shown = configuration.judge, configuration.exemplars
+    chats = any(one.kind in CHATTING for one in judge.in_order)
+    nearest = shown is not None and shown.nearest > 0 and shown.embedder is None
+    return judge.needs_base or (chats and nearest)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBench:
+    """Judges that can be asked, and what their exemplars come from."""
+
+    bench: Bench
     exemplars: ExemplarSource
 
 
-@dataclass(frozen=True, slots=True)
-class JudgePlan:
-    """A judge alone, without taggers: what it needs, and how it comes to run."""
+@asynccontextmanager
+async def judging(
+    configuration: Configuration, *, model: Path | None, engine_factory: EngineFactory
+) -> AsyncIterator[ReadyBench]:
+    """The judges of a configuration alone, without taggers; the base model is loaded only where one of them runs on it.
 
-    configuration: Configuration
-
-    @property
-    def needs_local(self) -> bool:
-        """Whether the base model must be loaded."""
-        return self.configuration.judge.kind not in WITHOUT_A_MODEL
-
-    @asynccontextmanager
-    async def running(self, *, model: Path | None, engine_factory: EngineFactory) -> AsyncIterator[ReadyJudge]:
-        """The judge, its model loaded where it has one; the model is closed at the end."""
-        if not self.needs_local:
-            labels = load_label_set(self.configuration.labels)
-            yield ReadyJudge(build_judge(self.configuration, None), FixedExemplars.shipped(labels))
-            return
-        exemplars = await asyncio.to_thread(planned_exemplars, self.configuration, model)
-        order = EngineOrder(model, {}, self.configuration.max_rows)
-        engine = await asyncio.to_thread(engine_factory, order)
-        try:
-            yield ReadyJudge(build_judge(self.configuration, engine), exemplars(engine))
-        finally:
-            await engine.close()
-
-
-def planned_judge(configuration: Configuration) -> JudgePlan:
-    """The plan of a configuration's judge."""
-    return JudgePlan(configuration)
+    ``model`` is the base model's folder.
+    """
+    judge, labels = configuration.judge, load_label_set(configuration.labels)
+    adapters = {folder: f"judge{number or ''}" for number, folder in enumerate(dict.fromkeys(judge_adapters(judge)))}
+    async with AsyncExitStack() as closing:
+        engine: Engine | None = None
+        planned = await asyncio.to_thread(planned_exemplars, configuration, model)
+        if needs_base_model(configuration):
+            order = EngineOrder(model, {name: folder for folder, name in adapters.items()}, configuration.max_rows)
+            engine = await asyncio.to_thread(engine_factory, order)
+            closing.push_async_callback(engine.close)
+        first, base = configuration.taggers[0].name, Path(configuration.model).name
+        parts = JudgeParts(labels, first, base, closing, engine, adapters)
+        yield ReadyBench(await build_bench(judge, parts), planned(engine))

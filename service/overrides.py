@@ -12,7 +12,6 @@ from medner.service.config import (
     DEFAULT_LABELS,
     DEFAULT_MODEL,
     Configuration,
-    JudgeConfig,
     TaggerConfig,
     default_configuration,
     is_path,
@@ -20,6 +19,7 @@ from medner.service.config import (
     tuned_taggers,
     validated,
 )
+from medner.service.judge_config import JudgeConfig, read_judge
 from medner.store.errors import UserError
 
 #: How many examples a tagger given as STRATEGY:STYLE is shown; brief prompts are for tuned adapters.
@@ -92,20 +92,6 @@ def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     return TaggerConfig.model_validate(
         {"name": f"{strategy}-{style}", "strategy": strategy, "style": style, "shots": _SHOTS[style]}
     )
-
-
-def read_judge(said: str) -> dict[str, Any]:
-    """A judge from select, hard-vote, filter-score, best-tagger or best-tagger:NAME."""
-    kind, colon, tagger = said.partition(":")
-    named = bool(colon)
-    if kind not in ("select", "hard-vote", "filter-score", "best-tagger") or (
-        named and (kind != "best-tagger" or not tagger)
-    ):
-        raise UserError(
-            f"--judge: {said!r} is none; there are select, hard-vote, filter-score, best-tagger (follows the first) "
-            "and best-tagger:NAME"
-        )
-    return {"kind": kind, "tagger": tagger or None}
 
 
 def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:

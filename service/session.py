@@ -127,6 +127,8 @@ class _Session:
         model, notice = self._model, self._configuration.notice("en")
         if notice:
             self._say(f"note: {notice}")
+        for host in self._configuration.judge.goes_out_to():
+            self._say(f"note: the judge sends sentences of these texts to {host}")
         if model is not None:
             self._say(f"loading {self._configuration.model}")
         try:

@@ -43,7 +43,7 @@ def fork(  # noqa: PLR0913  one parameter an option
 
     Example: medner traces fork last --judge hard-vote
     """
-    from medner.service.overrides import read_judge
+    from medner.service.judge_config import read_judge
     from medner.service.traces.forking import Forking, chosen_traces, configuration_of, fork_deps, with_judge
     from medner.service.traces.naming import run_named, trace_named
     from medner.service.traces.recording import TraceOrder, recording, run_record

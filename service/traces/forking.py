@@ -15,7 +15,7 @@ from medner.graph import Deps
 from medner.graph.tracing import Tracer
 from medner.service.config import Configuration, validated
 from medner.service.engines import EngineFactory, local_engine, model_folder
-from medner.service.judges import JudgePlan, planned_judge
+from medner.service.judges import judging, needs_base_model
 from medner.store.errors import UserError
 from medner.store.records import Sentence, TaggerOutput
 from medner.store.traces import RunRecord, Trace, TraceBackend, TraceSummary
@@ -58,15 +58,15 @@ async def fork_deps(
     run: RunRecord, configuration: Configuration, *, engine_factory: EngineFactory | None = None
 ) -> AsyncIterator[Deps]:
     """The agents of a fork: recorded taggers, the judge of ``configuration``; a model only where the judge asks one."""
-    plan: JudgePlan = planned_judge(configuration)
-    factory = engine_factory or local_engine
-    model = model_folder(configuration) if engine_factory is None and plan.needs_local else None
-    async with plan.running(model=model, engine_factory=factory) as ready:
+    local = engine_factory is None and needs_base_model(configuration)
+    model = model_folder(configuration) if local else None
+    async with judging(configuration, model=model, engine_factory=engine_factory or local_engine) as ready:
         names = [tagger.name for tagger in configuration.taggers]
         yield Deps(
             labels=run.labels.label_set(),
             taggers=tuple(RecordedTagger(name) for name in names),
-            judge=ready.judge,
+            judge=ready.bench.judges[0],
+            understudies=ready.bench.judges[1:],
             exemplars=ready.exemplars,
             max_chars=configuration.max_chars,
         )
