@@ -51,7 +51,7 @@ class Annotating:
                 while (task := await queue.get()) is not None:
                     emit(await task)
         except BaseExceptionGroup as errors:
-            raise _first(errors) from errors
+            raise first_error(errors) from errors
 
     async def _admit(
         self,
@@ -121,7 +121,7 @@ class _Window:
             self._open.clear()
 
 
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first error itself, out of the groups around it."""
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):

@@ -82,9 +82,9 @@ class Inputs:
             sentences += len(split_sentences(document, max_chars=max_chars))
         return Survey(self._sources, documents, sentences, hashes)
 
-    def documents(self) -> Iterator[Document]:
-        """The documents that can be read."""
-        return islice(self._read(BadRecords(), {}), self._limit)
+    def documents(self, *, count_bad: bool = False) -> Iterator[Document]:
+        """The documents that can be read. ``count_bad``: there was no survey; fills ``bad`` on the way."""
+        return islice(self._read(self.bad if count_bad else BadRecords(), {}), self._limit)
 
     def _read(self, bad: BadRecords, hashes: dict[str, str]) -> Iterator[Document]:
         for source in self._sources:

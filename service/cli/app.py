@@ -19,6 +19,9 @@ from medner.store.errors import MednerError
 
 SUBCOMMANDS = (
     "annotate",
+    "submit",
+    "jobs",
+    "worker",
     "evaluate",
     "compare",
     "report",

@@ -1,0 +1,178 @@
+"""`medner submit`: documents become a job that workers do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from medner.service.jobs import SubmitOrder
+    from medner.store.jobs import Jobs
+
+HELP = """Submit files as a job that workers do in the background, and print the job's id at once.
+
+The job lives in Redis: in the embedded one of the data folder, which starts by itself, or in the one that \
+MEDNER_REDIS_URL names. It outlives this command, the workers and their crashes; start workers with medner worker.
+
+\b
+Examples:
+  medner submit notes/ --name ward-7
+  medner submit big.jsonl --results /data/out --parts parquet --priority low
+  medner submit notes/ --taggers symbol,span --judge hard-vote --trace all
+  medner submit notes/ --key nightly-2026-01-31     # again: the same job, not a second one
+  medner jobs watch $(medner submit notes/)
+
+Results stay in Redis for a week (--keep); with --results they go into a folder as parts while the job runs, and Redis \
+holds only the bookkeeping.
+
+Exit code: 0 submitted; 1 submitted, but inputs were skipped; 2 wrong input or option; 3 Redis or disk failed.
+"""
+
+
+class Priority(StrEnum):
+    """Which jobs go first."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class Trace(StrEnum):
+    """Of which sentences a trace is kept."""
+
+    ALL = "all"
+    CONFLICTS = "conflicts"
+    NONE = "none"
+
+
+class Follow(StrEnum):
+    """Which version of a judge a job uses."""
+
+    LATEST = "latest"
+    PINNED = "pinned"
+
+
+class Parts(StrEnum):
+    """The form of the parts in a result folder."""
+
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommand."""
+    app.command("submit", help=HELP)(submit)
+
+
+def submit(  # noqa: PLR0913  the options of a command are its parameters
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT...", help="Files, folders (with their subfolders), or - for standard input."),
+    ],
+    *,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="A name to find the job by.")] = "",
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="One job for this key, however often the command runs."),
+    ] = None,
+    priority: Annotated[Priority, typer.Option("--priority", help="Which jobs go first.")] = Priority.NORMAL,
+    results: Annotated[
+        str | None,
+        typer.Option("--results", metavar="FOLDER|URL", help="A new folder for the results, or its fsspec URL."),
+    ] = None,
+    parts: Annotated[Parts, typer.Option("--parts", help="The form of the parts in that folder.")] = Parts.JSONL,
+    keep: Annotated[
+        float, typer.Option("--keep", metavar="DAYS", min=0.01, help="How long Redis keeps an ended job.")
+    ] = 7,
+    labels: Annotated[
+        str | None,
+        typer.Option("--labels", metavar="NAME|FILE", help="Label set: cmeee-v2 (default), ccks2019, or a .toml file."),
+    ] = None,
+    taggers: Annotated[str | None, typer.Option("--taggers", metavar="LIST", help="As for medner annotate.")] = None,
+    judge: Annotated[str | None, typer.Option("--judge", metavar="JUDGE", help="As for medner annotate.")] = None,
+    judge_follow: Annotated[
+        Follow, typer.Option("--judge-follow", help="Keep the judge's version, or go along with its changes.")
+    ] = Follow.PINNED,
+    trace: Annotated[Trace, typer.Option("--trace", help="Of which sentences a trace is kept.")] = Trace.CONFLICTS,
+    filter_: Annotated[str | None, typer.Option("--filter", metavar="FILTER", help="As for medner annotate.")] = None,
+    exemplars: Annotated[
+        Path | None, typer.Option("--exemplars", metavar="FOLDER", help="As for medner annotate.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration in TOML.")] = None,
+    server: Annotated[
+        list[str] | None, typer.Option("--server", metavar="URL", help="A vLLM server; repeatable.")
+    ] = None,
+    format_: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="The inputs' format, where it is not found.")
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out inputs and records that cannot be read, and list them.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Take only the first N documents.")
+    ] = None,
+    max_chars: Annotated[
+        int | None, typer.Option("--max-chars", metavar="N", help="Cut sentences longer than this (default 256).")
+    ] = None,
+    chunk: Annotated[
+        int, typer.Option("--chunk", metavar="N", min=1, help="About how many sentences a worker takes at a time.")
+    ] = 32,
+    attempts: Annotated[int, typer.Option("--attempts", metavar="N", min=1, help="How often a sentence is tried.")] = 3,
+    time_limit: Annotated[
+        float, typer.Option("--time-limit", metavar="SECONDS", help="How long one sentence may take.")
+    ] = 300,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
+) -> None:
+    from medner.service.cli.redis import with_jobs
+    from medner.service.jobs import SubmitOrder
+    from medner.service.overrides import Overrides
+
+    order = SubmitOrder(
+        inputs=tuple(inputs),
+        format=format_,
+        skip_bad=skip_bad,
+        limit=limit,
+        key=key,
+        overrides=Overrides(
+            config, labels, model, taggers, judge, filter_, max_chars, exemplars, servers=tuple(server or ())
+        ),
+        settings={
+            "name": name,
+            "priority": priority.value,
+            "trace": trace.value,
+            "judge_follow": judge_follow.value,
+            "results": results,
+            "part_format": parts.value,
+            "keep_s": int(keep * 86_400),
+            "chunk_sentences": chunk,
+            "attempts": attempts,
+            "sentence_timeout_s": time_limit,
+        },
+    )
+    raise typer.Exit(with_jobs(lambda jobs, console: _submit(jobs, console, order, as_json=as_json)))
+
+
+async def _submit(jobs: Jobs, console: Console, order: SubmitOrder, *, as_json: bool) -> int:
+    import json
+    from dataclasses import asdict
+
+    from medner.service.jobs import submit as submit_order
+
+    submitted, bad = await submit_order(jobs, order, console)
+    view = await jobs.show(submitted.id)
+    if not submitted.created:
+        console.print(f"this key has a job already, which is {view.state.value}", markup=False)
+    if as_json:
+        typer.echo(json.dumps({"id": submitted.id, "created": submitted.created, **asdict(view.counts)}))
+    else:
+        console.print(f"{view.counts.documents:,} documents, {view.counts.sentences:,} sentences", markup=False)
+        typer.echo(submitted.id)
+    if not await jobs.workers():
+        console.print("no worker is running; start one: medner worker", markup=False)
+    return 1 if bad else 0

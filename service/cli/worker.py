@@ -1,0 +1,51 @@
+"""`medner worker`: does the jobs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+HELP = """Do the jobs that medner submit put into Redis, until stopped. Several may run, on any number of machines.
+
+Ctrl-C or SIGTERM: the sentences under way are finished, the rest of their chunks goes back to the queue; nothing is \
+lost. A second one ends at once, which loses nothing either: others take over after the lease.
+
+\b
+Examples:
+  medner worker
+  medner worker --concurrency 64            # with vLLM servers: many sentences at a time
+  MEDNER_REDIS_URL=redis://:password@host:6379/0 medner worker --metrics-port 9105
+
+The log on standard error is a JSON object a line, without any text of a note.
+
+Exit code: 0 stopped; 2 wrong option; 3 Redis failed at the start.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommand."""
+    app.command("worker", help=HELP)(worker)
+
+
+def worker(
+    *,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", metavar="N", min=1, max=1_024, help="Sentences under way at a time.")
+    ] = 16,
+    chunks: Annotated[
+        int, typer.Option("--chunks", metavar="N", min=1, max=64, help="Chunks under way at a time.")
+    ] = 2,
+    lease: Annotated[
+        float,
+        typer.Option("--lease", metavar="SECONDS", min=1, help="A worker silent for so long loses its chunks."),
+    ] = 30,
+) -> None:
+    from medner.store.redis.connection import require_redis
+
+    require_redis()
+    from medner.service.worker.logs import log_to
+    from medner.service.worker.worker import WorkerSettings, run_worker
+
+    log_to()
+    raise typer.Exit(run_worker(WorkerSettings(concurrency=concurrency, chunks=chunks, lease_s=lease)))

@@ -1,0 +1,1 @@
+"""The worker: takes chunks of jobs from Redis and annotates them."""

@@ -1,0 +1,240 @@
+"""One claim of a chunk: its sentences annotated, results recorded now and then, all of it finished or handed back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+
+from medner.service.annotate import first_error
+from medner.service.worker.attempts import Annotator, Failed, answers, attempt
+from medner.service.worker.steady import Steady, Stopped
+from medner.store.jobs.annotations import given_up
+from medner.store.jobs.claims import Claim, Claims, Finished
+from medner.store.jobs.pieces import Chunk, sentences_of
+from medner.store.jobs.records import DeadLetter, JobSpec
+from medner.store.jobs.spool import Spool
+from medner.store.records import Annotation, Sentence
+
+log = logging.getLogger("medner.worker")
+
+#: After this many lost workers a chunk's sentences go one by one, so that the one at fault is found.
+_SUSPICIOUS = 2
+#: A sentence may be under way this many more times than it may fail when its worker dies: others may be at fault.
+_MORE_FOR_LOST = 2
+_RECORD_EVERY_S = 1.0
+_BACKOFF_GROWTH = 3.0
+_LONGEST_BACKOFF_S = 300.0
+_PROBE_TIMEOUT_S = 60.0
+
+
+class Outcome(StrEnum):
+    """How a claim ended."""
+
+    DONE = "done"
+    HANDED_BACK = "handed_back"
+    AGAIN_LATER = "again_later"
+    OUTAGE = "outage"
+    LOST = "lost"
+
+
+@dataclass(slots=True)
+class Signals:
+    """What a run is told from outside, looked at between sentences. ``lost``: the claim is another's now."""
+
+    lost: bool = False
+    ended: bool = False
+    stopping: bool = False
+
+    @property
+    def stop(self) -> bool:
+        """Whether no further sentence may begin."""
+        return self.lost or self.ended or self.stopping
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a worker lends its runs: claims, patience, places for sentences under way, an ear for annotations."""
+
+    claims: Claims
+    steady: Steady
+    slots: asyncio.Semaphore
+    on_annotation: Callable[[Annotation], None] = lambda _: None
+
+
+class ChunkRun:
+    """A claimed chunk under way."""
+
+    def __init__(self, claim: Claim, spec: JobSpec, spool: Spool, around: Surroundings) -> None:
+        self.claim = claim
+        self.signals = Signals()
+        self._spec = spec
+        self._spool = spool
+        self._around = around
+        self._results: dict[int, Annotation] = {}
+        self._fresh: list[Finished] = []
+        self._failed: dict[int, Failed] = {}
+        self._attempts: dict[int, int] = {}
+        self._recorded_s = time.monotonic()
+
+    async def run(self, annotator: Annotator) -> Outcome:
+        """Does what is left of the chunk. UserError where the agents are set up wrongly; the claim is given back."""
+        try:
+            chunk = await self._load()
+            sentences = sentences_of(chunk)
+            await self._annotate(annotator, sentences)
+            if self.signals.lost:
+                return Outcome.LOST
+            if self.signals.stop:
+                return await self._hand_back()
+            if self._failed and not await self._are_at_fault(annotator):
+                await self._hand_back(delay_s=self._spec.backoff_s)
+                return Outcome.OUTAGE
+            return await self._settle(chunk, sentences)
+        except Stopped:
+            return await self._hand_back()
+        except BaseException:
+            await asyncio.shield(self._hand_back())
+            raise
+
+    async def _load(self) -> Chunk:
+        steady, claim = self._around.steady, self.claim
+        chunk = await steady(lambda: self._spool.get(claim.chunk), give_up=self._stop)
+        progress = await steady(lambda: self._around.claims.progress(claim), give_up=self._lost)
+        known = await steady(lambda: self._spool.known(claim.chunk), give_up=self._stop) or ()
+        self._results = {index: one for index, one in enumerate(known) if one is not None and one.complete}
+        self._results.update(progress.recorded)
+        self._attempts = dict(progress.attempts)
+        return chunk
+
+    async def _annotate(self, annotator: Annotator, sentences: list[Sentence]) -> None:
+        todo = [index for index in range(len(sentences)) if index not in self._results]
+        if self.claim.lost < _SUSPICIOUS:
+            try:
+                await self._many(annotator, sentences, todo)
+            except BaseExceptionGroup as errors:
+                raise first_error(errors) from errors
+            return
+        most = self._spec.attempts + _MORE_FOR_LOST
+        for index in todo:
+            if self.signals.stop:
+                break
+            if self._attempts.get(index, 0) >= most:
+                why = f"the worker died or stood still each time it was at this sentence ({most} times)"
+                self._failed[index] = Failed("WorkerLost", why, outside=False)
+                continue
+            await self._count_attempt(index)
+            async with self._around.slots:
+                await self._one(annotator, sentences[index], index)
+            await self._record()
+
+    async def _many(self, annotator: Annotator, sentences: list[Sentence], todo: list[int]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for index in todo:
+                await self._around.slots.acquire()
+                if self.signals.stop:
+                    self._around.slots.release()
+                    break
+                group.create_task(self._one_of_many(annotator, sentences[index], index))
+
+    async def _one_of_many(self, annotator: Annotator, sentence: Sentence, index: int) -> None:
+        try:
+            await self._one(annotator, sentence, index)
+        finally:
+            self._around.slots.release()
+        if time.monotonic() - self._recorded_s > _RECORD_EVERY_S:
+            await self._record()
+
+    async def _one(self, annotator: Annotator, sentence: Sentence, index: int) -> None:
+        found = await attempt(annotator, sentence, self._spec.sentence_timeout_s)
+        if isinstance(found, Failed):
+            self._failed[index] = found
+            where = {"job": self.claim.job, "chunk": self.claim.chunk, "sentence": sentence.id}
+            log.warning("a sentence has no result", extra={**where, "kind": found.kind})
+            return
+        self._results[index] = found
+        self._fresh.append(Finished(index, found))
+        self._around.on_annotation(found)
+
+    async def _record(self) -> None:
+        """Puts what is finished into Redis, so that a lost worker costs little."""
+        self._recorded_s = time.monotonic()
+        fresh, self._fresh = self._fresh, []
+        if fresh and not await self._around.steady(
+            lambda: self._around.claims.record(self.claim, fresh), give_up=self._lost
+        ):
+            self.signals.lost = True
+
+    async def _count_attempt(self, index: int) -> None:
+        count = await self._around.steady(lambda: self._around.claims.attempt(self.claim, index), give_up=self._lost)
+        self._attempts[index] = count
+        self.signals.lost = self.signals.lost or count == 0
+
+    async def _are_at_fault(self, annotator: Annotator) -> bool:
+        """Whether the sentences that failed are to blame, not a model that is away."""
+        if not all(failed.outside for failed in self._failed.values()):
+            return True
+        return await answers(annotator, min(_PROBE_TIMEOUT_S, self._spec.sentence_timeout_s))
+
+    async def _settle(self, chunk: Chunk, sentences: list[Sentence]) -> Outcome:
+        """Ends the chunk if every sentence has a result or had its attempts; else gives it back for another."""
+        if self.claim.lost < _SUSPICIOUS:
+            for index in self._failed:
+                await self._count_attempt(index)
+        if self.signals.lost:
+            return Outcome.LOST
+        least = min((self._attempts.get(index, 0) for index in self._failed), default=self._spec.attempts)
+        if least < self._spec.attempts:
+            backoff_s = min(self._spec.backoff_s * _BACKOFF_GROWTH ** (least - 1), _LONGEST_BACKOFF_S)
+            await self._hand_back(delay_s=max(backoff_s, 0.001))
+            return Outcome.AGAIN_LATER
+        letters = [self._letter(sentences[index], index) for index in sorted(self._failed)]
+        return await self._complete(chunk, sentences, letters)
+
+    async def _complete(self, chunk: Chunk, sentences: list[Sentence], letters: list[DeadLetter]) -> Outcome:
+        for letter in letters:
+            empty = given_up(sentences[letter.index], letter.kind, letter.error, letter.worker)
+            self._results[letter.index] = empty
+        steady, claim, spool = self._around.steady, self.claim, self._spool
+        results = [self._results.get(index) for index in range(len(sentences))]
+        kept = await steady(lambda: spool.keep(claim.chunk, claim.token, chunk, results), give_up=self._stop)
+        held = await steady(
+            lambda: self._around.claims.complete(claim, spool.where, kept, self._fresh, letters), give_up=self._lost
+        )
+        if not held:
+            await spool.withdraw(kept)
+            return Outcome.LOST
+        await spool.settled(claim.chunk, whole=not letters)
+        return Outcome.DONE
+
+    async def _hand_back(self, *, delay_s: float = 0.0) -> Outcome:
+        """Records what is finished and gives the chunk to whoever comes."""
+        # Where Redis is away at the end, the claim's lease ends by itself.
+        with suppress(Stopped):
+            await self._record()
+            await self._around.steady(lambda: self._around.claims.release(self.claim, delay_s=delay_s))
+        return Outcome.HANDED_BACK
+
+    def _letter(self, sentence: Sentence, index: int) -> DeadLetter:
+        failed = self._failed[index]
+        return DeadLetter(
+            document=sentence.document_id,
+            sentence=sentence.id,
+            chunk=self.claim.chunk,
+            index=index,
+            kind=failed.kind,
+            error=failed.error,
+            attempts=self._attempts.get(index, 0),
+            worker=self._around.claims.worker,
+            at_s=time.time(),
+        )
+
+    def _stop(self) -> bool:
+        return self.signals.stop
+
+    def _lost(self) -> bool:
+        return self.signals.lost

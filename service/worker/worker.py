@@ -1,0 +1,266 @@
+"""A worker process: chunks from the queue, claims kept alive, a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import groupby
+
+from redis.exceptions import RedisError
+from taskiq.acks import AcknowledgeType
+from taskiq.receiver import Receiver
+
+from medner.service.worker.broker import ChunkBroker
+from medner.service.worker.chunk_run import ChunkRun, Outcome, Surroundings
+from medner.service.worker.pipelines import OpenAnnotator, Pipelines, open_pipeline
+from medner.service.worker.steady import Steady, Stopped
+from medner.store.errors import ExternalError, MednerError, UserError
+from medner.store.jobs.claims import Claims, goes_on
+from medner.store.jobs.jobs import Jobs
+from medner.store.jobs.records import FORMAT, JobSpec, WorkerView
+from medner.store.jobs.scripts import TASK
+from medner.store.records import Annotation
+from medner.store.redis import RedisAddress, open_redis, redis_address
+from medner.store.redis.connection import new_client
+
+log = logging.getLogger("medner.worker")
+
+_REFUSED_FOR_S = 60.0
+_BEAT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """How a worker works: sentences and chunks under way at a time, how long a claim holds without a sign of life.
+
+    ``grace_s``: sentences under way may end within this when the worker is to end.
+    """
+
+    concurrency: int = 16
+    chunks: int = 2
+    lease_s: float = 30.0
+    grace_s: float = 30.0
+
+
+class Worker:
+    """One worker on one Redis, until it is told to stop."""
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        *,
+        address: RedisAddress | None = None,
+        open_annotator: OpenAnnotator = open_pipeline,
+        on_annotation: Callable[[Annotation], None] = lambda _: None,
+    ) -> None:
+        self.id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self._settings = settings
+        self._address = address or redis_address()
+        self._pipelines = Pipelines(open_annotator)
+        self._on_annotation = on_annotation
+        self._stopping = asyncio.Event()
+        self._finish = asyncio.Event()
+        self._steady = Steady(self._address, self._stopping)
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._runs: dict[tuple[str, int], ChunkRun] = {}
+        self._refused: dict[str, float] = {}
+        self._sentences = 0
+        self._since_s = time.time()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Takes no more chunks; those under way are finished up to the sentence and handed back."""
+        self._stopping.set()
+        self._finish.set()
+        for run in self._runs.values():
+            run.signals.stopping = True
+
+    async def run(self) -> None:
+        """Works until :meth:`stop`. UserError or ExternalError where Redis cannot be used at the start."""
+        async with open_redis(self._address):
+            pass  # said at once, not after the first pause
+        redis = new_client(self._address)
+        self._redis = redis
+        self._claims = Claims(redis, self.id, lease_s=self._settings.lease_s)
+        self._jobs = Jobs(redis)
+        broker = ChunkBroker(self._address, self.id)
+
+        async def one_chunk(job: str, chunk: int) -> None:
+            await self._chunk(job, chunk)
+
+        broker.register_task(one_chunk, task_name=TASK)
+        beat = asyncio.create_task(self._beat())
+        log.info("ready", extra={"worker": self.id, "concurrency": self._settings.concurrency})
+        try:
+            receiver = Receiver(
+                broker,
+                max_async_tasks=self._settings.chunks,
+                ack_type=AcknowledgeType.WHEN_EXECUTED,
+                wait_tasks_timeout=self._settings.grace_s + 10,
+            )
+            broker.is_worker_process = True
+            await receiver.listen(self._finish)
+        finally:
+            beat.cancel()
+            with suppress(asyncio.CancelledError):
+                await beat
+            with suppress(RedisError):
+                await self._claims.leave()
+            await self._pipelines.drop()
+            await broker.shutdown()
+            await redis.aclose()
+            log.info("ended", extra={"worker": self.id, "sentences": self._sentences})
+
+    async def _chunk(self, job: str, chunk: int) -> None:
+        """The task of a message: one chunk, if it is to be had."""
+        where = {"job": job, "chunk": chunk}
+        try:
+            await self._take(job, chunk)
+        except Stopped:
+            pass
+        except UserError as error:
+            # The sweep offers it again; who cannot do it now may after a fix, and others may at once.
+            self._refused[job] = time.monotonic()
+            log.warning("cannot do this job", extra={**where, "reason": str(error)})
+            with suppress(RedisError):
+                await self._claims.refuse(job, str(error))
+        except (ExternalError, RedisError) as error:
+            log.warning("a chunk is put off", extra={**where, "kind": type(error).__name__})
+            await self._steady.pause(str(error), 2.0)
+        except Exception as error:
+            log.error("a chunk broke off", extra={**where, "kind": type(error).__name__}, exc_info=True)
+
+    async def _take(self, job: str, chunk: int) -> None:
+        if self._stopping.is_set():
+            return
+        spec = await self._spec(job)
+        if spec is None:
+            return
+        claim = await self._steady(lambda: self._claims.claim(job, chunk))
+        if isinstance(claim, str):
+            return
+        run = ChunkRun(
+            claim,
+            spec,
+            self._jobs.spool_of(job, spec),
+            Surroundings(self._claims, self._steady, self._slots, self._heard),
+        )
+        self._runs[job, chunk] = run
+        try:
+            outcome = await self._carry_out(run, spec)
+        finally:
+            self._runs.pop((job, chunk), None)
+        log.info("chunk", extra={"job": job, "chunk": chunk, "outcome": outcome.value})
+        if outcome is Outcome.OUTAGE:
+            await self._pipelines.drop()
+            await self._steady.pause("the models do not answer", 5.0)
+            self._steady.reason = ""
+
+    async def _carry_out(self, run: ChunkRun, spec: JobSpec) -> Outcome:
+        try:
+            async with self._pipelines.using(spec) as annotator:
+                return await run.run(annotator)
+        except (MednerError, OSError):
+            with suppress(RedisError):
+                await self._claims.release(run.claim, delay_s=spec.backoff_s)
+            raise
+
+    async def _spec(self, job: str) -> JobSpec | None:
+        """The job's specification; None for one that is gone, or that this worker cannot do."""
+        if job in self._refused:
+            return None
+        view = await self._steady(lambda: self._jobs.find_view(job))
+        if view is None:
+            return None
+        if view.spec is None:
+            raise UserError(
+                f"submitted by a newer medner (job format {view.format}, this worker knows {FORMAT}); update it"
+            )
+        return view.spec
+
+    def _heard(self, annotation: Annotation) -> None:
+        self._sentences += 1
+        self._on_annotation(annotation)
+
+    async def _beat(self) -> None:
+        """Signs of life: claims are prolonged, the worker is seen, lost chunks are sent anew."""
+        while True:
+            try:
+                await self._renew()
+                await self._claims.tell(self._view())
+                now = time.monotonic()
+                self._refused = {job: at for job, at in self._refused.items() if now - at < _REFUSED_FOR_S}
+                await self._claims.sweep(without=self._refused)
+                await self._jobs.tidy()
+            except RedisError as error:
+                log.debug("no sign of life", extra={"kind": type(error).__name__})
+            except Exception:
+                log.exception("a sign of life failed")
+            await asyncio.sleep(min(_BEAT_S, self._settings.lease_s / 4))
+
+    async def _renew(self) -> None:
+        runs = sorted(self._runs.values(), key=lambda run: run.claim.job)
+        for job, group in groupby(runs, key=lambda run: run.claim.job):
+            held = list(group)
+            state, still = await self._claims.renew(job, [run.claim for run in held])
+            for run in held:
+                run.signals.ended = not goes_on(state)
+                run.signals.lost = run.signals.lost or run.claim not in still
+
+    def _view(self) -> WorkerView:
+        doing = "working" if self._runs else "idle"
+        if self._stopping.is_set():
+            doing = "stopping"
+        elif self._steady.reason:
+            doing = "paused"
+        return WorkerView(
+            id=self.id,
+            host=socket.gethostname(),
+            process=os.getpid(),
+            version=version("medner"),
+            doing=doing,
+            reason=self._steady.reason,
+            chunks=len(self._runs),
+            sentences=self._sentences,
+            since_s=self._since_s,
+            seen_s=time.time(),
+        )
+
+
+def run_worker(
+    settings: WorkerSettings,
+    *,
+    address: RedisAddress | None = None,
+    open_annotator: OpenAnnotator = open_pipeline,
+) -> int:
+    """Runs a worker in this process until SIGINT or SIGTERM; gives the exit code. A second signal ends at once."""
+
+    async def main() -> None:
+        worker = Worker(settings, address=address, open_annotator=open_annotator)
+        loop = asyncio.get_running_loop()
+
+        def ask(number: signal.Signals) -> None:
+            if worker.stopping:
+                os._exit(128 + number)
+            log.info("stopping", extra={"signal": number.name})
+            worker.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ask, number)
+        await worker.run()
+
+    asyncio.run(main())
+    return 0

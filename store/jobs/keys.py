@@ -1,0 +1,29 @@
+"""The names of everything in Redis."""
+
+from __future__ import annotations
+
+from medner.store.jobs.records import Priority
+
+INDEX = "medner:jobs"
+ACTIVE_JOBS = "medner:active"
+UNTIDY = "medner:untidy"
+WORKERS = "medner:workers"
+CANCELLED = "medner:cancelled"
+SWEEPING = "medner:sweeping"
+QUEUES = {priority: f"medner:queue:{priority.value}" for priority in Priority}
+GROUP = "medner"
+
+
+def job_key(job: str) -> str:
+    """The hash of a job; the names of its other parts begin with it."""
+    return f"medner:job:{job}"
+
+
+def submit_key(key: str) -> str:
+    """Where a submitter's own key leads to the job it made."""
+    return f"medner:key:{key}"
+
+
+def worker_key(worker: str) -> str:
+    """What a worker last told of itself."""
+    return f"medner:worker:{worker}"
