@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -41,6 +42,23 @@ async def assembled(
 
     ``model`` is the base model's folder (:func:`model_folder`), ``tracer`` what keeps traces.
     """
+    async with assembled_parts(configuration, model=model, engine_factory=engine_factory) as made:
+        yield Pipeline(made.deps, concurrency=configuration.concurrency, tracer=tracer)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The agents of a configuration, and what further judges can be built from while they run."""
+
+    deps: Deps
+    parts: JudgeParts
+
+
+@asynccontextmanager
+async def assembled_parts(
+    configuration: Configuration, *, model: Path | None = None, engine_factory: EngineFactory = local_engine
+) -> AsyncIterator[Assembled]:
+    """The agents with their engine running, for callers that change judges or trace apart; as :func:`assembled`."""
     # First: nobody should wait for a model to learn that a folder is of another label set.
     check_adapters(configuration)
     exemplars = await asyncio.to_thread(planned_exemplars, configuration, model)
@@ -48,7 +66,7 @@ async def assembled(
     try:
         async with AsyncExitStack() as closing:
             deps = await build_deps(configuration, engine, exemplars(engine), closing=closing)
-            yield Pipeline(deps, concurrency=configuration.concurrency, tracer=tracer)
+            yield Assembled(deps, judge_parts(configuration, engine, closing))
     finally:
         await engine.close()
 

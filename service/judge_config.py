@@ -42,7 +42,7 @@ _KEYS: dict[str, set[str]] = {
 
 
 class JudgeConfig(BaseModel):
-    """A judge.
+    """A judge. ``name`` and ``version`` are what verdicts call it, None: its rule or model, and a hash.
 
     ``tagger`` is whom ``best-tagger`` follows, None the first; ``least`` what ``filter-score`` asks for; ``adapter``
     the folder of ``trained``, and ``abstain`` the probabilities between which it leaves a conflict to a person.
@@ -56,6 +56,8 @@ class JudgeConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str | None = Field(default=None, min_length=1)
+    version: str | None = None
     kind: JudgeKind = "best-tagger"
     tagger: str | None = None
     least: float = Field(default=0.5, ge=0, le=1)
@@ -91,7 +93,7 @@ class JudgeConfig(BaseModel):
             for name in self.model_fields_set
             if getattr(self, name) != defaults[name].get_default(call_default_factory=True)
         }
-        foreign = sorted(given - _KEYS[self.kind] - {"kind", "fallback"})
+        foreign = sorted(given - _KEYS[self.kind] - {"kind", "fallback", "name", "version"})
         if foreign:
             takers = ", ".join(kind for kind in KINDS if foreign[0] in _KEYS[kind])
             raise ValueError(f"{foreign[0]}: only {takers} takes this, {self.kind} does not")
@@ -131,7 +133,8 @@ class JudgeConfig(BaseModel):
             more = self.model
         manner = f" ({self.template})" if self.kind in CHATTING and self.template != "direct" else ""
         chain = "".join(f", then {one.in_words()}" for one in self.fallback)
-        return f"{self.kind}{f':{more}' if more else ''}{manner}{chain}"
+        called = "" if self.name is None else f"{self.name}@{self.version or '?'}: "
+        return f"{called}{self.kind}{f':{more}' if more else ''}{manner}{chain}"
 
     def goes_out_to(self) -> tuple[str, ...]:
         """Where sentences are sent beyond this machine: hosts, or providers whose servers LangChain knows."""

@@ -62,6 +62,8 @@ class Naming:
 
 async def build_bench(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None = None) -> Bench:
     """The judge, under a name of its own if there is one, and those that step in. UserError when one cannot be made."""
+    if naming is None and judge.name is not None:
+        naming = Naming(judge.name, judge.version or _digest(judge))
     first = await _build(judge, parts, naming)
     return Bench((first, *[await _build(one, parts, None) for one in judge.fallback]))
 
@@ -101,7 +103,9 @@ async def _chat(judge: JudgeConfig, parts: JudgeParts) -> tuple[BaseChatModel, s
 
 def _digest(judge: JudgeConfig) -> str:
     """Six digits that change with the judge's configuration; where it lies and how often it tries change nothing."""
-    facts = judge.model_dump_json(exclude={"fallback", "adapter", "attempts", "timeout_s", "key_env", "url"})
+    facts = judge.model_dump_json(
+        exclude={"name", "version", "fallback", "adapter", "attempts", "timeout_s", "key_env", "url"}
+    )
     return hashlib.sha256(facts.encode()).hexdigest()[:6]
 
 

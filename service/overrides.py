@@ -28,13 +28,16 @@ _SHOTS = {"brief": 0, "full": 3, "plain": 3}
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line says about the configuration; None leaves it as it is."""
+    """What the command line says about the configuration; None leaves it as it is.
+
+    ``judge`` is a judge in words, or a registered one's table.
+    """
 
     config: Path | None = None
     labels: str | None = None
     model: str | None = None
     taggers: str | None = None
-    judge: str | None = None
+    judge: str | dict[str, Any] | None = None
     filter: str | None = None
     max_chars: int | None = None
     exemplars: Path | None = None
@@ -55,7 +58,8 @@ def configured(overrides: Overrides) -> Configuration:
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
     if overrides.judge is not None:
-        data["judge"] = read_judge(overrides.judge)
+        said = overrides.judge
+        data["judge"] = read_judge(said) if isinstance(said, str) else said
     if overrides.filter is not None:
         data["filter"] = read_filter(overrides.filter, shipped_filters(data["labels"]))
         if data["filter"] is None and overrides.judge is None and base.judge.kind == "filter-score":

@@ -87,7 +87,12 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     ] = None,
     judge: Annotated[
         str | None,
-        typer.Option("--judge", metavar="JUDGE", help="select, hard-vote, filter-score, best-tagger[:NAME]."),
+        typer.Option(
+            "--judge",
+            metavar="JUDGE",
+            help="hard-vote, filter-score, best-tagger[:NAME], select, rewrite, select:PROVIDER:MODEL, "
+            "trained:FOLDER; @, @VERSION or @NAME for one of medner judges.",
+        ),
     ] = None,
     filter_: Annotated[
         str | None,
@@ -151,6 +156,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     pull: Annotated[bool, typer.Option("--pull", help="Bring the base model first, if it is not here.")] = False,
 ) -> None:
     from medner.service.overrides import Overrides
+    from medner.service.registered import resolved_now
     from medner.service.session import Order, annotate_inputs
     from medner.service.traces.recording import TraceOrder
     from medner.store.traces import TracePolicy
@@ -158,6 +164,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     overrides = Overrides(
         config, labels, model, taggers, judge, filter_, max_chars, exemplars, servers=tuple(server or ())
     )
+    overrides = resolved_now(overrides)
     if pull:
         _pull(overrides)
     order = Order(

@@ -30,6 +30,7 @@ SUBCOMMANDS = (
     "labels",
     "train",
     "exemplars",
+    "judges",
     "traces",
     "serve-models",
     "doctor",
