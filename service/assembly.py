@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -64,9 +64,13 @@ async def assembled_parts(
     exemplars = await asyncio.to_thread(planned_exemplars, configuration, model)
     engine = await _engine(configuration, model, engine_factory)
     try:
-        async with AsyncExitStack() as closing:
-            deps = await build_deps(configuration, engine, exemplars(engine), closing=closing)
-            yield Assembled(deps, judge_parts(configuration, engine, closing))
+        parts = judge_parts(configuration, engine)
+        try:
+            deps = build_deps(configuration, engine, exemplars(engine), parts=parts)
+            await parts.connections.open()
+            yield Assembled(deps, parts)
+        finally:
+            await parts.connections.close()
     finally:
         await engine.close()
 
@@ -133,20 +137,21 @@ def _free_name(kind: str, taken: Iterable[str]) -> str:
     return next(name for name in (f"{kind}{number or ''}" for number in count()) if name not in taken)
 
 
-async def build_deps(
+def build_deps(
     configuration: Configuration,
     engine: Engine,
     exemplars: ExemplarSource | None = None,
     *,
-    closing: AsyncExitStack,
+    parts: JudgeParts | None = None,
 ) -> Deps:
     """The agents of a configuration on an engine that has its adapters loaded as :func:`adapter_names` says.
 
-    ``exemplars`` None: the hand-written ones. ``closing`` takes what must be closed in the end.
+    ``exemplars`` None: the hand-written ones. ``parts`` is what its judges are built from, whose connections the
+    caller opens and closes; None where they need none.
     """
     labels = load_label_set(configuration.labels)
     adapters = adapter_names(configuration)
-    bench = await build_bench(configuration.judge, judge_parts(configuration, engine, closing))
+    bench = build_bench(configuration.judge, parts or judge_parts(configuration, engine))
     return Deps(
         labels=labels,
         taggers=tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers),
@@ -159,10 +164,10 @@ async def build_deps(
     )
 
 
-def judge_parts(configuration: Configuration, engine: Engine, closing: AsyncExitStack) -> JudgeParts:
+def judge_parts(configuration: Configuration, engine: Engine) -> JudgeParts:
     """What judges of a run are built from."""
     labels, base = load_label_set(configuration.labels), Path(configuration.model).name
-    return JudgeParts(labels, configuration.taggers[0].name, base, closing, engine, adapter_names(configuration))
+    return JudgeParts(labels, configuration.taggers[0].name, base, engine, adapter_names(configuration))
 
 
 def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]) -> Tagger:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import AsyncExitStack
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -18,25 +17,47 @@ from medner.store.errors import UserError
 VLLM = "vllm"
 
 
-async def connected_chat(judge: JudgeConfig, closing: AsyncExitStack) -> tuple[BaseChatModel, str]:
-    """The chat model that a judge names, and that model's name; ``closing`` ends its connection.
+class Connections:
+    """The vLLM servers that judges ask: known when the judges are built, opened before the first question."""
 
-    UserError for a package, key or provider that is missing; ExternalError when a vLLM server does not answer.
+    def __init__(self) -> None:
+        self._closed: list[Pool] = []
+        self._open: list[Pool] = []
+
+    def add(self, pool: Pool) -> None:
+        """Takes servers that are to be asked."""
+        self._closed.append(pool)
+
+    async def open(self) -> None:
+        """Meets the servers that are new since the last time. ExternalError when one does not answer."""
+        while self._closed:
+            self._open.append(self._closed.pop())
+            await self._open[-1].open()
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        while self._open:
+            await self._open.pop().close()
+
+
+def named_chat(judge: JudgeConfig, connections: Connections) -> tuple[BaseChatModel, str]:
+    """The chat model that a judge names, and that model's name; its servers are added to ``connections``.
+
+    UserError for a package, key or provider that is missing.
     """
     if judge.model is None:
         raise UserError("this judge names no model of its own")
     provider, _, name = judge.model.partition(":")
     if provider == VLLM:
-        return await _vllm_chat(judge, name, closing), name
+        return _vllm_chat(judge, name, connections), name
     return _provider_chat(judge), name
 
 
-async def _vllm_chat(judge: JudgeConfig, name: str, closing: AsyncExitStack) -> BaseChatModel:
+def _vllm_chat(judge: JudgeConfig, name: str, connections: Connections) -> BaseChatModel:
     """A model of a vLLM server, held to the judge's grammar by the server."""
     address = ServerAddress((judge.url or "").removesuffix("/").removesuffix("/v1"), key=api_key(judge))
     pool = Pool([address], timeout_s=judge.timeout_s, attempts=judge.attempts)
-    closing.push_async_callback(pool.close)
-    await pool.open()
+    connections.add(pool)
     engine = VllmEngine(pool, base=name)
     return EngineChatModel(engine=engine, model_name=name, max_tokens=judge.max_tokens)
 

@@ -17,7 +17,7 @@ from medner.service.progress import showing
 from medner.service.registered import with_registered_judge
 from medner.service.tally import Tally, duration
 from medner.service.worker.portable import freeze
-from medner.store.jobs import JobCounts, Jobs, JobSpec, JobState, JobView, Submitted
+from medner.store.jobs import Hearing, JobCounts, Jobs, JobSpec, JobState, JobView, Submitted
 from medner.store.jobs.folder import absolute
 
 #: What a command ends with when the job it looks at has ended so.
@@ -27,6 +27,9 @@ EXIT_CODES = {
     JobState.FAILED: 3,
     JobState.CANCELLED: 5,
 }
+
+
+_SAY_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,27 @@ class SubmitOrder:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
+class _Said:
+    """Says now and then how a submit goes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last = time.monotonic()
+
+    def hearing(self) -> Hearing:
+        """What the submit calls."""
+        return Hearing(
+            opened=lambda job: self._console.print(f"job {job}", markup=False),
+            read=lambda documents, sentences: self._now_and_then(f"{documents:,} documents, {sentences:,} sentences"),
+            waiting=lambda reason: self._now_and_then(f"waiting: {reason} (Ctrl-C gives up)"),
+        )
+
+    def _now_and_then(self, line: str) -> None:
+        if time.monotonic() - self._last > _SAY_EVERY_S:
+            self._last = time.monotonic()
+            self._console.print(line, markup=False)
+
+
 async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Submitted, int]:
     """Submits the documents of the inputs; the job, and how many inputs and records could not be read."""
     overrides = await with_registered_judge(order.overrides, jobs.judges, follow=_follows(order))
@@ -54,17 +78,10 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
         max_chars=configuration.max_chars,
         **{**order.settings, "results": absolute(results) if results else None},
     )
-    last = time.monotonic()
-
-    def told(documents: int, sentences: int) -> None:
-        nonlocal last
-        if time.monotonic() - last > 2:
-            last = time.monotonic()
-            console.print(f"{documents:,} documents, {sentences:,} sentences read", markup=False)
-
+    said = _Said(console)
     with open_inputs(order.inputs, None, sys.stdin.buffer) as sources:
         inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit)
-        submitted = await jobs.submit(spec, inputs.documents(count_bad=True), key=order.key, on_chunk=told)
+        submitted = await jobs.submit(spec, inputs.documents(count_bad=True), key=order.key, told=said.hearing())
         for record in list(inputs.bad)[:20]:
             console.print(f"skipped: {record}", markup=False)
         return submitted, len(inputs.bad)

@@ -99,7 +99,9 @@ class JudgeSeat:
 async def built(version: JudgeVersion, parts: JudgeParts) -> Bench:
     """The bench of a version, under its name and number. UserError or ExternalError when it cannot be made here."""
     judge = judge_of(version.judge)
-    return await build_bench(judge, parts, Naming(version.name, str(version.number)))
+    bench = build_bench(judge, parts, Naming(version.name, str(version.number)))
+    await parts.connections.open()
+    return bench
 
 
 def judge_of(data: dict[str, Any]) -> JudgeConfig:

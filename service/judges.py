@@ -20,7 +20,7 @@ from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge,
 from medner.agents.judges.rewrite import RewriteJudge
 from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.templates import load_template
-from medner.service.chat_models import connected_chat
+from medner.service.chat_models import Connections, named_chat
 from medner.service.config import Configuration
 from medner.service.engines import EngineFactory, EngineOrder
 from medner.service.exemplars import planned_exemplars
@@ -35,15 +35,16 @@ class JudgeParts:
     """What judges are built from.
 
     ``first_tagger`` is whom best-tagger follows by default, ``base`` the base model's name, ``engine`` what runs it
-    (None where nothing does), ``adapters`` what names its adapters have. ``closing`` takes what must be closed.
+    (None where nothing does), ``adapters`` what names its adapters have. ``connections`` must be opened before a judge
+    is asked.
     """
 
     labels: LabelSet
     first_tagger: str
     base: str
-    closing: AsyncExitStack
     engine: Engine | None = None
     adapters: Mapping[Path, str] = field(default_factory=dict)
+    connections: Connections = field(default_factory=Connections)
 
     def needed_engine(self) -> Engine:
         """The engine; UserError where the run has none."""
@@ -60,15 +61,15 @@ class Naming:
     version: str
 
 
-async def build_bench(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None = None) -> Bench:
+def build_bench(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None = None) -> Bench:
     """The judge, under a name of its own if there is one, and those that step in. UserError when one cannot be made."""
     if naming is None and judge.name is not None:
         naming = Naming(judge.name, judge.version or _digest(judge))
-    first = await _build(judge, parts, naming)
-    return Bench((first, *[await _build(one, parts, None) for one in judge.fallback]))
+    first = _build(judge, parts, naming)
+    return Bench((first, *(_build(one, parts, None) for one in judge.fallback)))
 
 
-async def _build(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None) -> Judge:
+def _build(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None) -> Judge:
     """One judge. Without a name it is called after its rule or model, with a hash of its configuration as version."""
     if judge.kind in _BY_RULE:
         rule = _BY_RULE[judge.kind](judge, parts)
@@ -77,7 +78,7 @@ async def _build(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None) -
         made = trained_judge(judge, parts.labels, parts.needed_engine(), parts.adapters)
         called = naming or Naming(made.name, _digest(judge))
         return replace(made, name=called.name, version=called.version)
-    chat, model = await _chat(judge, parts)
+    chat, model = _chat(judge, parts)
     called = naming or Naming(model, _digest(judge))
     asking = Asking(chat, attempts=judge.attempts, timeout_s=judge.timeout_s)
     if judge.kind == "rewrite":
@@ -94,9 +95,9 @@ _BY_RULE: dict[str, Callable[[JudgeConfig, JudgeParts], Judge]] = {
 }
 
 
-async def _chat(judge: JudgeConfig, parts: JudgeParts) -> tuple[BaseChatModel, str]:
+def _chat(judge: JudgeConfig, parts: JudgeParts) -> tuple[BaseChatModel, str]:
     if judge.model is not None:
-        return await connected_chat(judge, parts.closing)
+        return named_chat(judge, parts.connections)
     engine = parts.needed_engine()
     return EngineChatModel(engine=engine, model_name=parts.base, max_tokens=judge.max_tokens), parts.base
 
@@ -143,5 +144,8 @@ async def judging(
             engine = await asyncio.to_thread(engine_factory, order)
             closing.push_async_callback(engine.close)
         first, base = configuration.taggers[0].name, Path(configuration.model).name
-        parts = JudgeParts(labels, first, base, closing, engine, adapters)
-        yield ReadyBench(await build_bench(judge, parts), planned(engine))
+        parts = JudgeParts(labels, first, base, engine, adapters)
+        closing.push_async_callback(parts.connections.close)
+        bench = build_bench(judge, parts)
+        await parts.connections.open()
+        yield ReadyBench(bench, planned(engine))

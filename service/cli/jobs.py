@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medner.service.cli.redis import with_jobs
+from medner.store.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +36,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def register(app: typer.Typer) -> None:
     """Adds the subcommands."""
     jobs = typer.Typer(help=HELP, no_args_is_help=True)
-    for command in (list_, show, watch, cancel, results, dead, replay, delete):
+    for command in (list_, show, watch, cancel, results, dead, replay, delete, server):
         jobs.command(command.__name__.rstrip("_"))(command)
     app.add_typer(jobs, name="jobs")
 
@@ -188,6 +189,30 @@ def delete(job: JobName) -> None:
         return 0
 
     _on(job, run)
+
+
+def server(
+    *, stop: Annotated[bool, typer.Option("--stop", help="End it; everything in it is kept on disk.")] = False
+) -> None:
+    """Which Redis the jobs are in, and whether it answers. The embedded one starts when it is needed."""
+    from medner.store.redis import redis_address
+    from medner.store.redis.connection import require_redis
+
+    require_redis()
+    address = redis_address()
+    if address.embedded is None:
+        if stop:
+            raise UserError(f"{address.shown}: is not medner's to stop")
+        with_jobs(_answers)
+        typer.echo(f"{address.shown}: answers")
+    elif stop:
+        typer.echo(f"{address.shown}: " + ("stopped" if address.embedded.stop() else "was not running"))
+    else:
+        typer.echo(f"{address.shown}: " + ("answers" if address.embedded.answers() else "is not running"))
+
+
+async def _answers(_: Jobs, __: Console) -> int:
+    return 0
 
 
 def _on(job: str, command: Callable[[Jobs, str, Console], Awaitable[int]]) -> None:

@@ -40,6 +40,13 @@ def worker(
         float,
         typer.Option("--lease", metavar="SECONDS", min=1, help="A worker silent for so long loses its chunks."),
     ] = 30,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option("--metrics-port", metavar="PORT", min=1, max=65_535, help="Answer Prometheus on this port."),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option("--metrics-host", metavar="HOST", help="The address it listens on.")
+    ] = "127.0.0.1",
 ) -> None:
     from medner.store.redis.connection import require_redis
 
@@ -48,4 +55,5 @@ def worker(
     from medner.service.worker.worker import WorkerSettings, run_worker
 
     log_to()
-    raise typer.Exit(run_worker(WorkerSettings(concurrency=concurrency, chunks=chunks, lease_s=lease)))
+    settings = WorkerSettings(concurrency, chunks, lease_s=lease, metrics_port=metrics_port, metrics_host=metrics_host)
+    raise typer.Exit(run_worker(settings))

@@ -58,12 +58,13 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a worker lends its runs: claims, patience, places for sentences under way, an ear for annotations."""
+    """What a worker lends its runs: claims, patience, places for sentences under way, ears for what becomes of them."""
 
     claims: Claims
     steady: Steady
     slots: asyncio.Semaphore
     on_annotation: Callable[[Annotation], None] = lambda _: None
+    on_failure: Callable[[], None] = lambda: None
 
 
 class ChunkRun:
@@ -153,6 +154,7 @@ class ChunkRun:
         found = await attempt(annotator, sentence, self._spec.sentence_timeout_s)
         if isinstance(found, Failed):
             self._failed[index] = found
+            self._around.on_failure()
             where = {"job": self.claim.job, "chunk": self.claim.chunk, "sentence": sentence.id}
             log.warning("a sentence has no result", extra={**where, "kind": found.kind})
             return

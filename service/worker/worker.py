@@ -9,11 +9,11 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import groupby
+from typing import Any
 
 from redis.exceptions import RedisError
 from taskiq.acks import AcknowledgeType
@@ -22,8 +22,10 @@ from taskiq.receiver import Receiver
 from medner.service.worker.broker import ChunkBroker
 from medner.service.worker.chunk_run import ChunkRun, Outcome, Surroundings
 from medner.service.worker.job_agents import JobTraces, SharedAgents, WorkerParts
+from medner.service.worker.metrics import WorkerMetrics
 from medner.service.worker.pipelines import OpenAnnotator, Pipelines, open_pipeline
 from medner.service.worker.steady import Steady, Stopped
+from medner.service.worker.watchdog import Watchdog
 from medner.store.errors import ExternalError, MednerError, UserError
 from medner.store.jobs.claims import Claims, goes_on
 from medner.store.jobs.jobs import Jobs
@@ -43,13 +45,17 @@ _BEAT_S = 1.0
 class WorkerSettings:
     """How a worker works: sentences and chunks under way at a time, how long a claim holds without a sign of life.
 
-    ``grace_s``: sentences under way may end within this when the worker is to end.
+    ``grace_s``: sentences under way may end within this when the worker is to end. ``stuck_s``: a process that stands
+    still for so long ends itself. ``metrics_port`` None: nothing listens.
     """
 
     concurrency: int = 16
     chunks: int = 2
     lease_s: float = 30.0
     grace_s: float = 30.0
+    stuck_s: float = 120.0
+    metrics_port: int | None = None
+    metrics_host: str = "127.0.0.1"
 
 
 class Worker:
@@ -61,18 +67,18 @@ class Worker:
         *,
         address: RedisAddress | None = None,
         open_annotator: OpenAnnotator = open_pipeline,
-        on_annotation: Callable[[Annotation], None] = lambda _: None,
     ) -> None:
         self.id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self._settings = settings
         self._address = address or redis_address()
         self._pipelines = Pipelines(open_annotator)
-        self._on_annotation = on_annotation
+        self._metrics = WorkerMetrics()
         self._stopping = asyncio.Event()
         self._finish = asyncio.Event()
         self._steady = Steady(self._address, self._stopping)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._runs: dict[tuple[str, int], ChunkRun] = {}
+        self._tasks: set[asyncio.Task[Any] | None] = set()
         self._refused: dict[str, float] = {}
         self._sentences = 0
         self._since_s = time.time()
@@ -88,6 +94,12 @@ class Worker:
         self._finish.set()
         for run in self._runs.values():
             run.signals.stopping = True
+        asyncio.get_running_loop().call_later(self._settings.grace_s, self._cut_off)
+
+    def _cut_off(self) -> None:
+        for task in self._tasks:
+            if task is not None:
+                task.cancel()
 
     async def run(self) -> None:
         """Works until :meth:`stop`. UserError or ExternalError where Redis cannot be used at the start."""
@@ -104,7 +116,7 @@ class Worker:
             await self._chunk(job, chunk)
 
         broker.register_task(one_chunk, task_name=TASK)
-        beat = asyncio.create_task(self._beat())
+        tasks = [asyncio.create_task(self._beat()), asyncio.create_task(Watchdog(self._settings.stuck_s).run())]
         log.info("ready", extra={"worker": self.id, "concurrency": self._settings.concurrency})
         try:
             receiver = Receiver(
@@ -114,11 +126,12 @@ class Worker:
                 wait_tasks_timeout=self._settings.grace_s + 10,
             )
             broker.is_worker_process = True
-            await receiver.listen(self._finish)
+            with self._metrics_served():
+                await receiver.listen(self._finish)
         finally:
-            beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await beat
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             with suppress(RedisError):
                 await self._claims.leave()
             await self._pipelines.drop()
@@ -139,12 +152,23 @@ class Worker:
             self._refused[job] = time.monotonic()
             log.warning("cannot do this job", extra={**where, "reason": str(error)})
             with suppress(RedisError):
-                await self._claims.refuse(job, str(error))
+                await self._refuse(job, str(error))
         except (ExternalError, RedisError) as error:
             log.warning("a chunk is put off", extra={**where, "kind": type(error).__name__})
             await self._steady.pause(str(error), 2.0)
         except Exception as error:
             log.error("a chunk broke off", extra={**where, "kind": type(error).__name__}, exc_info=True)
+
+    async def _refuse(self, job: str, reason: str) -> None:
+        """Notes why; a job of this version that no worker can do has failed."""
+        await self._claims.refuse(job, reason)
+        view = await self._jobs.find_view(job)
+        if (
+            view is not None
+            and view.spec is not None
+            and {one.id for one in await self._jobs.workers()} <= set(view.refusals)
+        ):
+            await self._claims.fail(job, reason)
 
     async def _take(self, job: str, chunk: int) -> None:
         if self._stopping.is_set():
@@ -159,12 +183,16 @@ class Worker:
             claim,
             spec,
             self._jobs.spool_of(job, spec),
-            Surroundings(self._claims, self._steady, self._slots, self._heard),
+            Surroundings(self._claims, self._steady, self._slots, self._heard, self._metrics.failed),
         )
+        run.signals.stopping = self.stopping
+        task = asyncio.current_task()
         self._runs[job, chunk] = run
+        self._tasks.add(task)
         try:
             outcome = await self._carry_out(run, spec)
         finally:
+            self._tasks.discard(task)
             self._runs.pop((job, chunk), None)
         log.info("chunk", extra={"job": job, "chunk": chunk, "outcome": outcome.value})
         if outcome is Outcome.OUTAGE:
@@ -197,9 +225,13 @@ class Worker:
             )
         return view.spec
 
+    def _metrics_served(self) -> AbstractContextManager[None]:
+        port = self._settings.metrics_port
+        return nullcontext() if port is None else self._metrics.served(port, self._settings.metrics_host)
+
     def _heard(self, annotation: Annotation) -> None:
         self._sentences += 1
-        self._on_annotation(annotation)
+        self._metrics.annotated(annotation)
 
     async def _beat(self) -> None:
         """Signs of life: claims are prolonged, the worker is seen, lost chunks are sent anew."""
@@ -211,6 +243,8 @@ class Worker:
                 self._refused = {job: at for job, at in self._refused.items() if now - at < _REFUSED_FOR_S}
                 await self._claims.sweep(without=self._refused)
                 await self._jobs.tidy()
+                if self._settings.metrics_port is not None:
+                    self._metrics.look(await self._jobs.queue(), await self._jobs.workers())
             except RedisError as error:
                 log.debug("no sign of life", extra={"kind": type(error).__name__})
             except Exception:

@@ -1,8 +1,8 @@
 """Jobs: batch work that is submitted, done by workers, and read when it is done. Kept in Redis."""
 
 from medner.store.jobs.claims import Claim, Claims, Finished, Progress
-from medner.store.jobs.jobs import Jobs, Submitted
-from medner.store.jobs.records import FORMAT, DeadLetter, JobCounts, JobSpec, JobView, Priority, WorkerView
+from medner.store.jobs.jobs import Hearing, Jobs, Submitted
+from medner.store.jobs.records import FORMAT, DeadLetter, JobCounts, JobSpec, JobView, Priority, QueueView, WorkerView
 from medner.store.jobs.states import ACTIVE, REPLAYABLE, TERMINAL, TRANSITIONS, JobState, may_follow
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Claims",
     "DeadLetter",
     "Finished",
+    "Hearing",
     "JobCounts",
     "JobSpec",
     "JobState",
@@ -22,6 +23,7 @@ __all__ = [
     "Jobs",
     "Priority",
     "Progress",
+    "QueueView",
     "Submitted",
     "WorkerView",
     "may_follow",

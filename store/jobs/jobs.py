@@ -11,20 +11,22 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from redis.exceptions import OutOfMemoryError
 
 from medner.store.errors import ExternalError, UserError
 from medner.store.jobs.folder import FolderSpool
-from medner.store.jobs.keys import ACTIVE_JOBS, INDEX, UNTIDY, WORKERS, job_key, submit_key, worker_key
+from medner.store.jobs.keys import ACTIVE_JOBS, INDEX, QUEUES, UNTIDY, WORKERS, job_key, submit_key, worker_key
 from medner.store.jobs.pieces import chunks_of, dump_chunk, joined
-from medner.store.jobs.records import FORMAT, DeadLetter, JobCounts, JobSpec, JobView, WorkerView
+from medner.store.jobs.records import FORMAT, DeadLetter, JobCounts, JobSpec, JobView, QueueView, WorkerView
 from medner.store.jobs.scripts import Scripts
 from medner.store.jobs.spool import RedisSpool, Spool
-from medner.store.jobs.states import TERMINAL, JobState
+from medner.store.jobs.states import ACTIVE, TERMINAL, JobState
 from medner.store.judges import JudgeRegistry
 from medner.store.records import AnnotatedDocument, Document
 from medner.store.redis.client import Client
 
 _SUBMIT_LEASE_MS = 60_000
+_FULL_WAIT_S = 2.0
 _LETTER = TypeAdapter(DeadLetter)
 _PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused")
 
@@ -35,6 +37,15 @@ class Submitted:
 
     id: str
     created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Who is told how a submit goes: the job's id, documents and sentences so far, why it waits."""
+
+    opened: Callable[[str], None] = lambda _: None
+    read: Callable[[int, int], None] = lambda _, __: None
+    waiting: Callable[[str], None] = lambda _: None
 
 
 class Jobs:
@@ -50,20 +61,20 @@ class Jobs:
         documents: Iterable[Document],
         *,
         key: str | None = None,
-        on_chunk: Callable[[int, int], None] = lambda _, __: None,
+        told: Hearing = Hearing(),
     ) -> Submitted:
         """Makes a job of the documents, which are read one by one; workers begin when all are there.
 
         With ``key`` there is one job however often it is submitted: another submit gives the job there is, and only
-        where its submitter died does it begin anew. ``on_chunk`` is told documents and sentences so far. When reading
-        raises, no job stays.
+        where its submitter died does it begin anew. When reading raises, no job stays. While Redis is full it waits.
         """
         submitter = secrets.token_hex(8)
         job, created = await self._open(spec, key, submitter)
         if not created:
             return Submitted(job, False)
+        told.opened(job)
         try:
-            await self._fill(job, spec, documents, submitter, on_chunk)
+            await self._fill(job, spec, documents, submitter, told)
         except BaseException:
             await asyncio.shield(self._remove(job, key))
             raise
@@ -172,6 +183,23 @@ class Jobs:
                 found.append(WorkerView(**json.loads(data)))
         return found
 
+    async def queue(self) -> QueueView:
+        """How much there is to do."""
+        now = time.time()
+        chunks: dict[str, int] = {}
+        oldest_s: dict[str, float] = {}
+        for priority, stream in QUEUES.items():
+            chunks[priority.value] = int(await self._redis.xlen(stream))
+            first = await self._redis.xrange(stream, count=1)
+            oldest_s[priority.value] = max(0.0, now - int(first[0][0].split(b"-")[0]) / 1000) if first else 0.0
+        views = await self.all()
+        return QueueView(
+            chunks,
+            oldest_s,
+            {state.value: sum(view.state is state for view in views) for state in JobState},
+            sum(view.counts.left for view in views if view.state in ACTIVE),
+        )
+
     async def tidy(self) -> None:
         """Puts the result folders of ended jobs in order. What cannot be reached now is left for later."""
         for name in await self._redis.srandmember(UNTIDY, 4):
@@ -204,33 +232,30 @@ class Jobs:
     async def _open(self, spec: JobSpec, key: str | None, submitter: str) -> tuple[str, bool]:
         """The id of a fresh, empty job, or of the one that has this key."""
         job = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-        if key is not None:
-            while not await self._redis.set(submit_key(key), job, nx=True, ex=spec.keep_s):
-                known = str((await self._redis.get(submit_key(key)) or b"").decode())
-                view = await self._view(known) if known else None
-                if view is not None and not await self._is_abandoned(known, view):
-                    return known, False
-                # Only the one whose delete finds it may take its place.
-                if known:
-                    await self._remove(known, key)
-        now = time.time()
-        fields_ = {
+        now_ms = int(time.time() * 1000)
+        record = {
             "id": job,
             "format": FORMAT,
             "spec": spec.model_dump_json(),
             "name": spec.name,
             "priority": spec.priority.value,
             "state": JobState.SUBMITTING.value,
-            "submitted": int(now * 1000),
+            "submitted": now_ms,
             "submitter": submitter,
-            "submit_until": int(now * 1000) + _SUBMIT_LEASE_MS,
+            "submit_until": now_ms + _SUBMIT_LEASE_MS,
             "keep_s": spec.keep_s,
             "key": key or "",
         }
-        async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(job_key(job), mapping=fields_)
-            pipe.zadd(INDEX, {job: now})
-            await pipe.execute()
+        # Before the key leads to it: who finds a key must find its job.
+        await self._redis.hset(job_key(job), mapping=record)
+        while key is not None and not await self._redis.set(submit_key(key), job, nx=True):
+            known = str((await self._redis.get(submit_key(key)) or b"").decode())
+            view = await self._view(known) if known else None
+            if view is not None and not await self._is_abandoned(known, view):
+                await self._redis.unlink(job_key(job))
+                return known, False
+            await self._remove(known, key)
+        await self._redis.zadd(INDEX, {job: now_ms / 1000})
         return job, True
 
     async def _fill(
@@ -239,7 +264,7 @@ class Jobs:
         spec: JobSpec,
         documents: Iterable[Document],
         submitter: str,
-        on_chunk: Callable[[int, int], None],
+        told: Hearing,
     ) -> None:
         spool = spool_of(self._redis, job, spec)
         await spool.prepare()
@@ -250,16 +275,24 @@ class Jobs:
             payload = await spool.put(number, dump_chunk(chunk))
             new = sum(piece.last for piece in chunk)
             size = sum(len(piece.places) for piece in chunk)
-            said = await self._said("add", job, submitter, _SUBMIT_LEASE_MS, number, size, new, payload)
+            said = await self._added(told, job, submitter, _SUBMIT_LEASE_MS, number, size, new, payload)
             if said != "ok":
                 raise ExternalError(f"{job}: is {said}; the submit ends here")
             number, seen, sentences = number + 1, seen + new, sentences + size
-            on_chunk(seen, sentences)
+            told.read(seen, sentences)
         if seen == 0:
             raise UserError("nothing to annotate: no document could be read")
         said = await self._said("seal", job, submitter)
         if said != "ok":
             raise ExternalError(f"{job}: is {said}; the submit ends here")
+
+    async def _added(self, told: Hearing, job: str, *arguments: Any) -> str:
+        while True:
+            try:
+                return await self._said("add", job, *arguments)
+            except OutOfMemoryError:
+                told.waiting("the memory of Redis is full")
+                await asyncio.sleep(_FULL_WAIT_S)
 
     async def _is_abandoned(self, job: str, view: JobView) -> bool:
         """Whether its submitter died before all documents were there."""
@@ -277,8 +310,8 @@ class Jobs:
             pipe.zrem(INDEX, job)
             pipe.srem(ACTIVE_JOBS, job)
             await pipe.execute()
-        if key is not None and (await self._redis.get(submit_key(key)) or b"").decode() == job:
-            await self._redis.delete(submit_key(key))
+        if key is not None:
+            await self._scripts("forget", submit_key(key), job)
 
     async def _said(self, script: str, job: str, *arguments: Any) -> str:
         return str((await self._scripts(script, job_key(job), *arguments)).decode())

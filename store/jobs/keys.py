@@ -12,6 +12,8 @@ CANCELLED = "medner:cancelled"
 SWEEPING = "medner:sweeping"
 QUEUES = {priority: f"medner:queue:{priority.value}" for priority in Priority}
 GROUP = "medner"
+#: What the submitters' own keys begin with.
+SUBMIT_KEYS = "medner:key:"
 
 
 def job_key(job: str) -> str:
@@ -21,7 +23,7 @@ def job_key(job: str) -> str:
 
 def submit_key(key: str) -> str:
     """Where a submitter's own key leads to the job it made."""
-    return f"medner:key:{key}"
+    return f"{SUBMIT_KEYS}{key}"
 
 
 def worker_key(worker: str) -> str:

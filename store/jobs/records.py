@@ -127,3 +127,13 @@ class WorkerView:
     sentences: int
     since_s: float
     seen_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """How much there is to do: messages and the age of the oldest by priority, jobs by state, sentences left."""
+
+    chunks: dict[str, int]
+    oldest_s: dict[str, float]
+    jobs: dict[str, int]
+    sentences_left: int

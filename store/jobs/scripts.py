@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from medner.store.jobs.keys import ACTIVE_JOBS, CANCELLED, QUEUES, UNTIDY
+from medner.store.jobs.keys import ACTIVE_JOBS, CANCELLED, QUEUES, SUBMIT_KEYS, UNTIDY
 from medner.store.jobs.states import ACTIVE, TERMINAL, TRANSITIONS, JobState
 from medner.store.redis.client import Client
 
@@ -61,11 +61,13 @@ local function move(to)
     redis.call('SADD', '{UNTIDY}', get('id'))
     local keep_s = number('keep_s')
     redis.call('EXPIRE', base, keep_s)
+    if get('key') ~= '' then redis.call('EXPIRE', '{SUBMIT_KEYS}' .. get('key'), keep_s) end
     for _, part in ipairs(PARTS) do redis.call('EXPIRE', base .. ':' .. part, keep_s) end
   elseif ACTIVE[to] then
     if TERMINAL[from] then
       redis.call('HDEL', base, 'finished', 'reason')
       redis.call('PERSIST', base)
+      if get('key') ~= '' then redis.call('PERSIST', '{SUBMIT_KEYS}' .. get('key')) end
       for _, part in ipairs(PARTS) do redis.call('PERSIST', base .. ':' .. part) end
     end
     redis.call('SADD', '{ACTIVE_JOBS}', get('id'))
@@ -301,6 +303,12 @@ finish()
 return {'ok', number('sentences') - number('done')}
 """
 
+# On a submitter's key. ARGV: job. Takes the key away if it still leads to that job.
+_FORGET = """
+if redis.call('GET', base) ~= ARGV[1] then return 0 end
+return redis.call('DEL', base)
+"""
+
 _BODIES = {
     "add": _ADD,
     "seal": _SEAL,
@@ -314,6 +322,7 @@ _BODIES = {
     "cancel": _CANCEL,
     "fail": _FAIL,
     "replay": _REPLAY,
+    "forget": _FORGET,
 }
 
 

@@ -16,14 +16,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from medner.store.errors import ExternalError, UserError
 from medner.store.models.lock import exclusive
 
+if TYPE_CHECKING:
+    from redis import Redis
+
 #: What a Unix socket's path may have at most, by the smallest limit of the usual systems.
 _LONGEST_SOCKET = 100
 _ASK_EVERY_S = 0.05
+_ANSWER_S = 2.0
 #: A long append-only file takes its time to load.
 _PATIENCE_S = 120.0
 _CONFIGURATION = """\
@@ -84,14 +89,11 @@ class EmbeddedValkey:
 
     def stop(self) -> bool:
         """Ends the server after everything is on disk; whether one was running. ExternalError when it does not end."""
-        from redis import Redis  # noqa: PLC0415  an optional dependency
-        from redis.exceptions import RedisError  # noqa: PLC0415
+        from redis.exceptions import RedisError  # noqa: PLC0415  an optional dependency
 
-        if not self.folder.is_dir():
+        if not self.folder.is_dir() or self.is_free():
             return False
-        if self.is_free():
-            return False
-        with suppress(RedisError), Redis(unix_socket_path=str(self.socket), socket_timeout=10) as client:
+        with suppress(RedisError), self._client() as client:
             client.shutdown()
         end = time.monotonic() + _PATIENCE_S
         while not self.is_free():
@@ -107,16 +109,23 @@ class EmbeddedValkey:
 
     def answers(self) -> bool:
         """Whether the server takes commands now."""
-        from redis import Redis  # noqa: PLC0415  an optional dependency
-        from redis.exceptions import RedisError  # noqa: PLC0415
+        from redis.exceptions import RedisError  # noqa: PLC0415  an optional dependency
 
         if not self.socket.exists():
             return False
         try:
-            with Redis(unix_socket_path=str(self.socket), socket_timeout=2) as client:
+            with self._client() as client:
                 return bool(client.ping())
         except (RedisError, OSError):
             return False
+
+    def _client(self) -> Redis:
+        """A client that asks once: who calls knows what a server that does not answer means."""
+        from redis import Redis  # noqa: PLC0415  an optional dependency
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+
+        return Redis(unix_socket_path=str(self.socket), socket_timeout=_ANSWER_S, retry=Retry(NoBackoff(), 0))
 
     def is_free(self) -> bool:
         """Whether no server process has the folder."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 import sys
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +23,10 @@ from medner.store.models import ModelStore
 
 
 def _deps(**overrides: Any) -> Any:
-    async def make() -> Any:
-        async with AsyncExitStack() as closing:
-            return await build_deps(
-                configured(Overrides(**overrides)), ScriptedEngine(lambda request: ""), closing=closing
-            )
-
-    return asyncio.run(make())
+    return build_deps(configured(Overrides(**overrides)), ScriptedEngine(lambda request: ""))
 
 
-def test_the_agents_are_those_of_the_configuration() -> None:
+async def test_the_agents_are_those_of_the_configuration() -> None:
     """Taggers in order with prompts and examples, the select judge on the same model, the exemplars of the labels."""
     deps = _deps(labels="ccks2019", taggers="html:full,symbol:brief", filter="llm-causal:0.3", judge="select")
     assert [(one.name, one.codec.name, one.style, len(one.shots), one.adapter) for one in deps.taggers] == [
@@ -45,7 +37,7 @@ def test_the_agents_are_those_of_the_configuration() -> None:
     assert (deps.filter.name, deps.filter.threshold) == ("llm-causal", 0.3)
     assert isinstance(deps.judge, SelectJudge)
     assert deps.judge.name == DEFAULT_MODEL
-    assert asyncio.run(deps.exemplars.exemplars(None, None, [deps.labels.codes[0]]))
+    assert await deps.exemplars.exemplars(None, None, [deps.labels.codes[0]])
 
 
 @pytest.mark.parametrize(("judge", "kind"), [("hard-vote", HardVote), ("best-tagger:html-full", BestTagger)])

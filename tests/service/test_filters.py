@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from medner.agents.engines.scripted import ScriptedEngine
-from medner.graph import Deps
 from medner.service.adapters import filter_card, shipped_adapters, shipped_filters
 from medner.service.assembly import adapter_names, build_deps
-from medner.service.config import Configuration, load_configuration
+from medner.service.config import load_configuration
 from medner.service.fingerprint import fingerprint
 from medner.service.overrides import Overrides, configured, read_filter
 from medner.store.errors import UserError
@@ -34,27 +31,19 @@ def _filter(folder: Path, card: str = CARD) -> Path:
     return folder
 
 
-def _deps(configuration: Configuration, engine: ScriptedEngine) -> Deps:
-    async def make() -> Deps:
-        async with AsyncExitStack() as closing:
-            return await build_deps(configuration, engine, closing=closing)
-
-    return asyncio.run(make())
-
-
 def test_a_folder_becomes_the_filter_its_card_says(tmp_path: Path) -> None:
     """Kind, threshold and temperature come from the card, the adapter is loaded beside the taggers'."""
     folder = _filter(tmp_path / "run")
     configuration = configured(Overrides(filter=str(folder), taggers="html:full"))
     names = adapter_names(configuration)
     assert names == {folder: "filter"}
-    made = _deps(configuration, ScriptedEngine(lambda _: "")).filter
+    made = build_deps(configuration, ScriptedEngine(lambda _: "")).filter
     assert (made.name, made.threshold, made.temperature, made.style, made.adapter) == (
         ("mine", 0.4, 2.0, "brief", "filter")
     )
     assert configuration.described()["filter"] == "llm-causal, tuned, threshold of its card"
     other = configured(Overrides(filter=f"{folder}:0.7", taggers="html:full"))
-    assert _deps(other, ScriptedEngine(lambda _: "")).filter.threshold == 0.7
+    assert build_deps(other, ScriptedEngine(lambda _: "")).filter.threshold == 0.7
 
 
 def test_a_tagger_named_filter_keeps_its_name(tmp_path: Path) -> None:
@@ -74,7 +63,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
 
     def build(**options: str) -> object:
         taggers = "html:full"
-        return _deps(configured(Overrides(taggers=taggers, **options)), ScriptedEngine(lambda _: ""))
+        return build_deps(configured(Overrides(taggers=taggers, **options)), ScriptedEngine(lambda _: ""))
 
     folder = _filter(tmp_path / "run")
     with pytest.raises(UserError, match="label set cmeee-v2, not ccks2019"):
@@ -91,7 +80,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     tagger = '[[taggers]]\nname = "html-full"\nstrategy = "html"\n'
     config.write_text(f'{tagger}[filter]\nkind = "bert-cls"\nadapter = "{folder.name}"\n', encoding="utf-8")
     with pytest.raises(UserError, match="set kind to what its card says"):
-        _deps(load_configuration(config), ScriptedEngine(lambda _: ""))
+        build_deps(load_configuration(config), ScriptedEngine(lambda _: ""))
     config.write_text('[filter]\nkind = "llm-cls"\n', encoding="utf-8")
     with pytest.raises(UserError, match="llm-cls needs the folder"):
         load_configuration(config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Renamed
 from medner.agents.judges.rewrite import RewriteJudge
 from medner.agents.judges.select import SelectJudge
-from medner.service.chat_models import connected_chat
+from medner.service.chat_models import Connections, named_chat
 from medner.service.judge_config import JudgeConfig, read_judge
 from medner.service.judges import JudgeParts, Naming, build_bench
 from medner.store.errors import UserError
@@ -80,46 +79,42 @@ def test_who_is_sent_sentences(data: dict[str, Any], hosts: tuple[str, ...]) -> 
     assert JudgeConfig.model_validate(data).goes_out_to() == hosts
 
 
-async def test_the_bench_is_what_the_table_says() -> None:
+def test_the_bench_is_what_the_table_says() -> None:
     """Rules and models in order; a registered judge carries its name and version, others a hash of their table."""
     data = {"kind": "select", "fallback": [{"kind": "rewrite", "template": "step-by-step"}, "best-tagger", "hard-vote"]}
-    async with AsyncExitStack() as closing:
-        parts = JudgeParts(load_label_set("cmeee-v2"), "span", "base", closing, ScriptedEngine(lambda _: "1"))
-        bench = await build_bench(JudgeConfig.model_validate(data), parts)
-        first, second, third, fourth = bench.judges
-        assert isinstance(first, SelectJudge)
-        assert isinstance(second, RewriteJudge)
-        assert second.template.version == "rewrite-steps-1"
-        assert third == BestTagger("span")
-        assert fourth == HardVote()
-        assert first.name == "base"
-        joint = await build_bench(JudgeConfig(kind="select", joint=True), parts)
-        assert joint.judges[0].version != first.version
-        named = await build_bench(JudgeConfig(kind="filter-score", least=0.3), parts, Naming("house", "4"))
-        assert named.judges == (Renamed(FilterScore(0.3), "house", "4"),)
+    parts = JudgeParts(load_label_set("cmeee-v2"), "span", "base", ScriptedEngine(lambda _: "1"))
+    bench = build_bench(JudgeConfig.model_validate(data), parts)
+    first, second, third, fourth = bench.judges
+    assert isinstance(first, SelectJudge)
+    assert isinstance(second, RewriteJudge)
+    assert second.template.version == "rewrite-steps-1"
+    assert third == BestTagger("span")
+    assert fourth == HardVote()
+    assert first.name == "base"
+    joint = build_bench(JudgeConfig(kind="select", joint=True), parts)
+    assert joint.judges[0].version != first.version
+    named = build_bench(JudgeConfig(kind="filter-score", least=0.3), parts, Naming("house", "4"))
+    assert named.judges == (Renamed(FilterScore(0.3), "house", "4"),)
 
 
-async def test_a_judge_without_its_engine_is_refused() -> None:
+def test_a_judge_without_its_engine_is_refused() -> None:
     """A rule needs none."""
-    async with AsyncExitStack() as closing:
-        parts = JudgeParts(load_label_set("cmeee-v2"), "span", "base", closing)
-        assert (await build_bench(JudgeConfig(kind="hard-vote"), parts)).judges == (HardVote(),)
-        with pytest.raises(UserError, match="not loaded here"):
-            await build_bench(JudgeConfig(kind="select"), parts)
+    parts = JudgeParts(load_label_set("cmeee-v2"), "span", "base")
+    assert (build_bench(JudgeConfig(kind="hard-vote"), parts)).judges == (HardVote(),)
+    with pytest.raises(UserError, match="not loaded here"):
+        build_bench(JudgeConfig(kind="select"), parts)
 
 
-async def test_a_key_that_is_not_set_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_is_not_set_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the variable's name; the key itself is in no configuration."""
     monkeypatch.delenv("HOUSE_KEY", raising=False)
     judge = JudgeConfig(kind="select", model="vllm:q", url="http://127.0.0.1:1", key_env="HOUSE_KEY")
-    async with AsyncExitStack() as closing:
-        with pytest.raises(UserError, match="HOUSE_KEY, which is not set"):
-            await connected_chat(judge, closing)
+    with pytest.raises(UserError, match="HOUSE_KEY, which is not set"):
+        named_chat(judge, Connections())
 
 
-async def test_a_missing_package_is_named() -> None:
+def test_a_missing_package_is_named() -> None:
     """LangChain, or the provider's own package."""
     judge = JudgeConfig(kind="select", model="anthropic:claude")
-    async with AsyncExitStack() as closing:
-        with pytest.raises(UserError, match=r"pip install 'medner\[judges\]'|pip install langchain-anthropic"):
-            await connected_chat(judge, closing)
+    with pytest.raises(UserError, match=r"pip install 'medner\[judges\]'|pip install langchain-anthropic"):
+        named_chat(judge, Connections())
