@@ -9,14 +9,11 @@ from pathlib import Path
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.filters import load_head
 from medner.agents.judges.trained import Scorer, TrainedJudge
-from medner.agents.judges.votes import VoteLayer
+from medner.agents.judges.votes import VOTES_FILE, VoteLayer
 from medner.service.adapters import judge_card
 from medner.service.judge_config import JudgeConfig
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import LabelSet
-
-#: The weights of the layer over votes, beside the adapter; a judge may be without.
-VOTES_FILE = "votes.json"
 
 
 def judge_adapters(judge: JudgeConfig) -> tuple[Path, ...]:

@@ -20,7 +20,7 @@ from medner.agents.prompts.filter import candidate_part
 from medner.agents.prompts.trained_judge import conflict_part
 from medner.store.errors import ModelOutputError
 from medner.store.labels import LabelSet
-from medner.store.records import Verdict
+from medner.store.records import Entity, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Scorer:
 
 @dataclass(frozen=True, slots=True)
 class TrainedJudge:
-    """Keeps what it gives a probability of at least ``threshold``, the likelier of two that exclude one another.
+    """Keeps what it gives a probability of at least ``threshold``; in a flat set, of two that overlap the likelier.
 
     ``abstain``: a conflict with a candidate whose probability lies between the two is left to a person.
     ``votes`` None: the model's score alone counts.
@@ -78,10 +78,15 @@ class TrainedJudge:
         if any(low < chance < high for chance in chances):
             decided = abstention(self, case, f"a probability between {low:g} and {high:g}")
         else:
-            scored = {one.entity: chance for one, chance in zip(case.conflict.candidates, chances, strict=True)}
-            decided = verdict(self, case, likeliest_apart(case, scored, self.threshold), mode=self.mode)
+            decided = verdict(self, case, self._kept(case, chances), mode=self.mode)
         seconds = time.perf_counter() - began
         return replace(decided, prompt=self.prompt(case), scores=tuple(chances), seconds=seconds)
+
+    def _kept(self, case: Case, chances: Sequence[float]) -> set[Entity]:
+        scored = {one.entity: chance for one, chance in zip(case.conflict.candidates, chances, strict=True)}
+        if case.labels.nested:
+            return {entity for entity, chance in scored.items() if chance >= self.threshold}
+        return likeliest_apart(case, scored, self.threshold)
 
     def probabilities(self, case: Case, scores: Sequence[float]) -> list[float]:
         """The calibrated probabilities of the model's scores, with the votes where there is a layer for them."""

@@ -10,6 +10,8 @@ from itertools import combinations
 from medner.agents.judges.judge import Case
 from medner.store.records import Candidate, Entity
 
+#: The weights of the layer, beside a judge's adapter; a judge may be without.
+VOTES_FILE = "votes.json"
 #: The model's score (a logit) among the features.
 MODEL = "model"
 Features = Mapping[str, float]
