@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -40,6 +41,7 @@ class JudgeSeat:
         self._problem = ""
         self._at_s = time.time()
         self._told_s = 0.0
+        self._over = False
 
     @property
     def number(self) -> int:
@@ -50,20 +52,31 @@ class JudgeSeat:
         """The bench of the version in use."""
         return self._bench
 
-    async def follow(self) -> None:
-        """Looks, builds, swaps and tells until cancelled. Trouble with Redis changes nothing but the time."""
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[JudgeSeat]:
+        """Looks, builds, swaps and tells while the block lasts; then the registry is told that it is over."""
+        task = asyncio.create_task(self._follow())
         try:
-            while True:
-                with suppress(RedisError, OSError):
-                    await self._listen()
-                await asyncio.sleep(LOOK_EVERY_S)
+            yield self
         finally:
-            with suppress(RedisError, OSError, asyncio.CancelledError):
+            self._over = True
+            # The client may turn a cancellation into an error of its own, which is as good as lost.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait({task}, timeout=2 * LOOK_EVERY_S)
+            with suppress(RedisError, OSError):
                 await self._registry.let_go(self._worker)
+
+    async def _follow(self) -> None:
+        """Trouble with Redis changes nothing but the time."""
+        while not self._over:
+            with suppress(RedisError, OSError):
+                await self._listen()
+            await asyncio.sleep(LOOK_EVERY_S)
 
     async def _listen(self) -> None:
         async with self._registry.news() as news:
-            while True:
+            while not self._over:
                 await self.look()
                 # Whatever the message says, and whether or not one comes: the registry is asked.
                 await news.get_message(timeout=LOOK_EVERY_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
@@ -89,12 +89,12 @@ class WorkerParts:
 class JobPipeline:
     """The agents of a configuration as jobs use them."""
 
-    def __init__(self, made: Assembled, *, concurrency: int = 16) -> None:
+    def __init__(self, made: Assembled, closing: AsyncExitStack, *, concurrency: int = 16) -> None:
         self._made = made
+        self._closing = closing
         self._plain = Pipeline(made.deps, concurrency=concurrency)
         self._concurrency = concurrency
         self._seat: JudgeSeat | None = None
-        self._task: asyncio.Task[None] | None = None
 
     async def annotate_sentence(self, sentence: Sentence) -> Annotation:
         """One sentence of no job, untraced."""
@@ -114,23 +114,13 @@ class JobPipeline:
     async def _followed(self, worker: WorkerParts) -> JudgeSeat:
         if self._seat is None:
             own = Bench((self._made.deps.judge, *self._made.deps.understudies))
-            self._seat = JudgeSeat(JudgeRegistry(worker.redis), worker.worker, self._made.parts, own)
-            self._task = asyncio.create_task(self._seat.follow())
+            seat = JudgeSeat(JudgeRegistry(worker.redis), worker.worker, self._made.parts, own)
+            self._seat = await self._closing.enter_async_context(seat.following())
         return self._seat
-
-    async def close(self) -> None:
-        """Ends the watch over the registry."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
 
 
 @asynccontextmanager
 async def job_pipeline(made: Assembled, *, concurrency: int = 16) -> AsyncIterator[JobPipeline]:
     """The agents as jobs use them; at the end nothing watches any more."""
-    pipeline = JobPipeline(made, concurrency=concurrency)
-    try:
-        yield pipeline
-    finally:
-        await pipeline.close()
+    async with AsyncExitStack() as closing:
+        yield JobPipeline(made, closing, concurrency=concurrency)
