@@ -34,7 +34,8 @@ class Failed:
 async def attempt(annotator: Annotator, sentence: Sentence, timeout_s: float) -> Annotation | Failed:
     """The annotation of a sentence that has a result, else why it has none. UserError is raised."""
     try:
-        annotation = await asyncio.wait_for(annotator.annotate_sentence(sentence), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            annotation = await annotator.annotate_sentence(sentence)
     except TimeoutError:
         return Failed("Timeout", f"no answer within {timeout_s:g} s", outside=True)
     except UserError:
