@@ -123,7 +123,7 @@ class WorkerProcess:
         settings = {"KIT_FOLDER": str(self.folder), "KIT_LEASE": str(self.lease_s), "KIT_DELAY": str(self.delay_s)}
         self.starts += 1
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
+            self.process = subprocess.Popen(  # noqa: S603  a module of the tests
                 [sys.executable, "-m", self.program],
                 cwd=Path(__file__).parents[1],
                 env={**os.environ, "OMP_NUM_THREADS": "1", **settings, **self.environment},

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from medner.graph.tracing import Tracer
 from medner.service.config import Configuration
 from medner.store.labels import load_label_set
-from medner.store.traces import RunRecord, TraceBackend, TracePolicy, TraceWriter, open_traces
+from medner.store.traces import RunRecord, TraceBackend, TracePolicy, TraceWriter, default_place, open_traces
 from medner.store.traces.records import LabelSetRecord, now
 
 
@@ -71,6 +72,18 @@ def remove_outdated(backend: TraceBackend, at: datetime) -> list[str]:
     for name in over:
         backend.remove(name)
     return over
+
+
+def remove_traces_of(run: str) -> int:
+    """Removes a run from the default place, where it has traces; how many they were."""
+    place = default_place()
+    if "://" not in place and not Path(place).expanduser().is_file():
+        return 0
+    backend = open_traces(place)
+    try:
+        return backend.remove(run)
+    finally:
+        backend.close()
 
 
 def run_record(
