@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import Filter
+from medner.agents.judges.bench import Bench, BenchSource
 from medner.agents.judges.judge import BestTagger, HardVote, Judge
 from medner.agents.taggers import Tagger, unique_names
 from medner.store.errors import UserError
@@ -18,6 +19,8 @@ class Deps:
 
     With fewer than ``min_taggers`` answers a sentence fails (its annotation is not complete); with fewer than all it
     goes on and says so. ``max_chars`` caps a sentence's length when a document is split.
+    ``understudies`` decide, in their order, where the judge cannot; ``judges`` gives judge and understudies anew for
+    each sentence, instead of these two.
     ``filter`` None: no candidate is dropped before the conflicts are looked for.
     """
 
@@ -28,6 +31,8 @@ class Deps:
     exemplars: ExemplarSource = FixedExemplars({})  # noqa: RUF009  never changes
     min_taggers: int = 1
     max_chars: int = 256
+    understudies: tuple[Judge, ...] = ()
+    judges: BenchSource | None = None
 
     def __post_init__(self) -> None:
         if not self.taggers:
@@ -41,3 +46,7 @@ class Deps:
         names = [tagger.name for tagger in self.taggers]
         if isinstance(self.judge, BestTagger) and self.judge.tagger not in names:
             raise UserError(f"the judge follows tagger {self.judge.tagger!r}; there are: {', '.join(names)}")
+
+    def bench(self) -> Bench:
+        """The judges of the next sentence."""
+        return Bench((self.judge, *self.understudies)) if self.judges is None else self.judges.current()

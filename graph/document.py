@@ -18,8 +18,10 @@ from langgraph.types import Send
 
 from medner.graph.deps import Deps
 from medner.graph.sentence import sentence_graph
+from medner.graph.tracing import Tracer
 from medner.store.records import AnnotatedDocument, Annotation, Document, Sentence
 from medner.store.sentences import split_sentences
+from medner.store.traces import TracePolicy
 
 OnSentence = Callable[[Annotation], Awaitable[None]]
 
@@ -39,6 +41,18 @@ class DocumentRun:
     deps: Deps
     finished: Mapping[str, Annotation] = field(default_factory=dict)
     on_sentence: OnSentence = _nothing
+    tracer: Tracer | None = None
+
+
+async def annotated(sentence: Sentence, deps: Deps, tracer: Tracer | None) -> Annotation:
+    """One sentence through the sentence graph, with a trace where there is a tracer."""
+    if tracer is not None and tracer.policy is not TracePolicy.NONE:
+        return await tracer.annotate(sentence, deps)
+    # Without a limit of its own the inner graph takes over the document's, and taggers would wait for one another.
+    at_once = {"max_concurrency": len(deps.taggers)}
+    final = await sentence_graph().ainvoke({"sentence": sentence}, context=deps, config=at_once)
+    annotation: Annotation = final["annotation"]
+    return annotation
 
 
 def by_offset(left: list[Annotation], right: list[Annotation]) -> list[Annotation]:
@@ -77,10 +91,7 @@ async def annotate(state: SentenceTask, runtime: Runtime[DocumentRun]) -> dict[s
     known = run.finished.get(state["sentence"].id)
     if known is not None and known.sentence == state["sentence"]:
         return {"annotations": [known]}
-    # Without a limit of its own the inner graph takes over the document's, and taggers would wait for one another.
-    at_once = {"max_concurrency": len(run.deps.taggers)}
-    final = await sentence_graph().ainvoke({"sentence": state["sentence"]}, context=run.deps, config=at_once)
-    annotation: Annotation = final["annotation"]
+    annotation = await annotated(state["sentence"], run.deps, run.tracer)
     await run.on_sentence(annotation)
     return {"annotations": [annotation]}
 

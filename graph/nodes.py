@@ -12,7 +12,7 @@ from typing import Any, ParamSpec
 from langgraph.runtime import Runtime
 
 from medner.agents.filters import Filter
-from medner.agents.judges.judge import Case, fall_back
+from medner.agents.judges.judge import Case
 from medner.agents.prompts.judge import types_at_stake
 from medner.graph.conflicts import detect_conflicts, gather_candidates
 from medner.graph.deps import Deps
@@ -104,31 +104,20 @@ async def find_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Update
 
 @_timed("judge")
 async def settle_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Update:
-    """The judge on every conflict, all at once; where it fails, the stated fallback rule decides and is recorded."""
-    deps = runtime.context
-    settled = await asyncio.gather(*(_settle(deps, state, conflict) for conflict in state["conflicts"]))
-    return {
-        "verdicts": [verdict for verdict, _ in settled],
-        "failures": [failure for _, failures in settled for failure in failures],
-    }
-
-
-async def _settle(deps: Deps, state: SentenceState, conflict: Conflict) -> tuple[Verdict, list[Failure]]:
-    sentence = state["sentence"]
-    exemplars, failures = await _exemplars(deps, sentence, conflict)
+    """The judges on every conflict, all at once; where none can decide, the stated rule does, and that is recorded."""
+    deps, sentence = runtime.context, state["sentence"]
+    # One look: a judge that is changed meanwhile changes nothing in this sentence.
+    bench = deps.bench()
     voters = tuple(sorted(output.tagger for output in state.get("outputs", [])))
-    case = Case(sentence, conflict, deps.labels, voters, exemplars)
-    began = time.perf_counter()
-    try:
-        return await deps.judge.judge(case), failures
-    except (ExternalError, ModelOutputError, UserError) as error:
-        # A prompt that is too long is this sentence's trouble, not the run's.
-        failure = _failure("judge", deps.judge.name, error)
-        decided = fall_back(deps.judge, case, str(error))
-    prompt, seconds = deps.judge.prompt(case), time.perf_counter() - began
-    shown = exemplars if prompt else ()
-    decided = replace(decided, prompt=prompt, exemplars=shown, answer=failure.raw, seconds=seconds)
-    return decided, [*failures, failure]
+    shown = await asyncio.gather(*(_exemplars(deps, sentence, conflict) for conflict in state["conflicts"]))
+    cases = [
+        Case(sentence, conflict, deps.labels, voters, exemplars)
+        for conflict, (exemplars, _) in zip(state["conflicts"], shown, strict=True)
+    ]
+    settled = await bench.settle(cases)
+    failures = [failure for _, failures in shown for failure in failures]
+    failures += [_failure("judge", one.judge, one.error) for one in settled if one.error is not None]
+    return {"verdicts": [one.verdict for one in settled], "failures": failures}
 
 
 async def _exemplars(deps: Deps, sentence: Sentence, conflict: Conflict) -> tuple[tuple[Exemplar, ...], list[Failure]]:
@@ -150,7 +139,7 @@ async def merge(state: SentenceState) -> Update:
     candidates = {item.entity: item for item in state.get("candidates", [])}
     known = {annotated.entity for annotated in entities}
     for verdict in state.get("verdicts", []):
-        decision = Decision.JUDGED if verdict.fallback is None else Decision.FALLBACK
+        decision = _decision(verdict)
         for entity in (*verdict.kept, *verdict.added):
             if entity in known:
                 continue
@@ -170,6 +159,12 @@ async def merge(state: SentenceState) -> Update:
         timings=timings,
     )
     return {"annotation": annotation}
+
+
+def _decision(verdict: Verdict) -> Decision:
+    if verdict.overruled is not None:
+        return Decision.HUMAN
+    return Decision.JUDGED if verdict.fallback is None else Decision.FALLBACK
 
 
 def _failure(stage: str, agent: str, error: Exception) -> Failure:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from langsmith import tracing_context
 
 from medner.graph.deps import Deps
-from medner.graph.document import DocumentRun, OnSentence, document_graph
-from medner.graph.sentence import sentence_graph
+from medner.graph.document import DocumentRun, OnSentence, annotated, document_graph
+from medner.graph.tracing import Tracer
 from medner.store.errors import UserError
 from medner.store.records import AnnotatedDocument, Annotation, Document, Sentence
 
@@ -17,21 +18,21 @@ class Pipeline:
     """Annotates sentences and documents with the agents of ``deps``.
 
     At most ``concurrency`` sentences of a document are under way at a time; the engine batches what they ask.
-    LangSmith tracing is off whatever the environment says: it would send notes out of the building.
+    LangSmith tracing is off whatever the environment says: it would send notes out of the building. ``tracer`` keeps
+    traces on this side of the wall; None: none.
     """
 
-    def __init__(self, deps: Deps, *, concurrency: int = 16) -> None:
+    def __init__(self, deps: Deps, *, concurrency: int = 16, tracer: Tracer | None = None) -> None:
         if concurrency < 1:
             raise UserError(f"concurrency must be at least 1, got {concurrency}")
         self.deps = deps
         self._concurrency = concurrency
+        self._tracer = tracer
 
     async def annotate_sentence(self, sentence: Sentence) -> Annotation:
         """One sentence through the graph. UserError when a tagger is used wrongly; all other failures are records."""
         with tracing_context(enabled=False):
-            final = await sentence_graph().ainvoke({"sentence": sentence}, context=self.deps)
-        annotation: Annotation = final["annotation"]
-        return annotation
+            return await annotated(sentence, self.deps, self._tracer)
 
     async def annotate_document(
         self,
@@ -45,9 +46,9 @@ class Pipeline:
         ``finished`` are annotations of an earlier run by sentence id, taken over where the sentence is still the same;
         ``on_sentence`` is awaited after each sentence that was done now; what it raises ends the run.
         """
-        run = DocumentRun(self.deps, finished or {})
+        run = DocumentRun(self.deps, finished or {}, tracer=self._tracer)
         if on_sentence is not None:
-            run = DocumentRun(self.deps, finished or {}, on_sentence)
+            run = replace(run, on_sentence=on_sentence)
         with tracing_context(enabled=False):
             final = await document_graph().ainvoke(
                 {"document": document}, context=run, config={"max_concurrency": self._concurrency}

@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Literal
 
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
@@ -34,6 +35,16 @@ def to_judge_or_merge(state: SentenceState) -> Literal["judge", "merge"]:
 @cache
 def sentence_graph() -> Any:
     """The compiled graph of one sentence; its context is a :class:`Deps`."""
+    return _builder().compile()
+
+
+def sentence_graph_with(saver: BaseCheckpointSaver[Any]) -> Any:
+    """The same graph, whose checkpoints go to ``saver``."""
+    return _builder().compile(checkpointer=saver)
+
+
+@cache
+def _builder() -> StateGraph[SentenceState, Deps, SentenceState, SentenceState]:
     builder = StateGraph(SentenceState, context_schema=Deps)
     builder.add_node("tag", tag)
     builder.add_node("filter", filter_candidates)
@@ -46,4 +57,4 @@ def sentence_graph() -> Any:
     builder.add_conditional_edges("detect_conflicts", to_judge_or_merge)
     builder.add_edge("judge", "merge")
     builder.add_edge("merge", END)
-    return builder.compile()
+    return builder

@@ -77,6 +77,22 @@ class ExportCard(BaseModel):
     sha256: str
 
 
+class JudgeCard(BaseModel):
+    """What ``card.toml`` says of a trained judge: its base model, and what its scores mean.
+
+    ``two_way_from`` is the first layer in which what stands before the candidates looks both ways.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    kind: Literal["llm-judge"]
+    base: str
+    labels: str
+    threshold: float = Field(ge=0, le=1)
+    temperature: float = Field(gt=0)
+    two_way_from: int | None = Field(default=None, ge=0)
+
+
 class ShippedPlan(BaseModel):
     """``default.toml``: which of the shipped taggers, by name and in order, with which filter and judge."""
 
@@ -107,7 +123,8 @@ def shipped_adapters(labels: str, root: Any = None) -> tuple[ShippedAdapter, ...
 
     ``root`` is a folder laid out as ``<labels>/<tagger name>/``; None is the package's own.
     """
-    folders = [folder for folder in _shelf(labels, root) if (folder / WEIGHTS).is_file() and not is_filter(folder)]
+    # A tagger's card has no kind.
+    folders = [one for one in _shelf(labels, root) if (one / WEIGHTS).is_file() and "kind" not in _data(one / CARD)]
     return tuple(ShippedAdapter(folder, _card(folder / CARD)) for folder in folders)
 
 
@@ -163,6 +180,15 @@ def export_card(folder: Path) -> ExportCard:
     if not (folder / EXPORT).is_file():
         raise UserError(f"{folder}: holds no exported filter (no {EXPORT}); medner export writes one")
     return _read(ExportCard, folder / EXPORT)
+
+
+def judge_card(folder: Path) -> JudgeCard:
+    """The card of a trained judge's folder. UserError when there is none, BadInputError when it is another card."""
+    if not (folder / CARD).is_file():
+        raise UserError(f"{folder}: holds no judge (no {CARD}); medner train judge writes one")
+    if _data(folder / CARD).get("kind") != "llm-judge":
+        raise BadInputError("this is no trained judge's card (its kind is not llm-judge)", path=folder / CARD)
+    return _read(JudgeCard, folder / CARD)
 
 
 def is_filter(folder: Path) -> bool:

@@ -3,94 +3,75 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from medner.agents.chat import EngineChatModel
 from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import Filter
-from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge
-from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger, Tagger
 from medner.graph import Deps, Pipeline
+from medner.graph.tracing import Tracer
 from medner.service.adapters import check_card
 from medner.service.config import Configuration, TaggerConfig, is_path
+from medner.service.engines import EngineFactory, EngineOrder, local_engine
 from medner.service.exemplars import planned_exemplars
 from medner.service.filters import build_filter, engine_adapter
+from medner.service.judges import JudgeParts, build_bench
 from medner.service.served import served_filter, served_names
-from medner.service.threads import physical_cores
+from medner.service.trained_judges import judge_adapters
 from medner.service.vllm import vllm_engine
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
-from medner.store.models import ModelStore
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOrder:
-    """What an engine is built from: the base model's folder, adapters by tagger name, rows in a forward pass."""
-
-    model: Path | None
-    adapters: Mapping[str, Path]
-    max_rows: int
-
-
-#: Builds an engine; called in a thread of its own, because loading a model takes its time.
-EngineFactory = Callable[[EngineOrder], Engine]
-
-
-def model_folder(configuration: Configuration, store: ModelStore | None = None) -> Path:
-    """The base model's folder on this machine. UserError with the way to get it when it is not here."""
-    if not is_path(configuration.model):
-        return (store or ModelStore()).path(configuration.model)
-    folder = Path(configuration.model).expanduser()
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder}: holds no model (no config.json); see medner models list for those medner can pull")
-    return folder
-
-
-def local_engine(order: EngineOrder) -> Engine:
-    """The engine that runs the model in this process."""
-    if order.model is None:
-        raise UserError("the local engine needs the folder of a base model")
-    try:
-        import torch  # noqa: PLC0415  heavy
-        from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415  heavy
-
-        from medner.agents.engines.local.engine import LocalEngine  # noqa: PLC0415
-    except ImportError as error:
-        raise UserError(
-            f"{error.name} is missing: the local engine needs pip install 'medner[local]'",
-        ) from error
-    disable_progress_bar()
-    # OMP_NUM_THREADS says what the user wants; torch has read it by now.
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(physical_cores())
-    return LocalEngine.load(order.model, order.adapters, max_rows=order.max_rows)
 
 
 @asynccontextmanager
 async def assembled(
-    configuration: Configuration, *, model: Path | None = None, engine_factory: EngineFactory = local_engine
+    configuration: Configuration,
+    *,
+    model: Path | None = None,
+    engine_factory: EngineFactory = local_engine,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[Pipeline]:
     """A pipeline with its engine running; the engine is closed at the end. Nothing is pulled.
 
-    ``model`` is the base model's folder (:func:`model_folder`).
+    ``model`` is the base model's folder (:func:`model_folder`), ``tracer`` what keeps traces.
     """
+    async with assembled_parts(configuration, model=model, engine_factory=engine_factory) as made:
+        yield Pipeline(made.deps, concurrency=configuration.concurrency, tracer=tracer)
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """The agents of a configuration, and what further judges can be built from while they run."""
+
+    deps: Deps
+    parts: JudgeParts
+
+
+@asynccontextmanager
+async def assembled_parts(
+    configuration: Configuration, *, model: Path | None = None, engine_factory: EngineFactory = local_engine
+) -> AsyncIterator[Assembled]:
+    """The agents with their engine running, for callers that change judges or trace apart; as :func:`assembled`."""
     # First: nobody should wait for a model to learn that a folder is of another label set.
     check_adapters(configuration)
     exemplars = await asyncio.to_thread(planned_exemplars, configuration, model)
     engine = await _engine(configuration, model, engine_factory)
     try:
-        deps = build_deps(configuration, engine, exemplars(engine))
-        yield Pipeline(deps, concurrency=configuration.concurrency)
+        parts = judge_parts(configuration, engine)
+        try:
+            deps = build_deps(configuration, engine, exemplars(engine), parts=parts)
+            await parts.connections.open()
+            yield Assembled(deps, parts)
+        finally:
+            await parts.connections.close()
     finally:
         await engine.close()
 
@@ -123,6 +104,7 @@ def needs_local(configuration: Configuration) -> bool:
         configuration.engine.kind == "local"
         or any(tagger.strategy == "span" for tagger in configuration.taggers)
         or (chosen is not None and chosen.kind == "llm-cls" and chosen.exported is None)
+        or any(judge.kind == "trained" for judge in configuration.judge.in_order)
         or (exemplars is not None and exemplars.nearest > 0 and exemplars.embedder is None)
     )
 
@@ -144,26 +126,38 @@ def adapter_names(configuration: Configuration) -> dict[Path, str]:
         if tagger.adapter is not None:
             names.setdefault(tagger.adapter, tagger.name)
     if configuration.filter is not None and (folder := engine_adapter(configuration.filter)) is not None:
-        names.setdefault(folder, next(name for name in _filter_names() if name not in names.values()))
+        names.setdefault(folder, _free_name("filter", names.values()))
+    for folder in judge_adapters(configuration.judge):
+        names.setdefault(folder, _free_name("judge", names.values()))
     return names
 
 
-def _filter_names() -> Iterator[str]:
-    """Names for the filter's adapter: no tagger must have the same."""
-    return (f"filter{number or ''}" for number in count())
+def _free_name(kind: str, taken: Iterable[str]) -> str:
+    """A name for an adapter that no tagger has."""
+    taken = set(taken)
+    return next(name for name in (f"{kind}{number or ''}" for number in count()) if name not in taken)
 
 
-def build_deps(configuration: Configuration, engine: Engine, exemplars: ExemplarSource | None = None) -> Deps:
+def build_deps(
+    configuration: Configuration,
+    engine: Engine,
+    exemplars: ExemplarSource | None = None,
+    *,
+    parts: JudgeParts | None = None,
+) -> Deps:
     """The agents of a configuration on an engine that has its adapters loaded as :func:`adapter_names` says.
 
-    ``exemplars`` None: the hand-written ones.
+    ``exemplars`` None: the hand-written ones. ``parts`` is what its judges are built from, whose connections the
+    caller opens and closes; None where they need none.
     """
     labels = load_label_set(configuration.labels)
     adapters = adapter_names(configuration)
+    bench = build_bench(configuration.judge, parts or judge_parts(configuration, engine))
     return Deps(
         labels=labels,
         taggers=tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers),
-        judge=_judge(configuration, engine),
+        judge=bench.judges[0],
+        understudies=bench.judges[1:],
         filter=_filter(configuration, engine, labels, adapters),
         exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,
@@ -177,6 +171,12 @@ def _filter(
     if configuration.filter is None:
         return None
     return build_filter(configuration.filter, engine, labels, adapters, served_filter(configuration))
+
+
+def judge_parts(configuration: Configuration, engine: Engine) -> JudgeParts:
+    """What judges of a run are built from."""
+    labels, base = load_label_set(configuration.labels), Path(configuration.model).name
+    return JudgeParts(labels, configuration.taggers[0].name, base, engine, adapter_names(configuration))
 
 
 def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]) -> Tagger:
@@ -202,14 +202,3 @@ def _span_tagger(name: str, folder: Path, engine: Engine, labels: LabelSet, adap
     if not isinstance(engine, Encoder):
         raise UserError(f"tagger {name!r}: this engine gives no hidden states, which a span tagger is made of")
     return load_span_tagger(folder, name=name, adapter=adapter, encoder=engine, labels=labels)
-
-
-def _judge(configuration: Configuration, engine: Engine) -> Judge:
-    name = Path(configuration.model).name
-    builders: dict[str, Callable[[], Judge]] = {
-        "select": lambda: SelectJudge(EngineChatModel(engine=engine, model_name=name), name=name),
-        "hard-vote": HardVote,
-        "filter-score": lambda: FilterScore(configuration.judge.least),
-        "best-tagger": lambda: BestTagger(configuration.followed or ""),
-    }
-    return builders[configuration.judge.kind]()

@@ -18,6 +18,7 @@ from medner.service.adapters import (
     shipped_filters,
     shipped_plan,
 )
+from medner.service.judge_config import JudgeConfig
 from medner.store.errors import BadInputError, UserError
 from medner.store.validation import complaint
 
@@ -78,18 +79,6 @@ class FilterConfig(BaseModel):
         tuned = "tuned" if trained else "untuned"
         least = self.threshold if self.threshold is not None or trained else 0.5
         return f"{self.kind}, {tuned}, threshold " + ("of its card" if least is None else f"{least:g}")
-
-
-class JudgeConfig(BaseModel):
-    """A judge; ``tagger`` is whom ``best-tagger`` follows, None the first, ``least`` what ``filter-score`` asks for.
-
-    A model that is not tuned rejects nearly everything as a judge (docs/log.md), so none judges by default.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    kind: Literal["select", "hard-vote", "best-tagger", "filter-score"] = "best-tagger"
-    tagger: str | None = None
-    least: float = Field(default=0.5, ge=0, le=1)
 
 
 class ServerConfig(BaseModel):
@@ -166,11 +155,9 @@ class Configuration(BaseModel):
             raise ValueError("taggers: every tagger needs a name of its own")
         if self.min_taggers > len(names):
             raise ValueError(f"min_taggers: must be at most {len(names)}, the number of taggers")
-        follows = self.judge.kind == "best-tagger"
-        if follows and self.judge.tagger not in (None, *names):
-            raise ValueError(f"judge.tagger: best-tagger needs the name of a tagger: {', '.join(names)}")
-        if not follows and self.judge.tagger is not None:
-            raise ValueError(f"judge.tagger: only best-tagger follows a tagger, {self.judge.kind} does not")
+        for judge in self.judge.in_order:
+            if judge.kind == "best-tagger" and judge.tagger not in (None, *names):
+                raise ValueError(f"judge.tagger: best-tagger needs the name of a tagger: {', '.join(names)}")
         if self.judge.kind == "filter-score" and self.filter is None:
             raise ValueError(
                 "judge.kind: filter-score needs a filter, and none is configured; add one or take another judge"
@@ -203,7 +190,7 @@ class Configuration(BaseModel):
             "model": self.model,
             "taggers": ", ".join(_in_words(tagger) for tagger in self.taggers),
             "filter": "off" if chosen is None else chosen.in_words(),
-            "judge": self.judge.kind if self.followed is None else f"{self.judge.kind}:{self.followed}",
+            "judge": self.judge.in_words(self.followed),
             "engine": self.engine.kind,
         }
 
@@ -339,6 +326,11 @@ def _anchor(data: dict[str, Any], folder: Path) -> None:
     for key in ("labels", "model"):
         if isinstance(data.get(key), str) and is_path(data[key]):
             data[key] = anchored(data[key])
+    for judge in _judges_in(data.get("judge")):
+        if "adapter" in judge:
+            judge["adapter"] = anchored(judge["adapter"])
+        if str(judge.get("template", "")).endswith(".toml"):
+            judge["template"] = anchored(judge["template"])
     exemplars = data.get("exemplars")
     for key in ("folder", "embedder"):
         if isinstance(exemplars, dict) and key in exemplars:
@@ -348,6 +340,14 @@ def _anchor(data: dict[str, Any], folder: Path) -> None:
         for key in ("adapter", "exported"):
             if isinstance(user, dict) and key in user:
                 user[key] = anchored(user[key])
+
+
+def _judges_in(data: object) -> list[dict[str, Any]]:
+    """A judge's table and those of its fallbacks."""
+    if not isinstance(data, dict):
+        return []
+    others = data.get("fallback")
+    return [data, *(one for one in (others if isinstance(others, list) else []) if isinstance(one, dict))]
 
 
 _FIELDS: dict[str, type[BaseModel]] = {

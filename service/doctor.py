@@ -12,8 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from medner.service.adapters import WEIGHTS, check_card, filter_card
-from medner.service.assembly import model_folder, needs_local
+from medner.service.assembly import needs_local
 from medner.service.config import Configuration, is_path
+from medner.service.engines import model_folder
 from medner.service.redis_check import redis_findings
 from medner.service.vllm import server_findings
 from medner.store.errors import MednerError

@@ -17,14 +17,12 @@ from medner.agents.exemplars.embedding import Embedder, EncoderEmbedder, origin_
 from medner.agents.exemplars.folder import ExemplarFolder, check_origin
 from medner.agents.exemplars.sentence_transformer import SentenceTransformerEmbedder
 from medner.service.config import Configuration, ExemplarsConfig
+from medner.service.judge_config import CHATTING
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 
-#: Judges that ask no model, and so look at no exemplars.
-_WITHOUT_A_MODEL = frozenset({"hard-vote", "best-tagger", "filter-score"})
 
-
-def planned_exemplars(configuration: Configuration, model: Path | None) -> Callable[[Engine], ExemplarSource]:
+def planned_exemplars(configuration: Configuration, model: Path | None) -> Callable[[Engine | None], ExemplarSource]:
     """What gives the exemplars once the engine runs; the folder is checked now, before a model is loaded.
 
     Without a folder they are the hand-written ones. ``model`` is the base model's folder. UserError when the folder
@@ -37,14 +35,15 @@ def planned_exemplars(configuration: Configuration, model: Path | None) -> Calla
         return lambda _: shipped
     folder = ExemplarFolder.open(chosen.folder, labels=labels)
     clusters = ClusterExemplars.read(folder, each=chosen.each)
-    if not chosen.nearest or configuration.judge.kind in _WITHOUT_A_MODEL:
+    # Judges that are asked nothing in words look at no exemplars.
+    if not chosen.nearest or not any(one.kind in CHATTING for one in configuration.judge.in_order):
         return lambda _: clusters
     embedder = _planned_embedder(chosen, folder, model)
     nearest = chosen.nearest
     return lambda engine: ClustersThenNearest(clusters, NearestExemplars.read(folder, embedder(engine), each=nearest))
 
 
-def encoder_of(engine: Engine) -> Encoder:
+def encoder_of(engine: Engine | None) -> Encoder:
     """The engine as one that gives hidden states; UserError when it does not."""
     if not isinstance(engine, Encoder):
         raise UserError("this engine gives no hidden states, which vectors of entities are made of")
@@ -53,7 +52,7 @@ def encoder_of(engine: Engine) -> Encoder:
 
 def _planned_embedder(
     chosen: ExemplarsConfig, folder: ExemplarFolder, model: Path | None
-) -> Callable[[Engine], Embedder]:
+) -> Callable[[Engine | None], Embedder]:
     if chosen.embedder is not None:
         loaded = SentenceTransformerEmbedder.load(chosen.embedder)
         check_origin(folder.card, loaded.origin, where=folder.path)

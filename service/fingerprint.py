@@ -10,8 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from medner.agents.prompts.templates import load_template
 from medner.service.adapters import export_card, filter_card
 from medner.service.config import Configuration, ExemplarsConfig, FilterConfig
+from medner.service.judge_config import JudgeConfig
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 from medner.store.models import MANIFEST, read_manifest
@@ -35,6 +37,7 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
         fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None
     if configuration.filter is not None:
         facts["filter"] = _filter_facts(configuration.filter)
+    facts["judge"] = _judge_facts(configuration.judge)
     if configuration.exemplars is not None:
         facts["exemplars"] = _exemplar_facts(configuration.exemplars)
     if model is not None:
@@ -54,6 +57,16 @@ def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:
         "temperature": None if card is None else card.temperature,
         "adapter": dict(_files(chosen.adapter)) if chosen.adapter else None,
     }
+
+
+def _judge_facts(judge: JudgeConfig) -> dict[str, Any]:
+    """What of a judge may change an answer: not where its server is, nor how often it is asked again."""
+    facts = judge.model_dump(mode="json", exclude={"url", "key_env", "attempts", "timeout_s", "fallback"})
+    facts["adapter"] = dict(_files(judge.adapter)) if judge.adapter else None
+    facts["fallback"] = [_judge_facts(one) for one in judge.fallback]
+    if judge.kind in ("select", "rewrite"):
+        facts["template"] = load_template(judge.kind, judge.template).model_dump()
+    return facts
 
 
 def _exemplar_facts(chosen: ExemplarsConfig) -> dict[str, Any]:

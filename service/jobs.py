@@ -14,6 +14,7 @@ from medner.service.fingerprint import fingerprint
 from medner.service.inputs import Inputs, open_inputs
 from medner.service.overrides import Overrides, configured
 from medner.service.progress import showing
+from medner.service.registered import with_registered_judge
 from medner.service.tally import Tally, duration
 from medner.service.worker.portable import freeze
 from medner.store.jobs import Hearing, JobCounts, Jobs, JobSpec, JobState, JobView, Submitted
@@ -67,7 +68,8 @@ class _Said:
 
 async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Submitted, int]:
     """Submits the documents of the inputs; the job, and how many inputs and records could not be read."""
-    configuration = configured(order.overrides)
+    overrides = await with_registered_judge(order.overrides, jobs.judges, follow=_follows(order))
+    configuration = configured(overrides)
     results = order.settings.get("results")
     spec = JobSpec(
         configuration=freeze(configuration),
@@ -83,6 +85,10 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
         for record in list(inputs.bad)[:20]:
             console.print(f"skipped: {record}", markup=False)
         return submitted, len(inputs.bad)
+
+
+def _follows(order: SubmitOrder) -> bool:
+    return order.settings.get("judge_follow") == "latest"
 
 
 async def watch(jobs: Jobs, job: str, console: Console) -> JobView:

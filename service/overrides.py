@@ -12,7 +12,6 @@ from medner.service.config import (
     DEFAULT_LABELS,
     DEFAULT_MODEL,
     Configuration,
-    JudgeConfig,
     TaggerConfig,
     default_configuration,
     is_path,
@@ -20,6 +19,7 @@ from medner.service.config import (
     tuned_taggers,
     validated,
 )
+from medner.service.judge_config import JudgeConfig, read_judge
 from medner.store.errors import UserError
 
 #: How many examples a tagger given as STRATEGY:STYLE is shown; brief prompts are for tuned adapters.
@@ -28,13 +28,16 @@ _SHOTS = {"brief": 0, "full": 3, "plain": 3}
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line says about the configuration; None leaves it as it is."""
+    """What the command line says about the configuration; None leaves it as it is.
+
+    ``judge`` is a judge in words, or a registered one's table.
+    """
 
     config: Path | None = None
     labels: str | None = None
     model: str | None = None
     taggers: str | None = None
-    judge: str | None = None
+    judge: str | dict[str, Any] | None = None
     filter: str | None = None
     max_chars: int | None = None
     exemplars: Path | None = None
@@ -55,7 +58,8 @@ def configured(overrides: Overrides) -> Configuration:
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
     if overrides.judge is not None:
-        data["judge"] = read_judge(overrides.judge)
+        said = overrides.judge
+        data["judge"] = read_judge(said) if isinstance(said, str) else said
     if overrides.filter is not None:
         data["filter"] = read_filter(overrides.filter, shipped_filters(data["labels"]))
         if data["filter"] is None and overrides.judge is None and base.judge.kind == "filter-score":
@@ -92,20 +96,6 @@ def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     return TaggerConfig.model_validate(
         {"name": f"{strategy}-{style}", "strategy": strategy, "style": style, "shots": _SHOTS[style]}
     )
-
-
-def read_judge(said: str) -> dict[str, Any]:
-    """A judge from select, hard-vote, filter-score, best-tagger or best-tagger:NAME."""
-    kind, colon, tagger = said.partition(":")
-    named = bool(colon)
-    if kind not in ("select", "hard-vote", "filter-score", "best-tagger") or (
-        named and (kind != "best-tagger" or not tagger)
-    ):
-        raise UserError(
-            f"--judge: {said!r} is none; there are select, hard-vote, filter-score, best-tagger (follows the first) "
-            "and best-tagger:NAME"
-        )
-    return {"kind": kind, "tagger": tagger or None}
 
 
 def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:

@@ -9,8 +9,11 @@ from medner.store.labels import LabelSet
 from medner.store.records import AnnotatedDocument, AnnotatedEntity, Annotation, Decision
 
 #: What stands behind an entity that was not said by all taggers alike.
-MARKS = {Decision.AGREED: "", Decision.JUDGED: "  *", Decision.FALLBACK: "  ?"}
-LEGEND = "* disputed, kept by the judge   ? disputed, kept by the fallback rule   (offsets of the document)"
+MARKS = {Decision.AGREED: "", Decision.JUDGED: "  *", Decision.FALLBACK: "  ?", Decision.HUMAN: "  !"}
+LEGEND = (
+    "* disputed, kept by the judge   ? disputed, kept by the fallback rule   ! kept by a person   "
+    "(offsets of the document)"
+)
 
 
 def plain_view(document: AnnotatedDocument, labels: LabelSet, *, heading: bool) -> Iterator[str]:

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
@@ -14,8 +14,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from medner.graph.tracing import Tracer
 from medner.service.annotate import Annotating
-from medner.service.assembly import EngineFactory, assembled, local_engine, model_folder, needs_local
+from medner.service.assembly import assembled, needs_local
+from medner.service.engines import EngineFactory, local_engine, model_folder
 from medner.service.fingerprint import fingerprint
 from medner.service.inputs import Inputs, Survey, open_inputs
 from medner.service.journal import Journal, RunIdentity, open_journal
@@ -25,6 +27,7 @@ from medner.service.page import Language
 from medner.service.plain import LEGEND
 from medner.service.progress import showing
 from medner.service.tally import Tally
+from medner.service.traces.recording import Recording, TraceOrder, recording, run_record
 from medner.store.errors import MednerError, UserError
 from medner.store.labels import load_label_set
 
@@ -46,6 +49,7 @@ class Order:
     limit: int | None = None
     restart: bool = False
     overrides: Overrides = field(default_factory=Overrides)
+    traces: TraceOrder = field(default_factory=TraceOrder)
 
 
 def annotate_inputs(order: Order, *, engine_factory: EngineFactory | None = None) -> int:
@@ -54,6 +58,20 @@ def annotate_inputs(order: Order, *, engine_factory: EngineFactory | None = None
     ``engine_factory`` None: the local engine on the configured base model.
     """
     return _Session(order, engine_factory).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """What keeps track of a run: its numbers, its finished sentences, its traces."""
+
+    tally: Tally
+    journal: Journal | None
+    recorded: Recording | None
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """What the graph hands its states to."""
+        return None if self.recorded is None else self.recorded.tracer
 
 
 class _Session:
@@ -87,44 +105,57 @@ class _Session:
             self._outlets(several=False).check()
             tally = Tally(survey.sentences)
             with self._journal(survey) as journal:
-                stopped = self._annotate(inputs, survey, tally, journal)
+                with self._recording() as recorded:
+                    stopped = self._annotate(inputs, survey, _Progress(tally, journal, recorded))
                 self._tell_end(tally, journal, stopped=stopped)
+                if recorded is not None:
+                    for line in recorded.told():
+                        self._say(line)
                 if stopped:
                     return 130
                 if journal is not None and not tally.failed:
                     journal.remove()
-            return 1 if tally.failed or inputs.bad else 0
+            return 1 if tally.failed or inputs.bad or (recorded and recorded.writer.lost) else 0
 
-    def _annotate(self, inputs: Inputs, survey: Survey, tally: Tally, journal: Journal | None) -> bool:
+    def _recording(self) -> AbstractContextManager[Recording | None]:
+        order = self._order.traces
+        record = run_record(self._configuration, order, kind="annotate", fingerprint=self._fingerprint)
+        return recording(order, record)
+
+    def _annotate(self, inputs: Inputs, survey: Survey, progress: _Progress) -> bool:
         """Whether the run was stopped by Ctrl-C."""
         model, notice = self._model, self._configuration.notice("en")
         if notice:
             self._say(f"note: {notice}")
+        for host in self._configuration.judge.goes_out_to():
+            self._say(f"note: the judge sends sentences of these texts to {host}")
         if model is not None:
             self._say(f"loading {self._configuration.model}")
         try:
             with self._outlets(several=survey.documents > 1).opened() as emit, warnings.catch_warnings():
                 # LangGraph drops tasks it has not begun when it is cancelled; on Ctrl-C that is as it should be.
                 warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
-                asyncio.run(self._run(inputs, tally, journal, emit))
+                asyncio.run(self._run(inputs, progress, emit))
         except KeyboardInterrupt:
             return True
         except MednerError:
-            if journal:
-                self._say(f"{self._kept(journal)}, once this is mended:")
+            if progress.journal:
+                self._say(f"{self._kept(progress.journal)}, once this is mended:")
             raise
         return False
 
-    async def _run(self, inputs: Inputs, tally: Tally, journal: Journal | None, emit: Emit) -> None:
-        configuration = self._configuration
-        async with assembled(configuration, model=self._model, engine_factory=self._factory) as pipeline:
+    async def _run(self, inputs: Inputs, progress: _Progress, emit: Emit) -> None:
+        configuration, tally = self._configuration, progress.tally
+        async with assembled(
+            configuration, model=self._model, engine_factory=self._factory, tracer=progress.tracer
+        ) as pipeline:
             tally.start()
             with showing(tally, self._console) as on_progress:
                 run = Annotating(
                     pipeline,
                     tally,
                     concurrency=configuration.concurrency,
-                    journal=journal,
+                    journal=progress.journal,
                     on_progress=on_progress,
                 )
                 await run.run(inputs.documents(), emit)

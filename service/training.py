@@ -14,8 +14,8 @@ from typing import Any
 from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.model import pick_device
 from medner.agents.strategies import CODECS
-from medner.service.assembly import EngineFactory
 from medner.service.config import DEFAULT_MODEL, Configuration, TaggerConfig, is_path
+from medner.service.engines import EngineFactory
 from medner.service.stopping import stop_asked
 from medner.service.tally import duration
 from medner.service.training_card import Card, licence_note, machine_facts

@@ -14,8 +14,9 @@ from medner.evaluation.report import Evaluation, Setting, evaluate
 from medner.evaluation.structure import evaluation_json
 from medner.evaluation.wording import counted
 from medner.service.annotate import Annotating
-from medner.service.assembly import EngineFactory, assembled, local_engine
+from medner.service.assembly import assembled
 from medner.service.config import Configuration
+from medner.service.engines import EngineFactory, local_engine
 from medner.service.progress import showing
 from medner.service.tally import Tally
 from medner.store.corpora import read_documents, write_documents

@@ -16,6 +16,7 @@ from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import answer_cap
 from medner.service.config import Configuration, ServerConfig, TaggerConfig
+from medner.service.judge_config import CHATTING
 from medner.service.served import served_base, served_filter, served_names
 from medner.store.errors import ExternalError, UserError
 from medner.store.findings import Finding, errors_among
@@ -83,7 +84,7 @@ def model_needs(configuration: Configuration) -> list[Need]:
         )
     if (classifier := served_filter(configuration)) is not None:
         need(classifier, 2 * configuration.max_chars + _TEMPLATE, writes=False)
-    if configuration.judge.kind == "select":
+    if any(judge.kind in CHATTING and judge.model is None for judge in configuration.judge.in_order):
         need(served_base(configuration), 2_048)
     return list(needs.values())
 

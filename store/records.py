@@ -203,8 +203,34 @@ class Fallback(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A judge of a chain that was asked before the one that decided, and why it could not. ``answer`` is raw."""
+
+    judge: str
+    judge_version: str
+    reason: str
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Overruled:
+    """A person's decision over a judge's: who, when (ISO 8601), why, and what the judge had kept and added."""
+
+    by: str
+    at: str
+    why: str
+    kept: tuple[Entity, ...]
+    added: tuple[Entity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a conflict was settled: what was kept, dropped and added, by which judge, from which prompt and answer."""
+    """How a conflict was settled: what was kept, dropped and added, by which judge, from which prompt and answer.
+
+    ``answer`` is raw, with whatever a model thought aloud. ``scores`` are the candidates' probabilities, in their
+    order, where the judge gives any. ``tried`` are the judges of a chain that could not decide before this one.
+    ``abstained``: the judge leaves the conflict to a person, and what stands until then is the fallback rule's.
+    """
 
     conflict_id: str
     kept: tuple[Entity, ...]
@@ -219,6 +245,10 @@ class Verdict:
     exemplars: tuple[Exemplar, ...] = ()
     fallback: Fallback | None = None
     fallback_reason: str = ""
+    scores: tuple[float, ...] = ()
+    tried: tuple[Attempt, ...] = ()
+    abstained: bool = False
+    overruled: Overruled | None = None
 
 
 class Decision(StrEnum):
@@ -227,6 +257,7 @@ class Decision(StrEnum):
     AGREED = "agreed"
     JUDGED = "judged"
     FALLBACK = "fallback"
+    HUMAN = "human"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ def complaint(
         known = (parts or {}).get(str(place[0]), whole) if len(place) > 1 else whole
         return f"unknown key; there are {', '.join(known.model_fields)}", key
     message = first["msg"].removeprefix("Value error, ")
-    if key is None and ": " in message:
-        # A rule over several keys begins with the one to change.
-        said, _, message = message.partition(": ")
-        return message, said
+    said, colon, rest = message.partition(": ")
+    # A rule over several keys begins with the one to change.
+    if colon and (key is None or said.isidentifier()):
+        return rest, said if key is None else f"{key}.{said}"
     return message, key

@@ -114,6 +114,7 @@ class WorkerProcess:
     lease_s: float = 2.0
     delay_s: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
+    program: str = "tests.jobs_kit"
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
 
@@ -122,8 +123,8 @@ class WorkerProcess:
         settings = {"KIT_FOLDER": str(self.folder), "KIT_LEASE": str(self.lease_s), "KIT_DELAY": str(self.delay_s)}
         self.starts += 1
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.jobs_kit"],
+            self.process = subprocess.Popen(  # noqa: S603  a module of the tests
+                [sys.executable, "-m", self.program],
                 cwd=Path(__file__).parents[1],
                 env={**os.environ, "OMP_NUM_THREADS": "1", **settings, **self.environment},
                 stderr=log,

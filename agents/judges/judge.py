@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -98,18 +98,44 @@ class FilterScore:
     async def judge(self, case: Case) -> Verdict:
         """Probable candidates are kept; where the filter gave no scores, the fallback rule decides."""
         scores = {candidate.entity: candidate.score for candidate in case.conflict.candidates}
-        likely = [(score, entity) for entity, score in scores.items() if score is not None and score >= self.least]
-        if None in scores.values():
+        known = {entity: score for entity, score in scores.items() if score is not None}
+        if len(known) < len(scores):
             return fall_back(self, case, "the filter gave no score")
-        kept: list[Entity] = []
-        for _, entity in sorted(likely, key=lambda one: (-one[0], one[1])):
-            if not any(_excludes(case.labels, entity, other) for other in (*case.conflict.context, *kept)):
-                kept.append(entity)
-        return verdict(self, case, set(kept), mode="filter-score")
+        return verdict(self, case, likeliest_apart(case, known, self.least), mode="filter-score")
 
     def prompt(self, case: Case) -> str:  # noqa: ARG002  the contract's name
         """Nothing is asked."""
         return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """A rule under a name and a version of somebody's own."""
+
+    rule: Judge
+    name: str
+    version: str
+
+    async def judge(self, case: Case) -> Verdict:
+        """What the rule decides."""
+        return replace(await self.rule.judge(case), judge=self.name, judge_version=self.version)
+
+    def prompt(self, case: Case) -> str:
+        """What the rule asks."""
+        return self.rule.prompt(case)
+
+
+def likeliest_apart(case: Case, scores: Mapping[Entity, float], least: float) -> set[Entity]:
+    """The entities of a score of at least ``least``, of two that exclude one another the one that scores higher.
+
+    An agreed entity goes before all. Two exclude one another as :class:`FilterScore` says.
+    """
+    likely = [(score, entity) for entity, score in scores.items() if score >= least]
+    kept: list[Entity] = []
+    for _, entity in sorted(likely, key=lambda one: (-one[0], one[1])):
+        if not any(_excludes(case.labels, entity, other) for other in (*case.conflict.context, *kept)):
+            kept.append(entity)
+    return set(kept)
 
 
 def _excludes(labels: LabelSet, one: Entity, other: Entity) -> bool:
@@ -155,6 +181,11 @@ def verdict(judge: Judge, case: Case, kept: Collection[Entity], *, mode: str) ->
         judge_version=judge.version,
         mode=mode,
     )
+
+
+def abstention(judge: Judge, case: Case, reason: str) -> Verdict:
+    """The judge leaves the conflict to a person; until one decides, what the fallback rule says stands."""
+    return replace(fall_back(judge, case, reason), abstained=True)
 
 
 def fall_back(judge: Judge, case: Case, reason: str) -> Verdict:

@@ -26,12 +26,21 @@ Examples:
   cat note.txt | medner annotate - --labels ccks2019
   medner annotate notes/ -o out.jsonl --taggers html:full,symbol:full --judge hard-vote
   medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
+  medner annotate notes/ -o out.jsonl --trace conflicts     # then: medner traces show last/1
 
 A run with -o can be stopped (Ctrl-C) or die; the same command goes on where it was, from OUT.journal.
 
 Exit code: 0 done; 1 done, but sentences failed or inputs were skipped; 2 wrong input or option; 3 disk or model \
 failed; 130 stopped.
 """
+
+
+class TraceChoice(StrEnum):
+    """The tracing policies, as options say them."""
+
+    ALL = "all"
+    CONFLICTS = "conflicts"
+    NONE = "none"
 
 
 class Language(StrEnum):
@@ -80,7 +89,12 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     ] = None,
     judge: Annotated[
         str | None,
-        typer.Option("--judge", metavar="JUDGE", help="select, hard-vote, filter-score, best-tagger[:NAME]."),
+        typer.Option(
+            "--judge",
+            metavar="JUDGE",
+            help="hard-vote, filter-score, best-tagger[:NAME], select, rewrite, select:PROVIDER:MODEL, "
+            "trained:FOLDER; @, @VERSION or @NAME for one of medner judges.",
+        ),
     ] = None,
     filter_: Annotated[
         str | None,
@@ -126,14 +140,33 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     max_chars: Annotated[
         int | None, typer.Option("--max-chars", metavar="N", help="Cut sentences longer than this (default 256).")
     ] = None,
+    trace: Annotated[
+        TraceChoice,
+        typer.Option("--trace", help="Which sentences leave a trace (medner traces): those with conflicts, all, none."),
+    ] = TraceChoice.NONE,
+    traces: Annotated[
+        str | None,
+        typer.Option(
+            "--traces",
+            metavar="FILE|URL",
+            help="Where traces go: an SQLite file (default: in the data folder), postgresql:// or redis://.",
+        ),
+    ] = None,
+    keep_days: Annotated[
+        int | None, typer.Option("--keep-days", metavar="N", min=0, help="Remove the traces after so many days.")
+    ] = None,
     pull: Annotated[bool, typer.Option("--pull", help="Bring the base model first, if it is not here.")] = False,
 ) -> None:
     from medner.service.overrides import Overrides
+    from medner.service.registered import resolved_now
     from medner.service.session import Order, annotate_inputs
+    from medner.service.traces.recording import TraceOrder
+    from medner.store.traces import TracePolicy
 
     overrides = Overrides(
         config, labels, model, taggers, judge, filter_, max_chars, exemplars, servers=tuple(server or ())
     )
+    overrides = resolved_now(overrides)
     if pull:
         _pull(overrides)
     order = Order(
@@ -148,6 +181,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         limit=limit,
         restart=restart,
         overrides=overrides,
+        traces=TraceOrder(TracePolicy(trace.value), traces, keep_days),
     )
     # Tests hand in an engine that needs no model.
     raise typer.Exit(Told(annotate_inputs(order, engine_factory=context.obj)))

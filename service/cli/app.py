@@ -32,6 +32,8 @@ SUBCOMMANDS = (
     "train",
     "exemplars",
     "export",
+    "judges",
+    "traces",
     "serve-models",
     "doctor",
 )

@@ -167,7 +167,7 @@ async def _embedding(base: str, embedder: Path | None) -> AsyncIterator[Embedder
     """The model that makes vectors; the local one's engine is closed at the end."""
     from medner.agents.exemplars.embedding import EncoderEmbedder, origin_of
     from medner.agents.exemplars.sentence_transformer import SentenceTransformerEmbedder
-    from medner.service.assembly import EngineOrder, local_engine
+    from medner.service.engines import EngineOrder, local_engine
     from medner.service.exemplars import encoder_of
 
     if embedder is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -181,11 +182,16 @@ def replay(job: JobName) -> None:
 
 
 def delete(job: JobName) -> None:
-    """Forget an ended job, its results in Redis included. A result folder stays."""
+    """Forget an ended job, its results in Redis and its traces on this machine included. A result folder stays."""
+
+    from medner.service.traces.recording import remove_traces_of
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
         await jobs.delete(name)
         typer.echo(f"deleted: {name}")
+        removed = await asyncio.to_thread(remove_traces_of, name)
+        if removed:
+            typer.echo(f"its {removed:,} traces on this machine are removed too", err=True)
         return 0
 
     _on(job, run)

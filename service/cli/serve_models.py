@@ -86,7 +86,7 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
 ) -> None:
     import json
 
-    from medner.service.assembly import model_folder
+    from medner.service.engines import model_folder
     from medner.service.overrides import Overrides, configured
     from medner.service.serving import Plan, serve_commands
     from medner.service.threads import physical_cores

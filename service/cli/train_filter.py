@@ -127,7 +127,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         two_way = kind == "llm-cls" and start is not None and (start / SETTINGS).is_file()
     if two_way and kind != "llm-cls":
         raise UserError(f"--two-way is for llm-cls; {kind} reads as its model does")
-    order = Order(_folder(chosen), out, label_set, settings, start, force, two_way)
+    order = Order(base_folder(chosen), out, label_set, settings, start, force, two_way)
     data = filter_data(sources, label_set, samples=samples, seed=seed)
     _tell(data)
     with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
@@ -137,13 +137,13 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         raise typer.Exit(Told(130))
     made = Made(
         kind,
-        chosen if order.base is None else _base_name(order.base),
+        chosen if order.base is None else base_name(order.base),
         label_set.name,
         trained.samples,
         trained.seconds,
         seed,
         shown_command(context),
-        licence_note(_base_name(order.base), data_note) if order.base is not None else data_note,
+        licence_note(base_name(order.base), data_note) if order.base is not None else data_note,
         first_layer if two_way else None,
     )
     for line in write_card(trained.folder, made, sources, data, trained.calibration):
@@ -151,13 +151,14 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     typer.echo(f"filter: {trained.folder}")
 
 
-def _folder(base: str) -> Path | None:
+def base_folder(base: str) -> Path | None:
+    """The folder of a base model by name or path; None for an encoder that is to be new."""
     if base == NEW:
         return None
     return Path(base) if Path(base).is_dir() else ModelStore().path(base)
 
 
-def _base_name(folder: Path) -> str:
+def base_name(folder: Path) -> str:
     """What the card calls the base model: its name in the store, else its folder's without the way there."""
     return read_manifest(folder).name if (folder / MANIFEST).is_file() else folder.resolve().name
 

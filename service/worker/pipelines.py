@@ -7,9 +7,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from medner.service.assembly import assembled, model_folder, needs_local
+from medner.service.assembly import assembled_parts, needs_local
+from medner.service.engines import model_folder
 from medner.service.fingerprint import fingerprint
 from medner.service.worker.attempts import Annotator
+from medner.service.worker.job_agents import job_pipeline
 from medner.service.worker.portable import thaw
 from medner.store.errors import UserError
 from medner.store.jobs.records import JobSpec
@@ -28,7 +30,10 @@ async def open_pipeline(spec: JobSpec) -> AsyncIterator[Annotator]:
             "the label set, the adapters or medner's version here are others than those the job was submitted with"
         )
     model = model_folder(configuration) if needs_local(configuration) else None
-    async with assembled(configuration, model=model) as pipeline:
+    async with (
+        assembled_parts(configuration, model=model) as made,
+        job_pipeline(made, concurrency=configuration.concurrency) as pipeline,
+    ):
         yield pipeline
 
 

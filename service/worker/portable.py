@@ -14,14 +14,24 @@ _SHIPPED = "medner:models"
 
 def freeze(configuration: Configuration) -> dict[str, Any]:
     """The configuration as plain data; shipped adapters are named by their place in the package."""
-    root = str(_root())
-    data: dict[str, Any] = _replaced(configuration.model_dump(mode="json"), root, _SHIPPED)
-    return data
+    return freeze_data(configuration.model_dump(mode="json"))
+
+
+def freeze_data(data: dict[str, Any]) -> dict[str, Any]:
+    """Plain data with paths into the package named by their place in it."""
+    frozen: dict[str, Any] = _replaced(data, str(_root()), _SHIPPED)
+    return frozen
+
+
+def thaw_data(data: dict[str, Any]) -> dict[str, Any]:
+    """The same on this machine."""
+    thawed: dict[str, Any] = _replaced(data, _SHIPPED, str(_root()))
+    return thawed
 
 
 def thaw(data: dict[str, Any]) -> Configuration:
     """The configuration on this machine. BadInputError where it is none."""
-    return validated(_replaced(data, _SHIPPED, str(_root())), where="the job's configuration")
+    return validated(thaw_data(data), where="the job's configuration")
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:

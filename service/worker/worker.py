@@ -21,6 +21,7 @@ from taskiq.receiver import Receiver
 
 from medner.service.worker.broker import ChunkBroker
 from medner.service.worker.chunk_run import ChunkRun, Outcome, Surroundings
+from medner.service.worker.job_agents import JobTraces, SharedAgents, WorkerParts
 from medner.service.worker.metrics import WorkerMetrics
 from medner.service.worker.pipelines import OpenAnnotator, Pipelines, open_pipeline
 from medner.service.worker.steady import Steady, Stopped
@@ -110,6 +111,7 @@ class Worker:
         self._redis = redis
         self._claims = Claims(redis, self.id, lease_s=self._settings.lease_s)
         self._jobs = Jobs(redis)
+        self._parts = WorkerParts(self.id, redis, JobTraces())
         broker = ChunkBroker(self._address, self.id, lease_s=self._settings.lease_s)
 
         async def one_chunk(job: str, chunk: int) -> None:
@@ -135,6 +137,7 @@ class Worker:
             with suppress(RedisError):
                 await self._claims.leave()
             await self._pipelines.drop()
+            await asyncio.to_thread(self._parts.traces.close)
             await broker.shutdown()
             await redis.aclose()
             log.info("ended", extra={"worker": self.id, "sentences": self._sentences})
@@ -209,7 +212,10 @@ class Worker:
     async def _carry_out(self, run: ChunkRun, spec: JobSpec) -> Outcome:
         try:
             async with self._pipelines.using(spec) as annotator:
-                return await run.run(annotator)
+                own = annotator
+                if isinstance(annotator, SharedAgents):
+                    own = await annotator.for_job(run.claim.job, spec, self._parts)
+                return await run.run(own)
         except (MednerError, OSError):
             with suppress(RedisError):
                 await self._claims.release(run.claim, delay_s=spec.backoff_s)

@@ -21,6 +21,7 @@ from medner.store.jobs.records import FORMAT, DeadLetter, JobCounts, JobSpec, Jo
 from medner.store.jobs.scripts import Scripts
 from medner.store.jobs.spool import RedisSpool, Spool
 from medner.store.jobs.states import ACTIVE, TERMINAL, JobState
+from medner.store.judges import JudgeRegistry
 from medner.store.records import AnnotatedDocument, Document
 from medner.store.redis.client import Client
 
@@ -78,6 +79,11 @@ class Jobs:
             await asyncio.shield(self._remove(job, key))
             raise
         return Submitted(job, True)
+
+    @property
+    def judges(self) -> JudgeRegistry:
+        """The judges of the same Redis."""
+        return JudgeRegistry(self._redis)
 
     async def all(self) -> list[JobView]:
         """All jobs, the newest first."""

@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from medner.agents.engines.engine import Request
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.strategies import CODECS
-from medner.service.assembly import EngineFactory, EngineOrder
 from medner.service.cli import annotate
+from medner.service.engines import EngineFactory, EngineOrder
 from medner.store.labels import load_label_set
 from medner.store.records import Entity
 

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medner.service.annotate import Annotating
-from medner.service.assembly import EngineOrder, assembled
+from medner.service.assembly import assembled
 from medner.service.config import default_configuration
+from medner.service.engines import EngineOrder
 from medner.service.session import Order, annotate_inputs
 from medner.service.tally import Tally
 from medner.store.corpora import annotated_to_line

@@ -13,8 +13,9 @@ import pytest
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import BestTagger, HardVote
 from medner.agents.judges.select import SelectJudge
-from medner.service.assembly import EngineOrder, build_deps, local_engine, model_folder
+from medner.service.assembly import build_deps
 from medner.service.config import DEFAULT_MODEL, default_configuration, validated
+from medner.service.engines import EngineOrder, local_engine, model_folder
 from medner.service.overrides import Overrides, configured
 from medner.service.threads import physical_cores
 from medner.store.errors import UserError

@@ -16,8 +16,9 @@ from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.agents.strategies.automaton import Automaton
 from medner.agents.taggers import GenerativeTagger
-from medner.service.assembly import EngineOrder, assembled
+from medner.service.assembly import assembled
 from medner.service.config import Configuration
+from medner.service.engines import EngineOrder
 from medner.service.serving import Serving, serving
 from medner.service.vllm import server_findings, vllm_engine
 from medner.store.errors import ExternalError, UserError

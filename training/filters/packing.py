@@ -70,11 +70,14 @@ def packed_rows(tokens: Tokens, judged: Iterable[Judged], labels: LabelSet, *, l
     for text, group in by_sentence.items():
         head = tuple(tokens(sentence_part(text)))
         parts = [(tuple(tokens(candidate_part(text, one.entity, labels))), float(one.right)) for one in group]
-        rows += _split(head, parts, longest)
+        rows += split_rows(head, parts, longest)
     return rows
 
 
-def _split(head: tuple[int, ...], parts: Sequence[tuple[tuple[int, ...], float]], longest: int) -> Iterator[PackedRow]:
+def split_rows(
+    head: tuple[int, ...], parts: Sequence[tuple[tuple[int, ...], float]], longest: int
+) -> Iterator[PackedRow]:
+    """Candidates (tokens, target) behind what they share, in as few rows of ``longest`` tokens as hold them."""
     taken: list[tuple[tuple[int, ...], float]] = []
     size = len(head)
     for part in parts:

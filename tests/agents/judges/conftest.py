@@ -9,25 +9,27 @@ from medner.store.labels import load_label_set
 from medner.store.records import Candidate, Conflict, ConflictKind, Entity, Exemplar, Sentence, Span, in_order
 
 
+def make_case(
+    text: str,
+    said: dict[Entity, str],
+    *,
+    voters: str = "abc",
+    scores: dict[Entity, float] | None = None,
+    context: tuple[Entity, ...] = (),
+    label_set: str = "cmeee-v2",
+    exemplars: tuple[Exemplar, ...] = (),
+    conflict_id: str = "c0",
+) -> Case:
+    """A case: who said what about a text, in one conflict that holds all of it."""
+    ordered = in_order(said)
+    candidates = tuple(Candidate(e, tuple(sorted(said[e])), (scores or {}).get(e)) for e in ordered)
+    region = Span(min(e.start for e in ordered), max(e.end for e in ordered))
+    conflict = Conflict(conflict_id, region, ConflictKind.OVERLAP_OTHER_TYPE, candidates, context)
+    sentence = Sentence("note#0", text, 0, "note")
+    return Case(sentence, conflict, load_label_set(label_set), tuple(sorted(voters)), exemplars)
+
+
 @pytest.fixture(scope="session")
 def case_of() -> Callable[..., Case]:
-    """A case: who said what about a text, in one conflict that holds all of it."""
-
-    def make(
-        text: str,
-        said: dict[Entity, str],
-        *,
-        voters: str = "abc",
-        scores: dict[Entity, float] | None = None,
-        context: tuple[Entity, ...] = (),
-        label_set: str = "cmeee-v2",
-        exemplars: tuple[Exemplar, ...] = (),
-    ) -> Case:
-        ordered = in_order(said)
-        candidates = tuple(Candidate(e, tuple(sorted(said[e])), (scores or {}).get(e)) for e in ordered)
-        region = Span(min(e.start for e in ordered), max(e.end for e in ordered))
-        conflict = Conflict("c0", region, ConflictKind.OVERLAP_OTHER_TYPE, candidates, context)
-        sentence = Sentence("note#0", text, 0, "note")
-        return Case(sentence, conflict, load_label_set(label_set), tuple(sorted(voters)), exemplars)
-
-    return make
+    """Makes a case."""
+    return make_case

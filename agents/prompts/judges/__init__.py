@@ -1,0 +1,1 @@
+"""The judges' questions as versioned files."""

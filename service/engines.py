@@ -1,0 +1,57 @@
+"""The engine of a configuration: the model in this process, on servers, or both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from medner.agents.engines.engine import Engine
+from medner.service.config import Configuration, is_path
+from medner.service.threads import physical_cores
+from medner.store.errors import UserError
+from medner.store.models import ModelStore
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOrder:
+    """What an engine is built from: the base model's folder, adapters by tagger name, rows in a forward pass."""
+
+    model: Path | None
+    adapters: Mapping[str, Path]
+    max_rows: int
+
+
+#: Builds an engine; called in a thread of its own, because loading a model takes its time.
+EngineFactory = Callable[[EngineOrder], Engine]
+
+
+def model_folder(configuration: Configuration, store: ModelStore | None = None) -> Path:
+    """The base model's folder on this machine. UserError with the way to get it when it is not here."""
+    if not is_path(configuration.model):
+        return (store or ModelStore()).path(configuration.model)
+    folder = Path(configuration.model).expanduser()
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder}: holds no model (no config.json); see medner models list for those medner can pull")
+    return folder
+
+
+def local_engine(order: EngineOrder) -> Engine:
+    """The engine that runs the model in this process."""
+    if order.model is None:
+        raise UserError("the local engine needs the folder of a base model")
+    try:
+        import torch  # noqa: PLC0415  heavy
+        from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415  heavy
+
+        from medner.agents.engines.local.engine import LocalEngine  # noqa: PLC0415
+    except ImportError as error:
+        raise UserError(
+            f"{error.name} is missing: the local engine needs pip install 'medner[local]'",
+        ) from error
+    disable_progress_bar()
+    # OMP_NUM_THREADS says what the user wants; torch has read it by now.
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(physical_cores())
+    return LocalEngine.load(order.model, order.adapters, max_rows=order.max_rows)

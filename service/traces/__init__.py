@@ -1,0 +1,1 @@
+"""Traces of runs: recorded, shown, forked with another judge, compared, exported, overruled, removed."""

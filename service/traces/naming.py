@@ -1,0 +1,43 @@
+"""From what a user types to a run or a trace."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from medner.store.errors import UserError
+from medner.store.traces import RunRecord, Trace, TraceBackend
+
+LAST = "last"
+
+
+def run_named(backend: TraceBackend, name: str) -> RunRecord:
+    """The run of a name, of the beginning of one name alone, or the ``last`` one. UserError when there is none."""
+    runs = backend.runs()
+    if not runs:
+        raise UserError(f"{backend.place}: holds no run; medner annotate --trace conflicts records one")
+    if name == LAST:
+        return runs[-1]
+    exact = [run for run in runs if run.run == name]
+    found = exact or [run for run in runs if run.run.startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UserError(f"{name!r} may be {', '.join(run.run for run in found[:5])}; write more of it")
+    near = get_close_matches(name, [run.run for run in runs], 3) or [run.run for run in runs[-3:]]
+    raise UserError(f"there is no run {name!r} in {backend.place}; there are {', '.join(near)} (medner traces list)")
+
+
+def trace_named(backend: TraceBackend, name: str) -> tuple[RunRecord, Trace]:
+    """The trace of RUN/SENTENCE; SENTENCE may be a number, which counts a list's lines from 1."""
+    run_name, slash, sentence = name.partition("/")
+    if not slash or not sentence:
+        raise UserError(f"{name!r}: a trace is named RUN/SENTENCE, as medner traces list RUN shows them; or RUN/1")
+    run = run_named(backend, run_name)
+    found = backend.trace(run.run, sentence)
+    if found is None and sentence.isdecimal():
+        known = [one.sentence_id for one in backend.summaries(run.run)]
+        if 1 <= int(sentence) <= len(known):
+            found = backend.trace(run.run, known[int(sentence) - 1])
+    if found is None:
+        raise UserError(f"run {run.run} has no trace of sentence {sentence!r}; medner traces list {run.run} shows all")
+    return run, found

@@ -1,0 +1,58 @@
+"""From a trained judge's folder to the judge that runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from medner.agents.engines.engine import Encoder, Engine
+from medner.agents.filters import load_head
+from medner.agents.judges.trained import Scorer, TrainedJudge
+from medner.agents.judges.votes import VOTES_FILE, VoteLayer
+from medner.service.adapters import judge_card
+from medner.service.judge_config import JudgeConfig
+from medner.store.errors import BadInputError, UserError
+from medner.store.labels import LabelSet
+
+
+def judge_adapters(judge: JudgeConfig) -> tuple[Path, ...]:
+    """The adapters that the engine must load for a judge and those that step in for it."""
+    return tuple(one.adapter for one in judge.in_order if one.adapter is not None)
+
+
+def trained_judge(judge: JudgeConfig, labels: LabelSet, engine: Engine, adapters: Mapping[Path, str]) -> TrainedJudge:
+    """The judge of a folder, on an engine that has its adapter under the name that ``adapters`` says.
+
+    UserError when the folder holds none, one of another label set, or when the engine gives no hidden states.
+    """
+    folder = judge.adapter
+    if folder is None:
+        raise UserError("a trained judge needs the folder that medner train judge wrote")
+    card = judge_card(folder)
+    if labels.name not in (card.labels, Path(card.labels).stem):
+        raise UserError(f"{folder}: this judge knows the label set {card.labels}, not {labels.name}")
+    if not isinstance(engine, Encoder):
+        raise UserError(f"judge {card.name!r}: this engine gives no hidden states, which a trained judge needs")
+    scorer = Scorer(engine, labels, load_head(folder), adapters[folder], card.two_way_from)
+    return TrainedJudge(
+        scorer,
+        name=card.name,
+        threshold=card.threshold,
+        temperature=card.temperature,
+        votes=load_votes(folder),
+        abstain=judge.abstain,
+    )
+
+
+def load_votes(folder: Path) -> VoteLayer | None:
+    """The layer over votes in a judge's folder; None where there is none. BadInputError when it cannot be read."""
+    path = folder / VOTES_FILE
+    if not path.is_file():
+        return None
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        weights = {str(name): float(weight) for name, weight in data["weights"].items()}
+        return VoteLayer(weights, tuple(map(str, data["taggers"])))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInputError(f"holds no layer over votes: {error}", path=path) from error

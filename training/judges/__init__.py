@@ -1,0 +1,1 @@
+"""Trains the judge that gives candidates probabilities."""

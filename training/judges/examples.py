@@ -1,0 +1,62 @@
+"""What a judge learns from: conflicts whose truth is known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from medner.agents.judges.judge import Case
+from medner.agents.prompts.filter import candidate_part
+from medner.agents.prompts.trained_judge import conflict_part
+from medner.store.records import Entity
+from medner.training.filters.packing import PackedRow, split_rows
+
+Tokens = Callable[[str], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedCase:
+    """A conflict and which of its candidates are right.
+
+    ``agreed`` and ``agreed_right`` count what all taggers said in the sentence and how much of that is gold, ``gold``
+    the sentence's gold entities: they stand with a sentence's first conflict alone, so that sums are right.
+    """
+
+    case: Case
+    right: frozenset[Entity]
+    agreed: int = 0
+    agreed_right: int = 0
+    gold: int = 0
+
+    @property
+    def truth(self) -> list[bool]:
+        """Whether each candidate is right, in their order."""
+        return [one.entity in self.right for one in self.case.conflict.candidates]
+
+
+def part_of(text: str, parts: int, *, salt: str = "") -> int:
+    """Which of ``parts`` a text belongs to, by its hash: the same everywhere, and equal texts together."""
+    digest = hashlib.sha256((salt + text).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") % parts
+
+
+def held_apart(cases: Iterable[JudgedCase], *, every: int = 5) -> tuple[list[JudgedCase], list[JudgedCase]]:
+    """What is learnt from, and one text in ``every`` held back for calibration."""
+    learnt: list[JudgedCase] = []
+    held: list[JudgedCase] = []
+    for one in cases:
+        text = one.case.sentence.text
+        (held if part_of(text, every, salt="held back") == 0 else learnt).append(one)
+    return learnt, held
+
+
+def case_rows(tokens: Tokens, cases: Sequence[JudgedCase], *, longest: int = 512) -> list[PackedRow]:
+    """A row a conflict: what its candidates share, then each of them; a long one in several."""
+    rows: list[PackedRow] = []
+    for one in cases:
+        text, conflict, labels = one.case.sentence.text, one.case.conflict, one.case.labels
+        head = tuple(tokens(conflict_part(text, conflict, labels)))
+        parts = [tuple(tokens(candidate_part(text, each.entity, labels))) for each in conflict.candidates]
+        rows += split_rows(head, list(zip(parts, map(float, one.truth), strict=True)), longest)
+    return rows
