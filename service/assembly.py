@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -12,7 +12,7 @@ from pathlib import Path
 from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
-from medner.agents.filters import Filter
+from medner.agents.filters import Filter, ScoresSpans, SpanFilter
 from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger, Tagger
@@ -153,24 +153,27 @@ def build_deps(
     labels = load_label_set(configuration.labels)
     adapters = adapter_names(configuration)
     bench = build_bench(configuration.judge, parts or judge_parts(configuration, engine))
+    taggers = tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers)
     return Deps(
         labels=labels,
-        taggers=tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers),
+        taggers=taggers,
         judge=bench.judges[0],
         understudies=bench.judges[1:],
-        filter=_filter(configuration, engine, labels, adapters),
+        filter=_filter(configuration, engine, labels, taggers),
         exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,
         max_chars=configuration.max_chars,
     )
 
 
-def _filter(
-    configuration: Configuration, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]
-) -> Filter | None:
-    if configuration.filter is None:
+def _filter(configuration: Configuration, engine: Engine, labels: LabelSet, taggers: Sequence[Tagger]) -> Filter | None:
+    chosen = configuration.filter
+    if chosen is None:
         return None
-    return build_filter(configuration.filter, engine, labels, adapters, served_filter(configuration))
+    if chosen.kind == "span":
+        spans = tuple(tagger for tagger in taggers if isinstance(tagger, ScoresSpans))
+        return SpanFilter(spans, chosen.threshold or 0.0)
+    return build_filter(chosen, engine, labels, adapter_names(configuration), served_filter(configuration))
 
 
 def judge_parts(configuration: Configuration, engine: Engine) -> JudgeParts:

@@ -40,6 +40,8 @@ def build_filter(
     if chosen.exported is not None and served is not None:
         return _served_filter(chosen, chosen.exported, engine, labels, served)
     folder = chosen.adapter
+    if chosen.kind == "span":
+        raise UserError("the filter span is made of span taggers")
     if folder is None:
         return CausalFilter(engine, labels, THRESHOLD if chosen.threshold is None else chosen.threshold)
     card = filter_card(folder)

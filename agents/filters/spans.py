@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from medner.agents.filters.filter import probability
 from medner.store.records import Entity, Sentence
 
 
+@runtime_checkable
 class ScoresSpans(Protocol):
     """A tagger that has a score for any stretch and type (``agents/spans``)."""
 

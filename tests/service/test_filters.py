@@ -9,14 +9,29 @@ import pytest
 from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.engines.vllm.engine import VllmEngine
-from medner.agents.filters import ServedClassifierFilter
+from medner.agents.filters import ServedClassifierFilter, SpanFilter
 from medner.service.adapters import filter_card, shipped_adapters, shipped_filters
 from medner.service.assembly import adapter_names, build_deps, needs_local
 from medner.service.config import load_configuration
 from medner.service.fingerprint import fingerprint
+from medner.service.judge_config import read_judge
 from medner.service.overrides import Overrides, configured, read_filter
 from medner.store.errors import UserError
 from tests.agents.engines.vllm.play import Play, pool_of
+
+
+class EncodingScript(ScriptedEngine):
+    """A scripted engine that claims to give hidden states; nobody asks it for any here."""
+
+    def tokens(self, text: str) -> list[int]:
+        raise NotImplementedError
+
+    def token_bytes(self, token: int) -> bytes:
+        raise NotImplementedError
+
+    async def encode(self, tokens, *, shared=0, adapter=None, two_way_from=None):
+        raise NotImplementedError
+
 
 CARD = """name = "mine"
 kind = "llm-causal"
@@ -101,7 +116,7 @@ def test_shipped_filters_lie_beside_taggers(tmp_path: Path) -> None:
     assert [one.card.name for one in filters] == ["mine"]
     assert [one.card.name for one in shipped_adapters("cmeee-v2", tmp_path)] == ["two"]
     assert read_filter("mine:0.9", filters) == {"kind": "llm-causal", "adapter": filters[0].folder, "threshold": 0.9}
-    with pytest.raises(UserError, match="off, llm-causal, mine and the folders"):
+    with pytest.raises(UserError, match="off, llm-causal, span, mine and the folders"):
         read_filter("yours", filters)
 
 
@@ -167,3 +182,25 @@ def test_an_exported_filter_needs_servers_and_its_facts(tmp_path: Path) -> None:
     (folder / "export.toml").write_text(EXPORT, encoding="utf-8")
     with pytest.raises(UserError, match="no servers that classify"):
         build_deps(_on_servers(folder), ScriptedEngine(lambda _: ""))
+
+
+def test_span_taggers_are_a_filter_together() -> None:
+    """`--filter span` needs no folder: its probability is that of the span taggers; by itself it drops nothing."""
+    configuration = configured(Overrides(filter="span", judge="filter-score:0.4", taggers="span,symbol"))
+    assert configuration.described()["filter"] == "span, threshold 0"
+    assert configuration.judge.least == 0.4
+    assert set(adapter_names(configuration).values()) == {"span", "symbol"}
+    made = build_deps(configuration, EncodingScript(lambda _: "")).filter
+    assert isinstance(made, SpanFilter)
+    assert made.threshold == 0.0
+    assert [tagger.name for tagger in made.taggers] == ["span"]
+    assert configured(Overrides(filter="span:0.3", taggers="span")).filter.threshold == 0.3
+    with pytest.raises(UserError, match="none is configured"):
+        configured(Overrides(filter="span", taggers="symbol", judge="hard-vote"))
+
+
+@pytest.mark.parametrize("said", ["filter-score:x", "filter-score:1.5", "filter-score:"])
+def test_a_least_probability_is_one(said: str) -> None:
+    """What it may be is said."""
+    with pytest.raises(UserError, match="--judge"):
+        read_judge(said)
