@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from medner.store.jobs.keys import ACTIVE_JOBS, CANCELLED, QUEUES, SUBMIT_KEYS, UNTIDY
+from medner.store.jobs.keys import ACTIVE_JOBS, QUEUES, SUBMIT_KEYS, UNTIDY
 from medner.store.jobs.states import ACTIVE, TERMINAL, TRANSITIONS, JobState
 from medner.store.redis.client import Client
 
@@ -256,10 +256,9 @@ finish()
 return sent
 """
 
-# Gives 1 where it is cancelled now, else the state it is in.
-_CANCEL = f"""
+# Gives 'ok' where it is cancelled now, else the state it is in.
+_CANCEL = """
 if not move('cancelled') then return get('state') or 'gone' end
-redis.call('PUBLISH', '{CANCELLED}', get('id'))
 return 'ok'
 """
 
