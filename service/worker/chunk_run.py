@@ -15,7 +15,7 @@ from medner.service.worker.attempts import Annotator, Failed, answers, attempt
 from medner.service.worker.steady import Steady, Stopped
 from medner.store.jobs.annotations import given_up
 from medner.store.jobs.claims import Claim, Claims, Finished
-from medner.store.jobs.pieces import Chunk, sentences_of
+from medner.store.jobs.pieces import Chunk, load_chunk, sentences_of
 from medner.store.jobs.records import DeadLetter, JobSpec
 from medner.store.jobs.spool import Spool
 from medner.store.records import Annotation, Sentence
@@ -105,7 +105,10 @@ class ChunkRun:
 
     async def _load(self) -> Chunk:
         steady, claim = self._around.steady, self.claim
-        chunk = await steady(lambda: self._spool.get(claim.chunk), give_up=self._stop)
+        if claim.content is not None:
+            chunk = load_chunk(claim.content)
+        else:
+            chunk = await steady(lambda: self._spool.get(claim.chunk), give_up=self._stop)
         if not claim.begun:
             return chunk
         progress = await steady(lambda: self._around.claims.progress(claim), give_up=self._lost)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from medner.store.jobs.keys import ACTIVE_JOBS, CANCELLED, QUEUES, SUBMIT_KEYS, UNTIDY
+from medner.store.jobs.keys import ACTIVE_JOBS, QUEUES, SUBMIT_KEYS, UNTIDY
 from medner.store.jobs.states import ACTIVE, TERMINAL, TRANSITIONS, JobState
 from medner.store.redis.client import Client
 
@@ -129,7 +129,8 @@ return 'ok'
 """
 
 # ARGV: chunk, worker, lease ms, a word of this call's own (asked again, it gives the same claim). Gives what became of
-# it; with 'ok' the token, how many workers were lost over the chunk, and 1 where anything of it was done before.
+# it; with 'ok' the token, how many workers were lost over the chunk, 1 where anything of it was done before, and the
+# chunk itself where it is here.
 _CLAIM = """
 local state = get('state')
 if not state then return {'gone'} end
@@ -137,7 +138,7 @@ if not ACTIVE[state] then return {state} end
 local entry = chunk(ARGV[1])
 if not entry then return {'done'} end
 if entry.s == 'claimed' then
-  if entry.c == ARGV[4] then return {'ok', entry.t, entry.a, 1} end
+  if entry.c == ARGV[4] then return {'ok', entry.t, entry.a, 1, redis.call('HGET', base .. ':in', ARGV[1])} end
   if entry.l > now then return {'held'} end
   entry.a = entry.a + 1
 elseif entry.s == 'waiting' and entry.d > now then
@@ -152,7 +153,7 @@ if state == 'queued' then
 end
 local known = redis.call('EXISTS', base .. ':part:' .. ARGV[1]) + redis.call('EXISTS', base .. ':tries')
 known = known + redis.call('HEXISTS', base .. ':res', ARGV[1]) + redis.call('HEXISTS', base .. ':parts', ARGV[1])
-return {'ok', entry.t, entry.a, known > 0 and 1 or 0}
+return {'ok', entry.t, entry.a, known > 0 and 1 or 0, redis.call('HGET', base .. ':in', ARGV[1])}
 """
 
 # ARGV: lease ms, then chunk and token of each claim. Gives the job's state, then 1 or 0 a claim.
@@ -255,10 +256,9 @@ finish()
 return sent
 """
 
-# Gives 1 where it is cancelled now, else the state it is in.
-_CANCEL = f"""
+# Gives 'ok' where it is cancelled now, else the state it is in.
+_CANCEL = """
 if not move('cancelled') then return get('state') or 'gone' end
-redis.call('PUBLISH', '{CANCELLED}', get('id'))
 return 'ok'
 """
 
