@@ -9,9 +9,10 @@
     medner annotate test.json --format cmeee -o said.jsonl
     python benchmarks/judges.py said.jsonl --gold test.json --zero-shot qwen2.5-coder-0.5b-instruct
 
-The file holds a line a sentence: text, gold, and each tagger's entities as [start, end_inclusive, type]. With
---gold it is what `medner annotate` wrote about the gold file with several taggers. Halves are by the text's hash. A judge with a model settles as many sentences of the second half as its minutes allow, in an order
-drawn by the seed; it and every other are then scored on these same sentences too, with paired intervals.
+The file holds a line a sentence: text, gold, and each tagger's entities as [start, end_inclusive, type]. With --gold it
+is what `medner annotate` wrote about the gold file with several taggers. Halves are by the text's hash. A judge with a
+model settles as many sentences of the second half as its minutes allow, in an order drawn by the seed; it and every
+other are then scored on these same sentences too, with paired intervals.
 """
 
 from __future__ import annotations
