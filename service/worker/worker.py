@@ -28,8 +28,9 @@ from medner.service.worker.watchdog import Watchdog
 from medner.store.errors import ExternalError, MednerError, UserError
 from medner.store.jobs.claims import Claims, goes_on
 from medner.store.jobs.jobs import Jobs
-from medner.store.jobs.records import FORMAT, JobSpec, WorkerView
+from medner.store.jobs.records import JobSpec, WorkerView
 from medner.store.jobs.scripts import TASK
+from medner.store.jobs.views import known_spec
 from medner.store.records import Annotation
 from medner.store.redis import RedisAddress, open_redis, redis_address
 from medner.store.redis.connection import new_client
@@ -225,14 +226,11 @@ class Worker:
         view = await self._steady(lambda: self._jobs.find_view(job))
         if view is None:
             return None
-        if view.spec is None:
-            raise UserError(
-                f"submitted by a newer medner (job format {view.format}, this worker knows {FORMAT}); update it"
-            )
+        spec = known_spec(view)
         if len(self._specs) >= _SPECS_KEPT:
             self._specs.clear()
-        self._specs[job] = view.spec
-        return view.spec
+        self._specs[job] = spec
+        return spec
 
     def _metrics_served(self) -> AbstractContextManager[None]:
         port = self._settings.metrics_port
