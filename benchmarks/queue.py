@@ -8,9 +8,9 @@ divided by the sentences: on a machine that does something else as well, compare
 apart.
 
     pip install --no-deps saq croniter       # saq's own extra wants an older redis client
-    python benchmarks/queue.py                                     # overhead with 1 to 4 workers
-    python benchmarks/queue.py scaling                             # 1 to 4 workers with an engine that sleeps
-    python benchmarks/queue.py memory --sizes 10000 100000         # or 1000000: about half an hour a million on one busy core
+    python benchmarks/queue.py                               # overhead with 1 to 4 workers
+    python benchmarks/queue.py scaling                       # 1 to 4 workers with an engine that sleeps
+    python benchmarks/queue.py memory --sizes 10000 100000   # or 1000000: half an hour on one busy core
 """
 
 from __future__ import annotations
