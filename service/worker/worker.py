@@ -40,6 +40,8 @@ log = logging.getLogger("medner.worker")
 _REFUSED_FOR_S = 60.0
 _BEAT_S = 1.0
 _SPECS_KEPT = 64
+#: A worker that cannot do a job is slow to take its messages, which are for others.
+_LEAVE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,9 @@ class Worker:
         self.id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self._settings = settings
         self._address = address or redis_address()
+        self._redis = new_client(self._address)
+        self._claims = Claims(self._redis, self.id, lease_s=settings.lease_s)
+        self._jobs = Jobs(self._redis)
         self._pipelines = Pipelines(open_annotator)
         self._metrics = WorkerMetrics()
         self._stopping = asyncio.Event()
@@ -107,10 +112,6 @@ class Worker:
         """Works until :meth:`stop`. UserError or ExternalError where Redis cannot be used at the start."""
         async with open_redis(self._address):
             pass  # said at once, not after the first pause
-        redis = new_client(self._address)
-        self._redis = redis
-        self._claims = Claims(redis, self.id, lease_s=self._settings.lease_s)
-        self._jobs = Jobs(redis)
         broker = ChunkBroker(self._address, self.id, lease_s=self._settings.lease_s)
 
         async def one_chunk(job: str, chunk: int) -> None:
@@ -135,9 +136,10 @@ class Worker:
             await asyncio.gather(*tasks, return_exceptions=True)
             with suppress(RedisError):
                 await self._claims.leave()
-            await self._pipelines.drop()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._pipelines.drop(), self._settings.grace_s)
             await broker.shutdown()
-            await redis.aclose()
+            await self._redis.aclose()
             log.info("ended", extra={"worker": self.id, "sentences": self._sentences})
 
     async def _chunk(self, job: str, chunk: int) -> None:
@@ -219,6 +221,7 @@ class Worker:
     async def _spec(self, job: str) -> JobSpec | None:
         """The job's specification; None for one that is gone, or that this worker cannot do."""
         if job in self._refused:
+            await asyncio.sleep(_LEAVE_S)
             return None
         # A specification never changes; whether the job is still to be done, the claim says.
         if job in self._specs:
@@ -265,7 +268,7 @@ class Worker:
             held = list(group)
             state, still = await self._claims.renew(job, [run.claim for run in held])
             for run in held:
-                run.signals.ended = not goes_on(state)
+                run.signals.ended = run.signals.ended or not goes_on(state)
                 run.signals.lost = run.signals.lost or run.claim not in still
 
     def _view(self) -> WorkerView:

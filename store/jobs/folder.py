@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from io import UnsupportedOperation
@@ -217,7 +218,7 @@ class _Appearing:
 
     def __init__(self, files: Any, path: str) -> None:
         folder, _, name = path.rpartition("/")
-        self._files, self._path, self._part = files, path, f"{folder}/.{name}.{os.getpid()}.part"
+        self._files, self._path, self._part = files, path, f"{folder}/.{name}.{secrets.token_hex(4)}.part"
 
     def __enter__(self) -> Any:
         self._out = self._files.open(self._part, "wb")

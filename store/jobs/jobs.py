@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -23,6 +22,7 @@ from medner.store.records import AnnotatedDocument, Document
 from medner.store.redis.client import Client
 
 _LETTER = TypeAdapter(DeadLetter)
+_WORKER = TypeAdapter(WorkerView)
 
 
 class Jobs:
@@ -141,7 +141,7 @@ class Jobs:
             if data is None:
                 await self._redis.zrem(WORKERS, name)
             else:
-                found.append(WorkerView(**json.loads(data)))
+                found.append(_WORKER.validate_json(data))
         return found
 
     async def queue(self) -> QueueView:
