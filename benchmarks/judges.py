@@ -142,7 +142,8 @@ async def model_verdicts(half: Half, judge: str, options: argparse.Namespace, mo
         table["template"] = options.template
     configuration = validated({"taggers": taggers, "judge": table, "model": model, "max_rows": 8}, where="benchmark")
     folder = model_folder(configuration) if needs_base_model(configuration) else None
-    order = [place for place in range(len(half.gold)) if half.cases[place]]
+    # Those without a conflict too: what the minutes allow must be a fair sample.
+    order = list(range(len(half.gold)))
     random.Random(options.seed).shuffle(order)  # noqa: S311  reproducibility, not secrecy
     found: dict[int, set[Entity]] = {}
     async with judging(configuration, model=folder, engine_factory=local_engine) as ready:
@@ -243,15 +244,15 @@ def main() -> None:
     ]
     for judge, model in judges:
         verdicts = asyncio.run(model_verdicts(half, judge, options, model))
-        done = [place for place in range(len(half.gold)) if place in verdicts or not half.cases[place]]
+        done = sorted(verdicts)
         part = {name: [made[place] for place in done] for name, made in systems.items()}
-        own = [
-            Document(half.gold[p].id, half.gold[p].text, tuple(half.agreed[p] | verdicts.get(p, set()))) for p in done
-        ]
+        own = [Document(half.gold[p].id, half.gold[p].text, tuple(half.agreed[p] | verdicts[p])) for p in done]
         name = f"{judge.partition(':')[0]} {Path(judge).parent.name if ':' in judge else model}"
         rows = table([half.gold[place] for place in done], {**part, name: own}, "hard vote")
         report[name] = rows
-        shown(rows, f"{name}: {len(done):,} sentences, {len(verdicts):,} of them with conflicts")
+        shown(
+            rows, f"{name}: {len(done):,} sentences, {sum(bool(half.cases[p]) for p in done):,} of them with conflicts"
+        )
         other = "linear layer (votes, surface)"
         (row,) = table([half.gold[p] for p in done], {other: part[other], name: own}, other)[1:]
         shown([row], "the same against the linear layer")
