@@ -6,9 +6,13 @@
     python benchmarks/judges.py predictions.jsonl --trained runs/judge/adapter --minutes 20
     python benchmarks/judges.py predictions.jsonl --zero-shot qwen2.5-coder-0.5b-instruct --minutes 20
 
-The file holds a line a sentence: text, gold, and each tagger's entities as [start, end_inclusive, type]. Halves are by
-the text's hash. A judge with a model settles as many sentences of the second half as its minutes allow, in an order
-drawn by the seed; it and every other are then scored on these same sentences too, with paired intervals.
+    medner annotate test.json --format cmeee -o said.jsonl
+    python benchmarks/judges.py said.jsonl --gold test.json --zero-shot qwen2.5-coder-0.5b-instruct
+
+The file holds a line a sentence: text, gold, and each tagger's entities as [start, end_inclusive, type]. With --gold it
+is what `medner annotate` wrote about the gold file with several taggers. Halves are by the text's hash. A judge with a
+model settles as many sentences of the second half as its minutes allow, in an order drawn by the seed; it and every
+other are then scored on these same sentences too, with paired intervals.
 """
 
 from __future__ import annotations
@@ -37,6 +41,9 @@ from medner.service.engines import local_engine, model_folder
 from medner.service.judge_config import read_judge
 from medner.service.judge_data import agreement_of, side_by_side_cases
 from medner.service.judges import judging, needs_base_model
+from medner.service.traces.differences import gold_of
+from medner.store.corpora import read_documents
+from medner.store.corpora.jsonl import line_to_annotated
 from medner.store.labels import LabelSet, load_label_set
 from medner.store.records import Document, Entity
 from medner.training.filters.calibration import f1
@@ -135,7 +142,8 @@ async def model_verdicts(half: Half, judge: str, options: argparse.Namespace, mo
         table["template"] = options.template
     configuration = validated({"taggers": taggers, "judge": table, "model": model, "max_rows": 8}, where="benchmark")
     folder = model_folder(configuration) if needs_base_model(configuration) else None
-    order = [place for place in range(len(half.gold)) if half.cases[place]]
+    # Those without a conflict too: what the minutes allow must be a fair sample.
+    order = list(range(len(half.gold)))
     random.Random(options.seed).shuffle(order)  # noqa: S311  reproducibility, not secrecy
     found: dict[int, set[Entity]] = {}
     async with judging(configuration, model=folder, engine_factory=local_engine) as ready:
@@ -209,7 +217,7 @@ def main() -> None:
     """Runs what the options ask for."""
     options = _options()
     labels = load_label_set("cmeee-v2")
-    found = read_side_by_side(options.predictions)
+    found = _annotated(options, labels) if options.gold else read_side_by_side(options.predictions)
     places = learnt_half(found)
     if options.write_half:
         lines = options.predictions.read_text(encoding="utf-8-sig").splitlines()
@@ -236,15 +244,15 @@ def main() -> None:
     ]
     for judge, model in judges:
         verdicts = asyncio.run(model_verdicts(half, judge, options, model))
-        done = [place for place in range(len(half.gold)) if place in verdicts or not half.cases[place]]
+        done = sorted(verdicts)
         part = {name: [made[place] for place in done] for name, made in systems.items()}
-        own = [
-            Document(half.gold[p].id, half.gold[p].text, tuple(half.agreed[p] | verdicts.get(p, set()))) for p in done
-        ]
+        own = [Document(half.gold[p].id, half.gold[p].text, tuple(half.agreed[p] | verdicts[p])) for p in done]
         name = f"{judge.partition(':')[0]} {Path(judge).parent.name if ':' in judge else model}"
         rows = table([half.gold[place] for place in done], {**part, name: own}, "hard vote")
         report[name] = rows
-        shown(rows, f"{name}: {len(done):,} sentences, {len(verdicts):,} of them with conflicts")
+        shown(
+            rows, f"{name}: {len(done):,} sentences, {sum(bool(half.cases[p]) for p in done):,} of them with conflicts"
+        )
         other = "linear layer (votes, surface)"
         (row,) = table([half.gold[p] for p in done], {other: part[other], name: own}, other)[1:]
         shown([row], "the same against the linear layer")
@@ -252,9 +260,24 @@ def main() -> None:
         options.json.write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
+def _annotated(options: argparse.Namespace, labels: LabelSet) -> SideBySide:
+    """What several taggers said about gold documents, sentence by sentence."""
+    lines = options.predictions.read_text(encoding="utf-8").splitlines()
+    found = [one for line in lines if line.strip() for one in line_to_annotated(line).annotations]
+    gold = gold_of(found, list(read_documents(options.gold, labels=labels)))
+    names = sorted({output.tagger for one in found for output in one.outputs})
+    said = [{output.tagger: output.decoded.entities for output in one.outputs} for one in found]
+    systems = {
+        name: tuple(Document(g.id, g.text, each.get(name, ())) for g, each in zip(gold, said, strict=True))
+        for name in names
+    }
+    return SideBySide(tuple(gold), systems)
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("predictions", type=Path, nargs="?")
+    parser.add_argument("--gold", type=Path, help="gold, where the file is what medner annotate wrote about it")
     parser.add_argument("--write-half", type=Path, help="write the lines to learn from, and stop")
     parser.add_argument("--trained", action="append", default=[], help="a trained judge's folder; repeatable")
     parser.add_argument("--base", default="qwen2.5-coder-0.5b-instruct", help="the base model of trained judges")

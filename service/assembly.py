@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
 from medner.agents.engines.composite import CompositeEngine
@@ -23,7 +22,7 @@ from medner.service.config import Configuration, TaggerConfig, is_path
 from medner.service.engines import EngineFactory, EngineOrder, local_engine
 from medner.service.exemplars import planned_exemplars
 from medner.service.filters import build_filter, engine_adapter
-from medner.service.judges import JudgeParts, build_bench
+from medner.service.judges import JudgeParts, build_bench, free_name
 from medner.service.served import served_filter, served_names
 from medner.service.trained_judges import judge_adapters
 from medner.service.vllm import vllm_engine
@@ -126,16 +125,10 @@ def adapter_names(configuration: Configuration) -> dict[Path, str]:
         if tagger.adapter is not None:
             names.setdefault(tagger.adapter, tagger.name)
     if configuration.filter is not None and (folder := engine_adapter(configuration.filter)) is not None:
-        names.setdefault(folder, _free_name("filter", names.values()))
+        names.setdefault(folder, free_name("filter", names.values()))
     for folder in judge_adapters(configuration.judge):
-        names.setdefault(folder, _free_name("judge", names.values()))
+        names.setdefault(folder, free_name("judge", names.values()))
     return names
-
-
-def _free_name(kind: str, taken: Iterable[str]) -> str:
-    """A name for an adapter that no tagger has."""
-    taken = set(taken)
-    return next(name for name in (f"{kind}{number or ''}" for number in count()) if name not in taken)
 
 
 def build_deps(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -15,6 +16,7 @@ from medner.service.judge_config import JudgeConfig
 from medner.store.errors import UserError
 
 VLLM = "vllm"
+_PACKAGE = re.compile(r"langchain-[\w-]+")
 
 
 class Connections:
@@ -80,8 +82,9 @@ def _provider_chat(judge: JudgeConfig) -> BaseChatModel:
     try:
         made: BaseChatModel = init_chat_model(judge.model, **settings)
     except ImportError as error:
-        package = str(error.name or "").partition(".")[0].replace("_", "-")
-        raise UserError(f"judge {judge.model}: pip install {package}") from error
+        named = _PACKAGE.search(str(error))
+        missing = named[0] if named else str(error.name or error)
+        raise UserError(f"judge {judge.model}: its package is missing: pip install {missing}") from error
     except Exception as error:  # providers check their settings each in their own way
         first = str(error).strip().partition("\n")[0]
         raise UserError(f"judge {judge.model}: {first}; a key is named by key_env") from error

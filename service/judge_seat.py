@@ -112,6 +112,7 @@ class JudgeSeat:
 async def built(version: JudgeVersion, parts: JudgeParts) -> Bench:
     """The bench of a version, under its name and number. UserError or ExternalError when it cannot be made here."""
     judge = judge_of(version.judge)
+    await parts.load_adapters(judge)
     bench = build_bench(judge, parts, Naming(version.name, str(version.number)))
     await parts.connections.open()
     return bench

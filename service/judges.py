@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from langchain_core.language_models import BaseChatModel
 
 from medner.agents.chat import EngineChatModel
-from medner.agents.engines.engine import Engine
+from medner.agents.engines.engine import AdapterLoader, Engine
 from medner.agents.exemplars import ExemplarSource
 from medner.agents.judges.asking import Asking
 from medner.agents.judges.bench import Bench
@@ -20,6 +21,7 @@ from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge,
 from medner.agents.judges.rewrite import RewriteJudge
 from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.templates import load_template
+from medner.service.adapters import judge_card
 from medner.service.chat_models import Connections, named_chat
 from medner.service.config import Configuration
 from medner.service.engines import EngineFactory, EngineOrder
@@ -43,8 +45,20 @@ class JudgeParts:
     first_tagger: str
     base: str
     engine: Engine | None = None
-    adapters: Mapping[Path, str] = field(default_factory=dict)
+    adapters: dict[Path, str] = field(default_factory=dict)
     connections: Connections = field(default_factory=Connections)
+
+    async def load_adapters(self, judge: JudgeConfig) -> None:
+        """Loads what a judge needs and the engine does not have yet. UserError where it cannot."""
+        for folder in judge_adapters(judge):
+            if folder in self.adapters:
+                continue
+            if not isinstance(self.engine, AdapterLoader):
+                raise UserError(f"{folder}: the engine here takes no further adapter while it runs")
+            judge_card(folder)  # says in plain words what is wrong with a folder
+            name = free_name("judge", self.adapters.values())
+            await self.engine.load_adapter(name, folder)
+            self.adapters[folder] = name
 
     def needed_engine(self) -> Engine:
         """The engine; UserError where the run has none."""
@@ -108,6 +122,12 @@ def _digest(judge: JudgeConfig) -> str:
         exclude={"name", "version", "fallback", "adapter", "attempts", "timeout_s", "key_env", "url"}
     )
     return hashlib.sha256(facts.encode()).hexdigest()[:6]
+
+
+def free_name(kind: str, taken: Iterable[str]) -> str:
+    """A name for an adapter that no other has."""
+    taken = set(taken)
+    return next(name for name in (f"{kind}{number or ''}" for number in count()) if name not in taken)
 
 
 def needs_base_model(configuration: Configuration) -> bool:

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from medner.service.page_records import Mark, Numbering, Passage
+from medner.service.page_records import KEPT_STATES, Mark, Numbering, Passage
 from medner.store.labels import LabelSet, LabelType
 from medner.store.records import AnnotatedDocument
 
@@ -182,7 +182,7 @@ def _page_document(document_id: str, passages: tuple[Passage, ...]) -> PageDocum
     figures = {
         "characters": sum(len(passage.text) for passage in passages),
         "sentences": len(annotations),
-        "entities": states["agreed"] + states["judged"] + states["fallback"],
+        "entities": sum(states[state] for state in KEPT_STATES),
         "agreed": states["agreed"],
         "conflicts": sum(len(annotation.conflicts) for annotation in annotations),
         "judged": states["judged"],

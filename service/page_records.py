@@ -17,7 +17,7 @@ from medner.store.records import (
     Verdict,
 )
 
-KEPT_STATES = ("agreed", "judged", "fallback")
+KEPT_STATES = ("agreed", "judged", "fallback", "human")
 Json = dict[str, Any]
 
 
@@ -218,6 +218,10 @@ def _conflict_json(conflict: Conflict, verdict: Verdict | None, text: str) -> Js
         names = ("judge", "judge_version", "mode", "prompt", "answer", "seconds", "fallback", "fallback_reason")
         settled = {name: getattr(verdict, name) for name in names}
         settled |= {"kept": rows(verdict.kept), "dropped": rows(verdict.dropped), "added": rows(verdict.added)}
+        said = verdict.overruled
+        settled["overruled"] = None if said is None else {name: getattr(said, name) for name in ("by", "at", "why")}
+        settled["abstained"] = verdict.abstained
+        settled["tried"] = [[one.judge, one.judge_version, one.reason] for one in verdict.tried]
         settled["exemplars"] = [[one.label, one.text, one.context] for one in verdict.exemplars]
     return {
         "kind": conflict.kind.value,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from medner.agents.engines.engine import Classifier, Completion, Encoder, Engine, Request
+from medner.agents.engines.engine import AdapterLoader, Classifier, Completion, Encoder, Engine, Request
 from medner.agents.prompts.messages import Message
 from medner.store.errors import UserError
 
@@ -59,6 +60,12 @@ class CompositeEngine:
     ) -> torch.Tensor:
         """The last hidden states of the tokens behind the shared ones, [tokens - shared, width]."""
         return await self.encoding.encode(tokens, shared=shared, adapter=adapter, two_way_from=two_way_from)
+
+    async def load_adapter(self, name: str, folder: Path) -> None:
+        """Loads an adapter where hidden states come from; UserError where that engine takes none."""
+        if not isinstance(self.encoding, AdapterLoader):
+            raise UserError("this engine takes no further adapter while it runs")
+        await self.encoding.load_adapter(name, folder)
 
     async def close(self) -> None:
         """Ends both; requests under way fail."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from medner.agents.prompts.messages import Message
@@ -58,6 +59,15 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Ends the engine; requests under way fail with ExternalError."""
+        ...
+
+
+@runtime_checkable
+class AdapterLoader(Protocol):
+    """An engine that takes further adapters while it runs."""
+
+    async def load_adapter(self, name: str, folder: Path) -> None:
+        """Loads an adapter under a name; UserError when there is one of this name, or when it does not fit."""
         ...
 
 

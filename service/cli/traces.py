@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medner.service.cli import traces_fork, traces_keep
+from medner.service.cli import traces_agreement, traces_fork, traces_keep
 from medner.service.cli.tracing import Json, Place, opened
 
 traces_app = typer.Typer(
@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     """Adds `medner traces`."""
     traces_fork.register(traces_app)
     traces_keep.register(traces_app)
+    traces_agreement.register(traces_app)
     app.add_typer(traces_app, name="traces")
 
 

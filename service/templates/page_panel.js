@@ -160,6 +160,14 @@ function renderVerdict(panel, verdict) {
     const reason = verdict.fallback_reason ? ` ${word("reason")}: ${verdict.fallback_reason}` : "";
     panel.append(make("p", { class: "warn" }, `${word("fallback_used")} (${word(`fallback_${verdict.fallback}`)}).${reason}`));
   }
+  if (verdict.abstained) panel.append(make("p", { class: "warn" }, word("abstained")));
+  if (verdict.overruled) {
+    const { by, at, why } = verdict.overruled;
+    panel.append(make("p", { class: "hint line" }, `${word("overruled")} ${by}, ${at}: ${why}`));
+  }
+  for (const [judge, version, reason] of verdict.tried) {
+    panel.append(make("p", { class: "hint line" }, `${word("tried")} ${judge} ${version}: ${reason}`));
+  }
   panel.append(pairs([
     [word("judge"), verdict.judge],
     [word("version"), verdict.judge_version],

@@ -24,7 +24,7 @@ class Annotator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt without a result. ``outside``: the reason may lie outside the sentence, as when a server is gone."""
+    """An attempt without a result. ``outside``: the reason may not be the sentence's own, as when a server is gone."""
 
     kind: str
     error: str
@@ -32,24 +32,25 @@ class Failed:
 
 
 async def attempt(annotator: Annotator, sentence: Sentence, timeout_s: float) -> Annotation | Failed:
-    """The annotation of a sentence that has a result, else why it has none. UserError is raised."""
+    """The annotation of a sentence that has a result, else why it has none."""
     try:
         async with asyncio.timeout(timeout_s):
             annotation = await annotator.annotate_sentence(sentence)
     except TimeoutError:
         return Failed("Timeout", f"no answer within {timeout_s:g} s", outside=True)
-    except UserError:
-        raise
-    except ExternalError as error:
-        return Failed(type(error).__name__, _short(error), outside=True)
+    except (ExternalError, UserError) as error:
+        return Failed(type(error).__name__, _short(error, sentence), outside=True)
     except Exception as error:  # noqa: BLE001  whatever a sentence does to an agent must not end the others
-        return Failed(type(error).__name__, _short(error), outside=False)
+        return Failed(type(error).__name__, _short(error, sentence), outside=False)
     return annotation if annotation.complete else _reason(annotation)
 
 
 async def answers(annotator: Annotator, timeout_s: float) -> bool:
-    """Whether the agents answer at all, asked with a made-up sentence."""
-    return not isinstance(await attempt(annotator, _PROBE, timeout_s), Failed)
+    """Whether the agents answer at all, asked with a made-up sentence. UserError when they are set up wrongly."""
+    found = await attempt(annotator, _PROBE, timeout_s)
+    if isinstance(found, Failed) and found.kind == UserError.__name__:
+        raise UserError(found.error)
+    return not isinstance(found, Failed)
 
 
 def _reason(annotation: Annotation) -> Failed:
@@ -61,5 +62,6 @@ def _reason(annotation: Annotation) -> Failed:
     return Failed(first.kind, f"{first.agent}: {first.message}"[:_LONGEST_MESSAGE], outside)
 
 
-def _short(error: Exception) -> str:
-    return (str(error) or type(error).__name__)[:_LONGEST_MESSAGE]
+def _short(error: Exception, sentence: Sentence) -> str:
+    """The error's message, without the sentence should it quote it."""
+    return (str(error).replace(sentence.text, "…") or type(error).__name__)[:_LONGEST_MESSAGE]

@@ -54,6 +54,7 @@ class ChunkBroker(RedisStreamBroker):
         self._address = address
         self._streams = (first, *others)
         self._looked_s = 0.0
+        self._held: list[tuple[str, str, bytes]] = []
         # One for all: to make a client takes longer than to ask it something.
         self._acking = Redis(connection_pool=self.connection_pool)
 
@@ -72,16 +73,20 @@ class ChunkBroker(RedisStreamBroker):
                     yield AckableMessage(data=data, ack=self._ack_generator(id=message, queue_name=stream))
 
     async def _next(self, redis: Redis) -> list[tuple[str, str, bytes]]:
-        """The next message of the first stream that has one; waits a moment where none has."""
+        """The next message, of the highest priority there is; waits a moment where there is none."""
         if time.monotonic() - self._looked_s > self.idle_timeout / 4_000:
             for stream in self._streams:
                 if found := await self._take_over(redis, stream):
                     return found
             self._looked_s = time.monotonic()
-        for stream in self._streams:
-            if found := await self._read(redis, [stream], None):
-                return found
-        return await self._read(redis, list(self._streams), self.block)
+        # One question for all streams may bring a message of each; those of lower priority wait here, one a stream.
+        higher = self._streams[: self._streams.index(self._held[0][0])] if self._held else self._streams
+        if higher:
+            self._held = [*await self._read(redis, list(higher), None), *self._held]
+        if not self._held:
+            self._held = await self._read(redis, list(self._streams), self.block)
+        first, self._held = self._held[:1], self._held[1:]
+        return first
 
     async def _read(self, redis: Redis, streams: list[str], block: int | None) -> list[tuple[str, str, bytes]]:
         places: dict[Any, Any] = dict.fromkeys(streams, ">")

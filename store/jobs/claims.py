@@ -24,13 +24,17 @@ _SWEEP_LOCK_MS = 900
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A chunk this worker holds. ``lost`` workers died or fell silent over it; ``begun``: results may be there."""
+    """A chunk this worker holds. ``lost`` workers died or fell silent over it; ``begun``: results may be there.
+
+    ``content`` is the chunk itself where it lies in Redis.
+    """
 
     job: str
     chunk: int
     token: int
     lost: int
     begun: bool = True
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Claims:
         said = await self._scripts("claim", job_key(job), chunk, self.worker, self._lease_ms, call)
         if said[0] != b"ok":
             return str(said[0].decode())
-        return Claim(job, chunk, int(said[1]), int(said[2]), bool(said[3]))
+        return Claim(job, chunk, int(said[1]), int(said[2]), bool(said[3]), said[4])
 
     async def progress(self, claim: Claim) -> Progress:
         """What earlier claims of the chunk left."""

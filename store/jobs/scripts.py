@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from medner.store.jobs.keys import ACTIVE_JOBS, CANCELLED, QUEUES, SUBMIT_KEYS, UNTIDY
+from medner.store.jobs.keys import ACTIVE_JOBS, QUEUES, SUBMIT_KEYS, UNTIDY
 from medner.store.jobs.states import ACTIVE, TERMINAL, TRANSITIONS, JobState
 from medner.store.redis.client import Client
 
 #: Chunks of one job that wait in a stream or are worked on at a time.
 WINDOW = 512
 TASK = "medner.chunk"
-_PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused")
+#: What a job has beside its hash.
+PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused")
 
 
 def _table(entries: dict[str, str]) -> str:
@@ -37,7 +38,7 @@ local TERMINAL = {_states(TERMINAL)}
 local ACTIVE = {_states(ACTIVE)}
 local FOLLOWS = {_table({before.value: _states(after) for before, after in TRANSITIONS.items()})}
 local QUEUES = {_table({priority.value: f"'{name}'" for priority, name in QUEUES.items()})}
-local PARTS = {{{", ".join(f"'{part}'" for part in _PARTS)}}}
+local PARTS = {{{", ".join(f"'{part}'" for part in PARTS)}}}
 
 local function get(field) return redis.call('HGET', base, field) end
 local function number(field) return tonumber(get(field) or '0') end
@@ -129,7 +130,8 @@ return 'ok'
 """
 
 # ARGV: chunk, worker, lease ms, a word of this call's own (asked again, it gives the same claim). Gives what became of
-# it; with 'ok' the token, how many workers were lost over the chunk, and 1 where anything of it was done before.
+# it; with 'ok' the token, how many workers were lost over the chunk, 1 where anything of it was done before, and the
+# chunk itself where it is here.
 _CLAIM = """
 local state = get('state')
 if not state then return {'gone'} end
@@ -137,7 +139,7 @@ if not ACTIVE[state] then return {state} end
 local entry = chunk(ARGV[1])
 if not entry then return {'done'} end
 if entry.s == 'claimed' then
-  if entry.c == ARGV[4] then return {'ok', entry.t, entry.a, 1} end
+  if entry.c == ARGV[4] then return {'ok', entry.t, entry.a, 1, redis.call('HGET', base .. ':in', ARGV[1])} end
   if entry.l > now then return {'held'} end
   entry.a = entry.a + 1
 elseif entry.s == 'waiting' and entry.d > now then
@@ -152,7 +154,7 @@ if state == 'queued' then
 end
 local known = redis.call('EXISTS', base .. ':part:' .. ARGV[1]) + redis.call('EXISTS', base .. ':tries')
 known = known + redis.call('HEXISTS', base .. ':res', ARGV[1]) + redis.call('HEXISTS', base .. ':parts', ARGV[1])
-return {'ok', entry.t, entry.a, known > 0 and 1 or 0}
+return {'ok', entry.t, entry.a, known > 0 and 1 or 0, redis.call('HGET', base .. ':in', ARGV[1])}
 """
 
 # ARGV: lease ms, then chunk and token of each claim. Gives the job's state, then 1 or 0 a claim.
@@ -255,10 +257,9 @@ finish()
 return sent
 """
 
-# Gives 1 where it is cancelled now, else the state it is in.
-_CANCEL = f"""
+# Gives 'ok' where it is cancelled now, else the state it is in.
+_CANCEL = """
 if not move('cancelled') then return get('state') or 'gone' end
-redis.call('PUBLISH', '{CANCELLED}', get('id'))
 return 'ok'
 """
 

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 class _Job:
     """A request in the queue or in the batch, and who waits for it."""
 
-    make: Callable[[], Work]
-    future: asyncio.Future[Work]
+    make: Callable[[], Work | None]
+    future: asyncio.Future[Work | None]
     loop: asyncio.AbstractEventLoop
     work: Work | None = None
 
-    def resolve(self, result: Work | BaseException) -> None:
+    def resolve(self, result: Work | BaseException | None) -> None:
         """Hands the outcome to the waiting task's loop; does nothing when that is gone."""
 
         def settle() -> None:
@@ -87,6 +87,10 @@ class LocalEngine:
     def load(cls, path: Path, adapters: Mapping[str, Path] | None = None, **options: Any) -> LocalEngine:
         """The engine for a model folder and its adapters."""
         return cls(LocalModel(path, adapters), **options)
+
+    async def load_adapter(self, name: str, folder: Path) -> None:
+        """Loads a further adapter between two passes; requests under way go on. UserError when it does not fit."""
+        await self._submit(None, lambda: self.model.load_adapter(name, folder))
 
     @property
     def passes(self) -> int:
@@ -196,7 +200,7 @@ class LocalEngine:
             )
         return room
 
-    async def _submit(self, adapter: str | None, make: Callable[[], Work]) -> Work:
+    async def _submit(self, adapter: str | None, make: Callable[[], Work | None]) -> Work | None:
         if adapter is not None and adapter not in self.model.adapters:
             raise UserError(f"no adapter {adapter!r} is loaded; there are: {', '.join(self.model.adapters) or 'none'}")
         loop = asyncio.get_running_loop()
@@ -269,6 +273,9 @@ class LocalEngine:
             return
         try:
             job.work = job.make()
+            if job.work is None:
+                job.resolve(None)
+                return
             self._batch.add(job.work)
         except Exception as error:  # noqa: BLE001  one bad request must not end the others
             job.resolve(_told(error))

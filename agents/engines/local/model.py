@@ -89,6 +89,10 @@ class LocalModel:
         for name, folder in (adapters or {}).items():
             self._adapters.load(name, folder)
 
+    def load_adapter(self, name: str, folder: Path) -> None:
+        """Loads a further adapter; UserError when the folder holds none that fits."""
+        self._adapters.load(name, folder)
+
     @property
     def adapters(self) -> tuple[str, ...]:
         """The names of the loaded adapters."""

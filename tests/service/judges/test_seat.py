@@ -102,7 +102,7 @@ async def test_a_judge_that_cannot_be_built_leaves_the_one_before(registry: Judg
         (held,) = await registry.held()
         assert held.number == 1
         assert "version 2" in held.problem
-        assert "holds no judge" in held.problem
+        assert "takes no further adapter" in held.problem
         assert await decided(seat) == ("good", "1")
         await registry.seat(version({"kind": "hard-vote"}, "better"))
         await until(lambda: seat.number == 3)

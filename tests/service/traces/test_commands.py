@@ -196,3 +196,17 @@ def test_a_label_set_of_ones_own_travels_with_its_run(traced: Traced, tmp_path: 
     backend.close()
     assert [one.code for one in run.labels.types][:2] == ["dis", "sym"]
     assert run.configuration["labels"] == "cmeee-v2"
+
+
+def test_the_agreement_view(make_traced: Make, tmp_path: Path) -> None:
+    """Over traces or over results: numbers on stdout, a drawing where one is asked for."""
+    traced = make_traced()
+    traces = traced.json("agreement", "last")
+    results = traced.json("agreement", "--results", traced.results)
+    assert (traces["sentences"], results["sentences"]) == (2, 3)
+    assert traces["wins"] == results["wins"] == {"json-plain": {"kept": 2, "disputed": 2}}
+    shown = traced.run("agreement", "last", "--plot", tmp_path / "a.svg").stdout
+    assert "医疗程序 心电图" in shown
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8").startswith("<svg")
+    with pytest.raises(UserError, match="name a traced run"):
+        traced.run("agreement", code=2)

@@ -1,0 +1,125 @@
+"""Who disagrees with whom about what, and whose word the judge takes: counted over annotations."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+from medner.store.records import Annotation, Entity, Verdict
+
+
+@dataclass(slots=True)
+class Share:
+    """A part of a whole; the ratio of nothing is NaN."""
+
+    part: int = 0
+    whole: int = 0
+
+    @property
+    def ratio(self) -> float:
+        """The share."""
+        return self.part / self.whole if self.whole else float("nan")
+
+    def count(self, *, inside: bool) -> None:
+        """One more of the whole, and of the part if it is inside."""
+        self.whole += 1
+        self.part += inside
+
+
+@dataclass(slots=True)
+class Disputes:
+    """Counts over sentences.
+
+    ``pairs``: of the entities that either of two taggers gave, those that both gave. ``kinds`` of conflicts.
+    ``wins``: of a tagger's disputed candidates, those that were kept, whole and by type. ``strings``: disputed texts
+    with their type, kept out of how often they were disputed. ``judges`` by name and version.
+    """
+
+    sentences: int = 0
+    in_dispute: int = 0
+    conflicts: int = 0
+    pairs: defaultdict[tuple[str, str], Share] = field(default_factory=lambda: defaultdict(Share))
+    kinds: Counter[str] = field(default_factory=Counter)
+    wins: defaultdict[str, Share] = field(default_factory=lambda: defaultdict(Share))
+    wins_by_type: defaultdict[tuple[str, str], Share] = field(default_factory=lambda: defaultdict(Share))
+    strings: defaultdict[tuple[str, str], Share] = field(default_factory=lambda: defaultdict(Share))
+    judges: Counter[str] = field(default_factory=Counter)
+    fallbacks: int = 0
+    abstained: int = 0
+    overruled: int = 0
+
+    def add(self, annotation: Annotation) -> None:
+        """Counts one sentence."""
+        self.sentences += 1
+        self.in_dispute += bool(annotation.conflicts)
+        self._add_pairs(annotation)
+        verdicts = {verdict.conflict_id: verdict for verdict in annotation.verdicts}
+        for conflict in annotation.conflicts:
+            self.conflicts += 1
+            self.kinds[conflict.kind.value] += 1
+            verdict = verdicts.get(conflict.id)
+            if verdict is None:
+                continue
+            self._add_verdict(verdict)
+            for candidate in conflict.candidates:
+                kept = candidate.entity in verdict.kept
+                label = candidate.entity.label
+                self.strings[candidate.entity.text_in(annotation.sentence.text), label].count(inside=kept)
+                for tagger in candidate.taggers:
+                    self.wins[tagger].count(inside=kept)
+                    self.wins_by_type[tagger, label].count(inside=kept)
+
+    def _add_pairs(self, annotation: Annotation) -> None:
+        said: dict[str, set[Entity]] = {one.tagger: set(one.decoded.entities) for one in annotation.outputs}
+        for one, other in combinations(sorted(said), 2):
+            share = self.pairs[one, other]
+            share.part += len(said[one] & said[other])
+            share.whole += len(said[one] | said[other])
+
+    def _add_verdict(self, verdict: Verdict) -> None:
+        self.judges[f"{verdict.judge}@{verdict.judge_version}"] += 1
+        self.fallbacks += verdict.fallback is not None
+        self.abstained += verdict.abstained
+        self.overruled += verdict.overruled is not None
+
+    def contested(self, most: int) -> list[tuple[str, str, Share]]:
+        """The texts disputed most often, with their type; the more often, the further up."""
+        ordered = sorted(self.strings.items(), key=lambda one: (-one[1].whole, one[0]))
+        return [(text, label, share) for (text, label), share in ordered[:most]]
+
+    def as_data(self, *, most: int = 20) -> dict[str, Any]:
+        """All counts as plain data."""
+        return {
+            "sentences": self.sentences,
+            "in_dispute": self.in_dispute,
+            "conflicts": self.conflicts,
+            "pairs": [
+                {"taggers": list(pair), "both": share.part, "either": share.whole}
+                for pair, share in sorted(self.pairs.items())
+            ],
+            "kinds": dict(sorted(self.kinds.items())),
+            "wins": {name: {"kept": one.part, "disputed": one.whole} for name, one in sorted(self.wins.items())},
+            "wins_by_type": [
+                {"tagger": tagger, "type": label, "kept": one.part, "disputed": one.whole}
+                for (tagger, label), one in sorted(self.wins_by_type.items())
+            ],
+            "contested": [
+                {"text": text, "type": label, "kept": one.part, "disputed": one.whole}
+                for text, label, one in self.contested(most)
+            ],
+            "judges": dict(sorted(self.judges.items())),
+            "fallbacks": self.fallbacks,
+            "abstained": self.abstained,
+            "overruled": self.overruled,
+        }
+
+
+def disputes_in(annotations: Iterable[Annotation]) -> Disputes:
+    """The counts over some annotations."""
+    found = Disputes()
+    for annotation in annotations:
+        found.add(annotation)
+    return found
