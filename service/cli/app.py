@@ -22,6 +22,7 @@ SUBCOMMANDS = (
     "submit",
     "jobs",
     "worker",
+    "serve",
     "evaluate",
     "compare",
     "report",
