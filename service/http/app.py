@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from medner.service.http.limits import Limits
-from medner.service.http.offer import Offer
+from medner.service.http.guard import Guard, Rules
+from medner.service.http.openapi import PATH, openapi
 from medner.service.http.problems import HANDLERS
 from medner.service.http.routes import ROUTES
-from medner.service.http.service import open_service
-from medner.store.redis import RedisAddress
+from medner.service.http.service import Parts, open_service
 
 
-@dataclass(frozen=True, slots=True)
-class AppSettings:
-    """What an application is made with."""
-
-    address: RedisAddress
-    offer: Offer = field(default_factory=Offer)
-    limits: Limits = field(default_factory=Limits)
-    stopping: Callable[[], bool] = lambda: False
-
-
-def new_app(settings: AppSettings) -> Starlette:
-    """The application on the jobs of a Redis."""
+def new_app(parts: Parts, *, hosts: frozenset[str] = frozenset()) -> ASGIApp:
+    """The application on the jobs of a Redis. ``hosts`` are the names it answers to, all without any."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with open_service(settings.address, settings.offer, settings.limits, settings.stopping) as service:
+        async with open_service(parts) as service:
             app.state.service = service
             yield
 
     routes = [Route(one.path, one.endpoint, methods=[one.method]) for one in ROUTES]
-    return Starlette(routes=routes, exception_handlers=dict(HANDLERS), lifespan=lifespan)
+    routes.append(Route(PATH, openapi, methods=["GET"]))
+    inner = Starlette(routes=routes, exception_handlers=dict(HANDLERS), lifespan=lifespan)
+    rules = Rules(hosts, frozenset({PATH, *(one.path for one in ROUTES if one.open)}))
+    # Around all of it, so that the answer to a defect is guarded as well.
+    return Guard(inner, rules, parts.access, parts.metrics, {one.endpoint: one.path for one in ROUTES})

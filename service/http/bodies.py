@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -138,7 +139,7 @@ class JobAnswer(Strict):
             started=None if view.started_s is None else moment(view.started_s),
             finished=None if view.finished_s is None else moment(view.finished_s),
             counts=CountsAnswer.of(view.counts),
-            labels=None if spec is None else str(spec.configuration.get("labels", "")),
+            labels=None if spec is None else Path(str(spec.configuration.get("labels", ""))).stem,
             priority=None if spec is None else spec.priority,
             trace=None if spec is None else spec.trace,
             judge_follow=None if spec is None else spec.judge_follow,
@@ -263,6 +264,19 @@ class HealthAnswer(Strict):
     status: Literal["ok"]
     version: str
     workers: int
+
+
+class SessionBody(Strict):
+    """An API key, for which a browser gets a session."""
+
+    key: str = Field(min_length=1, max_length=200, repr=False)
+
+
+class SessionAnswer(Strict):
+    """Whether the server asks for a key, and whose is used: "" where none is needed, None for nobody's."""
+
+    key_needed: bool
+    name: str | None
 
 
 class ProblemAnswer(BaseModel):

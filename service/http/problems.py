@@ -88,9 +88,15 @@ def answer(problem: Problem) -> Response:
     return JSONResponse(content, kind.status, headers, MEDIA_TYPE)
 
 
+def wrong(error: ValidationError, model: type[BaseModel]) -> tuple[str, str | None]:
+    """The first thing that is wrong with data, and its key. Never the data itself."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return (first["msg"], None) if first["type"] == "json_invalid" else complaint(error, model)
+
+
 def refused(error: ValidationError, model: type[BaseModel], where: str) -> Problem:
     """The problem of data that a model refuses; ``where`` is the body, the query ..."""
-    reason, key = complaint(error, model)
+    reason, key = wrong(error, model)
     return Problem("unusable", f"{where}: {reason}", **({"key": key} if key else {}))
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medner.service.http import bodies, reading
+from medner.service.http import bodies, reading, sessions
 from medner.service.http.events import events
 from medner.service.http.submitting import JSON, LINES, submit
 
@@ -39,10 +39,25 @@ class Operation:
 
 
 _JOB = "/v1/jobs/{id}"
+_SESSION = "/v1/session"
 
 ROUTES: tuple[Operation, ...] = (
     Operation("GET", "/health", reading.health, "Whether the server can do its work", bodies.HealthAnswer, open=True),
     Operation("GET", "/metrics", reading.metrics, "Numbers for Prometheus", media=TEXT),
+    Operation(
+        "GET", _SESSION, sessions.session, "Whether a key is needed, and whose is used", bodies.SessionAnswer, open=True
+    ),
+    Operation(
+        "POST",
+        _SESSION,
+        sessions.begin,
+        "Begin a browser's session",
+        status=204,
+        body={JSON: bodies.SessionBody},
+        problems=(401, 422),
+        open=True,
+    ),
+    Operation("DELETE", _SESSION, sessions.end, "End a browser's session", status=204, open=True),
     Operation("GET", "/v1/labels", reading.labels, "Label sets, taggers and filters", bodies.LabelSetsAnswer),
     Operation("GET", "/v1/jobs", reading.listed, "The newest jobs", bodies.JobsAnswer, query=bodies.ListQuery),
     Operation(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from medner.service.http.access import Access
 from medner.service.http.limits import Limits
 from medner.service.http.metrics import HttpMetrics
 from medner.service.http.offer import Offer
@@ -17,6 +18,7 @@ from medner.service.http.problems import unknown_job
 from medner.store.errors import MednerError
 from medner.store.jobs import Jobs, JobView
 from medner.store.redis import RedisAddress
+from medner.store.redis.client import Client
 from medner.store.redis.connection import make_ready, new_client
 
 log = logging.getLogger("medner.http")
@@ -44,17 +46,30 @@ class Mender:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """The parts that requests share. ``stopping`` says whether the server is to end: streams then end too."""
+class Parts:
+    """What a service is made of. ``stopping`` says whether the server is to end: streams then end too."""
 
     address: RedisAddress
-    jobs: Jobs
-    offer: Offer
-    limits: Limits
-    mender: Mender
-    streams: asyncio.Semaphore
+    access: Access
+    offer: Offer = field(default_factory=Offer)
+    limits: Limits = field(default_factory=Limits)
     metrics: HttpMetrics = field(default_factory=HttpMetrics)
     stopping: Callable[[], bool] = lambda: False
+
+
+class Service:
+    """The parts that requests share."""
+
+    def __init__(self, redis: Client, parts: Parts) -> None:
+        self.address = parts.address
+        self.access = parts.access
+        self.offer = parts.offer
+        self.limits = parts.limits
+        self.metrics = parts.metrics
+        self.stopping = parts.stopping
+        self.jobs = Jobs(redis)
+        self.mender = Mender(parts.address)
+        self.streams = asyncio.Semaphore(parts.limits.streams)
 
     async def view(self, job: str) -> JobView:
         """A job as it is now. Problem where there is none of this id."""
@@ -65,18 +80,16 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(
-    address: RedisAddress, offer: Offer, limits: Limits, stopping: Callable[[], bool]
-) -> AsyncIterator[Service]:
+async def open_service(parts: Parts) -> AsyncIterator[Service]:
     """The service on a Redis, whose server is not waited for."""
     from redis.asyncio.retry import Retry  # noqa: PLC0415  an optional dependency
     from redis.backoff import ExponentialBackoff  # noqa: PLC0415
 
     # A person waits: better a plain answer soon than the right one late.
-    redis = new_client(address, socket_timeout=_TIMEOUT_S, retry=Retry(ExponentialBackoff(cap=0.2, base=0.05), 2))
-    streams = asyncio.Semaphore(limits.streams)
+    retry = Retry(ExponentialBackoff(cap=0.2, base=0.05), 2)
+    redis = new_client(parts.address, socket_timeout=_TIMEOUT_S, retry=retry)
     try:
-        yield Service(address, Jobs(redis), offer, limits, Mender(address), streams, stopping=stopping)
+        yield Service(redis, parts)
     finally:
         await redis.aclose()
 

@@ -10,9 +10,8 @@ from starlette.requests import Request
 
 from medner.service.http.bodies import DocumentBody
 from medner.service.http.limits import Limits, check_text, pieces
-from medner.service.http.problems import Problem
+from medner.service.http.problems import Problem, wrong
 from medner.store.records import Document
-from medner.store.validation import complaint
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -60,7 +59,7 @@ def _document(line: bytes, number: int, limits: Limits) -> list[Document]:
     try:
         body = DocumentBody.model_validate_json(line)
     except ValidationError as error:
-        reason, key = complaint(error, DocumentBody)
+        reason, key = wrong(error, DocumentBody)
         where = f" [{key}]" if key else ""
         raise Problem(
             "bad-line",
