@@ -14,6 +14,7 @@ from medner.service.http.openapi import PATH, openapi
 from medner.service.http.problems import HANDLERS
 from medner.service.http.routes import ROUTES
 from medner.service.http.service import Parts, open_service
+from medner.service.http.web import WEB_ROUTES
 
 
 def new_app(parts: Parts, *, hosts: frozenset[str] = frozenset()) -> ASGIApp:
@@ -26,8 +27,8 @@ def new_app(parts: Parts, *, hosts: frozenset[str] = frozenset()) -> ASGIApp:
             yield
 
     routes = [Route(one.path, one.endpoint, methods=[one.method]) for one in ROUTES]
-    routes.append(Route(PATH, openapi, methods=["GET"]))
+    routes += [Route(PATH, openapi, methods=["GET"]), *WEB_ROUTES]
     inner = Starlette(routes=routes, exception_handlers=dict(HANDLERS), lifespan=lifespan)
-    rules = Rules(hosts, frozenset({PATH, *(one.path for one in ROUTES if one.open)}))
+    rules = Rules(hosts, frozenset({"/", PATH, *(one.path for one in ROUTES if one.open)}))
     # Around all of it, so that the answer to a defect is guarded as well.
-    return Guard(inner, rules, parts.access, parts.metrics, {one.endpoint: one.path for one in ROUTES})
+    return Guard(inner, rules, parts.access, parts.metrics, {one.endpoint: one.path for one in routes})

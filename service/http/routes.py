@@ -11,11 +11,13 @@ from starlette.responses import Response
 
 from medner.service.http import bodies, reading, sessions
 from medner.service.http.events import events
+from medner.service.http.pages import page
 from medner.service.http.submitting import JSON, LINES, submit
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 EVENTS = "text/event-stream"
 TEXT = "text/plain"
+HTML = "text/html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,15 @@ ROUTES: tuple[Operation, ...] = (
         bodies.ResultLine,
         media=LINES,
         query=bodies.ResultsQuery,
+        problems=(404,),
+    ),
+    Operation(
+        "GET",
+        _JOB + "/page",
+        page,
+        "Some of the documents as a page to read",
+        media=HTML,
+        query=bodies.PageQuery,
         problems=(404,),
     ),
     Operation(
