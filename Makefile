@@ -26,7 +26,7 @@ SHELL       := bash
 # A terminal without a UTF-8 locale still prints Chinese.
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo model test test-fast test-browser test-vllm check typing docs bench clean
+.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults check typing docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -59,9 +59,9 @@ demo: model  ## annotate the sample notes with the real model and make a page of
 	echo "The page, for any browser: $(CURDIR)/$(DEMO)/annotations.html"
 
 # Suites with a set-up of their own.
-APART := --ignore=tests/browser --ignore=tests/vllm
+APART := --ignore=tests/browser --ignore=tests/faults --ignore=tests/vllm
 
-test: $(DEV) model  ## all tests but the browser's and vLLM's; those of the real model included
+test: $(DEV) model  ## all tests but the browser's, vLLM's and the faults'; those of the real model included
 	$(BIN)/pytest $(APART) $(ARGS)
 
 test-fast: $(DEV)  ## the tests that need neither model nor browser nor network
@@ -74,6 +74,9 @@ test-browser: $(DEV)  ## the page in a real Chromium
 test-vllm: $(DEV) model  ## real vLLM servers on this machine's processor
 	scripts/vllm_environment.sh $(VLLM)
 	MEDNER_VLLM_PYTHON=$(abspath $(VLLM))/bin/python $(BIN)/pytest tests/vllm $(ARGS)
+
+test-faults: $(DEV)  ## jobs while workers and Redis are killed, stopped and cut off; minutes
+	$(BIN)/pytest tests/faults $(ARGS)
 
 typing: | $(VENV)/bin/python
 	@mkdir -p build/typing/medner

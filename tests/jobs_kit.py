@@ -115,10 +115,12 @@ class WorkerProcess:
     delay_s: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    starts: int = 0
 
     def start(self) -> WorkerProcess:
         """Starts it; it needs a second or two until it works."""
         settings = {"KIT_FOLDER": str(self.folder), "KIT_LEASE": str(self.lease_s), "KIT_DELAY": str(self.delay_s)}
+        self.starts += 1
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.jobs_kit"],

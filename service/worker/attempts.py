@@ -24,7 +24,7 @@ class Annotator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt without a result. ``outside``: the reason may lie outside the sentence, as when a server is gone."""
+    """An attempt without a result. ``outside``: the reason may not be the sentence's own, as when a server is gone."""
 
     kind: str
     error: str
@@ -32,14 +32,13 @@ class Failed:
 
 
 async def attempt(annotator: Annotator, sentence: Sentence, timeout_s: float) -> Annotation | Failed:
-    """The annotation of a sentence that has a result, else why it has none. UserError is raised."""
+    """The annotation of a sentence that has a result, else why it has none."""
     try:
-        annotation = await asyncio.wait_for(annotator.annotate_sentence(sentence), timeout_s)
+        async with asyncio.timeout(timeout_s):
+            annotation = await annotator.annotate_sentence(sentence)
     except TimeoutError:
         return Failed("Timeout", f"no answer within {timeout_s:g} s", outside=True)
-    except UserError:
-        raise
-    except ExternalError as error:
+    except (ExternalError, UserError) as error:
         return Failed(type(error).__name__, _short(error), outside=True)
     except Exception as error:  # noqa: BLE001  whatever a sentence does to an agent must not end the others
         return Failed(type(error).__name__, _short(error), outside=False)
@@ -47,8 +46,11 @@ async def attempt(annotator: Annotator, sentence: Sentence, timeout_s: float) ->
 
 
 async def answers(annotator: Annotator, timeout_s: float) -> bool:
-    """Whether the agents answer at all, asked with a made-up sentence."""
-    return not isinstance(await attempt(annotator, _PROBE, timeout_s), Failed)
+    """Whether the agents answer at all, asked with a made-up sentence. UserError when they are set up wrongly."""
+    found = await attempt(annotator, _PROBE, timeout_s)
+    if isinstance(found, Failed) and found.kind == UserError.__name__:
+        raise UserError(found.error)
+    return not isinstance(found, Failed)
 
 
 def _reason(annotation: Annotation) -> Failed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
@@ -23,16 +24,18 @@ from medner.store.redis.connection import make_ready
 
 log = logging.getLogger("medner.worker.queue")
 
-#: Messages of a worker that died are taken over after this; their chunks are sent anew by the sweep long before.
-_IDLE_MS = 3_600_000
 _BLOCK_MS = 1_000
 _RETRY_S = 1.0
 
 
 class ChunkBroker(RedisStreamBroker):
-    """Streams by priority, read one message at a time; a lost connection is waited for."""
+    """Streams by priority, read one message at a time; a lost connection is waited for.
 
-    def __init__(self, address: RedisAddress, worker: str) -> None:
+    A message that a worker took and has not acknowledged after ``lease_s`` is given to another: its worker died before
+    it claimed the chunk, or holds the chunk, which the other then is told.
+    """
+
+    def __init__(self, address: RedisAddress, worker: str, *, lease_s: float) -> None:
         first, *others = QUEUES.values()
         super().__init__(
             address.url,
@@ -43,13 +46,17 @@ class ChunkBroker(RedisStreamBroker):
             additional_streams=dict.fromkeys(others, ">"),
             xread_block=_BLOCK_MS,
             xread_count=1,
-            idle_timeout=_IDLE_MS,
+            idle_timeout=int(lease_s * 1000),
             unacknowledged_lock_timeout=10.0,
             protocol=2,
             socket_timeout=20.0,
         )
         self._address = address
         self._streams = (first, *others)
+        self._looked_s = 0.0
+        self._held: list[tuple[str, str, bytes]] = []
+        # One for all: to make a client takes longer than to ask it something.
+        self._acking = Redis(connection_pool=self.connection_pool)
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         """Messages, those of a higher priority first."""
@@ -66,13 +73,20 @@ class ChunkBroker(RedisStreamBroker):
                     yield AckableMessage(data=data, ack=self._ack_generator(id=message, queue_name=stream))
 
     async def _next(self, redis: Redis) -> list[tuple[str, str, bytes]]:
-        """The next message of the first stream that has one; waits a moment where none has."""
-        for stream in self._streams:
-            if found := await self._read(redis, [stream], None):
-                return found
-            if found := await self._take_over(redis, stream):
-                return found
-        return await self._read(redis, list(self._streams), self.block)
+        """The next message, of the highest priority there is; waits a moment where there is none."""
+        if time.monotonic() - self._looked_s > self.idle_timeout / 4_000:
+            for stream in self._streams:
+                if found := await self._take_over(redis, stream):
+                    return found
+            self._looked_s = time.monotonic()
+        # One question for all streams may bring a message of each; those of lower priority wait here, one a stream.
+        higher = self._streams[: self._streams.index(self._held[0][0])] if self._held else self._streams
+        if higher:
+            self._held = [*await self._read(redis, list(higher), None), *self._held]
+        if not self._held:
+            self._held = await self._read(redis, list(self._streams), self.block)
+        first, self._held = self._held[:1], self._held[1:]
+        return first
 
     async def _read(self, redis: Redis, streams: list[str], block: int | None) -> list[tuple[str, str, bytes]]:
         places: dict[Any, Any] = dict.fromkeys(streams, ">")
@@ -92,8 +106,7 @@ class ChunkBroker(RedisStreamBroker):
 
         async def ack() -> None:
             try:
-                async with Redis(connection_pool=self.connection_pool) as redis:
-                    pipe = redis.pipeline(transaction=True)
+                async with self._acking.pipeline(transaction=True) as pipe:
                     pipe.xack(queue_name, GROUP, id)
                     pipe.xdel(queue_name, id)
                     await pipe.execute()

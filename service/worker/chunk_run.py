@@ -15,7 +15,7 @@ from medner.service.worker.attempts import Annotator, Failed, answers, attempt
 from medner.service.worker.steady import Steady, Stopped
 from medner.store.jobs.annotations import given_up
 from medner.store.jobs.claims import Claim, Claims, Finished
-from medner.store.jobs.pieces import Chunk, sentences_of
+from medner.store.jobs.pieces import Chunk, load_chunk, sentences_of
 from medner.store.jobs.records import DeadLetter, JobSpec
 from medner.store.jobs.spool import Spool
 from medner.store.records import Annotation, Sentence
@@ -63,6 +63,7 @@ class Surroundings:
     claims: Claims
     steady: Steady
     slots: asyncio.Semaphore
+    lanes: int = 16
     on_annotation: Callable[[Annotation], None] = lambda _: None
     on_failure: Callable[[], None] = lambda: None
 
@@ -104,7 +105,12 @@ class ChunkRun:
 
     async def _load(self) -> Chunk:
         steady, claim = self._around.steady, self.claim
-        chunk = await steady(lambda: self._spool.get(claim.chunk), give_up=self._stop)
+        if claim.content is not None:
+            chunk = load_chunk(claim.content)
+        else:
+            chunk = await steady(lambda: self._spool.get(claim.chunk), give_up=self._stop)
+        if not claim.begun:
+            return chunk
         progress = await steady(lambda: self._around.claims.progress(claim), give_up=self._lost)
         known = await steady(lambda: self._spool.known(claim.chunk), give_up=self._stop) or ()
         self._results = {index: one for index, one in enumerate(known) if one is not None and one.complete}
@@ -134,21 +140,20 @@ class ChunkRun:
             await self._record()
 
     async def _many(self, annotator: Annotator, sentences: list[Sentence], todo: list[int]) -> None:
-        async with asyncio.TaskGroup() as group:
-            for index in todo:
-                await self._around.slots.acquire()
-                if self.signals.stop:
-                    self._around.slots.release()
-                    break
-                group.create_task(self._one_of_many(annotator, sentences[index], index))
+        left = iter(todo)
 
-    async def _one_of_many(self, annotator: Annotator, sentence: Sentence, index: int) -> None:
-        try:
-            await self._one(annotator, sentence, index)
-        finally:
-            self._around.slots.release()
-        if time.monotonic() - self._recorded_s > _RECORD_EVERY_S:
-            await self._record()
+        async def lane() -> None:
+            for index in left:
+                async with self._around.slots:
+                    if self.signals.stop:
+                        return
+                    await self._one(annotator, sentences[index], index)
+                if time.monotonic() - self._recorded_s > _RECORD_EVERY_S:
+                    await self._record()
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(self._around.lanes, len(todo))):
+                group.create_task(lane())
 
     async def _one(self, annotator: Annotator, sentence: Sentence, index: int) -> None:
         found = await attempt(annotator, sentence, self._spec.sentence_timeout_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
@@ -34,25 +35,28 @@ class WorkerMetrics:
         self._sentences = Counter(
             "medner_sentences", "Sentences by what became of them here", ["result"], registry=self.registry
         )
+        self._done, self._partial, self._failed = map(self._sentences.labels, ("done", "partial", "failed"))
         self._conflicts = Counter("medner_conflicts", "Conflicts found", registry=self.registry)
         self._judged = Counter("medner_judge_calls", "Conflicts a judge model was asked about", registry=self.registry)
         self._fallbacks = Counter("medner_judge_fallbacks", "Verdicts by the fallback rule", registry=self.registry)
         self._stages = Histogram(
             "medner_stage_seconds", "Seconds a stage of a sentence", ["stage"], buckets=_SECONDS, registry=self.registry
         )
+        self._stage = cache(self._stages.labels)
 
     def annotated(self, annotation: Annotation) -> None:
         """A sentence got its result."""
-        self._sentences.labels("partial" if annotation.failures else "done").inc()
-        self._conflicts.inc(len(annotation.conflicts))
-        self._judged.inc(sum(1 for verdict in annotation.verdicts if verdict.prompt))
-        self._fallbacks.inc(sum(1 for verdict in annotation.verdicts if verdict.fallback is not None))
+        (self._partial if annotation.failures else self._done).inc()
+        if annotation.conflicts:
+            self._conflicts.inc(len(annotation.conflicts))
+            self._judged.inc(sum(1 for verdict in annotation.verdicts if verdict.prompt))
+            self._fallbacks.inc(sum(1 for verdict in annotation.verdicts if verdict.fallback is not None))
         for stage, seconds in annotation.timings.items():
-            self._stages.labels(stage).observe(seconds)
+            self._stage(stage).observe(seconds)
 
     def failed(self) -> None:
         """An attempt at a sentence gave no result."""
-        self._sentences.labels("failed").inc()
+        self._failed.inc()
 
     def look(self, queue: QueueView, workers: Iterable[WorkerView]) -> None:
         """Takes in how long the queue is, the jobs by state, and the workers."""

@@ -38,6 +38,7 @@ log = logging.getLogger("medner.worker")
 
 _REFUSED_FOR_S = 60.0
 _BEAT_S = 1.0
+_SPECS_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Worker:
         self._steady = Steady(self._address, self._stopping)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._runs: dict[tuple[str, int], ChunkRun] = {}
+        self._specs: dict[str, JobSpec] = {}
         self._tasks: set[asyncio.Task[Any] | None] = set()
         self._refused: dict[str, float] = {}
         self._sentences = 0
@@ -108,7 +110,7 @@ class Worker:
         self._redis = redis
         self._claims = Claims(redis, self.id, lease_s=self._settings.lease_s)
         self._jobs = Jobs(redis)
-        broker = ChunkBroker(self._address, self.id)
+        broker = ChunkBroker(self._address, self.id, lease_s=self._settings.lease_s)
 
         async def one_chunk(job: str, chunk: int) -> None:
             await self._chunk(job, chunk)
@@ -180,7 +182,14 @@ class Worker:
             claim,
             spec,
             self._jobs.spool_of(job, spec),
-            Surroundings(self._claims, self._steady, self._slots, self._heard, self._metrics.failed),
+            Surroundings(
+                self._claims,
+                self._steady,
+                self._slots,
+                self._settings.concurrency,
+                self._heard,
+                self._metrics.failed,
+            ),
         )
         run.signals.stopping = self.stopping
         task = asyncio.current_task()
@@ -210,6 +219,9 @@ class Worker:
         """The job's specification; None for one that is gone, or that this worker cannot do."""
         if job in self._refused:
             return None
+        # A specification never changes; whether the job is still to be done, the claim says.
+        if job in self._specs:
+            return self._specs[job]
         view = await self._steady(lambda: self._jobs.find_view(job))
         if view is None:
             return None
@@ -217,6 +229,9 @@ class Worker:
             raise UserError(
                 f"submitted by a newer medner (job format {view.format}, this worker knows {FORMAT}); update it"
             )
+        if len(self._specs) >= _SPECS_KEPT:
+            self._specs.clear()
+        self._specs[job] = view.spec
         return view.spec
 
     def _metrics_served(self) -> AbstractContextManager[None]:
@@ -225,7 +240,8 @@ class Worker:
 
     def _heard(self, annotation: Annotation) -> None:
         self._sentences += 1
-        self._metrics.annotated(annotation)
+        if self._settings.metrics_port is not None:
+            self._metrics.annotated(annotation)
 
     async def _beat(self) -> None:
         """Signs of life: claims are prolonged, the worker is seen, lost chunks are sent anew."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 
 from pydantic import TypeAdapter
@@ -36,16 +37,17 @@ def unpack(data: bytes) -> tuple[Annotation | None, ...]:
     return _ANNOTATIONS.validate_json(zlib.decompress(data))
 
 
-def counts_of(annotation: Annotation) -> str:
-    """What an annotation adds to a job's counters, as JSON; counters it does not change are left out."""
-    counts = {
-        "entities": len(annotation.entities),
-        "conflicts": len(annotation.conflicts),
-        "partial": int(bool(annotation.failures)),
-        "judge_calls": sum(1 for verdict in annotation.verdicts if verdict.prompt),
-        "fallbacks": sum(1 for verdict in annotation.verdicts if verdict.fallback is not None),
-    }
-    return json.dumps({name: count for name, count in counts.items() if count})
+def counts_of(*annotations: Annotation) -> str:
+    """What annotations add to a job's counters, as JSON; counters they do not change are left out."""
+    counts: Counter[str] = Counter()
+    for one in annotations:
+        counts["entities"] += len(one.entities)
+        counts["conflicts"] += len(one.conflicts)
+        counts["partial"] += bool(one.failures)
+        if one.verdicts:
+            counts["judge_calls"] += sum(1 for verdict in one.verdicts if verdict.prompt)
+            counts["fallbacks"] += sum(1 for verdict in one.verdicts if verdict.fallback is not None)
+    return json.dumps(+counts)
 
 
 def given_up(sentence: Sentence, kind: str, error: str, worker: str) -> Annotation:

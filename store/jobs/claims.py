@@ -24,12 +24,17 @@ _SWEEP_LOCK_MS = 900
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A chunk this worker holds. ``lost`` workers died or fell silent over it before."""
+    """A chunk this worker holds. ``lost`` workers died or fell silent over it; ``begun``: results may be there.
+
+    ``content`` is the chunk itself where it lies in Redis.
+    """
 
     job: str
     chunk: int
     token: int
     lost: int
+    begun: bool = True
+    content: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class Claims:
         said = await self._scripts("claim", job_key(job), chunk, self.worker, self._lease_ms, call)
         if said[0] != b"ok":
             return str(said[0].decode())
-        return Claim(job, chunk, int(said[1]), int(said[2]))
+        return Claim(job, chunk, int(said[1]), int(said[2]), bool(said[3]), said[4])
 
     async def progress(self, claim: Claim) -> Progress:
         """What earlier claims of the chunk left."""
@@ -101,8 +106,8 @@ class Claims:
 
         ``fresh`` are results that were not recorded, ``kept`` is what the job's spool gave for all of them.
         """
-        words: list[object] = [claim.chunk, claim.token, where, kept, len(fresh)]
-        words += [word for one in fresh for word in (one.index, counts_of(one.annotation))]
+        counts = counts_of(*(one.annotation for one in fresh))
+        words: list[object] = [claim.chunk, claim.token, where, kept, len(fresh), counts]
         words += [word for one in dead for word in (one.index, json.dumps(asdict(one), ensure_ascii=False))]
         return bool(await self._scripts("complete", job_key(claim.job), *words))
 

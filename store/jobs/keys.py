@@ -8,7 +8,6 @@ INDEX = "medner:jobs"
 ACTIVE_JOBS = "medner:active"
 UNTIDY = "medner:untidy"
 WORKERS = "medner:workers"
-CANCELLED = "medner:cancelled"
 SWEEPING = "medner:sweeping"
 QUEUES = {priority: f"medner:queue:{priority.value}" for priority in Priority}
 GROUP = "medner"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import Any
 
-from medner.store.jobs.keys import ACTIVE_JOBS, CANCELLED, QUEUES, SUBMIT_KEYS, UNTIDY
+from medner.store.jobs.keys import ACTIVE_JOBS, QUEUES, SUBMIT_KEYS, UNTIDY
 from medner.store.jobs.states import ACTIVE, TERMINAL, TRANSITIONS, JobState
 from medner.store.redis.client import Client
 
@@ -98,12 +98,9 @@ local function finish()
   if get('state') == 'queued' then move('running') end
   return move('completed_with_errors')
 end
--- Counts a sentence once: nothing when its result is there already.
-local function count(counts)
-  for field, by in pairs(cjson.decode(counts)) do
-    if by ~= 0 then redis.call('HINCRBY', base, field, by) end
-  end
-  redis.call('HINCRBY', base, 'done', 1)
+local function count(sentences, counts)
+  redis.call('HINCRBY', base, 'done', sentences)
+  for field, by in pairs(counts) do redis.call('HINCRBY', base, field, by) end
 end
 """
 
@@ -132,7 +129,8 @@ return 'ok'
 """
 
 # ARGV: chunk, worker, lease ms, a word of this call's own (asked again, it gives the same claim). Gives what became of
-# it; with 'ok' the token and how many workers were lost over the chunk.
+# it; with 'ok' the token, how many workers were lost over the chunk, 1 where anything of it was done before, and the
+# chunk itself where it is here.
 _CLAIM = """
 local state = get('state')
 if not state then return {'gone'} end
@@ -140,7 +138,7 @@ if not ACTIVE[state] then return {state} end
 local entry = chunk(ARGV[1])
 if not entry then return {'done'} end
 if entry.s == 'claimed' then
-  if entry.c == ARGV[4] then return {'ok', entry.t, entry.a} end
+  if entry.c == ARGV[4] then return {'ok', entry.t, entry.a, 1, redis.call('HGET', base .. ':in', ARGV[1])} end
   if entry.l > now then return {'held'} end
   entry.a = entry.a + 1
 elseif entry.s == 'waiting' and entry.d > now then
@@ -153,7 +151,9 @@ if state == 'queued' then
   move('running')
   if not get('started') then redis.call('HSET', base, 'started', now) end
 end
-return {'ok', entry.t, entry.a}
+local known = redis.call('EXISTS', base .. ':part:' .. ARGV[1]) + redis.call('EXISTS', base .. ':tries')
+known = known + redis.call('HEXISTS', base .. ':res', ARGV[1]) + redis.call('HEXISTS', base .. ':parts', ARGV[1])
+return {'ok', entry.t, entry.a, known > 0 and 1 or 0, redis.call('HGET', base .. ':in', ARGV[1])}
 """
 
 # ARGV: lease ms, then chunk and token of each claim. Gives the job's state, then 1 or 0 a claim.
@@ -175,7 +175,8 @@ _RECORD = """
 if not holds(ARGV[1], ARGV[2]) then return 0 end
 local part = base .. ':part:' .. ARGV[1]
 for i = 3, #ARGV, 3 do
-  if redis.call('HSETNX', part, ARGV[i], ARGV[i + 1]) == 1 then count(ARGV[i + 2]) end
+  -- Asked again because an answer was lost, it finds the result there and counts nothing.
+  if redis.call('HSETNX', part, ARGV[i], ARGV[i + 1]) == 1 then count(1, cjson.decode(ARGV[i + 2])) end
 end
 return 1
 """
@@ -186,25 +187,22 @@ if not holds(ARGV[1], ARGV[2]) then return 0 end
 return redis.call('HINCRBY', base .. ':tries', ARGV[1] .. ':' .. ARGV[3], 1)
 """
 
-# ARGV: chunk, token, where ('res' or 'parts'), the results or the part, how many sentences follow; index and counts of
-# each whose result was not recorded yet; index and letter of each dead one. Ends a chunk.
+# ARGV: chunk, token, where ('res' or 'parts'), the results or the part; of the sentences that were not recorded before,
+# how many and what they add to the counters; index and letter of each dead one. Ends a chunk.
 _COMPLETE = """
 if not holds(ARGV[1], ARGV[2]) then
   local known = redis.call('HGET', base .. ':parts', ARGV[1])
   if ARGV[3] == 'parts' and known == ARGV[4] then return 1 end
   return 0
 end
-local part, fresh = base .. ':part:' .. ARGV[1], tonumber(ARGV[5])
-for i = 6, 5 + 2 * fresh, 2 do
-  if redis.call('HEXISTS', part, ARGV[i]) == 0 then count(ARGV[i + 1]) end
-end
-for i = 6 + 2 * fresh, #ARGV, 2 do
+count(ARGV[5], cjson.decode(ARGV[6]))
+for i = 7, #ARGV, 2 do
   redis.call('HSET', base .. ':dead', ARGV[1] .. ':' .. ARGV[i], ARGV[i + 1])
   redis.call('HINCRBY', base, 'dead', 1)
   redis.call('HDEL', base .. ':tries', ARGV[1] .. ':' .. ARGV[i])
 end
 redis.call('HSET', base .. ':' .. ARGV[3], ARGV[1], ARGV[4])
-redis.call('DEL', part)
+redis.call('DEL', base .. ':part:' .. ARGV[1])
 redis.call('HDEL', base .. ':open', ARGV[1])
 redis.call('HINCRBY', base, 'chunks_done', 1)
 if ACTIVE[get('state')] then
@@ -258,10 +256,9 @@ finish()
 return sent
 """
 
-# Gives 1 where it is cancelled now, else the state it is in.
-_CANCEL = f"""
+# Gives 'ok' where it is cancelled now, else the state it is in.
+_CANCEL = """
 if not move('cancelled') then return get('state') or 'gone' end
-redis.call('PUBLISH', '{CANCELLED}', get('id'))
 return 'ok'
 """
 

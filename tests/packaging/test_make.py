@@ -11,7 +11,20 @@ import pytest
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
 
-TARGETS = ("setup", "model", "demo", "test", "test-fast", "test-browser", "check", "docs", "bench", "clean")
+TARGETS = (
+    "setup",
+    "model",
+    "demo",
+    "test",
+    "test-fast",
+    "test-browser",
+    "test-vllm",
+    "test-faults",
+    "check",
+    "docs",
+    "bench",
+    "clean",
+)
 
 
 def _make(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

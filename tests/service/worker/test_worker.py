@@ -205,6 +205,24 @@ async def test_a_worker_that_cannot_do_a_job_says_why(jobs: Jobs, working: Any) 
         assert (await until_ended(jobs, job)).state is JobState.COMPLETED
 
 
+async def test_agents_that_are_set_up_wrongly_fail_the_job_and_not_its_sentences(jobs: Jobs, working: Any) -> None:
+    """What the user must mend is the job's reason; no sentence is blamed for it."""
+
+    class Wrong:
+        async def annotate_sentence(self, _: Any) -> Any:
+            raise UserError("there is no such adapter on the servers")
+
+    @asynccontextmanager
+    async def wrong(_: Any) -> AsyncIterator[Any]:
+        yield Wrong()
+
+    job = (await jobs.submit(spec(), documents(2))).id
+    async with working(wrong):
+        view = await until_ended(jobs, job)
+    assert (view.state, view.reason) == (JobState.FAILED, "there is no such adapter on the servers")
+    assert view.counts.dead == 0
+
+
 async def test_a_newer_job_is_refused_and_left_for_others(jobs: Jobs, working: Any, redis: Client) -> None:
     """An older worker says that it is too old, touches nothing, and does the jobs it knows."""
     newer = (await jobs.submit(spec(), documents(2))).id

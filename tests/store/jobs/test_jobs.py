@@ -36,7 +36,8 @@ async def annotations(jobs: Jobs, job: str, chunk: int) -> list[Annotation]:
 async def do(jobs: Jobs, claims: Claims, claim: Claim, *, dead: dict[int, str] | None = None) -> bool:
     """Finishes a claimed chunk; ``dead`` are errors by index."""
     made = await annotations(jobs, claim.job, claim.chunk)
-    fresh = [Finished(index, one) for index, one in enumerate(made) if index not in (dead or {})]
+    known = {*(dead or {}), *(await claims.progress(claim)).recorded}
+    fresh = [Finished(index, one) for index, one in enumerate(made) if index not in known]
     letters = [
         DeadLetter("d", f"d#{index}", claim.chunk, index, "Error", error, 3, claims.worker, 0.0)
         for index, error in (dead or {}).items()
