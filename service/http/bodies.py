@@ -139,7 +139,7 @@ class JobAnswer(Strict):
             started=None if view.started_s is None else moment(view.started_s),
             finished=None if view.finished_s is None else moment(view.finished_s),
             counts=CountsAnswer.of(view.counts),
-            labels=None if spec is None else Path(str(spec.configuration.get("labels", ""))).stem,
+            labels=None if spec is None else _label_set(str(spec.configuration.get("labels", ""))),
             priority=None if spec is None else spec.priority,
             trace=None if spec is None else spec.trace,
             judge_follow=None if spec is None else spec.judge_follow,
@@ -286,6 +286,11 @@ class ProblemAnswer(BaseModel):
     title: str
     status: int
     detail: str
+
+
+def _label_set(said: str) -> str:
+    """A label set without the folder of its file."""
+    return Path(said).name.removesuffix(".toml")
 
 
 def moment(seconds: float) -> datetime:

@@ -16,6 +16,7 @@ from medner.service.http.bodies import CountsAnswer, ProgressEvent
 from medner.service.http.service import Service, service_of
 from medner.service.jobs import remarks
 from medner.service.tally import Tally
+from medner.store.errors import ExternalError
 from medner.store.jobs import TERMINAL, JobView
 
 _EVERY_S = 0.5
@@ -40,7 +41,7 @@ async def _events(service: Service, first: JobView) -> AsyncIterator[str]:
         try:
             view = await service.jobs.find_view(first.id)
             told = None if view is None else course.event(view, tuple(await remarks(service.jobs, view)))
-        except RedisError:
+        except (RedisError, ExternalError):
             # The stream just ends; the browser asks again and is told why by a status.
             service.mender.wake()
             return

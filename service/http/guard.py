@@ -161,7 +161,7 @@ def _of_origin(headers: Headers) -> Problem | None:
     """Against pages of other sites that a browser on this machine shows."""
     origin = headers.get("origin")
     site = headers.get("sec-fetch-site", "none")
-    foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    foreign = origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower()
     embedded = site in ("cross-site", "same-site") and headers.get("sec-fetch-mode") != "navigate"
     if foreign or embedded:
         return Problem("forbidden-origin", "pages of other sites may not use this server; open its own page")

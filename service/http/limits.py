@@ -56,9 +56,9 @@ async def pieces(request: Request, limits: Limits, *, most: int) -> AsyncIterato
             yield piece
 
 
-async def whole(request: Request, limits: Limits) -> bytes:
+async def whole(request: Request, limits: Limits, *, most: int | None = None) -> bytes:
     """A body that is held whole."""
-    return b"".join([piece async for piece in pieces(request, limits, most=limits.body_bytes)])
+    return b"".join([piece async for piece in pieces(request, limits, most=most or limits.body_bytes)])
 
 
 def check_text(text: str, limits: Limits, **members: object) -> None:

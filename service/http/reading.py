@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 
@@ -47,7 +48,7 @@ async def metrics(request: Request) -> Response:
 
 async def labels(request: Request) -> Response:
     """GET /v1/labels"""
-    default, found = service_of(request).offer.labels()
+    default, found = await asyncio.to_thread(service_of(request).offer.labels)
     return json_answer(LabelSetsAnswer(default=default, labels=found))
 
 

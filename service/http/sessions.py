@@ -13,6 +13,9 @@ from medner.service.http.problems import Problem, refused
 from medner.service.http.responses import json_answer
 from medner.service.http.service import service_of
 
+#: Whoever has no key yet is read no further.
+_MOST_BYTES = 4_096
+
 
 async def session(request: Request) -> Response:
     """GET /v1/session"""
@@ -24,7 +27,7 @@ async def begin(request: Request) -> Response:
     """POST /v1/session"""
     service = service_of(request)
     try:
-        body = SessionBody.model_validate_json(await whole(request, service.limits))
+        body = SessionBody.model_validate_json(await whole(request, service.limits, most=_MOST_BYTES))
     except ValidationError as error:
         raise refused(error, SessionBody, "the body") from error
     token = service.access.begin(body.key.strip())

@@ -58,4 +58,4 @@ def _index() -> str:
 
 @cache
 def _file(name: str) -> str:
-    return (resources.files("medner.service.http") / "web" / name).read_text(encoding="utf-8")
+    return (resources.files("medner.service.http") / "assets" / name).read_text(encoding="utf-8")

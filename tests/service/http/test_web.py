@@ -9,7 +9,7 @@ from importlib import resources
 import httpx
 import pytest
 
-WEB = resources.files("medner.service.http") / "web"
+WEB = resources.files("medner.service.http") / "assets"
 SCRIPTS = ("words.js", "api.js", "job.js", "app.js")
 
 

@@ -1,5 +1,7 @@
 // Requests to the server; what goes wrong is an Error whose message is the server's own explanation.
 
+import { word } from "/assets/words.js";
+
 export const byId = (id) => document.getElementById(id);
 
 export function make(name, attributes, ...children) {
@@ -17,7 +19,9 @@ export class Refused extends Error {
 }
 
 export async function ask(path, options) {
-  const answer = await fetch(path, { credentials: "same-origin", ...options });
+  const answer = await fetch(path, { credentials: "same-origin", ...options }).catch(() => {
+    throw new Refused(0, word("offline"));
+  });
   if (answer.ok) return answer.status === 204 ? null : answer.json();
   const told = await answer.json().catch(() => ({}));
   throw new Refused(answer.status, told.detail || `${answer.status} ${answer.statusText}`);
@@ -27,28 +31,32 @@ export const post = (path, body) =>
   ask(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body || {}) });
 
 // Sent again with the same word, a submit makes no second job.
-const word = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const onceKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 export const submitDocuments = (options, documents) =>
   ask("/v1/jobs", {
     method: "POST",
-    headers: { "Content-Type": "application/json", "Idempotency-Key": word() },
+    headers: { "Content-Type": "application/json", "Idempotency-Key": onceKey() },
     body: JSON.stringify({ ...options, documents }),
   });
 
 export const submitLines = (options, file) =>
   ask(`/v1/jobs?${new URLSearchParams(options)}`, {
     method: "POST",
-    headers: { "Content-Type": "application/x-ndjson", "Idempotency-Key": word() },
+    headers: { "Content-Type": "application/x-ndjson", "Idempotency-Key": onceKey() },
     body: file,
   });
 
 export const jobPath = (id, rest) => `/v1/jobs/${encodeURIComponent(id)}${rest || ""}`;
 
-let failing = "";
+let offline = false; // what is told is that the server does not answer
 
 export function tell(error) {
-  failing = error ? error.message : "";
-  byId("problem").textContent = failing;
-  byId("problem").hidden = !failing;
+  offline = Boolean(error) && error.status === 0;
+  byId("problem").textContent = error ? error.message : "";
+  byId("problem").hidden = !error;
+}
+
+export function answersAgain() {
+  if (offline) tell(null);
 }

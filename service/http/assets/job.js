@@ -1,6 +1,6 @@
 // One job: its progress while it runs, what can be done with it, its documents.
 
-import { ask, byId, jobPath, make, post, tell } from "/assets/api.js";
+import { Refused, ask, byId, jobPath, make, post, tell } from "/assets/api.js";
 import { counted, duration, onLanguage, spoken, word } from "/assets/words.js";
 
 const ENDED = ["completed", "completed_with_errors", "cancelled", "failed"];
@@ -11,6 +11,7 @@ let source = null;
 let offset = 0;
 let seen = false; // its documents are shown
 let changed = () => {};
+let wanted = 0; // counts openings: of two at once the later one stands
 
 export const onChange = (listener) => {
   changed = listener;
@@ -20,7 +21,10 @@ export const shownJob = () => (shown ? shown.id : null);
 
 export async function openJob(id, { focus = true } = {}) {
   shutJob();
-  shown = await ask(jobPath(id));
+  const mine = wanted;
+  const found = await ask(jobPath(id));
+  if (mine !== wanted) return;
+  shown = found;
   byId("job").hidden = false;
   render();
   follow();
@@ -29,6 +33,7 @@ export async function openJob(id, { focus = true } = {}) {
 }
 
 export function shutJob() {
+  wanted += 1;
   if (source) source.close();
   source = shown = told = null;
   offset = 0;
@@ -67,7 +72,7 @@ function follow() {
   // A stream that was refused does not come again by itself; asking plainly says why.
   stream.addEventListener("error", () => {
     if (stream !== source || ENDED.includes(shown.state)) return;
-    tell(new Error(word("offline")));
+    tell(new Refused(0, word("offline")));
     if (stream.readyState === EventSource.CLOSED) setTimeout(() => stream === source && follow(), 3000);
   });
 }
@@ -109,11 +114,14 @@ function numbers(ended) {
 }
 
 async function renderDead(count) {
+  const list = byId("dead-list");
+  const what = `${shown.id} ${count} ${spoken()}`;
   byId("dead").hidden = count === 0;
-  if (count === 0 || byId("dead-list").dataset.of === `${shown.id} ${count}`) return;
-  byId("dead-list").dataset.of = `${shown.id} ${count}`;
+  if (count === 0 || list.dataset.of === what) return;
+  list.dataset.of = what;
   const { dead } = await ask(jobPath(shown.id, "/dead")).catch(() => ({ dead: [] }));
-  byId("dead-list").replaceChildren(
+  if (list.dataset.of !== what) return;
+  list.replaceChildren(
     ...dead.map((one) => make("li", {}, `${one.sentence}: ${one.kind} (${word("attempts", { n: one.attempts })})`)),
   );
 }

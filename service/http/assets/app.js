@@ -1,6 +1,6 @@
 // The page: a key where one is needed, the form, the list of jobs.
 
-import { ask, byId, make, post, submitDocuments, submitLines, tell } from "/assets/api.js";
+import { answersAgain, ask, byId, make, post, submitDocuments, submitLines, tell } from "/assets/api.js";
 import { onChange, openJob, share, shownJob, shutJob } from "/assets/job.js";
 import { counted, onLanguage, speak, spoken, word } from "/assets/words.js";
 
@@ -194,7 +194,7 @@ byId("close").addEventListener("click", () => {
 byId("language").addEventListener("click", () => speak(spoken() === "zh" ? "en" : "zh"));
 byId("labels").addEventListener("change", renderChoices);
 window.addEventListener("hashchange", () => inside && openFromAddress());
-setInterval(() => inside && !document.hidden && refresh().then(() => {}, async (error) => {
+setInterval(() => inside && !document.hidden && refresh().then(answersAgain, async (error) => {
   if (error.status === 401) await enter();
   tell(error);
 }), EVERY_MS);
