@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -88,9 +88,15 @@ async def open_service(parts: Parts) -> AsyncIterator[Service]:
     # A person waits: better a plain answer soon than the right one late.
     retry = Retry(ExponentialBackoff(cap=0.2, base=0.05), 2)
     redis = new_client(parts.address, socket_timeout=_TIMEOUT_S, retry=retry)
+    service = Service(redis, parts)
     try:
-        yield Service(redis, parts)
+        yield service
     finally:
+        # Submits that were cut off take back what they began, for which they need Redis.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TIMEOUT_S):
+                for _ in range(parts.limits.streams):
+                    await service.streams.acquire()
         await redis.aclose()
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -49,6 +53,29 @@ def test_a_watcher_does_not_hold_up_the_end(tmp_path: Path) -> None:
             assert next(response.iter_lines())
             running.process.send_signal(signal.SIGINT)
             assert running.process.wait(20) == 0
+
+
+def test_the_end_drops_a_submit_under_way(tmp_path: Path) -> None:
+    """A stream that is still coming when the server is ended has submitted nothing, and does not hold up the end."""
+    go_on = threading.Event()
+
+    def slow() -> Iterator[bytes]:
+        yield json.dumps(NOTE["documents"][0]).encode() + b"\n"
+        go_on.wait(30)
+
+    def submit(url: str) -> None:
+        with suppress(httpx.TransportError):
+            httpx.post(f"{url}/v1/jobs", content=slow(), headers={"Content-Type": "application/x-ndjson"}, timeout=30)
+
+    with served(tmp_path / "home") as running:
+        sender = threading.Thread(target=submit, args=[running.url])
+        sender.start()
+        wait_for(lambda: httpx.get(f"{running.url}/v1/jobs").json()["total"] == 1)
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(20) == 0
+        go_on.set()
+        sender.join(10)
+        assert json.loads(medner(running.home, "jobs", "list", "--json").stdout)["jobs"] == []
 
 
 def test_keys_are_made_listed_and_taken_away_while_it_runs(tmp_path: Path) -> None:
