@@ -83,6 +83,7 @@ class Worker:
         self._finish = asyncio.Event()
         self._steady = Steady(self._address, self._stopping)
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self._alone = asyncio.Lock()
         self._runs: dict[tuple[str, int], ChunkRun] = {}
         self._specs: dict[str, JobSpec] = {}
         self._tasks: set[asyncio.Task[Any] | None] = set()
@@ -189,6 +190,7 @@ class Worker:
                 self._claims,
                 self._steady,
                 self._slots,
+                self._alone,
                 self._settings.concurrency,
                 self._heard,
                 self._metrics.failed,
