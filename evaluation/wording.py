@@ -59,10 +59,15 @@ def bin_distances(boundaries: BoundaryDistances) -> list[tuple[str, int]]:
     ]
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number with its noun, as it is said of one and of several."""
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def gold_line(gold: Gold) -> str:
     """What was measured against, with its sizes."""
     return (
-        f"{gold.name}: {gold.documents:,} documents, {gold.entities:,} entities, "
+        f"{gold.name}: {counted(gold.documents, 'document')}, {counted(gold.entities, 'entity', 'entities')}, "
         f"{gold.nested_entities:,} of them nested"
     )
 
@@ -106,7 +111,7 @@ def remarks(report: Evaluation | Comparison) -> list[str]:
     if isinstance(report, Evaluation):
         missing = [(system.name, system.missing) for system in report.systems]
         said += [
-            f"{system.name}: {system.matched_by_text} documents matched to gold by their text, as their ids differ"
+            f"{system.name}: {counted(system.matched_by_text, 'document')} matched to gold by text, as their ids differ"
             for system in report.systems
             if system.matched_by_text
         ]
@@ -120,5 +125,6 @@ def remarks(report: Evaluation | Comparison) -> list[str]:
                 "their entities count as missed"
             )
     if report.gold.documents < 30:
-        said.append(f"n = {report.gold.documents} documents: intervals and p-values from fewer than 30 are rough")
+        n = counted(report.gold.documents, "document")
+        said.append(f"n = {n}: intervals and p-values from fewer than 30 are rough")
     return said

@@ -24,6 +24,7 @@ FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
 
 WEIGHTS = "adapter_model.safetensors"
 CARD = "card.toml"
+EXPORT = "export.toml"
 PLAN = "default.toml"
 Card = TypeVar("Card", bound=BaseModel)
 
@@ -57,6 +58,23 @@ class FilterCard(BaseModel):
     threshold: float = Field(ge=0, le=1)
     temperature: float = Field(gt=0)
     two_way_from: int | None = Field(default=None, ge=0)
+
+
+class ExportCard(BaseModel):
+    """What ``export.toml`` says of an llm-cls filter that `medner export` made a model of its own.
+
+    ``bias`` is to be added to the model's score, which has no place for it; ``sha256`` is that of its weights.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    kind: Literal["llm-cls"]
+    base: str
+    labels: str
+    threshold: float = Field(ge=0, le=1)
+    temperature: float = Field(gt=0)
+    bias: float
+    sha256: str
 
 
 class JudgeCard(BaseModel):
@@ -112,7 +130,7 @@ def shipped_adapters(labels: str, root: Any = None) -> tuple[ShippedAdapter, ...
 
 def shipped_filters(labels: str, root: Any = None) -> tuple[ShippedFilter, ...]:
     """The filters for a label set, by name; they lie beside the taggers' adapters. BadInputError for a broken card."""
-    folders = [folder for folder in _shelf(labels, root) if _is_filter(folder)]
+    folders = [folder for folder in _shelf(labels, root) if is_filter(folder)]
     return tuple(ShippedFilter(folder, filter_card(folder)) for folder in folders)
 
 
@@ -152,9 +170,16 @@ def filter_card(folder: Path) -> FilterCard:
     """The card of a filter's folder. UserError when there is none, BadInputError when it is broken or a tagger's."""
     if not (folder / CARD).is_file():
         raise UserError(f"{folder}: holds no filter (no {CARD}); medner train filter writes one")
-    if not _is_filter(folder):
+    if not is_filter(folder):
         raise BadInputError("this is a tagger's card, not a filter's (it has no kind)", path=folder / CARD)
     return _read(FilterCard, folder / CARD)
+
+
+def export_card(folder: Path) -> ExportCard:
+    """What an exported filter is. UserError when the folder holds none, BadInputError when it is another export."""
+    if not (folder / EXPORT).is_file():
+        raise UserError(f"{folder}: holds no exported filter (no {EXPORT}); medner export writes one")
+    return _read(ExportCard, folder / EXPORT)
 
 
 def judge_card(folder: Path) -> JudgeCard:
@@ -166,7 +191,8 @@ def judge_card(folder: Path) -> JudgeCard:
     return _read(JudgeCard, folder / CARD)
 
 
-def _is_filter(folder: Path) -> bool:
+def is_filter(folder: Path) -> bool:
+    """Whether the card in a folder is a filter's. BadInputError when it is broken."""
     return _data(folder / CARD).get("kind") in get_args(FilterKind)
 
 

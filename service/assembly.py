@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
+from medner.agents.filters import Filter, ScoresSpans, SpanFilter
 from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger, Tagger
@@ -22,7 +23,7 @@ from medner.service.engines import EngineFactory, EngineOrder, local_engine
 from medner.service.exemplars import planned_exemplars
 from medner.service.filters import build_filter, engine_adapter
 from medner.service.judges import JudgeParts, build_bench, free_name
-from medner.service.served import served_names
+from medner.service.served import served_filter, served_names
 from medner.service.trained_judges import judge_adapters
 from medner.service.vllm import vllm_engine
 from medner.store.errors import UserError
@@ -101,7 +102,7 @@ def needs_local(configuration: Configuration) -> bool:
     return (
         configuration.engine.kind == "local"
         or any(tagger.strategy == "span" for tagger in configuration.taggers)
-        or (chosen is not None and chosen.kind == "llm-cls" and chosen.served is None)
+        or (chosen is not None and chosen.kind == "llm-cls" and chosen.exported is None)
         or any(judge.kind == "trained" for judge in configuration.judge.in_order)
         or (exemplars is not None and exemplars.nearest > 0 and exemplars.embedder is None)
     )
@@ -145,16 +146,27 @@ def build_deps(
     labels = load_label_set(configuration.labels)
     adapters = adapter_names(configuration)
     bench = build_bench(configuration.judge, parts or judge_parts(configuration, engine))
+    taggers = tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers)
     return Deps(
         labels=labels,
-        taggers=tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers),
+        taggers=taggers,
         judge=bench.judges[0],
         understudies=bench.judges[1:],
-        filter=None if configuration.filter is None else build_filter(configuration.filter, engine, labels, adapters),
+        filter=_filter(configuration, engine, labels, taggers),
         exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,
         max_chars=configuration.max_chars,
     )
+
+
+def _filter(configuration: Configuration, engine: Engine, labels: LabelSet, taggers: Sequence[Tagger]) -> Filter | None:
+    chosen = configuration.filter
+    if chosen is None:
+        return None
+    if chosen.kind == "span":
+        spans = tuple(tagger for tagger in taggers if isinstance(tagger, ScoresSpans))
+        return SpanFilter(spans, chosen.threshold or 0.0)
+    return build_filter(chosen, engine, labels, adapter_names(configuration), served_filter(configuration))
 
 
 def judge_parts(configuration: Configuration, engine: Engine) -> JudgeParts:

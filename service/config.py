@@ -53,26 +53,38 @@ class FilterConfig(BaseModel):
     """A filter: candidates whose probability of being right is under ``threshold`` are dropped.
 
     ``adapter`` is the folder that `medner train filter` wrote; only ``llm-causal`` can do without, on the base model
-    as it is. ``threshold`` None is that of the folder's card, or 0.5. ``served`` is the name on vLLM servers of what
-    ``medner export`` made of the filter; an llm-cls filter without one runs in this process.
+    as it is. ``threshold`` None is that of the folder's card, or 0.5. ``exported`` is the folder that `medner export`
+    made of an llm-cls filter: it then runs on a vLLM server, without one in this process. ``served`` is the name it has
+    on servers, where that is another one than :func:`medner.service.served.served_names` gives.
+
+    ``span`` is no model of its own: the mean of what the span taggers of the configuration think of each candidate. It
+    drops nothing without a threshold, but gives a judge by scores something to judge by.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    kind: FilterKind = "llm-causal"
+    kind: FilterKind | Literal["span"] = "llm-causal"
     threshold: float | None = Field(default=None, ge=0, le=1)
     adapter: Path | None = None
+    exported: Path | None = None
     served: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _is_trained(self) -> FilterConfig:
-        if self.kind != "llm-causal" and self.adapter is None:
+        if self.exported is not None and self.kind != "llm-cls":
+            raise ValueError(f"exported: only an llm-cls filter is exported for a server, {self.kind} is not")
+        if self.kind == "span" and self.adapter is not None:
+            raise ValueError("adapter: the filter span is made of the span taggers; it has no adapter of its own")
+        if self.kind not in ("llm-causal", "span") and self.adapter is None and self.exported is None:
             raise ValueError(f"adapter: {self.kind} needs the folder that medner train filter wrote")
         return self
 
     def in_words(self) -> str:
         """The filter in a few words."""
-        tuned = "untuned" if self.adapter is None else "tuned"
-        least = self.threshold if self.threshold is not None or self.adapter else 0.5
+        if self.kind == "span":
+            return f"span, threshold {self.threshold or 0:g}"
+        trained = self.adapter or self.exported
+        tuned = "tuned" if trained else "untuned"
+        least = self.threshold if self.threshold is not None or trained else 0.5
         return f"{self.kind}, {tuned}, threshold " + ("of its card" if least is None else f"{least:g}")
 
 
@@ -136,6 +148,19 @@ class Configuration(BaseModel):
     max_chars: int = Field(default=256, ge=8, le=8_192)
     concurrency: int = Field(default=16, ge=1, le=1_024)
     max_rows: int = Field(default=8, ge=1, le=256)
+
+    @model_validator(mode="after")
+    def _span_filter_has_taggers(self) -> Configuration:
+        spans = any(tagger.strategy == "span" for tagger in self.taggers)
+        if self.filter is not None and self.filter.kind == "span" and not spans:
+            raise ValueError("filter.kind: the filter span is made of the span taggers, and none is configured")
+        return self
+
+    @model_validator(mode="after")
+    def _exported_filter_has_servers(self) -> Configuration:
+        if self.filter is not None and self.filter.exported is not None and self.engine.kind != "vllm":
+            raise ValueError('filter.exported: runs on a vLLM server; set [engine] kind = "vllm", or name its adapter')
+        return self
 
     @model_validator(mode="after")
     def _taggers_fit(self) -> Configuration:
@@ -240,7 +265,11 @@ def default_configuration(
             labels=labels,
             model=model,
             taggers=tuple(by_name[name] for name in plan.taggers),
-            filter=FilterConfig(kind=found[0].card.kind, adapter=found[0].folder) if found else None,
+            filter=FilterConfig(kind="span")
+            if plan.filter == "span"
+            else FilterConfig(kind=found[0].card.kind, adapter=found[0].folder)
+            if found
+            else None,
             judge=JudgeConfig.model_validate(plan.judge),
         )
     taggers = (*tuned, *_partners(tuned)[: max(0, _DEFAULT_COUNT - len(tuned))])
@@ -326,8 +355,9 @@ def _anchor(data: dict[str, Any], folder: Path) -> None:
             exemplars[key] = anchored(exemplars[key])
     taggers = data.get("taggers")
     for user in [*(taggers if isinstance(taggers, list) else []), data.get("filter")]:
-        if isinstance(user, dict) and "adapter" in user:
-            user["adapter"] = anchored(user["adapter"])
+        for key in ("adapter", "exported"):
+            if isinstance(user, dict) and key in user:
+                user[key] = anchored(user[key])
 
 
 def _judges_in(data: object) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medner.agents.prompts.templates import load_template
-from medner.service.adapters import filter_card
+from medner.service.adapters import export_card, filter_card
 from medner.service.config import Configuration, ExemplarsConfig, FilterConfig
 from medner.service.judge_config import JudgeConfig
 from medner.store.errors import UserError
@@ -49,6 +49,8 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
 def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:
     """What of a filter may change an answer: how its scores are read, and its files."""
     card = None if chosen.adapter is None else filter_card(chosen.adapter)
+    if chosen.exported is not None:
+        return {"threshold": chosen.threshold, **export_card(chosen.exported).model_dump()}
     return {
         "kind": chosen.kind,
         "threshold": chosen.threshold if chosen.threshold is not None or card is None else card.threshold,

@@ -159,20 +159,33 @@ def _outside(judge: JudgeConfig) -> str | None:
 
 
 def read_judge(said: str) -> dict[str, Any]:
-    """A judge in words: a rule, best-tagger:NAME, select, rewrite, select:PROVIDER:MODEL, trained:FOLDER.
+    """A judge in words: a rule, best-tagger:NAME, filter-score:LEAST, select, select:PROVIDER:MODEL, trained:FOLDER.
 
     UserError when it is none of these.
     """
     kind, colon, rest = said.strip().partition(":")
-    if kind not in KINDS or (colon and not rest) or (colon and kind in ("hard-vote", "filter-score")):
+    if kind not in KINDS or (colon and not rest) or (colon and kind == "hard-vote"):
         raise UserError(
             f"--judge: {said!r} is none; there are select, rewrite (each with :PROVIDER:MODEL for another model than "
-            "the base), trained:FOLDER, hard-vote, filter-score, best-tagger (follows the first) and best-tagger:NAME"
+            "the base), trained:FOLDER, hard-vote, filter-score, best-tagger (follows the first), "
+            "filter-score:LEAST and best-tagger:NAME"
         )
     if kind == "best-tagger":
         return {"kind": kind, "tagger": rest or None}
+    if kind == "filter-score":
+        return {"kind": kind, **({"least": _probability(said, rest)} if rest else {})}
     if kind == "trained":
         return {"kind": kind, "adapter": Path(rest).expanduser() if rest else None}
     if rest and ":" not in rest:
         raise UserError(f"--judge: {said!r} names no provider; write {kind}:PROVIDER:MODEL, as {kind}:ollama:qwen3")
     return {"kind": kind, **({"model": rest} if rest else {})}
+
+
+def _probability(said: str, number: str) -> float:
+    try:
+        found = float(number)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 1:
+        raise UserError(f"--judge: {said!r} names no probability; write filter-score:LEAST, from 0 to 1")
+    return found

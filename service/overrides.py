@@ -22,6 +22,8 @@ from medner.service.config import (
 from medner.service.judge_config import JudgeConfig, read_judge
 from medner.store.errors import UserError
 
+#: Filters that no folder holds: the base model as it is, and the span taggers.
+_WITHOUT_FOLDER = ("llm-causal", "span")
 #: How many examples a tagger given as STRATEGY:STYLE is shown; brief prompts are for tuned adapters.
 _SHOTS = {"brief": 0, "full": 3, "plain": 3}
 
@@ -99,7 +101,7 @@ def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
 
 
 def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:
-    """A filter from off, the name of a shipped one, a filter's folder, or llm-causal; :THRESHOLD may follow."""
+    """A filter from off, a shipped one's name, a filter's folder, llm-causal or span; :THRESHOLD may follow."""
     if said == "off":
         return None
     word, colon, threshold = said.rpartition(":")
@@ -108,13 +110,13 @@ def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, A
     folder = next((one.folder for one in shipped if one.card.name == word), None)
     if folder is None and (is_path(word) or Path(word).is_dir()):
         folder = Path(word).expanduser()
-    if folder is None and word != "llm-causal":
+    if folder is None and word not in _WITHOUT_FOLDER:
         names = [one.card.name for one in shipped if one.card.name != "llm-causal"]
         raise UserError(
-            f"--filter: {said!r} is none; there are off, {', '.join(['llm-causal', *names])} and the folders that "
+            f"--filter: {said!r} is none; there are off, {', '.join([*_WITHOUT_FOLDER, *names])} and the folders that "
             "medner train filter writes (./runs/x/adapter); :THRESHOLD may follow, from 0 to 1"
         )
-    kind = "llm-causal" if folder is None else filter_card(folder).kind
+    kind = word if folder is None else filter_card(folder).kind
     try:
         least = float(threshold) if threshold else None
     except ValueError as error:

@@ -13,6 +13,14 @@ def served_base(configuration: Configuration) -> str:
     return Path(configuration.model).name
 
 
+def served_filter(configuration: Configuration) -> str | None:
+    """The name on a server of the exported filter; None where there is none."""
+    chosen = configuration.filter
+    if chosen is None or chosen.exported is None:
+        return None
+    return chosen.served or f"{load_label_set(configuration.labels).name}.{chosen.kind}"
+
+
 def served_names(configuration: Configuration) -> dict[Path, str]:
     """The name on a server of each adapter that writes text: ``cmeee-v2.symbol``, unless the configuration says so.
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from medner.evaluation.report import Evaluation, Setting, evaluate
 from medner.evaluation.structure import evaluation_json
+from medner.evaluation.wording import counted
 from medner.service.annotate import Annotating
 from medner.service.assembly import assembled
 from medner.service.config import Configuration
@@ -88,7 +89,7 @@ def score_line(evaluation: Evaluation) -> str:
     scored, gold = evaluation.systems[0].overall, evaluation.gold
     counts, bounds = scored.counts, scored.intervals.f1
     return (
-        f"{gold.name}, {gold.documents} documents, {gold.entities} entities, strict micro: "
+        f"{gold.name}, {counted(gold.documents, 'document')}, {gold.entities} entities, strict micro: "
         f"P {_shown(counts.precision)} R {_shown(counts.recall)} "
         f"F1 {_shown(counts.f1)} [{_shown(bounds.low)}, {_shown(bounds.high)}] "
         f"(right {counts.tp} of {counts.predicted} predicted)"

@@ -17,7 +17,7 @@ from medner.agents.strategies import CODECS
 from medner.agents.taggers import answer_cap
 from medner.service.config import Configuration, ServerConfig, TaggerConfig
 from medner.service.judge_config import CHATTING
-from medner.service.served import served_base, served_names
+from medner.service.served import served_base, served_filter, served_names
 from medner.store.errors import ExternalError, UserError
 from medner.store.findings import Finding, errors_among
 from medner.store.labels import LabelSet, load_label_set
@@ -82,8 +82,8 @@ def model_needs(configuration: Configuration) -> list[Need]:
         need(
             served_base(configuration) if chosen.adapter is None else names[chosen.adapter], configuration.max_chars * 2
         )
-    if chosen is not None and chosen.kind == "llm-cls" and chosen.served:
-        need(chosen.served, 0, writes=False)
+    if (classifier := served_filter(configuration)) is not None:
+        need(classifier, 2 * configuration.max_chars + _TEMPLATE, writes=False)
     if any(judge.kind in CHATTING and judge.model is None for judge in configuration.judge.in_order):
         need(served_base(configuration), 2_048)
     return list(needs.values())

@@ -40,7 +40,7 @@ def adapted_model(base: Path, settings: TaggerTraining, *, start: Path | None = 
 
     The adapter is fresh, or that of the folder ``start``. UserError when the base cannot be loaded or lacks a target.
     """
-    with _quiet():
+    with quiet_peft():
         return _adapted(base, settings, start).train()
 
 
@@ -118,7 +118,7 @@ def _nf4() -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_peft() -> Iterator[None]:
     """Keeps off the terminal what PEFT warns of in transformers, and bitsandbytes' remark on an optional package."""
     logger = logging.getLogger("bitsandbytes")
     level = logger.level

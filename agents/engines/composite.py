@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from medner.agents.engines.engine import AdapterLoader, Completion, Encoder, Engine, Request
+from medner.agents.engines.engine import AdapterLoader, Classifier, Completion, Encoder, Engine, Request
 from medner.agents.prompts.messages import Message
 from medner.store.errors import UserError
 
@@ -35,6 +35,12 @@ class CompositeEngine:
     ) -> list[float]:
         """The probability of each option as the answer's beginning, summing to 1 over the options."""
         return await self.writing.choose(messages, options, adapter=adapter)
+
+    async def classify(self, model: str, texts: Sequence[str]) -> list[float]:
+        """The raw score that a model on a server gives each text."""
+        if not isinstance(self.writing, Classifier):
+            raise UserError(f"model {model}: this engine has no servers that classify")
+        return await self.writing.classify(model, texts)
 
     def tokens(self, text: str) -> list[int]:
         """The tokens of a plain text."""

@@ -101,3 +101,12 @@ class Encoder(Protocol):
         ``shared`` ones only these see one another so, and the rest sees what stands before it.
         """
         ...
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """An engine whose servers hold models that score a text: what ``medner export`` made of a filter."""
+
+    async def classify(self, model: str, texts: Sequence[str]) -> list[float]:
+        """The raw score (logit) that a model on a server gives each text. Raises what an engine raises."""
+        ...

@@ -4,6 +4,8 @@ from medner.agents.filters.causal import CausalFilter
 from medner.agents.filters.classifier import ClassifierFilter, ClassifierHead, load_head
 from medner.agents.filters.encoder import EncoderFilter, load_encoder_filter
 from medner.agents.filters.filter import Filter
+from medner.agents.filters.served import ServedClassifierFilter
+from medner.agents.filters.spans import ScoresSpans, SpanFilter
 
 __all__ = [
     "CausalFilter",
@@ -11,6 +13,9 @@ __all__ = [
     "ClassifierHead",
     "EncoderFilter",
     "Filter",
+    "ScoresSpans",
+    "ServedClassifierFilter",
+    "SpanFilter",
     "load_encoder_filter",
     "load_head",
 ]

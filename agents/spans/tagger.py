@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -19,6 +19,18 @@ from medner.store.records import Decoded, DecodingCost, Entity, Sentence, Span, 
 
 #: Every sentence begins with this: a model's first state carries its own load, not the token's meaning.
 OPENING = "\n"
+
+
+#: Sentences whose scores are kept for a filter that asks for them next; more than are under way at a time.
+_RECENT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class _Scores:
+    """A sentence's scores [types, start, last character], and the tokens it took."""
+
+    scores_YCC: torch.Tensor  # noqa: N815  a tensor's shape stands in its name
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +50,37 @@ class SpanTagger:
     two_way_from: int
     temperature: float = 1.0
     threshold: float = 0.5
+    _recent: dict[str, _Scores] = field(default_factory=dict, repr=False, compare=False)
 
     async def tag(self, sentence: Sentence) -> TaggerOutput:
         """The entities of one sentence; the answer lists them as JSON with their probabilities."""
         began = time.perf_counter()
-        aligned = framed(align(sentence.text, self.encoder.tokens, self.encoder.token_bytes), self.encoder.tokens)
-        hidden = await self.encoder.encode(aligned.tokens, adapter=self.adapter, two_way_from=self.two_way_from)
-        scores = await asyncio.to_thread(span_scores, self.head, hidden, aligned)
-        found = spans_over(scores, self.labels, score=self.least_score)
+        scores = await self._scores(sentence.text)
+        found = spans_over(scores.scores_YCC, self.labels, score=self.least_score)
         answer = json.dumps([self._line(entity, score) for entity, score in found], ensure_ascii=False)
-        cost = DecodingCost(passes=1, prompt_tokens=len(aligned.tokens), seconds=time.perf_counter() - began)
+        cost = DecodingCost(passes=1, prompt_tokens=scores.tokens, seconds=time.perf_counter() - began)
+        self._remember(sentence.text, scores)
         return TaggerOutput(self.name, answer, Decoded(tuple(entity for entity, _ in found)), cost)
+
+    async def logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
+        """The calibrated score of each entity, whoever proposed it; its sigmoid is the probability.
+
+        A sentence that was tagged a moment ago costs no further pass.
+        """
+        scores = self._recent.get(sentence.text) or await self._scores(sentence.text)
+        codes = self.labels.codes
+        places = [(codes.index(entity.label), entity.start, entity.end - 1) for entity in entities]
+        return [float(scores.scores_YCC[place]) / self.temperature for place in places]
+
+    async def _scores(self, text: str) -> _Scores:
+        aligned = framed(align(text, self.encoder.tokens, self.encoder.token_bytes), self.encoder.tokens)
+        hidden = await self.encoder.encode(aligned.tokens, adapter=self.adapter, two_way_from=self.two_way_from)
+        return _Scores(await asyncio.to_thread(span_scores, self.head, hidden, aligned), len(aligned.tokens))
+
+    def _remember(self, text: str, scores: _Scores) -> None:
+        self._recent[text] = scores
+        while len(self._recent) > _RECENT:
+            self._recent.pop(next(iter(self._recent)), None)
 
     @property
     def least_score(self) -> float:

@@ -144,7 +144,9 @@ def _remarks(dataset: Dataset) -> list[str]:
                 f"documents ({first}); their entities count as missed"
             )
         if system.by_text:
-            said.append(f"{dataset.name}, {system.name}: {system.by_text} documents matched to gold by their text")
+            matched = wording.counted(system.by_text, "document")
+            said.append(f"{dataset.name}, {system.name}: {matched} matched to gold by their text")
     if dataset.gold.documents < 30:
-        said.append(f"{dataset.name}: n = {dataset.gold.documents} documents; intervals from fewer than 30 are rough")
+        n = wording.counted(dataset.gold.documents, "document")
+        said.append(f"{dataset.name}: n = {n}; intervals from fewer than 30 are rough")
     return said

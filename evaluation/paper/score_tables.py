@@ -18,6 +18,7 @@ from medner.evaluation.paper.manifest import JudgeEntry, TaggerEntry
 from medner.evaluation.paper.published import PublishedTable, published
 from medner.evaluation.paper.roles import PAPERS_FILTER, base_key, filter_of
 from medner.evaluation.paper.systems import Dataset, System
+from medner.evaluation.wording import counted
 
 MEASURES = ("P", "R", "F1")
 
@@ -59,7 +60,7 @@ def score_grid(dataset: Dataset, number: int) -> Grid:
 
 def wording_of(dataset: Dataset) -> str:
     """The data set with its n."""
-    return f"{dataset.name}: n = {dataset.gold.documents:,} documents, {dataset.gold.entities:,} entities"
+    return f"{dataset.name}: n = {counted(dataset.gold.documents, 'document')}, {dataset.gold.entities:,} entities"
 
 
 def laid_out(

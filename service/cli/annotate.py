@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.ending import Told
+
 if TYPE_CHECKING:
     from medner.service.overrides import Overrides
 
@@ -182,7 +184,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         traces=TraceOrder(TracePolicy(trace.value), traces, keep_days),
     )
     # Tests hand in an engine that needs no model.
-    raise typer.Exit(annotate_inputs(order, engine_factory=context.obj))
+    raise typer.Exit(Told(annotate_inputs(order, engine_factory=context.obj)))
 
 
 def _pull(overrides: Overrides) -> None:

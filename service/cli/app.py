@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from medner.service.cli.ending import Told
 from medner.store.errors import MednerError
 
 SUBCOMMANDS = (
@@ -30,6 +31,7 @@ SUBCOMMANDS = (
     "labels",
     "train",
     "exemplars",
+    "export",
     "judges",
     "traces",
     "serve-models",
@@ -93,7 +95,7 @@ def main(arguments: list[str] | None = None, *, build: Callable[[], typer.Typer]
         if debug and not isinstance(error, (typer.Exit, typer.Abort)):
             traceback.print_exc()
         return told
-    if code == _INTERRUPTED:
+    if code == _INTERRUPTED and not isinstance(code, Told):
         # Some releases of typer turn Ctrl-C into this code without a word.
         return _say("interrupted", _INTERRUPTED)
     return code if isinstance(code, int) else 0

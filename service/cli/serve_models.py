@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medner.service.serving.command import Device, Speculation
+from medner.service.serving.command import Device, Part, Speculation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,10 @@ One server serves the base model, and every adapter of the configuration as a mo
 Span taggers are not among them: they run in the process that annotates. vLLM lives in an environment of its own \
 (scripts/vllm_environment.sh makes one for processors); --vllm names its Python.
 
-The servers listen on this machine alone. Ctrl-C or SIGTERM stops them with all they have started.
+An exported llm-cls filter (medner export) gets a server of its own, on the next port.
+
+The servers listen on this machine alone, unless --host says otherwise and VLLM_API_KEY is set. \
+Ctrl-C or SIGTERM stops them with all they have started.
 
 \b
 Examples:
@@ -51,7 +54,11 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     port: Annotated[
         int, typer.Option("--port", min=1, max=65_535, help="Of the first server; the others follow.")
     ] = 8101,
-    replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Equal servers.")] = 1,
+    host: Annotated[
+        str, typer.Option("--host", help="Address to listen on; another than this machine's own needs VLLM_API_KEY.")
+    ] = "127.0.0.1",
+    part: Annotated[Part, typer.Option("--part", help="Start only those that write, or only the filter's.")] = Part.ALL,
+    replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Equal servers of each kind.")] = 1,
     speculation: Annotated[
         Speculation, typer.Option("--speculation", help="Who drafts tokens; answers are the same.")
     ] = Speculation.COPY,
@@ -70,6 +77,10 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
             "--adapter-updates", help="Let adapters be loaded and unloaded while servers run (/v1/load_lora_adapter)."
         ),
     ] = False,
+    logs: Annotated[
+        Path | None,
+        typer.Option("--logs", metavar="FOLDER", help="Where their output goes; - for standard error. Default: logs."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command lines and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print command lines, environment and URLs as JSON.")] = False,
 ) -> None:
@@ -79,6 +90,7 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     from medner.service.overrides import Overrides, configured
     from medner.service.serving import Plan, serve_commands
     from medner.service.threads import physical_cores
+    from medner.store.models.store import default_root
 
     configuration = configured(Overrides(config, labels, model, taggers))
     plan = Plan(
@@ -91,7 +103,10 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         dtype=dtype,
         threads=physical_cores(),
         adapter_updates=adapter_updates,
+        host=host,
+        part=part,
     )
+    _check_host(host)
     commands = serve_commands(configuration, model_folder(configuration), plan)
     if as_json:
         shown = [
@@ -102,7 +117,24 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         for command in () if as_json else commands:
             typer.echo(command.shell())
         return
-    _serve(commands)
+    _serve(commands, default_root().parent / "logs" if logs is None else None if str(logs) == "-" else logs)
+
+
+def _check_host(host: str) -> None:
+    """UserError for a server that others could reach without a key."""
+    import ipaddress
+
+    from medner.store.errors import UserError
+
+    try:
+        own = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        own = host == "localhost"
+    if not own and not os.environ.get("VLLM_API_KEY"):
+        raise UserError(
+            f"--host {host}: everybody who reaches this address could use the models; set the environment variable "
+            "VLLM_API_KEY to a key of your choice (clients name it with key_env), or leave --host out"
+        )
 
 
 def _python() -> str:
@@ -110,7 +142,7 @@ def _python() -> str:
     return os.environ.get("MEDNER_VLLM_PYTHON") or (str(beside) if beside.is_file() else "python")
 
 
-def _serve(commands: Sequence[ServeCommand]) -> None:
+def _serve(commands: Sequence[ServeCommand], logs: Path | None) -> None:
     import signal
     import time
 
@@ -118,7 +150,6 @@ def _serve(commands: Sequence[ServeCommand]) -> None:
 
     from medner.service.serving import serving
     from medner.store.errors import ExternalError
-    from medner.store.models.store import default_root
 
     console = Console(stderr=True)
 
@@ -134,8 +165,7 @@ def _serve(commands: Sequence[ServeCommand]) -> None:
             said = seconds
             console.print(f"waiting for {len(servers)} server(s), {seconds:.0f} s", markup=False)
 
-    logs = default_root().parent / "logs"
-    console.print(f"starting {len(commands)} server(s); their output: {logs}", markup=False)
+    console.print(f"starting {len(commands)} server(s); their output: {logs or 'here'}", markup=False)
     try:
         with serving(commands, logs, on_wait=waiting) as running:
             options = " ".join(f"--server {one.command.url}" for one in running)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.ending import Told
 from medner.service.cli.reporting import Reporter, say
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
@@ -133,7 +134,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         trained = TRAINERS[kind](order, data, Watch(Reporter("samples"), stop))
     if trained is None:
         say(f"stopped; the same command goes on from {out}")
-        raise typer.Exit(130)
+        raise typer.Exit(Told(130))
     made = Made(
         kind,
         chosen if order.base is None else base_name(order.base),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from medner.service.cli.ending import Told
 from medner.service.cli.reporting import Reporter, say
 from medner.service.cli.train_tagger import shown_command
 
@@ -83,5 +84,5 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
         ended = train_span_tagger(order, say, on_step=Reporter("sentences"), stop=stop)
     if not ended:
         say(f"stopped; the same command goes on from {out}")
-        raise typer.Exit(130)
+        raise typer.Exit(Told(130))
     typer.echo(f"adapter: {out / 'adapter'}")

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from medner.service.cli.ending import Told
+
 HELP = """Tune a tagger: a LoRA adapter that writes a sentence's entities in one of the strategies.
 
 Stops at the end of the data or of the time, whichever is first. Killed or stopped (Ctrl-C), the same command goes on \
@@ -130,7 +132,7 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
         dry_run=dry_run,
     )
     # Tests hand in an engine that needs no model.
-    raise typer.Exit(train_tagger(order, lambda line: typer.echo(line, err=True), engine_factory=context.obj))
+    raise typer.Exit(Told(train_tagger(order, lambda line: typer.echo(line, err=True), engine_factory=context.obj)))
 
 
 def shown_command(context: typer.Context) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from medner.service.config import Configuration
-from medner.service.served import served_base, served_names
+from medner.service.served import served_base, served_filter, served_names
 from medner.service.vllm import model_needs
 from medner.store.errors import BadInputError, UserError
 
@@ -30,6 +30,14 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
+class Part(StrEnum):
+    """Which servers: all that a configuration needs, those that write, those that classify."""
+
+    ALL = "all"
+    MODELS = "models"
+    FILTER = "filter"
+
+
 class Speculation(StrEnum):
     """Who drafts tokens: medner's copy proposer, vLLM's n-grams, or nobody."""
 
@@ -42,7 +50,7 @@ class Speculation(StrEnum):
 class Plan:
     """How servers are to be started.
 
-    ``replicas`` servers on ``port`` and the ports after it; ``python`` is the interpreter of vLLM's environment.
+    ``replicas`` of each server, on ``port`` and the ports after it; ``python`` is vLLM's interpreter.
     ``context`` None: computed from label set and sentence cap. ``drafts`` tokens are drafted a pass, at most; on a
     processor a long draft that fails costs more than it saves. ``dtype`` None: bfloat16. ``adapter_updates`` lets
     whoever reaches a server load and unload adapters while it runs.
@@ -60,6 +68,12 @@ class Plan:
     drafts: int = 12
     cache_gib: int = 1
     adapter_updates: bool = False
+    part: Part = Part.ALL
+
+    @property
+    def reached_at(self) -> str:
+        """The host by which this machine reaches a server."""
+        return "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  compared, not bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +92,59 @@ class ServeCommand:
 
 
 def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> list[ServeCommand]:
-    """The servers of a configuration's writing models: the base with every adapter as a model name of its own.
+    """The servers of a configuration, each ``plan.replicas`` times.
 
-    ``model`` is the base model's folder. UserError when nothing of the configuration writes.
+    One holds the base with every adapter that writes as a model name of its own, a second the exported filter.
+    ``model`` is the base model's folder. UserError when nothing of the configuration runs on a server.
     """
-    needs = model_needs(configuration)
-    if not any(need.writes for need in needs):
-        raise UserError("no tagger, filter or judge of this configuration writes text, so there is nothing to serve")
-    adapters = {name: folder for folder, name in served_names(configuration).items()}
-    context = plan.context or _context(max(need.context for need in needs))
+    every = [*_writing(configuration, model, plan), *_classifying(configuration, plan)]
+    parts = [one for one in every if plan.part in (Part.ALL, one[0])]
+    if every and not parts:
+        raise UserError(f"this configuration has no server of the part {plan.part.value}; it has {every[0][0]}")
+    if not parts:
+        raise UserError(
+            "no tagger, filter or judge of this configuration writes text, and no filter is exported, so there is "
+            "nothing to serve"
+        )
     commands = []
-    for number in range(plan.replicas):
+    for number, (kind, arguments) in enumerate([one for one in parts for _ in range(plan.replicas)]):
         port = plan.port + number
-        arguments = [
-            plan.python,
-            "-m",
-            "vllm.entrypoints.openai.api_server",
-            *_options("model", model, "served-model-name", served_base(configuration), "host", plan.host, "port", port),
-            *_options("max-model-len", context, "dtype", plan.dtype or "bfloat16", "seed", 0),
-            "--enable-prefix-caching",
-            *_lora(adapters, plan.device),
-            *_speculation(plan),
-            *(["--enforce-eager"] if plan.device is Device.CPU else []),
-        ]
-        url = f"http://{plan.host}:{port}"
-        commands.append(ServeCommand(f"models-{port}", url, tuple(arguments), _environment(plan)))
+        line = [plan.python, "-m", "vllm.entrypoints.openai.api_server", *arguments]
+        line += _options("host", plan.host, "port", port)
+        line += ["--enforce-eager"] if plan.device is Device.CPU else []
+        commands.append(
+            ServeCommand(f"{kind}-{port}", f"http://{plan.reached_at}:{port}", tuple(line), _environment(plan))
+        )
     return commands
+
+
+def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[tuple[str, list[str]]]:
+    contexts = [need.context for need in model_needs(configuration) if need.writes]
+    if contexts:
+        adapters = {name: folder for folder, name in served_names(configuration).items()}
+        yield (
+            "models",
+            [
+                *_common(model, served_base(configuration), plan.context or _context(max(contexts)), plan),
+                *_lora(adapters, plan.device),
+                *_speculation(plan),
+                # Else an option that is not among the likeliest tokens has no probability (VllmEngine.choose).
+                *_options("logprobs-mode", "processed_logprobs"),
+            ],
+        )
+
+
+def _classifying(configuration: Configuration, plan: Plan) -> Iterator[tuple[str, list[str]]]:
+    chosen, name = configuration.filter, served_filter(configuration)
+    if chosen is not None and chosen.exported is not None and name is not None:
+        context = _context(max(need.context for need in model_needs(configuration) if not need.writes))
+        yield "filter", [*_common(chosen.exported, name, context, plan), *_options("runner", "pooling")]
+
+
+def _common(model: Path, name: str, context: int, plan: Plan) -> list[str]:
+    dtype = plan.dtype or "bfloat16"
+    options = _options("model", model.resolve(), "served-model-name", name, "max-model-len", context)
+    return [*options, *_options("dtype", dtype, "seed", 0), "--enable-prefix-caching"]
 
 
 def adapter_rank(folder: Path) -> int:

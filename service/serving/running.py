@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +24,11 @@ _TAIL = 12
 
 @dataclass(slots=True)
 class Serving:
-    """A server that was started: its process, and the file its output goes to."""
+    """A server that was started: its process, and the file its output goes to; None: where this process's goes."""
 
     command: ServeCommand
     process: subprocess.Popen[bytes]
-    log: Path
+    log: Path | None
 
     @property
     def ended(self) -> bool:
@@ -44,6 +44,8 @@ class Serving:
 
     def tail(self) -> str:
         """The last lines of its output."""
+        if self.log is None:
+            return ""
         try:
             lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:
@@ -59,21 +61,23 @@ class Serving:
 @contextmanager
 def serving(
     commands: Sequence[ServeCommand],
-    logs: Path,
+    logs: Path | None,
     *,
     patience_s: float = 900,
     on_wait: Callable[[Sequence[Serving], float], None] = lambda _, __: None,
 ) -> Iterator[list[Serving]]:
     """The servers, once all answer; stopped at the end, with all they have started.
 
+    Their output goes to files in ``logs``, or where this process's goes (None).
     ``on_wait`` is called every half second with the servers and the seconds so far. ExternalError with the end of its
     output when a server dies or takes longer than ``patience_s``; UserError when a port is taken.
     """
-    logs.mkdir(parents=True, exist_ok=True)
+    if logs is not None:
+        logs.mkdir(parents=True, exist_ok=True)
     running: list[Serving] = []
     try:
         # One by one: what was started must be stopped when the next one fails.
-        running.extend(_start(command, logs / f"{command.name}.log") for command in commands)
+        running.extend(_start(command, None if logs is None else logs / f"{command.name}.log") for command in commands)
         _wait(running, patience_s, on_wait)
         yield running
     finally:
@@ -95,11 +99,11 @@ def stop(running: Sequence[Serving]) -> None:
             server.process.wait(5)
 
 
-def _start(command: ServeCommand, log: Path) -> Serving:
+def _start(command: ServeCommand, log: Path | None) -> Serving:
     with suppress(httpx.TransportError):
         httpx.get(f"{command.url}/health", timeout=2, trust_env=False)
         raise UserError(f"{command.url}: something answers there already; choose another --port, or stop it")
-    with log.open("wb") as output:
+    with nullcontext(None) if log is None else log.open("wb") as output:
         try:
             process = subprocess.Popen(  # noqa: S603  the command is ours
                 command.arguments,

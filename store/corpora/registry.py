@@ -42,7 +42,9 @@ def guess_format(path: Path) -> Format:
     """The format of a file or folder, by its name and content; UserError when neither tells."""
     name = _of_folder(path) if path.is_dir() else _of_file(path)
     if name is None:
-        raise UserError(f"{path}: cannot tell its format; name it with --from: {', '.join(FORMATS)}")
+        raise UserError(
+            f"{path}: cannot tell its format; there are {', '.join(FORMATS)} (a command that has --from takes one)"
+        )
     return FORMATS[name]
 
 

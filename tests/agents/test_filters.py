@@ -10,9 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medner.agents.engines.scripted import ScriptedEngine
-from medner.agents.filters import CausalFilter, ClassifierFilter, ClassifierHead, load_head
+from medner.agents.filters import (
+    CausalFilter,
+    ClassifierFilter,
+    ClassifierHead,
+    ServedClassifierFilter,
+    SpanFilter,
+    load_head,
+)
 from medner.agents.filters.filter import probability
-from medner.agents.prompts.filter import NO, YES, encoder_parts, sentence_part
+from medner.agents.prompts.filter import NO, YES, candidate_part, encoder_parts, sentence_part
 from medner.agents.prompts.messages import Message
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
@@ -37,6 +44,42 @@ async def test_each_unique_candidate_is_asked_once() -> None:
     scores = await CausalFilter(engine, LABELS).score(SENTENCE, [SECOND, FIRST, SECOND, FIRST])
     assert scores == [0.2, 0.9, 0.2, 0.9]
     assert len(asked) == len(set(asked)) == 2
+
+
+async def test_a_served_classifier_is_asked_once_a_sentence() -> None:
+    """One request with each unique candidate; bias and temperature are the client's to add."""
+    asked: list[tuple[str, list[str]]] = []
+
+    class Scores:
+        async def classify(self, model: str, texts: Sequence[str]) -> list[float]:
+            asked.append((model, list(texts)))
+            return [2.0, -1.0][: len(texts)]
+
+    served = ServedClassifierFilter(Scores(), LABELS, "cmeee-v2.llm-cls", bias=1.0, temperature=3.0)
+    scores = await served.score(SENTENCE, [SECOND, FIRST, SECOND])
+    assert scores == [probability(3.0, 3.0), probability(0.0, 3.0), probability(3.0, 3.0)]
+    ((model, texts),) = asked
+    assert model == "cmeee-v2.llm-cls"
+    assert [text.startswith(sentence_part(SENTENCE.text)) for text in texts] == [True, True]
+    assert [text.removeprefix(sentence_part(SENTENCE.text)) for text in texts] == [
+        candidate_part(SENTENCE.text, one, LABELS) for one in (SECOND, FIRST)
+    ]
+
+
+async def test_span_taggers_give_the_probability_of_their_mean_score() -> None:
+    """Each is asked for all candidates; the sigmoid of the mean of their scores."""
+
+    class Spans:
+        def __init__(self, *logits: float) -> None:
+            self._logits = logits
+
+        async def logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
+            assert sentence == SENTENCE
+            return list(self._logits[: len(entities)])
+
+    both = SpanFilter((Spans(2.0, -3.0), Spans(0.0, 1.0)))
+    assert await both.score(SENTENCE, [FIRST, SECOND]) == [probability(1.0, 1.0), probability(-1.0, 1.0)]
+    assert await both.score(SENTENCE, []) == []
 
 
 async def test_no_candidates_ask_nothing() -> None:

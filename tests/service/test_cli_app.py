@@ -8,6 +8,7 @@ import pytest
 import typer
 
 from medner.service.cli.app import main, new_app
+from medner.service.cli.ending import Told
 from medner.store.errors import ExternalError, UserError
 
 ENDS: dict[str, tuple[BaseException, int, str]] = {
@@ -19,6 +20,7 @@ ENDS: dict[str, tuple[BaseException, int, str]] = {
     "aborted": (typer.Abort(), 130, "medner: interrupted"),
     "defect": (ZeroDivisionError("division by zero"), 4, "a defect of medner: ZeroDivisionError"),
     "done": (typer.Exit(1), 1, ""),
+    "stopped, and said so": (typer.Exit(Told(130)), 130, ""),
 }
 
 

@@ -6,13 +6,32 @@ from pathlib import Path
 
 import pytest
 
+from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.scripted import ScriptedEngine
+from medner.agents.engines.vllm.engine import VllmEngine
+from medner.agents.filters import ServedClassifierFilter, SpanFilter
 from medner.service.adapters import filter_card, shipped_adapters, shipped_filters
-from medner.service.assembly import adapter_names, build_deps
+from medner.service.assembly import adapter_names, build_deps, needs_local
 from medner.service.config import load_configuration
 from medner.service.fingerprint import fingerprint
+from medner.service.judge_config import read_judge
 from medner.service.overrides import Overrides, configured, read_filter
 from medner.store.errors import UserError
+from tests.agents.engines.vllm.play import Play, pool_of
+
+
+class EncodingScript(ScriptedEngine):
+    """A scripted engine that claims to give hidden states; nobody asks it for any here."""
+
+    def tokens(self, text: str) -> list[int]:
+        raise NotImplementedError
+
+    def token_bytes(self, token: int) -> bytes:
+        raise NotImplementedError
+
+    async def encode(self, tokens, *, shared=0, adapter=None, two_way_from=None):
+        raise NotImplementedError
+
 
 CARD = """name = "mine"
 kind = "llm-causal"
@@ -97,7 +116,7 @@ def test_shipped_filters_lie_beside_taggers(tmp_path: Path) -> None:
     assert [one.card.name for one in filters] == ["mine"]
     assert [one.card.name for one in shipped_adapters("cmeee-v2", tmp_path)] == ["two"]
     assert read_filter("mine:0.9", filters) == {"kind": "llm-causal", "adapter": filters[0].folder, "threshold": 0.9}
-    with pytest.raises(UserError, match="off, llm-causal, mine and the folders"):
+    with pytest.raises(UserError, match="off, llm-causal, span, mine and the folders"):
         read_filter("yours", filters)
 
 
@@ -111,3 +130,77 @@ def test_the_fingerprint_tells_filters_apart(tmp_path: Path) -> None:
 
     assert mark(str(one)) == mark(str(same)) == mark(f"{one}:0.4") == mark(f"{other}:0.4")
     assert len({mark(str(one)), mark(str(other)), mark("off"), mark("llm-causal")}) == 4
+
+
+EXPORT = """name = "mine"
+kind = "llm-cls"
+base = "qwen2.5-coder-0.5b-instruct"
+labels = "cmeee-v2"
+threshold = 0.3
+temperature = 2.0
+bias = -0.25
+sha256 = "00"
+"""
+
+
+def _on_servers(folder: Path, engine: str = '[engine]\nkind = "vllm"\nservers = [{url = "http://127.0.0.1:1"}]\n'):
+    file = folder.parent / "c.toml"
+    file.write_text(
+        f'[[taggers]]\nname = "html"\nstrategy = "html"\n[filter]\nkind = "llm-cls"\nexported = "{folder.name}"\n'
+        + engine,
+        encoding="utf-8",
+    )
+    return load_configuration(file)
+
+
+def test_an_exported_filter_is_asked_on_servers(tmp_path: Path) -> None:
+    """Threshold, temperature and bias come from export.toml; nothing of it is loaded in this process."""
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    (folder / "export.toml").write_text(EXPORT, encoding="utf-8")
+    configuration = _on_servers(folder)
+    assert adapter_names(configuration) == {}
+    assert not needs_local(configuration)
+    made = build_deps(
+        configuration, CompositeEngine(VllmEngine(pool_of(Play()), base="base"), ScriptedEngine(lambda _: ""))
+    ).filter
+    assert isinstance(made, ServedClassifierFilter)
+    assert (made.model, made.bias, made.threshold, made.temperature) == ("cmeee-v2.llm-cls", -0.25, 0.3, 2.0)
+    before = fingerprint(configuration)
+    (folder / "export.toml").write_text(EXPORT.replace('"00"', '"01"'), encoding="utf-8")
+    assert fingerprint(configuration) != before
+
+
+def test_an_exported_filter_needs_servers_and_its_facts(tmp_path: Path) -> None:
+    """The message names the key and the way out."""
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    with pytest.raises(UserError, match=r"runs on a vLLM server"):
+        _on_servers(folder, engine="")
+    with pytest.raises(UserError, match=r"no export\.toml"):
+        build_deps(_on_servers(folder), ScriptedEngine(lambda _: ""))
+    (folder / "export.toml").write_text(EXPORT, encoding="utf-8")
+    with pytest.raises(UserError, match="no servers that classify"):
+        build_deps(_on_servers(folder), ScriptedEngine(lambda _: ""))
+
+
+def test_span_taggers_are_a_filter_together() -> None:
+    """`--filter span` needs no folder: its probability is that of the span taggers; by itself it drops nothing."""
+    configuration = configured(Overrides(filter="span", judge="filter-score:0.4", taggers="span,symbol"))
+    assert configuration.described()["filter"] == "span, threshold 0"
+    assert configuration.judge.least == 0.4
+    assert set(adapter_names(configuration).values()) == {"span", "symbol"}
+    made = build_deps(configuration, EncodingScript(lambda _: "")).filter
+    assert isinstance(made, SpanFilter)
+    assert made.threshold == 0.0
+    assert [tagger.name for tagger in made.taggers] == ["span"]
+    assert configured(Overrides(filter="span:0.3", taggers="span")).filter.threshold == 0.3
+    with pytest.raises(UserError, match="none is configured"):
+        configured(Overrides(filter="span", taggers="symbol", judge="hard-vote"))
+
+
+@pytest.mark.parametrize("said", ["filter-score:x", "filter-score:1.5", "filter-score:"])
+def test_a_least_probability_is_one(said: str) -> None:
+    """What it may be is said."""
+    with pytest.raises(UserError, match="--judge"):
+        read_judge(said)

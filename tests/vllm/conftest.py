@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -60,12 +61,15 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def configuration() -> Configuration:
+def configuration(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
     """Two adapters that write: the shipped symbol tagger, and as a stranger to its task the LLM-CLS filter's."""
     shipped = default_configuration("cmeee-v2")
     symbol = next(tagger for tagger in shipped.taggers if tagger.strategy == "symbol")
     assert symbol.adapter is not None
-    other = TaggerConfig(name="other", strategy="html", style="brief", adapter=symbol.adapter.parent / "llm-cls")
+    stranger = tmp_path_factory.mktemp("other")
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(symbol.adapter.parent / "llm-cls" / name, stranger)
+    other = TaggerConfig(name="other", strategy="html", style="brief", adapter=stranger)
     return shipped.model_copy(
         update={"taggers": (symbol, other), "filter": None, "judge": JudgeConfig(kind="hard-vote")}
     )

@@ -27,6 +27,8 @@ GREEDY: Mapping[str, Any] = {
 }
 #: A chat template puts about so many tokens around each message.
 _AROUND = 32
+#: The likeliest tokens that a server tells, at most.
+_TOLD = 20
 
 
 class VllmEngine:
@@ -76,7 +78,10 @@ class VllmEngine:
             "messages": [message.as_dict() for message in messages],
             "max_tokens": 1,
             "logprobs": True,
-            "logprob_token_ids": firsts,
+            # Not logprob_token_ids: with speculation vLLM 0.32 fails on it. Where the server tells the probabilities
+            # after its masks (--logprobs-mode), the allowed tokens are always among the likeliest.
+            "allowed_token_ids": firsts,
+            "top_logprobs": max(_TOLD, len(firsts)),
             "return_tokens_as_token_ids": True,
         }
         answer = await self.pool.post(model, "/v1/chat/completions", body)
@@ -86,11 +91,22 @@ class VllmEngine:
             scores = [found[f"token_id:{first}"] for first in firsts]
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ExternalError(
-                f"model {model}: the server does not give the log-probabilities it was asked for"
+                f"model {model}: the server does not tell the probability of each option; start it with "
+                "--logprobs-mode processed_logprobs, as medner serve-models does"
             ) from error
         top = max(scores)
         weights = [math.exp(score - top) for score in scores]
         return [weight / sum(weights) for weight in weights]
+
+    async def classify(self, model: str, texts: Sequence[str]) -> list[float]:
+        """The raw score that a model for sequence classification with one score gives each text, in their order."""
+        body = {"input": list(texts), "use_activation": False, "add_special_tokens": False}
+        answer = await self.pool.post(model, "/classify", body)
+        try:
+            scores = {int(one["index"]): [float(score) for score in one["probs"]] for one in answer["data"]}
+            return [scores[number][0] for number in range(len(texts)) if len(scores[number]) == 1]
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise ExternalError(f"model {model}: the server's answer is not a classification of each text") from error
 
     async def close(self) -> None:
         """Closes the connections; requests under way fail."""

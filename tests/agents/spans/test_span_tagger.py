@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 
 import pytest
 
@@ -88,6 +89,29 @@ def test_the_answer_lists_entities_with_probabilities():
     assert spans.encoder.asked == [("", "\n咽部充血", "span")]
     assert spans.encoder.two_way_from == 8
     assert output.cost.passes == 1
+
+
+def test_any_stretch_has_a_score_and_a_tagged_sentence_no_second_pass():
+    """The sigmoid of a logit is the probability in the answer; the model is asked once."""
+    spans, sentence = tagger(), Sentence("a#0", "咽部充血")
+    said = json.loads(asyncio.run(spans.tag(sentence)).answer)
+    known = [Entity(one["start"], one["end"], one["type"]) for one in said]
+    logits = asyncio.run(spans.logits(sentence, known))
+    assert [1 / (1 + math.exp(-one)) for one in logits] == pytest.approx([one["p"] for one in said], abs=1e-4)
+    assert len(spans.encoder.asked) == 1
+    asyncio.run(spans.logits(Sentence("b#0", "发热"), [Entity(0, 2, "sym")]))
+    assert len(spans.encoder.asked) == 2
+
+
+def test_only_the_last_sentences_are_remembered():
+    """What is kept does not grow with the run."""
+    spans = tagger()
+    for number in range(40):
+        asyncio.run(spans.tag(Sentence(f"{number}#0", f"发热{number}天")))
+    asyncio.run(spans.logits(Sentence("39#0", "发热39天"), [Entity(0, 2, "sym")]))
+    assert len(spans.encoder.asked) == 40
+    asyncio.run(spans.logits(Sentence("0#0", "发热0天"), [Entity(0, 2, "sym")]))
+    assert len(spans.encoder.asked) == 41
 
 
 def test_an_empty_sentence_has_no_entities():

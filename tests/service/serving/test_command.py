@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from medner.service.config import Configuration, FilterConfig, TaggerConfig
+from medner.service.config import Configuration, EngineConfig, FilterConfig, ServerConfig, TaggerConfig
 from medner.service.serving import Device, Plan, Speculation, serve_commands
 from medner.service.serving.command import adapter_rank
 from medner.store.errors import BadInputError, UserError
@@ -123,6 +123,23 @@ def test_an_llm_causal_filter_is_served_too(tmp_path: Path) -> None:
     chosen = FilterConfig(kind="llm-causal", adapter=adapter(tmp_path / "f"))
     (command,) = serve_commands(Configuration(taggers=(tagger,), filter=chosen), MODEL, Plan())
     assert f"cmeee-v2.llm-causal={tmp_path / 'f'}" in command.arguments
+
+
+def test_an_exported_filter_has_a_server_of_its_own(tmp_path: Path) -> None:
+    """By the pooling runner, on the ports after the writing models', each as often as the replicas say."""
+    configuration = Configuration(
+        taggers=(TaggerConfig(name="json-full", strategy="json"),),
+        filter=FilterConfig(kind="llm-cls", exported=tmp_path),
+        engine=EngineConfig(kind="vllm", servers=(ServerConfig(url="http://127.0.0.1:8101"),)),
+    )
+    commands = serve_commands(configuration, MODEL, Plan(replicas=2))
+    assert [one.name for one in commands] == ["models-8101", "models-8102", "filter-8103", "filter-8104"]
+    served = commands[-1].arguments
+    assert option(served, "--model") == str(tmp_path)
+    assert option(served, "--served-model-name") == "cmeee-v2.llm-cls"
+    assert option(served, "--runner") == "pooling"
+    assert "--speculative-config" not in served
+    assert int(option(served, "--max-model-len")) >= 2 * configuration.max_chars
 
 
 def test_a_folder_that_is_no_adapter(tmp_path: Path) -> None:

@@ -32,13 +32,17 @@ def say(status: int, message: str = "no", **headers: str) -> Fault:
 
 @dataclass
 class Play:
-    """``models`` by name to context; ``faults`` are played first, one a request to a model, then ``answer``."""
+    """``models`` by name to context; ``faults`` are played first, one a request to a model, then ``answer``.
+
+    Of the tokens ``untold`` it tells no probability; a text's score is its length.
+    """
 
     models: dict[str, int | None] = field(default_factory=lambda: {"base": 4096, "cmeee-v2.symbol": None})
     answer: str = "好"
     faults: list[Fault] = field(default_factory=list)
     version: str = "0.32.0"
     down: bool = False
+    untold: tuple[int, ...] = ()
     seen: list[dict[str, Any]] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -61,10 +65,13 @@ class Play:
         if path == "/tokenize":
             text = body.get("prompt") or "".join(one["content"] for one in body["messages"])
             return httpx.Response(200, json={"count": len(text), "tokens": [ord(char) for char in text]})
+        if path == "/classify":
+            scored = [{"index": number, "probs": [float(len(text))]} for number, text in enumerate(body["input"])]
+            return httpx.Response(200, json={"data": scored[::-1]})
         return httpx.Response(200, json=self._completion(body))
 
     def _completion(self, body: dict[str, Any]) -> dict[str, Any]:
-        ids = body.get("logprob_token_ids") or []
+        ids = [one for one in body.get("allowed_token_ids") or [] if one not in self.untold]
         told = [{"token": f"token_id:{one}", "logprob": -1.0 - number} for number, one in enumerate(ids)]
         cut = self.answer[: body["max_tokens"]]
         return {

@@ -10,7 +10,7 @@ from medner.agents.engines.engine import Request
 from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies import CODECS
-from medner.store.errors import UserError
+from medner.store.errors import ExternalError, UserError
 from medner.store.labels import load_label_set
 from tests.agents.engines.vllm.play import Play, pool_of
 
@@ -84,9 +84,27 @@ async def test_choices_are_probabilities_over_the_options() -> None:
     found = await engine.choose(CHAT, ["是", "否"], adapter="symbol")
     assert math.isclose(sum(found), 1)
     assert math.isclose(found[0] / found[1], math.e)
-    assert play.seen[-1]["logprob_token_ids"] == [ord("是"), ord("否")]
+    assert play.seen[-1]["allowed_token_ids"] == [ord("是"), ord("否")]
     await engine.choose(CHAT, ["是", "否"], adapter="symbol")
     assert sum("prompt" in body for body in play.seen) == 2, "tokens of options are asked for once"
+    await engine.close()
+
+
+async def test_an_option_the_server_tells_nothing_of() -> None:
+    """It is not taken for impossible: the message names the server's setting."""
+    engine = await engine_on(Play(untold=(ord("否"),)))
+    with pytest.raises(ExternalError, match="--logprobs-mode processed_logprobs"):
+        await engine.choose(CHAT, ["是", "否"])
+    await engine.close()
+
+
+async def test_texts_are_classified_in_one_request() -> None:
+    """Raw scores, in the order of the texts whatever the server's."""
+    play = Play(models={"filter": 512})
+    engine = await engine_on(play)
+    assert await engine.classify("filter", ["一", "二二二", "三三"]) == [1.0, 3.0, 2.0]
+    (sent,) = play.seen
+    assert (sent["use_activation"], sent["add_special_tokens"]) == (False, False)
     await engine.close()
 
 

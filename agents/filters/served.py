@@ -1,0 +1,39 @@
+"""LLM-CLS on a server: what ``medner export`` made of the filter, asked for scores over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from medner.agents.engines.engine import Classifier
+from medner.agents.filters.filter import probability
+from medner.agents.prompts.filter import candidate_part, sentence_part
+from medner.store.labels import LabelSet
+from medner.store.records import Entity, Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class ServedClassifierFilter:
+    """Scores a sentence's candidates by one request. ``bias`` is what the exported model has no place for."""
+
+    engine: Classifier
+    labels: LabelSet
+    model: str
+    bias: float
+    threshold: float = 0.5
+    temperature: float = 1.0
+    name: str = "llm-cls"
+
+    async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
+        """A probability for each entity, each once; a server with prefix caching runs the sentence once for all."""
+        if not entities:
+            return []
+        unique = list(dict.fromkeys(entities))
+        head = sentence_part(sentence.text)
+        texts = [head + candidate_part(sentence.text, entity, self.labels) for entity in unique]
+        logits = await self.engine.classify(self.model, texts)
+        score_of = {
+            entity: probability(logit + self.bias, self.temperature)
+            for entity, logit in zip(unique, logits, strict=True)
+        }
+        return [score_of[entity] for entity in entities]

@@ -1,0 +1,20 @@
+# medner's command: workers, submitting, inspecting. Runs span taggers and filters on the processor; what writes runs
+# on the vLLM servers.
+FROM python:3.11-slim
+RUN useradd --uid 1000 --create-home medner
+WORKDIR /srv/medner
+COPY pyproject.toml README.md LICENSE ./
+COPY agents agents
+COPY evaluation evaluation
+COPY graph graph
+COPY models models
+COPY service service
+COPY store store
+COPY training training
+# torch's CPU builds have an index of their own at PyTorch: --build-arg PIP_EXTRA_INDEX_URL=... chooses it.
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+RUN pip install --no-cache-dir '.[local,jobs]'
+USER medner
+ENTRYPOINT ["medner"]
+CMD ["--help"]

@@ -1,0 +1,87 @@
+"""An LLM-CLS filter as medner export makes a model of it, on a real vLLM server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from medner.agents.filters import ClassifierFilter, ServedClassifierFilter
+from medner.agents.prompts.shots import load_shots
+from medner.service.assembly import EngineOrder, assembled
+from medner.service.config import Configuration, default_configuration
+from medner.service.export import export_adapter
+from medner.service.serving import Plan, serve_commands, serving
+from medner.store.labels import load_label_set
+from medner.store.records import Entity, Sentence
+from tests.vllm.conftest import free_port
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("peft")
+from medner.agents.engines.local.engine import LocalEngine
+from medner.agents.engines.local.model import LocalModel
+from medner.agents.filters import load_head
+
+LABELS = load_label_set("cmeee-v2")
+CARD = (
+    'name = "cls"\nkind = "llm-cls"\nbase = "qwen2.5-coder-0.5b-instruct"\nlabels = "cmeee-v2"\n'
+    "threshold = 0.4\ntemperature = 1.5\n"
+)
+
+
+@pytest.fixture
+def trained(configuration: Configuration, tmp_path: Path) -> Path:
+    """A filter that reads one way: the symbol tagger's adapter under a random classification layer."""
+    from safetensors.torch import save_file
+
+    folder, symbol = tmp_path / "cls", configuration.taggers[0].adapter
+    assert symbol is not None
+    folder.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (folder / name).write_bytes((symbol / name).read_bytes())
+    torch.manual_seed(0)
+    save_file({"weight": torch.randn(1, 896) / 200, "bias": torch.tensor([0.3])}, folder / "classifier.safetensors")
+    (folder / "card.toml").write_text(CARD, encoding="utf-8")
+    return folder
+
+
+async def test_an_exported_filter_scores_on_a_server_as_here(
+    trained: Path, python: str, model: Path, tmp_path: Path
+) -> None:
+    """float32 on both sides, beside a span tagger in this process: the same probabilities of right and wrong ones."""
+    done = export_adapter(trained, tmp_path / "exported", dtype="float32", most=4)
+    port = free_port()
+    shipped = default_configuration("cmeee-v2").model_dump()
+    configuration = Configuration.model_validate(
+        {
+            **shipped,
+            "taggers": [one for one in shipped["taggers"] if one["strategy"] == "span"],
+            "filter": {"kind": "llm-cls", "exported": done.folder},
+            "judge": {"kind": "best-tagger"},
+            "engine": {"kind": "vllm", "servers": [{"url": f"http://127.0.0.1:{port}"}]},
+        }
+    )
+    (command,) = serve_commands(configuration, model, Plan(port=port, python=python, dtype="float32", threads=1))
+    made: list[LocalEngine] = []
+
+    def here(order: EngineOrder) -> LocalEngine:
+        adapters = {**order.adapters, "cls": trained}
+        made.append(LocalEngine(LocalModel(model, adapters, dtype=torch.float32), max_rows=8))
+        return made[0]
+
+    asked = [
+        (Sentence("s", shot.text), [*shot.entities, *(Entity(one.start, one.end, "equ") for one in shot.entities)])
+        for shot in load_shots(LABELS)
+        if shot.entities
+    ]
+    with serving([command], tmp_path / "logs", patience_s=300):
+        async with assembled(configuration, model=model, engine_factory=here) as pipeline:
+            there = pipeline.deps.filter
+            assert isinstance(there, ServedClassifierFilter)
+            local = ClassifierFilter(made[0], LABELS, load_head(trained), temperature=1.5, adapter="cls")
+            known: list[float] = []
+            for sentence, candidates in asked:
+                expected = await local.score(sentence, candidates)
+                assert await there.score(sentence, candidates) == pytest.approx(expected, abs=2e-3)
+                known += expected
+            assert max(known) - min(known) > 0.05, "scores that are all alike would prove nothing"
