@@ -10,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from medner.service.config import Configuration
 from medner.service.fingerprint import fingerprint
 from medner.service.inputs import Inputs, open_inputs
 from medner.service.overrides import Overrides, configured
@@ -69,15 +70,9 @@ class _Said:
 async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Submitted, int]:
     """Submits the documents of the inputs; the job, and how many inputs and records could not be read."""
     overrides = await with_registered_judge(order.overrides, jobs.judges, follow=_follows(order))
-    configuration = configured(overrides)
     results = order.settings.get("results")
-    spec = JobSpec(
-        configuration=freeze(configuration),
-        fingerprint=fingerprint(configuration),
-        medner=version("medner"),
-        max_chars=configuration.max_chars,
-        **{**order.settings, "results": absolute(results) if results else None},
-    )
+    settings = {**order.settings, "results": absolute(results) if results else None}
+    spec = spec_of(configured(overrides), **settings)
     said = _Said(console)
     with open_inputs(order.inputs, None, sys.stdin.buffer) as sources:
         inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit)
@@ -91,6 +86,17 @@ def _follows(order: SubmitOrder) -> bool:
     return order.settings.get("judge_follow") == "latest"
 
 
+def spec_of(configuration: Configuration, **settings: Any) -> JobSpec:
+    """The specification of a job with a configuration; ``settings`` are its other fields."""
+    return JobSpec(
+        configuration=freeze(configuration),
+        fingerprint=fingerprint(configuration),
+        medner=version("medner"),
+        max_chars=configuration.max_chars,
+        **settings,
+    )
+
+
 async def watch(jobs: Jobs, job: str, console: Console) -> JobView:
     """Shows a job's progress until it has ended; its last view."""
     view = await jobs.show(job)
@@ -102,14 +108,14 @@ async def watch(jobs: Jobs, job: str, console: Console) -> JobView:
             tally.total, tally.done = counts.sentences, counts.done
             tally.conflicts, tally.failed = counts.conflicts, counts.dead
             on_progress()
-            for remark in await _remarks(jobs, view):
+            for remark in await remarks(jobs, view):
                 if remark not in told:
                     told.add(remark)
                     console.print(remark, markup=False)
     return view
 
 
-async def _remarks(jobs: Jobs, view: JobView) -> list[str]:
+async def remarks(jobs: Jobs, view: JobView) -> list[str]:
     """Why a job does not go on, where it does not."""
     if view.state not in (JobState.QUEUED, JobState.RUNNING):
         return []

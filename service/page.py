@@ -124,6 +124,11 @@ def exact(text: str) -> Markup:
     return Markup(escaped.replace("\r", "&#13;"))  # noqa: S704 - escaped just above
 
 
+def base_style() -> str:
+    """The style that all pages share."""
+    return _environment().get_template("base.css").render(papers=PAPER)
+
+
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("medner.service", "templates")

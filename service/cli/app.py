@@ -23,6 +23,7 @@ SUBCOMMANDS = (
     "submit",
     "jobs",
     "worker",
+    "serve",
     "evaluate",
     "compare",
     "report",

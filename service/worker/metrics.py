@@ -30,7 +30,7 @@ class WorkerMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._whole = _Whole()
+        self._whole = Whole()
         self.registry.register(self._whole)
         self._sentences = Counter(
             "medner_sentences", "Sentences by what became of them here", ["result"], registry=self.registry
@@ -76,7 +76,7 @@ class WorkerMetrics:
             thread.join()
 
 
-class _Whole(Collector):
+class Whole(Collector):
     """The state of all jobs, as it was last looked at."""
 
     def __init__(self) -> None:

@@ -1,0 +1,34 @@
+"""The application: routes, errors and guards put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from medner.service.http.guard import Guard, Rules
+from medner.service.http.openapi import PATH, openapi
+from medner.service.http.problems import HANDLERS
+from medner.service.http.routes import ROUTES
+from medner.service.http.service import Parts, open_service
+from medner.service.http.web import WEB_ROUTES
+
+
+def new_app(parts: Parts, *, hosts: frozenset[str] = frozenset()) -> ASGIApp:
+    """The application on the jobs of a Redis. ``hosts`` are the names it answers to, all without any."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with open_service(parts) as service:
+            app.state.service = service
+            yield
+
+    routes = [Route(one.path, one.endpoint, methods=[one.method]) for one in ROUTES]
+    routes += [Route(PATH, openapi, methods=["GET"]), *WEB_ROUTES]
+    inner = Starlette(routes=routes, exception_handlers=dict(HANDLERS), lifespan=lifespan)
+    rules = Rules(hosts, frozenset({"/", PATH, *(one.path for one in ROUTES if one.open)}))
+    # Around all of it, so that the answer to a defect is guarded as well.
+    return Guard(inner, rules, parts.access, parts.metrics, {one.endpoint: one.path for one in routes})

@@ -1,0 +1,61 @@
+"""The web page: one HTML file, its style and its script, out of the package; nothing from elsewhere."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+
+from jinja2 import Environment, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from medner.service.http.problems import Problem
+from medner.service.page import base_style, script_json
+
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "frame-src 'self'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_SCRIPTS = ("words.js", "api.js", "job.js", "app.js")
+
+
+async def index(_: Request) -> Response:
+    """GET /"""
+    return HTMLResponse(_index(), headers={"Content-Security-Policy": _POLICY})
+
+
+async def asset(request: Request) -> Response:
+    """GET /assets/{name}"""
+    name = request.path_params["name"]
+    if name == "app.css":
+        return Response(base_style() + _file(name), media_type="text/css")
+    if name in _SCRIPTS:
+        return Response(_file(name), media_type="text/javascript")
+    raise Problem("unknown-path", "no such file; the page at / names those there are")
+
+
+WEB_ROUTES = (Route("/", index, methods=["GET"]), Route("/assets/{name}", asset, methods=["GET"]))
+
+
+@cache
+def _index() -> str:
+    words = tomllib.loads(_file("words.toml"))
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    template = environment.from_string(_file("index.html"))
+    return template.render(words=words["zh"], all_words=script_json(words), scripts=_SCRIPTS)
+
+
+@cache
+def _file(name: str) -> str:
+    return (resources.files("medner.service.http") / "assets" / name).read_text(encoding="utf-8")
