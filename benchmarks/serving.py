@@ -15,6 +15,11 @@ the same run, so that a slow machine cancels out. Servers are started with ``--v
 
 from __future__ import annotations
 
+import sys
+
+# A script's folder comes first on the path, and `queue.py` in it has the name of a module of Python's own.
+sys.path.pop(0)
+
 import argparse
 import asyncio
 import random
@@ -30,8 +35,9 @@ import httpx
 
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger
-from medner.service.assembly import adapter_names, model_folder
+from medner.service.assembly import adapter_names
 from medner.service.config import Configuration, EngineConfig, JudgeConfig, ServerConfig, TaggerConfig
+from medner.service.engines import model_folder
 from medner.service.overrides import Overrides, configured
 from medner.service.serving import Plan, Speculation, serve_commands, serving
 from medner.service.threads import physical_cores
