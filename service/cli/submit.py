@@ -130,6 +130,9 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
 ) -> None:
     from medner.service.cli.redis import with_jobs
+    from medner.store.redis.connection import require_redis
+
+    require_redis()
     from medner.service.jobs import SubmitOrder
     from medner.service.overrides import Overrides
 

@@ -50,7 +50,7 @@ def worker(
 ) -> None:
     from medner.store.redis.connection import require_redis
 
-    require_redis()
+    require_redis("taskiq", "taskiq_redis", "prometheus_client")
     from medner.service.worker.logs import log_to
     from medner.service.worker.worker import WorkerSettings, run_worker
 

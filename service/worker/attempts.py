@@ -39,9 +39,9 @@ async def attempt(annotator: Annotator, sentence: Sentence, timeout_s: float) ->
     except TimeoutError:
         return Failed("Timeout", f"no answer within {timeout_s:g} s", outside=True)
     except (ExternalError, UserError) as error:
-        return Failed(type(error).__name__, _short(error), outside=True)
+        return Failed(type(error).__name__, _short(error, sentence), outside=True)
     except Exception as error:  # noqa: BLE001  whatever a sentence does to an agent must not end the others
-        return Failed(type(error).__name__, _short(error), outside=False)
+        return Failed(type(error).__name__, _short(error, sentence), outside=False)
     return annotation if annotation.complete else _reason(annotation)
 
 
@@ -62,5 +62,6 @@ def _reason(annotation: Annotation) -> Failed:
     return Failed(first.kind, f"{first.agent}: {first.message}"[:_LONGEST_MESSAGE], outside)
 
 
-def _short(error: Exception) -> str:
-    return (str(error) or type(error).__name__)[:_LONGEST_MESSAGE]
+def _short(error: Exception, sentence: Sentence) -> str:
+    """The error's message, without the sentence should it quote it."""
+    return (str(error).replace(sentence.text, "…") or type(error).__name__)[:_LONGEST_MESSAGE]

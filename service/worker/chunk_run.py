@@ -30,6 +30,8 @@ _RECORD_EVERY_S = 1.0
 _BACKOFF_GROWTH = 3.0
 _LONGEST_BACKOFF_S = 300.0
 _PROBE_TIMEOUT_S = 60.0
+#: So many failures from outside and no result: the agents are asked before the rest of the chunk is tried.
+_ENOUGH = 4
 
 
 class Outcome(StrEnum):
@@ -58,11 +60,15 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a worker lends its runs: claims, patience, places for sentences under way, ears for what becomes of them."""
+    """What a worker lends its runs: claims, patience, places for sentences under way, ears for what becomes of them.
+
+    ``alone`` is held while a sentence is under way that may kill the worker.
+    """
 
     claims: Claims
     steady: Steady
     slots: asyncio.Semaphore
+    alone: asyncio.Lock
     lanes: int = 16
     on_annotation: Callable[[Annotation], None] = lambda _: None
     on_failure: Callable[[], None] = lambda: None
@@ -82,6 +88,7 @@ class ChunkRun:
         self._failed: dict[int, Failed] = {}
         self._attempts: dict[int, int] = {}
         self._recorded_s = time.monotonic()
+        self._trusted = False
 
     async def run(self, annotator: Annotator) -> Outcome:
         """Does what is left of the chunk. UserError where the agents are set up wrongly; the claim is given back."""
@@ -89,13 +96,17 @@ class ChunkRun:
             chunk = await self._load()
             sentences = sentences_of(chunk)
             await self._annotate(annotator, sentences)
+            if not self.signals.stop and self._may_be_outage():
+                if not await answers(annotator, min(_PROBE_TIMEOUT_S, self._spec.sentence_timeout_s)):
+                    await self._hand_back(delay_s=self._spec.backoff_s)
+                    return Outcome.OUTAGE
+                self._trusted = True
+                await self._annotate(annotator, sentences)
             if self.signals.lost:
                 return Outcome.LOST
-            if self.signals.stop:
+            # A job may be cancelled and replayed meanwhile: what counts is that nothing was left out.
+            if self.signals.stop or self._untried(sentences):
                 return await self._hand_back()
-            if self._failed and not await self._are_at_fault(annotator):
-                await self._hand_back(delay_s=self._spec.backoff_s)
-                return Outcome.OUTAGE
             return await self._settle(chunk, sentences)
         except Stopped:
             return await self._hand_back()
@@ -119,7 +130,7 @@ class ChunkRun:
         return chunk
 
     async def _annotate(self, annotator: Annotator, sentences: list[Sentence]) -> None:
-        todo = [index for index in range(len(sentences)) if index not in self._results]
+        todo = self._untried(sentences)
         if self.claim.lost < _SUSPICIOUS:
             try:
                 await self._many(annotator, sentences, todo)
@@ -134,10 +145,11 @@ class ChunkRun:
                 why = f"the worker died or stood still each time it was at this sentence ({most} times)"
                 self._failed[index] = Failed("WorkerLost", why, outside=False)
                 continue
-            await self._count_attempt(index)
-            async with self._around.slots:
+            # Alone in this worker: if it dies, no other chunk's sentence is noted as under way.
+            async with self._around.alone, self._around.slots:
+                await self._count_attempt(index)
                 await self._one(annotator, sentences[index], index)
-            await self._record()
+                await self._record()
 
     async def _many(self, annotator: Annotator, sentences: list[Sentence], todo: list[int]) -> None:
         left = iter(todo)
@@ -145,7 +157,7 @@ class ChunkRun:
         async def lane() -> None:
             for index in left:
                 async with self._around.slots:
-                    if self.signals.stop:
+                    if self.signals.stop or self._is_hopeless():
                         return
                     await self._one(annotator, sentences[index], index)
                 if time.monotonic() - self._recorded_s > _RECORD_EVERY_S:
@@ -181,11 +193,21 @@ class ChunkRun:
         self._attempts[index] = count
         self.signals.lost = self.signals.lost or count == 0
 
-    async def _are_at_fault(self, annotator: Annotator) -> bool:
-        """Whether the sentences that failed are to blame, not a model that is away."""
-        if not all(failed.outside for failed in self._failed.values()):
-            return True
-        return await answers(annotator, min(_PROBE_TIMEOUT_S, self._spec.sentence_timeout_s))
+    def _untried(self, sentences: list[Sentence]) -> list[int]:
+        return [index for index in range(len(sentences)) if index not in self._results and index not in self._failed]
+
+    def _may_be_outage(self) -> bool:
+        """Whether something outside the sentences may be to blame; then the agents are asked with another one."""
+        return any(failed.outside for failed in self._failed.values())
+
+    def _is_hopeless(self) -> bool:
+        """Whether it looks so much like an outage that it is better asked before more sentences are tried."""
+        return (
+            not self._trusted
+            and not self._fresh
+            and len(self._failed) >= _ENOUGH
+            and all(failed.outside for failed in self._failed.values())
+        )
 
     async def _settle(self, chunk: Chunk, sentences: list[Sentence]) -> Outcome:
         """Ends the chunk if every sentence has a result or had its attempts; else gives it back for another."""

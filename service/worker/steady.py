@@ -85,5 +85,5 @@ def passing(error: Exception) -> str | None:
     if isinstance(error, errors.ResponseError) and str(error).startswith(("MISCONF", "OOM", "LOADING")):
         return "Redis takes no writes (is its disk or memory full?)"
     if isinstance(error, OSError):
-        return "the disk of the result folder is full" if error.errno in _FULL else "the result folder takes no writes"
+        return "the disk of the result folder is full" if error.errno in _FULL else "the result folder cannot be used"
     return None

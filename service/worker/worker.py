@@ -28,8 +28,9 @@ from medner.service.worker.watchdog import Watchdog
 from medner.store.errors import ExternalError, MednerError, UserError
 from medner.store.jobs.claims import Claims, goes_on
 from medner.store.jobs.jobs import Jobs
-from medner.store.jobs.records import FORMAT, JobSpec, WorkerView
+from medner.store.jobs.records import JobSpec, WorkerView
 from medner.store.jobs.scripts import TASK
+from medner.store.jobs.views import known_spec
 from medner.store.records import Annotation
 from medner.store.redis import RedisAddress, open_redis, redis_address
 from medner.store.redis.connection import new_client
@@ -39,6 +40,8 @@ log = logging.getLogger("medner.worker")
 _REFUSED_FOR_S = 60.0
 _BEAT_S = 1.0
 _SPECS_KEPT = 64
+#: A worker that cannot do a job is slow to take its messages, which are for others.
+_LEAVE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,16 @@ class Worker:
         self.id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
         self._settings = settings
         self._address = address or redis_address()
+        self._redis = new_client(self._address)
+        self._claims = Claims(self._redis, self.id, lease_s=settings.lease_s)
+        self._jobs = Jobs(self._redis)
         self._pipelines = Pipelines(open_annotator)
         self._metrics = WorkerMetrics()
         self._stopping = asyncio.Event()
         self._finish = asyncio.Event()
         self._steady = Steady(self._address, self._stopping)
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self._alone = asyncio.Lock()
         self._runs: dict[tuple[str, int], ChunkRun] = {}
         self._specs: dict[str, JobSpec] = {}
         self._tasks: set[asyncio.Task[Any] | None] = set()
@@ -106,10 +113,6 @@ class Worker:
         """Works until :meth:`stop`. UserError or ExternalError where Redis cannot be used at the start."""
         async with open_redis(self._address):
             pass  # said at once, not after the first pause
-        redis = new_client(self._address)
-        self._redis = redis
-        self._claims = Claims(redis, self.id, lease_s=self._settings.lease_s)
-        self._jobs = Jobs(redis)
         broker = ChunkBroker(self._address, self.id, lease_s=self._settings.lease_s)
 
         async def one_chunk(job: str, chunk: int) -> None:
@@ -134,9 +137,10 @@ class Worker:
             await asyncio.gather(*tasks, return_exceptions=True)
             with suppress(RedisError):
                 await self._claims.leave()
-            await self._pipelines.drop()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._pipelines.drop(), self._settings.grace_s)
             await broker.shutdown()
-            await redis.aclose()
+            await self._redis.aclose()
             log.info("ended", extra={"worker": self.id, "sentences": self._sentences})
 
     async def _chunk(self, job: str, chunk: int) -> None:
@@ -186,6 +190,7 @@ class Worker:
                 self._claims,
                 self._steady,
                 self._slots,
+                self._alone,
                 self._settings.concurrency,
                 self._heard,
                 self._metrics.failed,
@@ -218,6 +223,7 @@ class Worker:
     async def _spec(self, job: str) -> JobSpec | None:
         """The job's specification; None for one that is gone, or that this worker cannot do."""
         if job in self._refused:
+            await asyncio.sleep(_LEAVE_S)
             return None
         # A specification never changes; whether the job is still to be done, the claim says.
         if job in self._specs:
@@ -225,14 +231,11 @@ class Worker:
         view = await self._steady(lambda: self._jobs.find_view(job))
         if view is None:
             return None
-        if view.spec is None:
-            raise UserError(
-                f"submitted by a newer medner (job format {view.format}, this worker knows {FORMAT}); update it"
-            )
+        spec = known_spec(view)
         if len(self._specs) >= _SPECS_KEPT:
             self._specs.clear()
-        self._specs[job] = view.spec
-        return view.spec
+        self._specs[job] = spec
+        return spec
 
     def _metrics_served(self) -> AbstractContextManager[None]:
         port = self._settings.metrics_port
@@ -267,7 +270,7 @@ class Worker:
             held = list(group)
             state, still = await self._claims.renew(job, [run.claim for run in held])
             for run in held:
-                run.signals.ended = not goes_on(state)
+                run.signals.ended = run.signals.ended or not goes_on(state)
                 run.signals.lost = run.signals.lost or run.claim not in still
 
     def _view(self) -> WorkerView:

@@ -4,6 +4,7 @@
 
     part-000000.17.jsonl        results of chunk 0, written under claim 17
     _medner/chunks/000001.json  a chunk that is not done
+    _medner/job                 the id of the job the folder belongs to
     _medner/manifest.json       the parts that count, in order, once the job has ended
 
 A part appears whole: it is written beside its place and moved there. It counts once the job's bookkeeping names it;
@@ -15,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from io import UnsupportedOperation
@@ -60,6 +62,10 @@ class FolderSpool:
     async def prepare(self) -> None:
         """Makes the folder. UserError where it holds anything already."""
         await asyncio.to_thread(self._prepare)
+
+    async def discard(self) -> None:
+        """Removes the chunks of a submit that broke off; nothing where the folder is another job's."""
+        await asyncio.to_thread(self._discard)
 
     async def put(self, number: int, chunk: bytes) -> bytes:
         """Writes the chunk into the folder; the bookkeeping gets nothing."""
@@ -140,8 +146,14 @@ class FolderSpool:
                     f"{self._root}: holds {there[0]!r} already; name a new or an empty folder for --results"
                 )
             self._files.makedirs(f"{self._root}/_medner/chunks", exist_ok=True)
+            self._write(self._owner_path, self._job.encode())
         except OSError as error:
             raise ExternalError(f"{self._root}: cannot be written: {error.strerror or error}") from error
+
+    def _discard(self) -> None:
+        with suppress(OSError):
+            if self._files.cat_file(self._owner_path) == self._job.encode():
+                self._files.rm(f"{self._root}/_medner", recursive=True)
 
     def _names(self) -> list[str]:
         self._files.invalidate_cache()
@@ -158,7 +170,7 @@ class FolderSpool:
         ]
         self._remove([f"{self._root}/{name}" for name in stray])
         manifest = {
-            "job": self._key.rpartition(":")[2],
+            "job": self._job,
             "parts": [
                 {"file": part.file, "documents": part.documents, "sentences": part.sentences}
                 for _, part in sorted(parts.items())
@@ -189,6 +201,14 @@ class FolderSpool:
             with suppress(OSError):
                 self._files.rm_file(path)
 
+    @property
+    def _job(self) -> str:
+        return self._key.rpartition(":")[2]
+
+    @property
+    def _owner_path(self) -> str:
+        return f"{self._root}/_medner/job"
+
     def _chunk_path(self, number: int) -> str:
         return f"{self._root}/_medner/chunks/{number:06}.json"
 
@@ -198,7 +218,7 @@ class _Appearing:
 
     def __init__(self, files: Any, path: str) -> None:
         folder, _, name = path.rpartition("/")
-        self._files, self._path, self._part = files, path, f"{folder}/.{name}.{os.getpid()}.part"
+        self._files, self._path, self._part = files, path, f"{folder}/.{name}.{secrets.token_hex(4)}.part"
 
     def __enter__(self) -> Any:
         self._out = self._files.open(self._part, "wb")

@@ -18,7 +18,8 @@ from medner.store.redis.client import Client
 #: Chunks of one job that wait in a stream or are worked on at a time.
 WINDOW = 512
 TASK = "medner.chunk"
-_PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused")
+#: What a job has beside its hash.
+PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused")
 
 
 def _table(entries: dict[str, str]) -> str:
@@ -37,7 +38,7 @@ local TERMINAL = {_states(TERMINAL)}
 local ACTIVE = {_states(ACTIVE)}
 local FOLLOWS = {_table({before.value: _states(after) for before, after in TRANSITIONS.items()})}
 local QUEUES = {_table({priority.value: f"'{name}'" for priority, name in QUEUES.items()})}
-local PARTS = {{{", ".join(f"'{part}'" for part in _PARTS)}}}
+local PARTS = {{{", ".join(f"'{part}'" for part in PARTS)}}}
 
 local function get(field) return redis.call('HGET', base, field) end
 local function number(field) return tonumber(get(field) or '0') end

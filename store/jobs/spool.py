@@ -25,6 +25,10 @@ class Spool(Protocol):
         """Makes the place. UserError where it cannot be used."""
         ...
 
+    async def discard(self) -> None:
+        """Removes what was put, because the submit broke off."""
+        ...
+
     async def put(self, number: int, chunk: bytes) -> bytes:
         """Keeps a chunk; gives what goes into the bookkeeping, empty where all of it lies elsewhere."""
         ...
@@ -69,6 +73,9 @@ class RedisSpool:
 
     async def prepare(self) -> None:
         """Nothing to make."""
+
+    async def discard(self) -> None:
+        """Nothing lies elsewhere."""
 
     async def tidy(self, *, done: bool) -> None:
         """Nothing lies about."""

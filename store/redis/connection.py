@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from medner.store.errors import ExternalError, UserError
@@ -78,12 +79,13 @@ def told_plainly(address: RedisAddress) -> Iterator[None]:
         raise ExternalError(f"{address.shown}: refuses a command: {error}") from error
 
 
-def require_redis() -> None:
-    """UserError with the way out where the client library is not installed."""
-    try:
-        import redis  # noqa: F401, PLC0415  an optional dependency
-    except ImportError as error:
-        raise UserError("redis is missing: jobs need pip install 'medner[jobs]'") from error
+def require_redis(*others: str) -> None:
+    """UserError with the way out where the client library, or one of the others, is not installed."""
+    for name in ("redis", *others):
+        try:
+            import_module(name)
+        except ImportError as error:
+            raise UserError(f"{name} is missing: jobs need pip install 'medner[jobs]'") from error
 
 
 async def _check(client: Redis, address: RedisAddress) -> None:

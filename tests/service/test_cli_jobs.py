@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -150,3 +151,16 @@ def test_somebody_elses_server_is_not_stopped(run: Run) -> None:
     code, _, err = run("jobs", "server", "--stop")
     assert code == 2
     assert "not medner's to stop" in err
+
+
+@pytest.mark.parametrize(
+    ("command", "package"), [(["jobs", "list"], "redis"), (["submit", "notes"], "redis"), (["worker"], "taskiq")]
+)
+def test_what_is_not_installed_is_named_with_the_way_out(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str], package: str
+) -> None:
+    """Without the extra the commands are there, and say what to install."""
+    monkeypatch.setitem(sys.modules, package, None)
+    code, _, err = run(*command)
+    assert code == 2
+    assert f"{package} is missing: jobs need pip install 'medner[jobs]'" in err

@@ -94,6 +94,7 @@ async def test_a_poisoned_sentence_goes_to_dead_letters_alone(jobs: Jobs, workin
     assert (view.state, view.counts.done, view.counts.dead) == (JobState.COMPLETED_WITH_ERRORS, 14, 1)
     [letter] = await jobs.dead(job)
     assert (letter.sentence, letter.kind, letter.attempts, letter.worker) == ("毒#1", kind, 3, worker.id)
+    assert poison not in letter.error
     assert letter.at_s == pytest.approx(time.time(), abs=60)
     poisoned = [one async for one in jobs.results(job)][2]
     assert [item.complete for item in poisoned.annotations] == [True, False, True]
@@ -150,6 +151,34 @@ async def test_models_that_are_away_pause_the_work_and_cost_nothing(jobs: Jobs, 
         away.unlink()
         view = await until_ended(jobs, job)
     assert (view.state, view.counts.dead) == (JobState.COMPLETED, 0)
+
+
+async def test_a_bad_sentence_during_an_outage_is_not_given_up_for_it(jobs: Jobs, working: Any, tmp_path: Path) -> None:
+    """While the models are away nothing is counted against any sentence; afterwards the bad one alone is given up."""
+    away = tmp_path / "away"
+    away.touch()
+    given = [*documents(3), Document("毒", f"{RAISES}。\n{WORD}。\n")]
+    async with working(open_scripted(away=away)):
+        job = (await jobs.submit(spec(attempts=1), given)).id
+        await _until_async(lambda: _doing(jobs, "paused"))
+        away.unlink()
+        view = await until_ended(jobs, job)
+    assert (view.state, view.counts.done, view.counts.dead) == (JobState.COMPLETED_WITH_ERRORS, 13, 1)
+    assert [letter.sentence for letter in await jobs.dead(job)] == ["毒#0"]
+
+
+async def test_cancelled_and_replayed_at_once_leaves_nothing_out(jobs: Jobs, working: Any) -> None:
+    """However quickly a replay follows on a cancel, chunks that were under way end whole."""
+    given = documents(30)
+    async with working(open_scripted(delay_s=0.05)):
+        job = (await jobs.submit(spec(), given)).id
+        for _ in range(4):
+            await asyncio.sleep(0.3)
+            await jobs.cancel(job)
+            await jobs.replay(job)
+        view = await until_ended(jobs, job)
+    assert (view.state, view.counts.done) == (JobState.COMPLETED, 120)
+    assert found([one async for one in jobs.results(job)]) == expected(given)
 
 
 async def test_cancel_stops_within_two_seconds_and_a_sentence(jobs: Jobs, working: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from taskiq.formatters.json_formatter import JSONFormatter
@@ -16,6 +17,7 @@ from medner.store.jobs.keys import ACTIVE_JOBS, QUEUES, job_key
 from medner.store.jobs.pieces import sentences_of
 from medner.store.jobs.records import Priority
 from medner.store.jobs.scripts import TASK, WINDOW
+from medner.store.jobs.submitting import Hearing, Submitter
 from medner.store.records import AnnotatedEntity, Annotation, Decision, Decoded, Document, Entity, TaggerOutput
 from medner.store.redis.client import Client
 from tests.jobs_kit import documents, expected, found, spec
@@ -257,7 +259,7 @@ async def test_the_same_key_is_the_same_job(jobs: Jobs, redis: Client) -> None:
 
 async def test_a_submit_that_died_is_begun_anew_by_its_key(jobs: Jobs, redis: Client) -> None:
     """Half a job is no job: who comes with the key after the submitter's lease makes it whole."""
-    job, _ = await jobs._open(spec(), "k", "gone")
+    job, _ = await Submitter(redis, spec(), Hearing())._open("k")
     assert (await jobs.submit(spec(), documents(2), key="k")).id == job
     await redis.hset(job_key(job), "submit_until", 1)
     again = await jobs.submit(spec(), documents(2), key="k")
@@ -287,6 +289,34 @@ async def test_a_job_of_a_newer_version_is_shown_and_not_touched(jobs: Jobs, red
     assert (view.spec, view.state) == (None, JobState.QUEUED)
     with pytest.raises(UserError, match="newer medner"):
         _ = [one async for one in jobs.results(job)]
+
+
+async def test_a_damaged_record_can_be_listed_and_deleted(jobs: Jobs, redis: Client) -> None:
+    """One job's damage is not that of the others."""
+    job = (await jobs.submit(spec(), documents(1))).id
+    await jobs.cancel(job)
+    await redis.hset(job_key(job), "spec", "{")
+    assert [view.spec for view in await jobs.all()] == [None]
+    with pytest.raises(UserError, match="damaged"):
+        _ = [one async for one in jobs.results(job)]
+    await jobs.delete(job)
+    assert await jobs.all() == []
+
+
+async def test_a_submit_that_broke_leaves_its_result_folder_empty(jobs: Jobs, tmp_path: Path) -> None:
+    """The same command can be given again; another job's folder is never touched."""
+
+    def broken() -> Iterator[Document]:
+        yield from documents(30)
+        raise UserError("damaged")
+
+    place = str(tmp_path / "out")
+    with pytest.raises(UserError, match="damaged"):
+        await jobs.submit(spec(results=place), broken())
+    job = (await jobs.submit(spec(results=place), documents(3))).id
+    with pytest.raises(UserError, match="holds"):
+        await jobs.submit(spec(results=place), documents(3))
+    assert len(await jobs.spool_of(job, spec(results=place)).get(0)) == 2
 
 
 async def test_an_ended_job_is_kept_for_a_time(jobs: Jobs, claims: Claims, redis: Client) -> None:

@@ -1,0 +1,134 @@
+"""Making a job of documents, once for a key, however submitters fail."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from redis.exceptions import OutOfMemoryError
+
+from medner.store.errors import ExternalError, UserError
+from medner.store.jobs.keys import INDEX, job_key, submit_key
+from medner.store.jobs.pieces import chunks_of, dump_chunk
+from medner.store.jobs.records import FORMAT, JobSpec, JobView
+from medner.store.jobs.scripts import Scripts
+from medner.store.jobs.states import JobState
+from medner.store.jobs.views import read_view, remove, spool_of
+from medner.store.records import Document
+from medner.store.redis.client import Client
+
+_LEASE_MS = 60_000
+_FULL_WAIT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A job's id, and whether this submit made it or another with the same key had."""
+
+    id: str
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Who is told how a submit goes: the job's id, documents and sentences so far, why it waits."""
+
+    opened: Callable[[str], None] = lambda _: None
+    read: Callable[[int, int], None] = lambda _, __: None
+    waiting: Callable[[str], None] = lambda _: None
+
+
+class Submitter:
+    """One submit. What it sends carries its own word, so that one that is late cannot add to a job begun anew."""
+
+    def __init__(self, redis: Client, spec: JobSpec, told: Hearing) -> None:
+        self._redis = redis
+        self._scripts = Scripts(redis)
+        self._spec = spec
+        self._told = told
+        self._word = secrets.token_hex(8)
+
+    async def submit(self, documents: Iterable[Document], key: str | None) -> Submitted:
+        """The job of the documents. What reading them raises is raised, and no job stays."""
+        job, created = await self._open(key)
+        if not created:
+            return Submitted(job, False)
+        self._told.opened(job)
+        try:
+            await self._fill(job, documents)
+        except BaseException:
+            await asyncio.shield(remove(self._redis, job))
+            raise
+        return Submitted(job, True)
+
+    async def _open(self, key: str | None) -> tuple[str, bool]:
+        """The id of a fresh, empty job, or of the one that has this key."""
+        job = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+        now_ms = int(time.time() * 1000)
+        record = {
+            "id": job,
+            "format": FORMAT,
+            "spec": self._spec.model_dump_json(),
+            "name": self._spec.name,
+            "priority": self._spec.priority.value,
+            "state": JobState.SUBMITTING.value,
+            "submitted": now_ms,
+            "submitter": self._word,
+            "submit_until": now_ms + _LEASE_MS,
+            "keep_s": self._spec.keep_s,
+            "key": key or "",
+        }
+        # Before the key leads to it: who finds a key must find its job.
+        await self._redis.hset(job_key(job), mapping=record)
+        while key is not None and not await self._redis.set(submit_key(key), job, nx=True):
+            known = str((await self._redis.get(submit_key(key)) or b"").decode())
+            view = await read_view(self._redis, known) if known else None
+            if view is not None and not await is_abandoned(self._redis, view):
+                await self._redis.unlink(job_key(job))
+                return known, False
+            await self._scripts("forget", submit_key(key), known)
+            if view is not None:
+                await remove(self._redis, known)
+        await self._redis.zadd(INDEX, {job: now_ms / 1000})
+        return job, True
+
+    async def _fill(self, job: str, documents: Iterable[Document]) -> None:
+        spec = self._spec
+        spool = spool_of(self._redis, job, spec)
+        await spool.prepare()
+        chunks = chunks_of(documents, size=spec.chunk_sentences, max_chars=spec.max_chars)
+        number = seen = sentences = 0
+        # Reading and splitting a large file would hold up the loop.
+        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+            payload = await spool.put(number, dump_chunk(chunk))
+            new = sum(piece.last for piece in chunk)
+            size = sum(len(piece.places) for piece in chunk)
+            await self._step("add", job, _LEASE_MS, number, size, new, payload)
+            number, seen, sentences = number + 1, seen + new, sentences + size
+            self._told.read(seen, sentences)
+        if seen == 0:
+            raise UserError("nothing to annotate: no document could be read")
+        await self._step("seal", job)
+
+    async def _step(self, script: str, job: str, *arguments: Any) -> None:
+        """A step of this submit; while Redis is full it waits."""
+        while True:
+            try:
+                said = (await self._scripts(script, job_key(job), self._word, *arguments)).decode()
+            except OutOfMemoryError:
+                self._told.waiting("the memory of Redis is full")
+                await asyncio.sleep(_FULL_WAIT_S)
+                continue
+            if said != "ok":
+                raise ExternalError(f"{job}: is {said}; the submit ends here")
+            return
+
+
+async def is_abandoned(redis: Client, view: JobView) -> bool:
+    """Whether a job's submitter died before all documents were there."""
+    until = int(await redis.hget(job_key(view.id), "submit_until") or 0)
+    return view.state is JobState.SUBMITTING and until < time.time() * 1000
