@@ -200,12 +200,14 @@ class Worker:
         task = asyncio.current_task()
         self._runs[job, chunk] = run
         self._tasks.add(task)
+        began = time.monotonic()
         try:
             outcome = await self._carry_out(run, spec)
         finally:
             self._tasks.discard(task)
             self._runs.pop((job, chunk), None)
-        log.info("chunk", extra={"job": job, "chunk": chunk, "outcome": outcome.value})
+        seconds = round(time.monotonic() - began, 3)
+        log.info("chunk", extra={"job": job, "chunk": chunk, "outcome": outcome.value, "seconds": seconds})
         if outcome is Outcome.OUTAGE:
             await self._pipelines.drop()
             await self._steady.pause("the models do not answer", 5.0)
