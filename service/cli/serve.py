@@ -85,13 +85,13 @@ def serve_(  # noqa: PLR0913  the options of a command are its parameters
     import asyncio
 
     from medner.service.http.limits import Limits
-    from medner.service.http.offer import Offer, own_label_sets
+    from medner.service.http.offer import offer_of
     from medner.service.http.server import ServerSettings, serve
     from medner.service.overrides import Overrides
     from medner.service.worker.logs import log_to
 
     log_to()
-    offer = Offer(Overrides(config=config), own_label_sets(tuple(labels or ())))
+    offer = offer_of(Overrides(config=config), tuple(labels or ()))
     limits = Limits(body_bytes=int(max_body * (1 << 20)), text_chars=max_text)
     settings = ServerSettings(host, port, tuple(allow_host or ()), offer, limits, _certificate(tls_cert, tls_key))
     asyncio.run(serve(settings))

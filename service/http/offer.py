@@ -110,6 +110,14 @@ class Offer:
         )
 
 
+def offer_of(base: Overrides, files: tuple[Path, ...]) -> Offer:
+    """The offer of a server's start: its configuration, whose label set is among those offered. UserError if wrong."""
+    usual = configured(base).labels
+    found = own_label_sets(files)
+    found.setdefault(load_label_set(usual).name, usual)
+    return Offer(base, found)
+
+
 def own_label_sets(files: tuple[Path, ...]) -> dict[str, str]:
     """The label sets that ship and those of files, by name. UserError for a file that is none, or a name twice."""
     found = {name: name for name in SHIPPED}

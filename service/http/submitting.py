@@ -84,7 +84,9 @@ async def _submitted(request: Request, service: Service, spec: JobSpec, document
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise Problem("bad-request", f"Idempotency-Key: has {len(key)} characters; give it 1 to {_LONGEST_KEY}")
     submitted = await service.jobs.submit(spec, documents, key=key, told=Hearing(waiting=_give_up))
-    view = await service.view(submitted.id)
+    view = await service.jobs.find_view(submitted.id)
+    if view is None:
+        raise Problem("busy", "another submit with this Idempotency-Key has just broken off; send it again")
     if not submitted.created and view.spec is not None and view.spec.fingerprint != spec.fingerprint:
         raise Problem(
             "key-in-use",

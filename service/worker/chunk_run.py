@@ -60,11 +60,15 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a worker lends its runs: claims, patience, places for sentences under way, ears for what becomes of them."""
+    """What a worker lends its runs: claims, patience, places for sentences under way, ears for what becomes of them.
+
+    ``alone`` is held while a sentence is under way that may kill the worker.
+    """
 
     claims: Claims
     steady: Steady
     slots: asyncio.Semaphore
+    alone: asyncio.Lock
     lanes: int = 16
     on_annotation: Callable[[Annotation], None] = lambda _: None
     on_failure: Callable[[], None] = lambda: None
@@ -141,10 +145,11 @@ class ChunkRun:
                 why = f"the worker died or stood still each time it was at this sentence ({most} times)"
                 self._failed[index] = Failed("WorkerLost", why, outside=False)
                 continue
-            await self._count_attempt(index)
-            async with self._around.slots:
+            # Alone in this worker: if it dies, no other chunk's sentence is noted as under way.
+            async with self._around.alone, self._around.slots:
+                await self._count_attempt(index)
                 await self._one(annotator, sentences[index], index)
-            await self._record()
+                await self._record()
 
     async def _many(self, annotator: Annotator, sentences: list[Sentence], todo: list[int]) -> None:
         left = iter(todo)

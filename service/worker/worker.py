@@ -85,6 +85,7 @@ class Worker:
         self._finish = asyncio.Event()
         self._steady = Steady(self._address, self._stopping)
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self._alone = asyncio.Lock()
         self._runs: dict[tuple[str, int], ChunkRun] = {}
         self._specs: dict[str, JobSpec] = {}
         self._tasks: set[asyncio.Task[Any] | None] = set()
@@ -192,6 +193,7 @@ class Worker:
                 self._claims,
                 self._steady,
                 self._slots,
+                self._alone,
                 self._settings.concurrency,
                 self._heard,
                 self._metrics.failed,
@@ -201,12 +203,14 @@ class Worker:
         task = asyncio.current_task()
         self._runs[job, chunk] = run
         self._tasks.add(task)
+        began = time.monotonic()
         try:
             outcome = await self._carry_out(run, spec)
         finally:
             self._tasks.discard(task)
             self._runs.pop((job, chunk), None)
-        log.info("chunk", extra={"job": job, "chunk": chunk, "outcome": outcome.value})
+        seconds = round(time.monotonic() - began, 3)
+        log.info("chunk", extra={"job": job, "chunk": chunk, "outcome": outcome.value, "seconds": seconds})
         if outcome is Outcome.OUTAGE:
             await self._pipelines.drop()
             await self._steady.pause("the models do not answer", 5.0)

@@ -68,7 +68,7 @@ class Submitter:
     async def _open(self, key: str | None) -> tuple[str, bool]:
         """The id of a fresh, empty job, or of the one that has this key."""
         job = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
-        now_ms = int(time.time() * 1000)
+        now_ms = await _now_ms(self._redis)
         record = {
             "id": job,
             "format": FORMAT,
@@ -131,4 +131,10 @@ class Submitter:
 async def is_abandoned(redis: Client, view: JobView) -> bool:
     """Whether a job's submitter died before all documents were there."""
     until = int(await redis.hget(job_key(view.id), "submit_until") or 0)
-    return view.state is JobState.SUBMITTING and until < time.time() * 1000
+    return view.state is JobState.SUBMITTING and until < await _now_ms(redis)
+
+
+async def _now_ms(redis: Client) -> int:
+    """The time by Redis' own clock: those of two machines may differ by more than a lease."""
+    seconds, microseconds = await redis.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from medner.service.http.offer import Offer, own_label_sets
+from medner.service.http.offer import Offer, offer_of, own_label_sets
 from medner.service.overrides import Overrides
 from medner.store.errors import UserError
 from medner.store.jobs import Jobs
@@ -38,6 +38,18 @@ async def test_label_sets_of_ones_own_are_offered_by_name(own: Path, serving: Se
     (view,) = await jobs.all()
     assert view.spec is not None
     assert view.spec.configuration["labels"] == str(own)
+
+
+def test_the_label_set_of_the_configuration_is_offered(own: Path, tmp_path: Path) -> None:
+    """What jobs use by default can be named too; a configuration that is wrong is told at the start."""
+    configuration = tmp_path / "medner.toml"
+    configuration.write_text('labels = "./ward.toml"\n', encoding="utf-8")
+    default, known = offer_of(Overrides(config=configuration), ()).labels()
+    assert default == "ward"
+    assert "ward" in [one.name for one in known]
+    configuration.write_text('labels = "./nothing.toml"\n', encoding="utf-8")
+    with pytest.raises(UserError):
+        offer_of(Overrides(config=configuration), ())
 
 
 def test_two_label_sets_of_one_name_are_refused(own: Path) -> None:

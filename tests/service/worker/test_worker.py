@@ -15,7 +15,7 @@ import pytest
 from medner.store.corpora import annotated_to_line
 from medner.store.errors import UserError
 from medner.store.jobs import FORMAT, Jobs, JobState
-from medner.store.jobs.keys import job_key
+from medner.store.jobs.keys import QUEUES, job_key
 from medner.store.records import Document
 from medner.store.redis.client import Client
 from tests.jobs_kit import (
@@ -286,6 +286,19 @@ async def test_a_full_redis_pauses_the_work(jobs: Jobs, working: Any, redis: Cli
         view = await until_ended(jobs, job)
     assert (view.state, view.counts.done) == (JobState.COMPLETED, 120)
     assert found([one async for one in jobs.results(job)]) == expected(given)
+
+
+async def test_queues_that_are_lost_are_made_anew(jobs: Jobs, working: Any, redis: Client) -> None:
+    """Streams that vanish with their groups and messages, while a worker reads them: the job is done all the same."""
+    given = documents(30)
+    async with working(open_scripted(delay_s=0.05)):
+        job = (await jobs.submit(spec(), given)).id
+        for _ in range(3):
+            await asyncio.sleep(0.4)
+            await redis.delete(*QUEUES.values())
+        view = await until_ended(jobs, job)
+    assert (view.state, view.counts.done) == (JobState.COMPLETED, 120)
+    assert not [await redis.xlen(stream) for stream in QUEUES.values() if await redis.xlen(stream)]
 
 
 async def _doing(jobs: Jobs, what: str) -> bool:
