@@ -9,11 +9,6 @@ number of sentences at a time, so that a slow machine cancels out.
 
 from __future__ import annotations
 
-import sys
-
-# A script's folder comes first on the path, and `queue.py` in it has the name of a module of Python's own.
-sys.path.pop(0)
-
 import argparse
 import asyncio
 import random

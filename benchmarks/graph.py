@@ -9,15 +9,11 @@ ways take turns in rounds, so that a machine that slows down slows all of them; 
 
 from __future__ import annotations
 
-import sys
-
-# A script's folder comes first on the path, and `queue.py` in it has the name of a module of Python's own.
-sys.path.pop(0)
-
 import argparse
 import asyncio
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -17,15 +17,11 @@ other are then scored on these same sentences too, with paired intervals.
 
 from __future__ import annotations
 
-import sys
-
-# A script's folder comes first on the path, and `queue.py` in it has the name of a module of Python's own.
-sys.path.pop(0)
-
 import argparse
 import asyncio
 import json
 import random
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
