@@ -52,10 +52,11 @@ def real_sentences(count: int) -> list[Sentence]:
         texts = [record["text"] for record in json.loads(CORPUS.read_text(encoding="utf-8"))]
         found = [
             sentence
-            for number, text in enumerate(texts[:count])
+            for number, text in enumerate(texts)
             for sentence in split_sentences(Document(str(number), text), max_chars=256)
         ]
-    return (found * (count // len(found) + 1))[:count]
+    short = [sentence for sentence in found if len(sentence.text) <= 80]
+    return (short * (count // len(short) + 1))[:count]
 
 
 def tagger(engine: object, adapter: str | None, strategy: str) -> GenerativeTagger:
