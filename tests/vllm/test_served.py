@@ -24,7 +24,7 @@ from medner.service.vllm import server_findings, vllm_engine
 from medner.store.errors import ExternalError, UserError
 from medner.store.findings import Level
 from medner.store.labels import load_label_set
-from medner.store.records import Document, Rejection, Sentence
+from medner.store.records import AnnotatedDocument, Document, Rejection, Sentence
 from medner.store.sentences import split_sentences
 from tests.vllm.conftest import ROOT, kill
 
@@ -145,21 +145,28 @@ async def test_two_hundred_sentences_are_copied_faithfully(engine: VllmEngine) -
 async def test_the_graph_gives_the_same_entities(
     served: Configuration, configuration: Configuration, model: Path, local_model: LocalModel
 ) -> None:
-    """Two taggers, conflicts, a vote, on two of the sample notes: through the servers as through this process."""
+    """One adapter under two prompts, conflicts, a vote: through the servers as through this process."""
+    symbol = configuration.taggers[0]
+    taggers = (symbol, symbol.model_copy(update={"name": "symbol-full", "style": "full"}))
 
-    async def run(chosen: Configuration) -> list[object]:
+    async def run(chosen: Configuration) -> list[AnnotatedDocument]:
         def here(_: EngineOrder) -> LocalEngine:
             return LocalEngine(local_model, max_rows=8)
 
+        chosen = chosen.model_copy(update={"taggers": taggers})
         async with assembled(chosen, model=model, engine_factory=here) as pipeline:
-            found = await asyncio.gather(*map(pipeline.annotate_document, documents))
-        return [document.entities for document in found]
+            return list(await asyncio.gather(*map(pipeline.annotate_document, documents)))
 
     documents = [
-        Document(name, (ROOT / f"examples/notes/{name}.txt").read_text(encoding="utf-8")[:200])
+        Document(name, (ROOT / f"examples/notes/{name}.txt").read_text(encoding="utf-8")[:160])
         for name in ("01-outpatient", "09-tcm")
     ]
-    assert await run(served) == await run(configuration)
+    there, here = await run(served), await run(configuration)
+    assert [one.entities for one in there] == [one.entities for one in here]
+    assert [one.conflicts for document in there for one in document.annotations] == [
+        one.conflicts for document in here for one in document.annotations
+    ]
+    assert sum(len(one.entities) for one in there) > 5
 
 
 async def test_an_adapter_comes_and_goes_while_the_server_runs(
