@@ -91,7 +91,7 @@ def add(  # noqa: PLR0913  one parameter an option
         typer.Option("--judge", metavar="JUDGE", help="As annotate's: select, rewrite, select:PROVIDER:MODEL ..."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with a [judge] table, instead.")
+        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file; its judge table is taken instead.")
     ] = None,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The model server's address.")] = None,
     key_env: Annotated[
