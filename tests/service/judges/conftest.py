@@ -1,5 +1,8 @@
-"""A Valkey, and a seat that follows its registry."""
+"""A Valkey for the tests of a session, and the registry of judges in it."""
 
-from tests.store.judges.test_registry import address, redis, registry
+from __future__ import annotations
+
+from tests.store.judges.test_registry import registry
+from tests.valkey_fixtures import address, redis
 
 __all__ = ["address", "redis", "registry"]
