@@ -165,6 +165,7 @@ async def _submit(jobs: Jobs, console: Console, order: SubmitOrder, *, as_json: 
     import json
     from dataclasses import asdict
 
+    from medner.evaluation.wording import counted
     from medner.service.jobs import submit as submit_order
 
     submitted, bad = await submit_order(jobs, order, console)
@@ -174,7 +175,8 @@ async def _submit(jobs: Jobs, console: Console, order: SubmitOrder, *, as_json: 
     if as_json:
         typer.echo(json.dumps({"id": submitted.id, "created": submitted.created, **asdict(view.counts)}))
     else:
-        console.print(f"{view.counts.documents:,} documents, {view.counts.sentences:,} sentences", markup=False)
+        sizes = (counted(view.counts.documents, "document"), counted(view.counts.sentences, "sentence"))
+        console.print(", ".join(sizes), markup=False)
         typer.echo(submitted.id)
     if not await jobs.workers():
         console.print("no worker is running; start one: medner worker", markup=False)
