@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from medner.agents.engines.local.loading import quiet
-from medner.agents.spans.settings import SpanSettings
+from medner.agents.spans.settings import SpanSettings, read_settings
 from medner.service.config import DEFAULT_MODEL, is_path
-from medner.service.training_card import licence_note
+from medner.service.training_card import licence_note, named_start
 from medner.store.corpora.atomic import replacing_file
+from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
 from medner.store.models import MANIFEST, ModelStore, read_manifest
+from medner.training.adapted import WEIGHTS
 from medner.training.build import card_text, named_hash
 from medner.training.loop import Progress, Run
 from medner.training.memory import check_memory_without_answers
 from medner.training.plot import loss_svg
 from medner.training.run import RunFolder
+from medner.training.settings import TaggerTraining
 from medner.training.spans.build import SpanData, span_data
 from medner.training.spans.calibration import Calibration, calibrated
 from medner.training.spans.learner import SpanLearner, passes, span_settings
@@ -29,7 +32,10 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class SpanOrder:
-    """What is to be trained, on what, and where it goes; ``settings`` replace the defaults."""
+    """What is to be trained, on what, and where it goes; ``settings`` replace the defaults.
+
+    ``start`` is a span tagger's folder to go on from.
+    """
 
     files: tuple[Path, ...]
     out: Path
@@ -38,6 +44,7 @@ class SpanOrder:
     labels: str = "cmeee-v2"
     base: str = DEFAULT_MODEL
     exclude: tuple[Path, ...] = ()
+    start: Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     name: str = "span"
     data_note: str = ""
@@ -65,6 +72,8 @@ def train_span_tagger(
 ) -> bool:
     """Carries an order out; False when it was stopped, and the same order goes on from there."""
     labels = load_label_set(order.labels)
+    if order.start is not None:
+        _check_start(order.start, labels, span_settings(**order.settings))
     data = _data(order, labels)
     say(
         f"{len(data.complete):,} sentences completely and {len(data.partial):,} partly annotated, "
@@ -75,7 +84,7 @@ def train_span_tagger(
     if not order.force:
         check_memory_without_answers(order.folder, settings, passes(data.complete, data.partial, settings, 0))
     with quiet():
-        learner = SpanLearner(order.folder, settings, types=len(labels.codes))
+        learner = SpanLearner(order.folder, settings, types=len(labels.codes), start=order.start)
     run = Run(
         learner,
         bound(passes, data.complete, data.partial, settings),
@@ -98,6 +107,18 @@ def train_span_tagger(
     ).save(run.output)
     _write(order, labels, data, run, chosen)
     return True
+
+
+def _check_start(folder: Path, labels: LabelSet, settings: TaggerTraining) -> None:
+    """UserError when a tagger to go on from was trained for other types, or looks both ways in other layers."""
+    found = read_settings(folder)
+    if found.types != labels.codes:
+        raise UserError(
+            f"{folder}: this span tagger knows the types {', '.join(found.types)}, "
+            f"the label set {labels.name!r} has {', '.join(labels.codes)}"
+        )
+    if found.two_way_from != settings.first_layer:
+        raise UserError(f"{folder}: trained from layer {found.two_way_from}; give --first-layer {found.two_way_from}")
 
 
 def _data(order: SpanOrder, labels: LabelSet) -> SpanData:
@@ -125,6 +146,7 @@ def _task(order: SpanOrder, labels: LabelSet) -> dict[str, Any]:
         "partial": len(order.partial),
         "most_partial": order.most_partial,
         "exclude": [named_hash(file) for file in order.exclude],
+        **({} if order.start is None else {"start": named_hash(order.start / WEIGHTS)}),
     }
 
 
@@ -141,6 +163,7 @@ def _write(order: SpanOrder, labels: LabelSet, data: SpanData, run: Run[Any], ch
         "labels": labels.name,
         "strategy": "span",
         "data": [named_hash(file) for file in _sources(order)],
+        "start": "" if order.start is None else named_start(order.start),
         "excluded": [named_hash(file) for file in order.exclude],
         "sentences": len(data.complete) + len(data.partial),
         "sentences_seen": run.samples,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,11 +13,12 @@ from typing import Any
 from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.model import pick_device
 from medner.agents.strategies import CODECS
+from medner.service.adapters import CARD
 from medner.service.config import DEFAULT_MODEL, Configuration, TaggerConfig, is_path
 from medner.service.engines import EngineFactory
 from medner.service.stopping import stop_asked
 from medner.service.tally import duration
-from medner.service.training_card import Card, licence_note, machine_facts
+from medner.service.training_card import Card, licence_note, machine_facts, named_start
 from medner.service.training_progress import Progress
 from medner.service.training_scores import EVALUATION, Scoring, score_tagger
 from medner.store.corpora.atomic import replacing_file
@@ -26,7 +26,7 @@ from medner.store.errors import UserError
 from medner.store.labels import label_set_toml, load_label_set
 from medner.store.models import MANIFEST, ModelStore, read_manifest
 from medner.training.adapted import WEIGHTS
-from medner.training.build import TaskForm, TrainingData, file_hash, named_hash, training_data
+from medner.training.build import TaskForm, TrainingData, named_hash, training_data
 from medner.training.examples import answer_vocabulary
 from medner.training.memory import (
     available_bytes,
@@ -46,7 +46,7 @@ from medner.training.tagger import TaggerTrainer, epoch_batches
 Say = Callable[[str], None]
 
 STOPPED = 130
-CARD, PLOT = "card.toml", "loss.svg"
+PLOT = "loss.svg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ class _Run:
             "max_tokens": self._plan.max_tokens,
             "data": [named_hash(file) for file in order.files],
             "exclude": [named_hash(file) for file in self._unseen],
-            "start": None if order.start is None else _named_start(order.start),
+            "start": None if order.start is None else named_start(order.start),
         }
         about = {
             "name": self._name,
@@ -257,10 +257,3 @@ class _Run:
             command=order.command,
             licence_note=licence_note(self._base_name, order.data_note),
         )
-
-
-def _named_start(folder: Path) -> str:
-    """The name on the card of the adapter that a run goes on from, else its folder's, and its weights' SHA-256."""
-    card = folder / CARD
-    name = tomllib.loads(card.read_text(encoding="utf-8")).get("name") if card.is_file() else None
-    return f"{name or folder.resolve().name} sha256:{file_hash(folder / WEIGHTS)}"

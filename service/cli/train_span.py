@@ -25,6 +25,7 @@ Exit code: 0 done; 2 wrong input or option; 3 disk or model failed; 130 stopped.
 Examples:
   medner train span train.json --exclude test.json -o runs/span --hours 1
   medner train span train.json --partial flat.json --exclude test.json -o runs/span
+  medner train span mine.json --start runs/span/adapter --learning-rate 1e-4 -o runs/mine
   medner annotate notes/ --taggers ./runs/span/adapter
 """
 
@@ -45,6 +46,9 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = "cmeee-v2",
     base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = "qwen2.5-coder-0.5b-instruct",
     exclude: Annotated[list[Path] | None, typer.Option(help="A file whose texts must not be trained on.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Go on from this span tagger's folder: its adapter and its head.")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="How often to go over the complete files.")] = 2,
     hours: Annotated[float, typer.Option(min=0.0, help="Time limit; it ends with a usable tagger.")] = 1.0,
     rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter.")] = 16,
@@ -66,6 +70,7 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
         labels=labels,
         base=base,
         exclude=tuple(exclude or ()),
+        start=start,
         settings={
             "rank": rank,
             "alpha": 2 * rank,

@@ -13,7 +13,8 @@ from medner.store.labels import label_set_toml
 from medner.store.records import Document, Entity
 from tests.tiny_model import save_tiny_model
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
+load_file = pytest.importorskip("safetensors.torch").load_file
 
 NOTES = [
     Document(str(number), f"患者{number}天前出现咽部充血。", (Entity(8, 12, "sym"), Entity(8, 10, "bod")))
@@ -71,6 +72,30 @@ def test_a_card_names_a_label_set_of_ones_own(place):
     assert train(place, "--hours", "0", "--labels", str(place / "other.toml"), out="mine").exit_code == 0
     card = tomllib.loads((place / "mine" / "adapter" / "card.toml").read_text(encoding="utf-8"))
     assert card["labels"] == "mine"
+
+
+def test_a_run_goes_on_from_another_tagger(place):
+    """The head of another seed is taken over, as far as one step leaves it; the card says from what."""
+    assert train(place, "--epochs", "1", "--seed", "3", out="first").exit_code == 0
+    first = place / "first" / "adapter"
+    result = train(place, "--hours", "0", "--start", str(first), out="second")
+    assert result.exit_code == 0, result.stderr
+    second = place / "second" / "adapter"
+    before, after = (load_file(folder / "span_head.safetensors") for folder in (first, second))
+    assert all(torch.allclose(before[name], after[name], atol=0.01) for name in before)
+    assert tomllib.loads((second / "card.toml").read_text(encoding="utf-8"))["start"].startswith("span sha256:")
+
+
+def test_a_start_that_does_not_fit_is_refused(place):
+    """Other types, other two-way layers, or no span tagger at all."""
+    assert train(place, "--hours", "0", out="begin").exit_code == 0
+    begin = str(place / "begin" / "adapter")
+    result = train(place, "--start", begin, "--labels", "ccks2019", out="other-types")
+    assert "this span tagger knows the types" in str(result.exception)
+    result = train(place, "--start", begin, "--first-layer", "0", out="other-layers")
+    assert "--first-layer 1" in str(result.exception)
+    result = train(place, "--start", str(place), out="none")
+    assert "it is not a span tagger" in str(result.exception)
 
 
 def test_a_base_with_too_few_layers_is_refused(place):

@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from medner.agents.engines.local.model import pick_device
-from medner.agents.spans.head import SpanHead, SpanShape
+from medner.agents.spans.head import SpanHead, SpanShape, load_head
+from medner.store.errors import UserError
 from medner.training.adapted import adapted_model, save_adapter
 from medner.training.attention import MASKED, MaskedBody, register
 from medner.training.batching import batches_by_tokens
@@ -26,19 +27,23 @@ HEAD_FACTOR = 2.5
 
 
 class SpanLearner:
-    """The model that learns. Layers below ``settings.first_layer`` stay as they are, and causal."""
+    """The model that learns. Layers below ``settings.first_layer`` stay as they are, and causal.
 
-    def __init__(self, base: Path, settings: TaggerTraining, *, types: int) -> None:
+    Adapter and head are fresh, or those of a span tagger's folder ``start``. UserError when it does not fit.
+    """
+
+    def __init__(self, base: Path, settings: TaggerTraining, *, types: int, start: Path | None = None) -> None:
         register()
         torch.manual_seed(settings.seed)
         self.types = types
-        self.model: Any = adapted_model(base, settings)
+        self.model: Any = adapted_model(base, settings, start=start)
         plain = self.model.get_base_model()
         plain.set_attn_implementation(MASKED)
         self._body = MaskedBody(self.model)
         self._first_layer = settings.first_layer
         self._device = pick_device()
-        self.head = SpanHead(SpanShape(plain.config.get_text_config().hidden_size, types)).to(self._device)
+        shape = SpanShape(plain.config.get_text_config().hidden_size, types)
+        self.head = (SpanHead(shape) if start is None else _head_of(start, shape)).to(self._device)
 
     def parameters(self) -> list[nn.Parameter]:
         """The adapter's weights."""
@@ -80,6 +85,13 @@ class SpanLearner:
         """Writes the adapter in PEFT's format and, beside it, the head."""
         save_adapter(self.model, folder)
         self.head.save(folder)
+
+
+def _head_of(start: Path, shape: SpanShape) -> SpanHead:
+    head = load_head(start)
+    if head.shape != shape:
+        raise UserError(f"{start}: its head is {head.shape}, this base and label set need {shape}")
+    return head.train()
 
 
 def passes(
