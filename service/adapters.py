@@ -80,12 +80,14 @@ class ExportCard(BaseModel):
 class JudgeCard(BaseModel):
     """What ``card.toml`` says of a trained judge: its base model, and what its scores mean.
 
-    ``two_way_from`` is the first layer in which what stands before the candidates looks both ways.
+    ``scorer``: a classification layer on each candidate, or a span head. ``two_way_from`` (of a classifier) is the
+    first layer in which what stands before the candidates looks both ways.
     """
 
     model_config = ConfigDict(extra="ignore")
     name: str
     kind: Literal["llm-judge"]
+    scorer: Literal["classifier", "span"] = "classifier"
     base: str
     labels: str
     threshold: float = Field(ge=0, le=1)

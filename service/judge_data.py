@@ -116,7 +116,7 @@ def sentence_cases(
             sentence, Conflict(conflict.id, conflict.region, conflict.kind, scored, conflict.context), labels, voters
         )
         among = frozenset(one.entity for one in scored) & right
-        yield JudgedCase(case, among, *counts)
+        yield JudgedCase(case, among, *counts, whole=right)
         counts = (0, 0, 0)
 
 

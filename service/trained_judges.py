@@ -8,9 +8,9 @@ from pathlib import Path
 
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.filters import load_head
-from medner.agents.judges.trained import Scorer, TrainedJudge
+from medner.agents.judges.trained import CandidateScorer, Scorer, SpanScorer, TrainedJudge
 from medner.agents.judges.votes import VOTES_FILE, VoteLayer
-from medner.service.adapters import judge_card
+from medner.service.adapters import JudgeCard, judge_card
 from medner.service.judge_config import JudgeConfig
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import LabelSet
@@ -34,15 +34,22 @@ def trained_judge(judge: JudgeConfig, labels: LabelSet, engine: Engine, adapters
         raise UserError(f"{folder}: this judge knows the label set {card.labels}, not {labels.name}")
     if not isinstance(engine, Encoder):
         raise UserError(f"judge {card.name!r}: this engine gives no hidden states, which a trained judge needs")
-    scorer = Scorer(engine, labels, load_head(folder), adapters[folder], card.two_way_from)
     return TrainedJudge(
-        scorer,
+        _scorer(folder, card, labels, engine, adapters[folder]),
         name=card.name,
         threshold=card.threshold,
         temperature=card.temperature,
         votes=load_votes(folder),
         abstain=judge.abstain,
     )
+
+
+def _scorer(folder: Path, card: JudgeCard, labels: LabelSet, engine: Encoder, adapter: str) -> Scorer:
+    if card.scorer == "span":
+        from medner.agents.spans.settings import load_span_tagger  # noqa: PLC0415  heavy
+
+        return SpanScorer(load_span_tagger(folder, name=card.name, adapter=adapter, encoder=engine, labels=labels))
+    return CandidateScorer(engine, labels, load_head(folder), adapter, card.two_way_from)
 
 
 def load_votes(folder: Path) -> VoteLayer | None:

@@ -1,7 +1,8 @@
-"""The trained judge: a probability for each candidate, from one pass over sentence, conflict and candidate.
+"""The trained judge: a probability for each candidate, from a model that is not told who said what.
 
-The model reads what :mod:`medner.agents.prompts.trained_judge` writes, which does not tell who said what. A linear
-layer behind it may add the votes (:mod:`medner.agents.judges.votes`).
+What scores the candidates is one of two: a classification layer behind one pass over sentence, conflict and candidate
+(what it reads is written by :mod:`medner.agents.prompts.trained_judge`), or a span head behind one pass over the
+sentence alone. A linear layer behind either may add the votes (:mod:`medner.agents.judges.votes`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from medner.agents.engines.engine import Encoder
 from medner.agents.filters.classifier import ClassifierHead
 from medner.agents.filters.filter import probability
+from medner.agents.filters.spans import ScoresSpans
 from medner.agents.judges.judge import Case, abstention, likeliest_apart, verdict
 from medner.agents.judges.votes import VoteLayer, case_features
 from medner.agents.prompts.filter import candidate_part
@@ -23,8 +26,41 @@ from medner.store.labels import LabelSet
 from medner.store.records import Entity, Verdict
 
 
+class Scorer(Protocol):
+    """What gives each candidate of a conflict a score."""
+
+    @property
+    def mode(self) -> str:
+        """How it reads, and the version of that."""
+        ...
+
+    async def scores(self, case: Case) -> list[float]:
+        """A logit a candidate, in their order."""
+        ...
+
+    def prompt(self, case: Case) -> str:
+        """What it reads before every candidate; empty where that is the sentence alone."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class Scorer:
+class SpanScorer:
+    """A span tagger's scores: one pass a sentence, however many conflicts and candidates."""
+
+    spans: ScoresSpans
+    mode: str = "trained-span-1"
+
+    async def scores(self, case: Case) -> list[float]:
+        """The scores of the candidates' cells."""
+        return await self.spans.logits(case.sentence, [one.entity for one in case.conflict.candidates])
+
+    def prompt(self, case: Case) -> str:  # noqa: ARG002  the sentence is all it reads
+        """Nothing but the sentence."""
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateScorer:
     """The model's score of each candidate (a logit); ``adapter`` is its name in the encoder.
 
     In layers from ``two_way_from`` on, what stands before the candidates looks both ways; None: in no layer.
@@ -35,6 +71,7 @@ class Scorer:
     head: ClassifierHead
     adapter: str | None = None
     two_way_from: int | None = None
+    mode: str = "trained-1"
 
     async def scores(self, case: Case) -> list[float]:
         """All candidates of a conflict, behind one run of what they share."""
@@ -49,6 +86,10 @@ class Scorer:
             tokens, shared=len(shared), adapter=self.adapter, two_way_from=self.two_way_from
         )
         return self.head.logit(hidden_TW[-1])
+
+    def prompt(self, case: Case) -> str:
+        """Sentence, candidates, what is settled."""
+        return conflict_part(case.sentence.text, case.conflict, self.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +107,11 @@ class TrainedJudge:
     temperature: float = 1.0
     votes: VoteLayer | None = None
     abstain: tuple[float, float] | None = None
-    mode: str = "trained-1"
+
+    @property
+    def mode(self) -> str:
+        """How its model reads."""
+        return self.scorer.mode
 
     async def judge(self, case: Case) -> Verdict:
         """The probable candidates; the probabilities of all are in the verdict."""
@@ -96,5 +141,5 @@ class TrainedJudge:
         return [probability(self.votes.logit(row), self.temperature) for row in rows]
 
     def prompt(self, case: Case) -> str:
-        """What stands before every candidate."""
-        return conflict_part(case.sentence.text, case.conflict, self.scorer.labels)
+        """What its model reads before every candidate."""
+        return self.scorer.prompt(case)

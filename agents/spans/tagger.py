@@ -51,6 +51,7 @@ class SpanTagger:
     temperature: float = 1.0
     threshold: float = 0.5
     _recent: dict[str, _Scores] = field(default_factory=dict, repr=False, compare=False)
+    _under_way: dict[str, asyncio.Task[_Scores]] = field(default_factory=dict, repr=False, compare=False)
 
     async def tag(self, sentence: Sentence) -> TaggerOutput:
         """The entities of one sentence; the answer lists them as JSON with their probabilities."""
@@ -65,12 +66,22 @@ class SpanTagger:
     async def logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """The calibrated score of each entity, whoever proposed it; its sigmoid is the probability.
 
-        A sentence that was tagged a moment ago costs no further pass.
+        A sentence that was tagged or asked about a moment ago costs no further pass.
         """
-        scores = self._recent.get(sentence.text) or await self._scores(sentence.text)
+        scores = self._recent.get(sentence.text) or await self._shared(sentence.text)
         codes = self.labels.codes
         places = [(codes.index(entity.label), entity.start, entity.end - 1) for entity in entities]
         return [float(scores.scores_YCC[place]) / self.temperature for place in places]
+
+    async def _shared(self, text: str) -> _Scores:
+        """The scores that several ask for at once, as the conflicts of a sentence do: one pass for all of them."""
+        task = self._under_way.get(text)
+        if task is None:
+            task = self._under_way[text] = asyncio.create_task(self._scores(text))
+            task.add_done_callback(lambda _: self._under_way.pop(text, None))
+        scores = await asyncio.shield(task)
+        self._remember(text, scores)
+        return scores
 
     async def _scores(self, text: str) -> _Scores:
         aligned = framed(align(text, self.encoder.tokens, self.encoder.token_bytes), self.encoder.tokens)

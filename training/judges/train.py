@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from medner.training.filters.train import Order, Watch
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart
 from medner.training.judges.votes import fit_votes, with_model
 from medner.training.loop import Run
+
+#: A classification layer behind each candidate, or a span head behind the sentence.
+ScorerKind = Literal["classifier", "span"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,42 +49,93 @@ class TrainedJudgeFiles:
     penalty: float
 
 
-def train_judge(order: Order, cases: Sequence[JudgedCase], watch: Watch) -> TrainedJudgeFiles | None:
+def train_judge(
+    order: Order, cases: Sequence[JudgedCase], watch: Watch, *, scorer: ScorerKind = "classifier"
+) -> TrainedJudgeFiles | None:
     """The judge of some cases; None where somebody stopped it. UserError when too few cases are there."""
-    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
-
-    from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
-    from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
-    from medner.training.filters.classifier import Classifier  # noqa: PLC0415  needs torch
-    from medner.training.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
-
     learnt, held = held_apart(cases)
     if not learnt or not held:
         raise UserError(f"{len(cases)} conflicts are too few: some must be held back; give more predictions")
-    settings, base = order.settings, order.needed_base()
-    tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    tokens = Vocabulary(tokenizer, frozenset()).encode
-    rows = case_rows(tokens, learnt)
-    if not order.force:
-        plan = batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed)
-        check_memory_without_answers(base, settings, plan)
-    classifier = Classifier(base, settings, start=order.start, two_way=order.two_way)
-    run = Run(
-        classifier,
-        lambda epoch: batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed + epoch),
-        order.run,
-        settings,
-        task=_task(order, cases),
-    )
+    plan = (_span_plan if scorer == "span" else _classifier_plan)(order, learnt)
+    run = Run(plan.learner, plan.epoch, order.run, order.settings, task=_task(order, cases, scorer))
     if not run.train(watch.on_step, stop=watch.stop):
         return None
-    scores = classifier.score(case_rows(tokens, held))
+    scores = plan.scores(held)
     taggers = sorted({name for one in cases for name in one.case.voters})
     votes = fit_votes(learnt, taggers)
     layer = with_model(votes.layer, held, scores)
     _write_layer(run.output / VOTES_FILE, layer)
     measured = measure(held, scores, votes.layer, layer)
+    if scorer == "span":
+        _write_settings(order, measured.threshold, run.output)
     return TrainedJudgeFiles(run.output, measured, run.samples, run.seconds, votes.penalty)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What learns, from what batches in an epoch, and how it scores the candidates of some cases."""
+
+    learner: Any
+    epoch: Callable[[int], Sequence[Any]]
+    scores: Callable[[Sequence[JudgedCase]], list[float]]
+
+
+def _classifier_plan(order: Order, learnt: Sequence[JudgedCase]) -> _Plan:
+    from medner.training.filters.classifier import Classifier  # noqa: PLC0415  needs torch
+
+    tokens = _vocabulary(order).encode
+    epoch = _epochs(order, case_rows(tokens, learnt))
+    learner = Classifier(order.needed_base(), order.settings, start=order.start, two_way=order.two_way)
+    return _Plan(learner, epoch, lambda cases: learner.score(case_rows(tokens, cases)))
+
+
+def _span_plan(order: Order, learnt: Sequence[JudgedCase]) -> _Plan:
+    from medner.training.judges.spans import SpanJudge, judged_sentences, key_of  # noqa: PLC0415  needs torch
+    from medner.training.spans.learner import SpanLearner  # noqa: PLC0415  needs torch
+
+    words, labels = _vocabulary(order), order.labels
+    epoch = _epochs(order, judged_sentences(learnt, labels, words.encode, words.data))
+    learner = SpanJudge(SpanLearner(order.needed_base(), order.settings, types=len(labels.codes), start=order.start))
+
+    def scores(cases: Sequence[JudgedCase]) -> list[float]:
+        sentences = judged_sentences(cases, labels, words.encode, words.data)
+        known = {one.key: found for one, found in zip(sentences, learner.score(sentences), strict=True)}
+        return [known[key_of(one)][each.entity] for one in cases for each in one.case.conflict.candidates]
+
+    return _Plan(learner, epoch, scores)
+
+
+def _vocabulary(order: Order) -> Any:
+    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
+
+    from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(order.needed_base(), local_files_only=True)
+    return Vocabulary(tokenizer, frozenset())
+
+
+def _epochs(order: Order, rows: Sequence[Sized]) -> Callable[[int], Sequence[Any]]:
+    """The batches of an epoch. UserError when there is too little memory for them."""
+    from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
+    from medner.training.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
+
+    settings = order.settings
+
+    def epoch(number: int) -> Sequence[Any]:
+        return batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed + number)
+
+    if not order.force:
+        check_memory_without_answers(order.needed_base(), settings, epoch(0))
+    return epoch
+
+
+def _write_settings(order: Order, threshold: float, folder: Path) -> None:
+    from medner.agents.spans.settings import SpanSettings  # noqa: PLC0415  heavy
+
+    # The layer over the votes was weighed with the scores as they are, hence no temperature.
+    SpanSettings(
+        types=order.labels.codes, two_way_from=order.settings.first_layer, temperature=1.0, threshold=threshold
+    ).save(folder)
 
 
 def measure(held: Sequence[JudgedCase], scores: Sequence[float], votes: VoteLayer, layer: VoteLayer) -> Measured:
@@ -129,7 +183,7 @@ def _write_layer(path: Path, layer: VoteLayer) -> None:
         json.dump({"taggers": list(layer.taggers), "weights": weights}, out, ensure_ascii=False, sort_keys=True)
 
 
-def _task(order: Order, cases: Sequence[JudgedCase]) -> Mapping[str, Any]:
+def _task(order: Order, cases: Sequence[JudgedCase], scorer: ScorerKind) -> Mapping[str, Any]:
     """What two parts of one run must have in common."""
     digest = hashlib.sha256()
     for one in cases:
@@ -137,4 +191,4 @@ def _task(order: Order, cases: Sequence[JudgedCase]) -> Mapping[str, Any]:
         digest.update(repr(known).encode("utf-8", "backslashreplace"))
     base = order.needed_base().resolve().name
     facts = {"kind": "llm-judge", "base": base, "labels": order.labels.name, "two_way": order.two_way}
-    return {**facts, "samples": digest.hexdigest()}
+    return {**facts, "samples": digest.hexdigest(), **({"scorer": scorer} if scorer != "classifier" else {})}

@@ -41,9 +41,9 @@ class SpanLearner:
         plain.set_attn_implementation(MASKED)
         self._body = MaskedBody(self.model)
         self._first_layer = settings.first_layer
-        self._device = pick_device()
+        self.device = pick_device()
         shape = SpanShape(plain.config.get_text_config().hidden_size, types)
-        self.head = (SpanHead(shape) if start is None else _head_of(start, shape)).to(self._device)
+        self.head = (SpanHead(shape) if start is None else _head_of(start, shape)).to(self.device)
 
     def parameters(self) -> list[nn.Parameter]:
         """The adapter's weights."""
@@ -55,7 +55,7 @@ class SpanLearner:
 
     def loss(self, batch: Sequence[SpanExample]) -> torch.Tensor:
         """The summed loss of a batch's sentences."""
-        one = collated(batch, self.types).to(self._device)
+        one = collated(batch, self.types).to(self.device)
         return span_loss(self.scores(one), one.gold, one.counted) * len(batch)
 
     def size(self, batch: Sequence[SpanExample]) -> Size:
@@ -65,10 +65,10 @@ class SpanLearner:
     def scores(self, batch: SpanBatch) -> torch.Tensor:
         """Scores [B, types, C, C] of a batch."""
         count = batch.ids.shape[1]
-        places = torch.arange(count, device=self._device)
+        places = torch.arange(count, device=self.device)
         real = places < batch.lengths.unsqueeze(1)
         # Padding sees itself alone: a row of the mask without any key would make NaN of it.
-        upper = real.unsqueeze(1) & real.unsqueeze(2) | torch.eye(count, dtype=torch.bool, device=self._device)
+        upper = real.unsqueeze(1) & real.unsqueeze(2) | torch.eye(count, dtype=torch.bool, device=self.device)
         hidden = self._body(batch.ids, places.expand_as(batch.ids), upper.tril(), upper, self._first_layer)
         scored: torch.Tensor = self.head(hidden, batch.token_of, batch.place_of)
         return scored
@@ -77,7 +77,7 @@ class SpanLearner:
     def scores_of(self, example: SpanExample) -> torch.Tensor:
         """Scores [types, C, C] of one sentence, on the CPU."""
         self.model.eval()
-        scores = self.scores(collated([example], self.types).to(self._device))[0].cpu()
+        scores = self.scores(collated([example], self.types).to(self.device))[0].cpu()
         self.model.train()
         return scores
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ from medner.agents.engines.local.model import LocalModel
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.filters import load_head
 from medner.agents.judges.judge import Case
-from medner.agents.judges.trained import Scorer
+from medner.agents.judges.trained import CandidateScorer, SpanScorer
 from medner.agents.judges.votes import MODEL, VoteLayer, case_features
+from medner.agents.spans.settings import SpanSettings, load_span_tagger
 from medner.service.cli import train
 from medner.service.judge_config import JudgeConfig
 from medner.service.judge_data import JudgeSources, judged_cases, sentence_cases
@@ -30,9 +33,11 @@ from medner.store.records import Entity, Sentence
 from medner.training.filters.classifier import Classifier
 from medner.training.filters.train import Order, Watch
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart, part_of
+from medner.training.judges.spans import SpanJudge, judged_sentences
 from medner.training.judges.train import train_judge
 from medner.training.judges.votes import fit_votes, with_model
 from medner.training.settings import TaggerTraining
+from medner.training.spans.learner import SpanLearner
 
 LABELS = load_label_set("cmeee-v2")
 
@@ -123,11 +128,47 @@ async def test_the_judge_scores_as_training_does(base: Path, tmp_path: Path, two
     expected = learner.score(case_rows(tokens, cases))
     engine = LocalEngine(LocalModel(base, {"judge": tmp_path}, dtype=torch.float32))
     try:
-        scorer = Scorer(engine, LABELS, load_head(tmp_path), "judge", learner.two_way_from)
+        scorer = CandidateScorer(engine, LABELS, load_head(tmp_path), "judge", learner.two_way_from)
         got = [score for one in cases for score in await scorer.scores(one.case)]
     finally:
         await engine.close()
     assert got == pytest.approx(expected, abs=2e-4)
+
+
+async def test_the_judge_with_a_span_head_scores_as_training_does(base: Path, tmp_path: Path) -> None:
+    """In full precision; and all conflicts of a sentence share one pass."""
+    learner = SpanJudge(SpanLearner(base, settings(), types=len(LABELS.codes)))
+    learner.spans.model.float()
+    for parameter in learner.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    learner.save(tmp_path)
+    words, cases = Vocabulary(AutoTokenizer.from_pretrained(base), frozenset()), example(7)
+    (sentence,) = judged_sentences(cases, LABELS, words.encode, words.data)
+    (expected,) = learner.score([sentence])
+    SpanSettings(types=LABELS.codes, two_way_from=0, temperature=1.0, threshold=0.5).save(tmp_path)
+    engine = LocalEngine(LocalModel(base, {"judge": tmp_path}, dtype=torch.float32))
+    try:
+        tagger = load_span_tagger(tmp_path, name="judge", adapter="judge", encoder=engine, labels=LABELS)
+        before = engine.passes
+        several = await asyncio.gather(*(SpanScorer(tagger).scores(one.case) for one in cases))
+        assert engine.passes == before + 1
+    finally:
+        await engine.close()
+    listed = [each.entity for one in cases for each in one.case.conflict.candidates]
+    got = dict(zip(listed, [score for scores in several for score in scores], strict=True))
+    assert got == pytest.approx(expected, abs=2e-4)
+
+
+def test_decisions_teach_a_span_head_only_what_was_decided(base: Path) -> None:
+    """Where a sentence's whole gold is unknown, scores beside the candidates have no share in the loss."""
+    learner = SpanJudge(SpanLearner(base, settings(), types=len(LABELS.codes)))
+    words = Vocabulary(AutoTokenizer.from_pretrained(base), frozenset())
+    known = example(3)
+    decided = [replace(one, whole=None) for one in known]
+    (whole,) = judged_sentences(known, LABELS, words.encode, words.data)
+    (part,) = judged_sentences(decided, LABELS, words.encode, words.data)
+    assert (whole.complete, part.complete, whole.truth) == (True, False, part.truth)
+    assert learner.loss([part]).item() < learner.loss([whole]).item()
 
 
 def _side_by_side(path: Path) -> Path:
@@ -151,10 +192,12 @@ def command(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["train", "judge", *map(str, arguments)])
 
 
-async def test_the_command_makes_a_judge_that_judges(base: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scorer", ["classifier", "span"])
+async def test_the_command_makes_a_judge_that_judges(base: Path, tmp_path: Path, scorer: str) -> None:
     """From a file to verdicts with a probability for each candidate; the band in between is left to a person."""
     data = _side_by_side(tmp_path / "both.jsonl")
     options = ("--epochs", 6, "--learning-rate", 5e-3, "--rank", 4, "--first-layer", 0, "--batch-tokens", 600)
+    options = (*options, "--scorer", scorer)
     made = command("--side-by-side", data, "--base", base, "-o", tmp_path / "run", *options)
     assert made.exit_code == 0, made.exception
     assert "60 conflicts with 90 candidates, 30 of them right" in made.stderr
@@ -162,6 +205,7 @@ async def test_the_command_makes_a_judge_that_judges(base: Path, tmp_path: Path)
     assert made.stdout == f"judge: {folder}\n"
     card = (folder / "card.toml").read_text(encoding="utf-8")
     assert 'kind = "llm-judge"' in card
+    assert f'scorer = "{scorer}"' in card
     assert str(tmp_path) not in card
     engine = LocalEngine(LocalModel(base, {"judge": folder}, dtype=torch.float32))
     try:
