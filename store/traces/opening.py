@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from medner.store.errors import ExternalError, UserError
 from medner.store.home import data_folder
 from medner.store.traces.backend import TraceBackend
 from medner.store.traces.serializer import RecordSerializer
+
+#: The number of an advisory lock of PostgreSQL, any that no other program is likely to take.
+_SETUP_LOCK = 7_305_449_102_263
 
 
 def default_place() -> str:
@@ -50,10 +57,25 @@ def _postgres(url: str) -> TraceBackend:
     try:
         connection = Connection.connect(url, autocommit=True, prepare_threshold=0, row_factory=dict_row)
         saver = PostgresSaver(connection, serde=RecordSerializer(packed=False))
-        saver.setup()
+        with _alone(connection):
+            saver.setup()
     except Error as error:
         raise ExternalError(f"{without_password(url)}: {error}") from error
     return SaverTraces(saver, without_password(url), connection.close)
+
+
+@contextmanager
+def _alone(connection: Any) -> Iterator[None]:
+    """Nobody else makes tables meanwhile: the saver's own statements fail when several workers start on a new server.
+
+    Asked for again and again instead of waited for: a statement that waits would hold up the building of an index.
+    """
+    while not connection.execute("select pg_try_advisory_lock(%s) as got", (_SETUP_LOCK,)).fetchone()["got"]:
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        connection.execute("select pg_advisory_unlock(%s)", (_SETUP_LOCK,))
 
 
 def _redis(url: str) -> TraceBackend:
