@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial as bound
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from medner.agents.engines.local.loading import quiet
 from medner.agents.spans.settings import SpanSettings, read_settings
 from medner.service.config import DEFAULT_MODEL, is_path
 from medner.service.training_card import licence_note, named_start
+from medner.store.corpora import write_documents
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
 from medner.store.models import MANIFEST, ModelStore, read_manifest
+from medner.store.records import Document
 from medner.training.adapted import WEIGHTS
 from medner.training.build import card_text, named_hash
 from medner.training.loop import Progress, Run
@@ -28,6 +30,8 @@ from medner.training.spans.calibration import Calibration, calibrated
 from medner.training.spans.learner import SpanLearner, passes, span_settings
 
 Say = Callable[[str], None]
+#: The sentences held back, with their gold, in the run folder.
+HELD_BACK = "held_back.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,14 @@ def train_span_tagger(
         threshold=chosen.threshold,
     ).save(run.output)
     _write(order, labels, data, run, chosen)
+    held = _unlike(document for document, _ in data.held_back)
+    write_documents(held, order.out / HELD_BACK, format="jsonl")
     return True
+
+
+def _unlike(documents: Iterable[Document]) -> list[Document]:
+    """The documents with ids of their own: sentences of different files may share theirs."""
+    return [replace(one, id=f"held-{number}") for number, one in enumerate(documents, 1)]
 
 
 def _check_start(folder: Path, labels: LabelSet, settings: TaggerTraining) -> None:

@@ -17,7 +17,7 @@ One text in twenty is held back to choose its threshold and to make probabilitie
 the data or of the time, whichever is first. Killed or stopped (Ctrl-C), the same command goes on where it was.
 
 The run folder gets: adapter/ with adapter, head, span.json and card.toml, config.json, loss.jsonl and loss.svg, \
-state.pt (the checkpoint).
+state.pt (the checkpoint), held_back.jsonl (the sentences held back, with their gold).
 
 Exit code: 0 done; 2 wrong input or option; 3 disk or model failed; 130 stopped.
 

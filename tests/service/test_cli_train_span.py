@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from medner.service.cli.app import build
 from medner.service.overrides import Overrides, configured
-from medner.store.corpora import write_documents
+from medner.store.corpora import read_documents, write_documents
 from medner.store.labels import label_set_toml
 from medner.store.records import Document, Entity
 from tests.tiny_model import save_tiny_model
@@ -45,6 +45,9 @@ def test_a_run_ends_with_a_tagger_that_a_configuration_can_name(place):
     names = {path.name for path in folder.iterdir()}
     assert {"adapter_model.safetensors", "span_head.safetensors", "span.json", "card.toml"} <= names
     assert (place / "run" / "loss.svg").is_file()
+    held = list(read_documents(place / "run" / "held_back.jsonl"))
+    assert f"held back: {len(held)} sentences" in result.stderr
+    assert {document.text for document in held} < {document.text for document in NOTES}
     text = (folder / "card.toml").read_text(encoding="utf-8")
     card = tomllib.loads(text)
     assert str(place) not in text
