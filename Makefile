@@ -93,7 +93,7 @@ docs: $(RUN)  ## write docs/cli.md anew from the commands
 
 bench: $(DEV) model  ## measure: every script of benchmarks/, one after another
 	@ls benchmarks/*.py >/dev/null 2>&1 || { echo "medner: no script in benchmarks/" >&2; exit 1; }
-	@for script in $(filter-out benchmarks/queue.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
+	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done
 
 clean:  ## remove what the targets made, but not $(VENV) and not the models
 	rm -rf build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -36,7 +36,7 @@ from medner.graph.sentence import sentence_graph_with
 from medner.graph.state import join_timings
 from medner.graph.tracing import Tracer
 from medner.service.assembly import assembled_parts
-from medner.service.config import default_configuration
+from medner.service.default_config import default_configuration
 from medner.service.engines import model_folder
 from medner.store.labels import load_label_set
 from medner.store.records import Annotation, Entity, Sentence

@@ -31,8 +31,9 @@ import httpx
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger
 from medner.service.assembly import adapter_names
-from medner.service.config import Configuration, EngineConfig, JudgeConfig, ServerConfig, TaggerConfig
+from medner.service.config import Configuration, EngineConfig, ServerConfig, TaggerConfig
 from medner.service.engines import model_folder
+from medner.service.judge_config import JudgeConfig
 from medner.service.overrides import Overrides, configured
 from medner.service.serving import Plan, Speculation, serve_commands, serving
 from medner.service.threads import physical_cores

@@ -1,25 +1,15 @@
-"""What an annotation run is made of: label set, model, taggers, filter, judge. From a TOML file or by default."""
+"""What an annotation run is made of: label set, model, taggers, filter, judge."""
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from medner.service.adapters import (
-    FilterKind,
-    ShippedAdapter,
-    StyleName,
-    TaggerKind,
-    shipped_adapters,
-    shipped_filters,
-    shipped_plan,
-)
+from medner.service.adapters import FilterKind, StyleName, TaggerKind
 from medner.service.judge_config import JudgeConfig
-from medner.store.errors import BadInputError, UserError
+from medner.store.errors import BadInputError
 from medner.store.validation import complaint
 
 DEFAULT_LABELS = "cmeee-v2"
@@ -229,96 +219,13 @@ _NOTICES = {
     },
 }
 
-#: The default's taggers where no adapter ships.
-_UNTUNED = (
-    TaggerConfig(name="html-full", strategy="html", style="full", shots=3),
-    TaggerConfig(name="json-plain", strategy="json", style="plain", shots=3),
-)
-_DEFAULT_COUNT = 2
-
-
-def default_configuration(
-    labels: str = DEFAULT_LABELS,
-    *,
-    model: str = DEFAULT_MODEL,
-    adapters: tuple[ShippedAdapter, ...] | None = None,
-    root: Path | None = None,
-) -> Configuration:
-    """The configuration without a file: what ships for the label set and this model, else untuned taggers.
-
-    Which of the shipped taggers, filters and judges that are is said by the shelf's ``default.toml``; without one all
-    taggers, no filter, and a judge that follows the first. There are at least two taggers. ``adapters`` None: those in
-    the package, or in ``root``.
-    """
-    plan = shipped_plan(labels, root) if adapters is None else None
-    shipped = shipped_adapters(labels, root) if adapters is None else adapters
-    tuned = tuned_taggers(labels, model, shipped)
-    if plan is not None and {one.name for one in tuned} >= set(plan.taggers):
-        by_name = {one.name: one for one in tuned}
-        found = [
-            one
-            for one in shipped_filters(labels, root)
-            # An encoder of its own suits every base model.
-            if one.card.name == plan.filter and (one.card.base == model or one.card.kind == "bert-cls")
-        ]
-        return Configuration(
-            labels=labels,
-            model=model,
-            taggers=tuple(by_name[name] for name in plan.taggers),
-            filter=FilterConfig(kind="span")
-            if plan.filter == "span"
-            else FilterConfig(kind=found[0].card.kind, adapter=found[0].folder)
-            if found
-            else None,
-            judge=JudgeConfig.model_validate(plan.judge),
-        )
-    taggers = (*tuned, *_partners(tuned)[: max(0, _DEFAULT_COUNT - len(tuned))])
-    return Configuration(labels=labels, model=model, taggers=taggers)
-
-
-def tuned_taggers(labels: str, model: str, shipped: Sequence[ShippedAdapter] | None = None) -> list[TaggerConfig]:
-    """The shipped taggers of a label set for a model, by name; ``shipped`` None: those in the package."""
-    return [
-        TaggerConfig(name=one.card.name, strategy=one.card.strategy, style=one.card.style, adapter=one.folder)
-        for one in (shipped_adapters(labels) if shipped is None else shipped)
-        if one.card.base == model and one.card.labels == labels
-    ]
-
-
-def _partners(tuned: list[TaggerConfig]) -> list[TaggerConfig]:
-    """Who joins too few tuned taggers: one of them under another prompt, where there is one, else untuned ones."""
-    prompted = [one for one in tuned if one.strategy != "span"]
-    return [one.model_copy(update={"name": f"{one.name}-full", "style": "full"}) for one in prompted] or list(_UNTUNED)
-
-
-def load_configuration(path: Path, *, labels: str | None = None, model: str | None = None) -> Configuration:
-    """The configuration of a TOML file; paths in it count from its folder.
-
-    ``labels`` and ``model`` replace the file's. Keys that are left out take the default for these two, taggers too;
-    without taggers also filter and judge, where ``filter = "off"`` leaves the filter out.
-    BadInputError names the key and what is allowed.
-    """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise BadInputError("not UTF-8 text; a configuration is a TOML file in UTF-8", path=path) from error
-    except tomllib.TOMLDecodeError as error:
-        raise BadInputError(f"not valid TOML: {error}", path=path) from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    _anchor(data, path.parent)
-    data.update({key: value for key, value in (("labels", labels), ("model", model)) if value is not None})
-    off = data.get("filter") == "off"
-    if off:
-        data["filter"] = None
-    if "taggers" not in data:
-        named = str(data.get("labels", DEFAULT_LABELS))
-        default = default_configuration(named, model=str(data.get("model", DEFAULT_MODEL))).model_dump()
-        if off and default["judge"]["kind"] == "filter-score":
-            default["judge"] = JudgeConfig().model_dump()
-        for key in ("taggers", "filter", "judge"):
-            data.setdefault(key, default[key])
-    return validated(data, where=path)
+_FIELDS: dict[str, type[BaseModel]] = {
+    "taggers": TaggerConfig,
+    "filter": FilterConfig,
+    "judge": JudgeConfig,
+    "exemplars": ExemplarsConfig,
+    "engine": EngineConfig,
+}
 
 
 def validated(data: dict[str, Any], *, where: Path | str) -> Configuration:
@@ -333,45 +240,3 @@ def validated(data: dict[str, Any], *, where: Path | str) -> Configuration:
 def is_path(name: str) -> bool:
     """Whether a model or label set is meant by its path, not by its name."""
     return name.startswith((".", "~")) or "/" in name or "\\" in name or name.endswith(".toml")
-
-
-def _anchor(data: dict[str, Any], folder: Path) -> None:
-    """Makes the paths of a file count from its folder."""
-
-    def anchored(name: object) -> object:
-        return str(folder / Path(name).expanduser()) if isinstance(name, str) else name
-
-    for key in ("labels", "model"):
-        if isinstance(data.get(key), str) and is_path(data[key]):
-            data[key] = anchored(data[key])
-    for judge in _judges_in(data.get("judge")):
-        if "adapter" in judge:
-            judge["adapter"] = anchored(judge["adapter"])
-        if str(judge.get("template", "")).endswith(".toml"):
-            judge["template"] = anchored(judge["template"])
-    exemplars = data.get("exemplars")
-    for key in ("folder", "embedder"):
-        if isinstance(exemplars, dict) and key in exemplars:
-            exemplars[key] = anchored(exemplars[key])
-    taggers = data.get("taggers")
-    for user in [*(taggers if isinstance(taggers, list) else []), data.get("filter")]:
-        for key in ("adapter", "exported"):
-            if isinstance(user, dict) and key in user:
-                user[key] = anchored(user[key])
-
-
-def _judges_in(data: object) -> list[dict[str, Any]]:
-    """A judge's table and those of its fallbacks."""
-    if not isinstance(data, dict):
-        return []
-    others = data.get("fallback")
-    return [data, *(one for one in (others if isinstance(others, list) else []) if isinstance(one, dict))]
-
-
-_FIELDS: dict[str, type[BaseModel]] = {
-    "taggers": TaggerConfig,
-    "filter": FilterConfig,
-    "judge": JudgeConfig,
-    "exemplars": ExemplarsConfig,
-    "engine": EngineConfig,
-}

@@ -8,17 +8,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from medner.service.adapters import ShippedFilter, StrategyName, StyleName, adapter_card, filter_card, shipped_filters
-from medner.service.config import (
-    DEFAULT_LABELS,
-    DEFAULT_MODEL,
-    Configuration,
-    TaggerConfig,
-    default_configuration,
-    is_path,
-    load_configuration,
-    tuned_taggers,
-    validated,
-)
+from medner.service.config import DEFAULT_LABELS, DEFAULT_MODEL, Configuration, TaggerConfig, is_path, validated
+from medner.service.config_files import load_configuration
+from medner.service.default_config import default_configuration, tuned_taggers
 from medner.service.judge_config import JudgeConfig, read_judge
 from medner.store.errors import UserError
 

@@ -9,6 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medner.service.cli.ending import Told
+from medner.service.cli.options import (
+    Config,
+    Exemplars,
+    Filter,
+    Format,
+    InputsIfAny,
+    Judge,
+    Labels,
+    Limit,
+    MaxChars,
+    Model,
+    Servers,
+    SkipBad,
+    Taggers,
+    Trace,
+    TraceChoice,
+)
 
 if TYPE_CHECKING:
     from medner.service.overrides import Overrides
@@ -35,14 +52,6 @@ failed; 130 stopped.
 """
 
 
-class TraceChoice(StrEnum):
-    """The tracing policies, as options say them."""
-
-    ALL = "all"
-    CONFLICTS = "conflicts"
-    NONE = "none"
-
-
 class Language(StrEnum):
     """The language of the page and of notices."""
 
@@ -57,70 +66,21 @@ def register(app: typer.Typer) -> None:
 
 def annotate(  # noqa: PLR0913  the options of a command are its parameters
     context: typer.Context,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[INPUT]...", help="Files, folders (with their subfolders), or - for standard input."),
-    ] = None,
+    inputs: InputsIfAny = None,
     *,
     text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="A text to annotate, in quotes.")] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="JSON lines file for the result.")
     ] = None,
-    format_: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="FORMAT",
-            help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio or doccano; without it, it is "
-            "found from name and content.",
-        ),
-    ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option("--labels", metavar="NAME|FILE", help="Label set: cmeee-v2 (default), ccks2019, or a .toml file."),
-    ] = None,
-    taggers: Annotated[
-        str | None,
-        typer.Option(
-            "--taggers",
-            metavar="LIST",
-            help="Taggers of the configuration by name, adapter folders (./x), or STRATEGY:STYLE (html:full).",
-        ),
-    ] = None,
-    judge: Annotated[
-        str | None,
-        typer.Option(
-            "--judge",
-            metavar="JUDGE",
-            help="hard-vote, filter-score, best-tagger[:NAME], select, rewrite, select:PROVIDER:MODEL, "
-            "trained:FOLDER; @, @VERSION or @NAME for one of medner judges.",
-        ),
-    ] = None,
-    filter_: Annotated[
-        str | None,
-        typer.Option(
-            "--filter",
-            metavar="FILTER",
-            help="off, a shipped filter's name, a filter's folder (./x), llm-causal; :THRESHOLD may follow.",
-        ),
-    ] = None,
-    exemplars: Annotated[
-        Path | None,
-        typer.Option("--exemplars", metavar="FOLDER", help="The judge's exemplars (medner exemplars build)."),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model (medner models list).")
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="Configuration in TOML; options given here override it."),
-    ] = None,
-    server: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--server", metavar="URL", help="Run the models on vLLM servers (medner serve-models); repeatable."
-        ),
-    ] = None,
+    format_: Format = None,
+    labels: Labels = None,
+    taggers: Taggers = None,
+    judge: Judge = None,
+    filter_: Filter = None,
+    exemplars: Exemplars = None,
+    model: Model = None,
+    config: Config = None,
+    server: Servers = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the annotations as one HTML page too.")
     ] = None,
@@ -128,22 +88,13 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         bool, typer.Option("--json", help="Print JSON lines on standard output, as -o writes them.")
     ] = False,
     language: Annotated[Language, typer.Option("--language", help="Language of the page.")] = Language.ZH,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out inputs and records that cannot be read, and list them.")
-    ] = False,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="Annotate only the first N documents.")
-    ] = None,
+    skip_bad: SkipBad = False,
+    limit: Limit = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Drop what an earlier run to the same OUT has done.")
     ] = False,
-    max_chars: Annotated[
-        int | None, typer.Option("--max-chars", metavar="N", help="Cut sentences longer than this (default 256).")
-    ] = None,
-    trace: Annotated[
-        TraceChoice,
-        typer.Option("--trace", help="Which sentences leave a trace (medner traces): those with conflicts, all, none."),
-    ] = TraceChoice.NONE,
+    max_chars: MaxChars = None,
+    trace: Trace = TraceChoice.NONE,
     traces: Annotated[
         str | None,
         typer.Option(

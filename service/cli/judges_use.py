@@ -112,7 +112,7 @@ async def _wait_for_workers(registry: JudgeRegistry, number: int, wait_s: float)
 
 async def _examined(judge: dict[str, Any], engine_factory: Any) -> Examination:
     """The judge, built here as a worker would, and asked."""
-    from medner.service.config import default_configuration
+    from medner.service.default_config import default_configuration
     from medner.service.engines import local_engine, model_folder
     from medner.service.judge_seat import judge_of
     from medner.service.judge_smoke import examine

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from medner.service.cli.options import (
+    Config,
+    Exemplars,
+    Filter,
+    Format,
+    Inputs,
+    Judge,
+    Labels,
+    Limit,
+    MaxChars,
+    Model,
+    Servers,
+    SkipBad,
+    Taggers,
+    Trace,
+    TraceChoice,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,14 +59,6 @@ class Priority(StrEnum):
     LOW = "low"
 
 
-class Trace(StrEnum):
-    """Of which sentences a trace is kept."""
-
-    ALL = "all"
-    CONFLICTS = "conflicts"
-    NONE = "none"
-
-
 class Follow(StrEnum):
     """Which version of a judge a job uses."""
 
@@ -70,10 +79,7 @@ def register(app: typer.Typer) -> None:
 
 
 def submit(  # noqa: PLR0913  the options of a command are its parameters
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="INPUT...", help="Files, folders (with their subfolders), or - for standard input."),
-    ],
+    inputs: Inputs,
     *,
     name: Annotated[str, typer.Option("--name", metavar="NAME", help="A name to find the job by.")] = "",
     key: Annotated[
@@ -89,37 +95,22 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     keep: Annotated[
         float, typer.Option("--keep", metavar="DAYS", min=0.01, help="How long Redis keeps an ended job.")
     ] = 7,
-    labels: Annotated[
-        str | None,
-        typer.Option("--labels", metavar="NAME|FILE", help="Label set: cmeee-v2 (default), ccks2019, or a .toml file."),
-    ] = None,
-    taggers: Annotated[str | None, typer.Option("--taggers", metavar="LIST", help="As for medner annotate.")] = None,
-    judge: Annotated[str | None, typer.Option("--judge", metavar="JUDGE", help="As for medner annotate.")] = None,
+    labels: Labels = None,
+    taggers: Taggers = None,
+    judge: Judge = None,
     judge_follow: Annotated[
         Follow, typer.Option("--judge-follow", help="Keep the judge's version, or go along with its changes.")
     ] = Follow.PINNED,
-    trace: Annotated[Trace, typer.Option("--trace", help="Of which sentences a trace is kept.")] = Trace.CONFLICTS,
-    filter_: Annotated[str | None, typer.Option("--filter", metavar="FILTER", help="As for medner annotate.")] = None,
-    exemplars: Annotated[
-        Path | None, typer.Option("--exemplars", metavar="FOLDER", help="As for medner annotate.")
-    ] = None,
-    model: Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model.")] = None,
-    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration in TOML.")] = None,
-    server: Annotated[
-        list[str] | None, typer.Option("--server", metavar="URL", help="A vLLM server; repeatable.")
-    ] = None,
-    format_: Annotated[
-        str | None, typer.Option("--format", metavar="FORMAT", help="The inputs' format, where it is not found.")
-    ] = None,
-    skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out inputs and records that cannot be read, and list them.")
-    ] = False,
-    limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", min=1, help="Take only the first N documents.")
-    ] = None,
-    max_chars: Annotated[
-        int | None, typer.Option("--max-chars", metavar="N", help="Cut sentences longer than this (default 256).")
-    ] = None,
+    trace: Trace = TraceChoice.CONFLICTS,
+    filter_: Filter = None,
+    exemplars: Exemplars = None,
+    model: Model = None,
+    config: Config = None,
+    server: Servers = None,
+    format_: Format = None,
+    skip_bad: SkipBad = False,
+    limit: Limit = None,
+    max_chars: MaxChars = None,
     chunk: Annotated[
         int, typer.Option("--chunk", metavar="N", min=1, help="About how many sentences a worker takes at a time.")
     ] = 32,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from medner.service.adapters import shipped_filters
-from medner.service.config import Configuration, tuned_taggers
+from medner.service.config import Configuration
+from medner.service.default_config import tuned_taggers
 from medner.service.http.bodies import NAME, JobOptions, LabelsAnswer
 from medner.service.http.problems import Problem
 from medner.service.jobs import spec_of

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from medner.service.annotate import Annotating
 from medner.service.assembly import assembled
-from medner.service.config import default_configuration
+from medner.service.default_config import default_configuration
 from medner.service.engines import EngineOrder
 from medner.service.session import Order, annotate_inputs
 from medner.service.tally import Tally

@@ -14,7 +14,8 @@ from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import BestTagger, HardVote
 from medner.agents.judges.select import SelectJudge
 from medner.service.assembly import build_deps
-from medner.service.config import DEFAULT_MODEL, default_configuration, validated
+from medner.service.config import DEFAULT_MODEL, validated
+from medner.service.default_config import default_configuration
 from medner.service.engines import EngineOrder, local_engine, model_folder
 from medner.service.overrides import Overrides, configured
 from medner.service.threads import physical_cores

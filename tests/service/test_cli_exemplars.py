@@ -14,7 +14,8 @@ from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.exemplars import ClusterExemplars, ClustersThenNearest
 from medner.agents.exemplars.folder import ExemplarFolder
 from medner.service.cli import exemplars
-from medner.service.config import load_configuration, validated
+from medner.service.config import validated
+from medner.service.config_files import load_configuration
 from medner.service.exemplars import planned_exemplars
 from medner.service.overrides import Overrides, configured
 from medner.store.errors import BadInputError, UserError

@@ -12,7 +12,7 @@ from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.filters import ServedClassifierFilter, SpanFilter
 from medner.service.adapters import filter_card, shipped_adapters, shipped_filters
 from medner.service.assembly import adapter_names, build_deps, needs_local
-from medner.service.config import load_configuration
+from medner.service.config_files import load_configuration
 from medner.service.fingerprint import fingerprint
 from medner.service.judge_config import read_judge
 from medner.service.overrides import Overrides, configured, read_filter

@@ -11,14 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from medner.service.config import (
-    Configuration,
-    EngineConfig,
-    JudgeConfig,
-    ServerConfig,
-    TaggerConfig,
-    default_configuration,
-)
+from medner.service.config import Configuration, EngineConfig, ServerConfig, TaggerConfig
+from medner.service.default_config import default_configuration
+from medner.service.judge_config import JudgeConfig
 from medner.service.serving import Plan, Serving, serve_commands, serving
 from medner.store.errors import UserError
 from medner.store.models import ModelStore

@@ -9,7 +9,8 @@ import pytest
 from medner.agents.filters import ClassifierFilter, ServedClassifierFilter
 from medner.agents.prompts.shots import load_shots
 from medner.service.assembly import assembled
-from medner.service.config import Configuration, default_configuration
+from medner.service.config import Configuration
+from medner.service.default_config import default_configuration
 from medner.service.engines import EngineOrder
 from medner.service.export import export_adapter
 from medner.service.serving import Plan, serve_commands, serving

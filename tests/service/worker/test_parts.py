@@ -15,7 +15,7 @@ import httpx
 import pytest
 from redis import exceptions as errors
 
-from medner.service.config import default_configuration
+from medner.service.default_config import default_configuration
 from medner.service.worker.logs import log_to
 from medner.service.worker.metrics import WorkerMetrics
 from medner.service.worker.portable import freeze, thaw

@@ -1,0 +1,75 @@
+"""Configurations out of TOML files: paths count from the file's folder, what is left out takes the default."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from medner.service.config import DEFAULT_LABELS, DEFAULT_MODEL, Configuration, is_path, validated
+from medner.service.default_config import default_configuration
+from medner.service.judge_config import JudgeConfig
+from medner.store.errors import BadInputError, UserError
+
+
+def load_configuration(path: Path, *, labels: str | None = None, model: str | None = None) -> Configuration:
+    """The configuration of a TOML file; paths in it count from its folder.
+
+    ``labels`` and ``model`` replace the file's. Keys that are left out take the default for these two, taggers too;
+    without taggers also filter and judge, where ``filter = "off"`` leaves the filter out.
+    BadInputError names the key and what is allowed.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadInputError("not UTF-8 text; a configuration is a TOML file in UTF-8", path=path) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInputError(f"not valid TOML: {error}", path=path) from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    _anchor(data, path.parent)
+    data.update({key: value for key, value in (("labels", labels), ("model", model)) if value is not None})
+    off = data.get("filter") == "off"
+    if off:
+        data["filter"] = None
+    if "taggers" not in data:
+        named = str(data.get("labels", DEFAULT_LABELS))
+        default = default_configuration(named, model=str(data.get("model", DEFAULT_MODEL))).model_dump()
+        if off and default["judge"]["kind"] == "filter-score":
+            default["judge"] = JudgeConfig().model_dump()
+        for key in ("taggers", "filter", "judge"):
+            data.setdefault(key, default[key])
+    return validated(data, where=path)
+
+
+def _anchor(data: dict[str, Any], folder: Path) -> None:
+    """Makes the paths of a file count from its folder."""
+
+    def anchored(name: object) -> object:
+        return str(folder / Path(name).expanduser()) if isinstance(name, str) else name
+
+    for key in ("labels", "model"):
+        if isinstance(data.get(key), str) and is_path(data[key]):
+            data[key] = anchored(data[key])
+    for judge in _judges_in(data.get("judge")):
+        if "adapter" in judge:
+            judge["adapter"] = anchored(judge["adapter"])
+        if str(judge.get("template", "")).endswith(".toml"):
+            judge["template"] = anchored(judge["template"])
+    exemplars = data.get("exemplars")
+    for key in ("folder", "embedder"):
+        if isinstance(exemplars, dict) and key in exemplars:
+            exemplars[key] = anchored(exemplars[key])
+    taggers = data.get("taggers")
+    for user in [*(taggers if isinstance(taggers, list) else []), data.get("filter")]:
+        for key in ("adapter", "exported"):
+            if isinstance(user, dict) and key in user:
+                user[key] = anchored(user[key])
+
+
+def _judges_in(data: object) -> list[dict[str, Any]]:
+    """A judge's table and those of its fallbacks."""
+    if not isinstance(data, dict):
+        return []
+    others = data.get("fallback")
+    return [data, *(one for one in (others if isinstance(others, list) else []) if isinstance(one, dict))]
