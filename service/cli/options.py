@@ -60,7 +60,7 @@ Judge = Annotated[
     typer.Option(
         "--judge",
         metavar="JUDGE",
-        help="hard-vote, filter-score, best-tagger[:NAME], select, rewrite, select:PROVIDER:MODEL, "
+        help="hard-vote, filter-score[:LEAST], best-tagger[:NAME], select, rewrite, select:PROVIDER:MODEL, "
         "trained:FOLDER; @, @VERSION or @NAME for one of medner judges.",
     ),
 ]
@@ -69,7 +69,8 @@ Filter = Annotated[
     typer.Option(
         "--filter",
         metavar="FILTER",
-        help="off, a shipped filter's name, a filter's folder (./x), llm-causal; :THRESHOLD may follow.",
+        help="off, a shipped filter's name, a filter's folder (./x), llm-causal, span (what the span taggers think of "
+        "each candidate); :THRESHOLD may follow.",
     ),
 ]
 Exemplars = Annotated[
