@@ -18,6 +18,7 @@ from redis.asyncio import Redis
 from taskiq import AckableMessage
 from taskiq_redis import RedisStreamBroker
 
+from medner.service.worker.ending import is_cancelled
 from medner.store.jobs.keys import GROUP, QUEUES
 from medner.store.redis import RedisAddress
 from medner.store.redis.connection import make_ready
@@ -61,10 +62,13 @@ class ChunkBroker(RedisStreamBroker):
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         """Messages, those of a higher priority first."""
         async with Redis(connection_pool=self.connection_pool) as redis:
-            while True:
+            # Each message is waited for in a task of its own, which is cancelled when the worker is to end.
+            while not is_cancelled():
                 try:
                     found = await self._next(redis)
                 except (errors.ConnectionError, errors.TimeoutError, errors.ResponseError) as error:
+                    if is_cancelled():
+                        return
                     log.warning("the queue cannot be read", extra={"error": type(error).__name__})
                     await asyncio.sleep(_RETRY_S)
                     await self._mend()

@@ -21,6 +21,7 @@ from taskiq.receiver import Receiver
 
 from medner.service.worker.broker import ChunkBroker
 from medner.service.worker.chunk_run import ChunkRun, Outcome, Surroundings
+from medner.service.worker.ending import is_cancelled
 from medner.service.worker.job_agents import JobTraces, SharedAgents, WorkerParts
 from medner.service.worker.metrics import WorkerMetrics
 from medner.service.worker.pipelines import OpenAnnotator, Pipelines, open_pipeline
@@ -43,6 +44,8 @@ _BEAT_S = 1.0
 _SPECS_KEPT = 64
 #: A worker that cannot do a job is slow to take its messages, which are for others.
 _LEAVE_S = 0.2
+#: Whom a worker that ends could not tell sees it by its silence.
+_FAREWELL_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ class Worker:
         self._metrics = WorkerMetrics()
         self._stopping = asyncio.Event()
         self._finish = asyncio.Event()
+        self._begun = False
         self._steady = Steady(self._address, self._stopping)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._alone = asyncio.Lock()
@@ -97,6 +101,11 @@ class Worker:
     def stopping(self) -> bool:
         """Whether it was asked to end."""
         return self._stopping.is_set()
+
+    @property
+    def begun(self) -> bool:
+        """Whether it can have anything in hand: it has found Redis."""
+        return self._begun
 
     def stop(self) -> None:
         """Takes no more chunks; those under way are finished up to the sentence and handed back."""
@@ -115,6 +124,7 @@ class Worker:
         """Works until :meth:`stop`. UserError or ExternalError where Redis cannot be used at the start."""
         async with open_redis(self._address):
             pass  # said at once, not after the first pause
+        self._begun = True
         broker = ChunkBroker(self._address, self.id, lease_s=self._settings.lease_s)
 
         async def one_chunk(job: str, chunk: int) -> None:
@@ -137,8 +147,9 @@ class Worker:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            with suppress(RedisError):
-                await self._claims.leave()
+            with suppress(RedisError, TimeoutError):
+                async with asyncio.timeout(_FAREWELL_S):
+                    await self._claims.leave()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._pipelines.drop(), self._settings.grace_s)
             await asyncio.to_thread(self._parts.traces.close)
@@ -256,7 +267,7 @@ class Worker:
 
     async def _beat(self) -> None:
         """Signs of life: claims are prolonged, the worker is seen, lost chunks are sent anew."""
-        while True:
+        while not is_cancelled():
             try:
                 await self._renew()
                 await self._claims.tell(self._view())
@@ -317,6 +328,9 @@ def run_worker(
             if worker.stopping:
                 os._exit(128 + number)
             log.info("stopping", extra={"signal": number.name})
+            if not worker.begun:
+                # A thread waits for the embedded server, minutes if need be, and cannot be told; nothing is in hand.
+                os._exit(0)
             worker.stop()
 
         for number in (signal.SIGINT, signal.SIGTERM):

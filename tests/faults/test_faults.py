@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import random
 import signal
@@ -214,6 +215,24 @@ async def test_sigterm_hands_back_what_is_under_way(jobs: Jobs, address: RedisAd
     with workers(1, address, tmp_path, lease_s=60.0):
         assert (await until_ended(jobs, job, patience_s=30)).state is JobState.COMPLETED
     await whole(jobs, job, given)
+
+
+async def test_sigterm_while_the_embedded_server_does_not_answer(tmp_path: Path) -> None:
+    """A worker that waits for the server of its folder has nothing in hand, and ends at once with code 0."""
+    folder = tmp_path / "redis"
+    folder.mkdir(mode=0o700)
+    with (folder / "server.lock").open("w") as place:
+        # What a server holds that loads a long file.
+        fcntl.flock(place, fcntl.LOCK_EX)
+        worker = WorkerProcess(folder, tmp_path / "worker.log").start()
+        try:
+            async with asyncio.timeout(60):
+                while not (folder / "start.lock").exists():  # noqa: ASYNC110  another process
+                    await asyncio.sleep(0.02)
+            worker.signal(signal.SIGTERM)
+            assert worker.wait(10) == 0
+        finally:
+            worker.stop()
 
 
 async def test_one_key_from_several_processes_is_one_job(address: RedisAddress, jobs: Jobs, tmp_path: Path) -> None:
