@@ -1,8 +1,9 @@
 """Judges on conflicts of real taggers, one half of the texts to learn from, the other to be judged.
 
     python benchmarks/judges.py predictions.jsonl                                   # rules, the linear layer
-    python benchmarks/judges.py predictions.jsonl --write-half half.jsonl           # what to train a judge on
-    medner train judge --side-by-side half.jsonl -o runs/judge
+    python benchmarks/judges.py predictions.jsonl --write-half half.jsonl --write-unseen unseen.jsonl
+    medner train span gold.json --exclude test.json --exclude unseen.jsonl -o runs/start     # a judge starts from it
+    medner train judge --side-by-side half.jsonl --start runs/start/adapter -o runs/judge
     python benchmarks/judges.py predictions.jsonl --trained runs/judge/adapter --minutes 20
     python benchmarks/judges.py predictions.jsonl --zero-shot qwen2.5-coder-0.5b-instruct --minutes 20
 
@@ -10,7 +11,9 @@
     python benchmarks/judges.py said.jsonl --gold test.json --zero-shot qwen2.5-coder-0.5b-instruct
 
 The file holds a line a sentence: text, gold, and each tagger's entities as [start, end_inclusive, type]. With --gold it
-is what `medner annotate` wrote about the gold file with several taggers. Halves are by the text's hash. A judge with a
+is what `medner annotate` wrote about the gold file with several taggers. --write-half writes what a judge may learn
+from, --write-unseen the texts of the other half and those that `medner train judge` holds back: a model that the judge
+starts from must not have learnt from either. Halves are by the text's hash. A judge with a
 model settles as many sentences of the second half as its minutes allow, in an order drawn by the seed; it and every
 other are then scored on these same sentences too, with paired intervals.
 """
@@ -47,7 +50,7 @@ from medner.store.corpora.jsonl import line_to_annotated
 from medner.store.labels import LabelSet, load_label_set
 from medner.store.records import Document, Entity
 from medner.training.filters.calibration import f1
-from medner.training.judges.examples import JudgedCase, part_of
+from medner.training.judges.examples import JudgedCase, is_held_back, part_of
 from medner.training.judges.votes import fit_votes
 
 HOW = Resampling(seed=0, resamples=2_000)
@@ -213,17 +216,30 @@ def shown(rows: Sequence[Mapping[str, Any]], title: str) -> None:
         )
 
 
+def write_parts(options: argparse.Namespace) -> None:
+    """The lines to learn from, and the texts that what a judge starts from must not have seen."""
+    lines = [line for line in options.predictions.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    learnt = [line for line in lines if part_of(json.loads(line)["text"], 2) == 0]
+    seen = {text for text in (json.loads(line)["text"] for line in learnt) if not is_held_back(text)}
+    unseen = [text for text in (json.loads(line)["text"] for line in lines) if text not in seen]
+    records = [
+        json.dumps({"id": str(number), "text": text, "entities": []}, ensure_ascii=False)
+        for number, text in enumerate(unseen, 1)
+    ]
+    for path, written in ((options.write_half, learnt), (options.write_unseen, records)):
+        if path is not None:
+            path.write_text("".join(f"{line}\n" for line in written), encoding="utf-8")
+            print(f"{len(written):,} of {len(lines):,} texts written to {path}")
+
+
 def main() -> None:
     """Runs what the options ask for."""
     options = _options()
     labels = load_label_set("cmeee-v2")
     found = _annotated(options, labels) if options.gold else read_side_by_side(options.predictions)
     places = learnt_half(found)
-    if options.write_half:
-        lines = options.predictions.read_text(encoding="utf-8-sig").splitlines()
-        kept = [line for line in lines if line.strip() and part_of(json.loads(line)["text"], 2) == 0]
-        options.write_half.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        print(f"{len(kept):,} of {len(lines):,} lines written to {options.write_half}")
+    if options.write_half or options.write_unseen:
+        write_parts(options)
         return
     names = sorted(found.systems)
     learnt = list(side_by_side_cases(taken(found, places), labels))
@@ -279,6 +295,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("predictions", type=Path, nargs="?")
     parser.add_argument("--gold", type=Path, help="gold, where the file is what medner annotate wrote about it")
     parser.add_argument("--write-half", type=Path, help="write the lines to learn from, and stop")
+    parser.add_argument(
+        "--write-unseen", type=Path, help="write the texts that no model before may learn from, and stop"
+    )
     parser.add_argument("--trained", action="append", default=[], help="a trained judge's folder; repeatable")
     parser.add_argument("--base", default="qwen2.5-coder-0.5b-instruct", help="the base model of trained judges")
     parser.add_argument("--zero-shot", action="append", default=[], metavar="MODEL", help="an untuned select judge")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medner.service.config import DEFAULT_LABELS, DEFAULT_MODEL, Configuration, is_path, validated
-from medner.service.default_config import default_configuration
+from medner.service.default_config import default_configuration, tuned_taggers
 from medner.service.judge_config import JudgeConfig
 from medner.store.errors import BadInputError, UserError
 
@@ -15,8 +15,9 @@ from medner.store.errors import BadInputError, UserError
 def load_configuration(path: Path, *, labels: str | None = None, model: str | None = None) -> Configuration:
     """The configuration of a TOML file; paths in it count from its folder.
 
-    ``labels`` and ``model`` replace the file's. Keys that are left out take the default for these two, taggers too;
-    without taggers also filter and judge, where ``filter = "off"`` leaves the filter out.
+    ``labels`` and ``model`` replace the file's. A tagger is a table, or the name of one that ships. Keys that are left
+    out take the default for these two, taggers too; without taggers also filter and judge, where ``filter = "off"``
+    leaves the filter out.
     BadInputError names the key and what is allowed.
     """
     try:
@@ -32,14 +33,27 @@ def load_configuration(path: Path, *, labels: str | None = None, model: str | No
     off = data.get("filter") == "off"
     if off:
         data["filter"] = None
+    named, base = str(data.get("labels", DEFAULT_LABELS)), str(data.get("model", DEFAULT_MODEL))
+    if isinstance(data.get("taggers"), list):
+        data["taggers"] = [_shipped(one, named, base, path) for one in data["taggers"]]
     if "taggers" not in data:
-        named = str(data.get("labels", DEFAULT_LABELS))
-        default = default_configuration(named, model=str(data.get("model", DEFAULT_MODEL))).model_dump()
+        default = default_configuration(named, model=base).model_dump()
         if off and default["judge"]["kind"] == "filter-score":
             default["judge"] = JudgeConfig().model_dump()
         for key in ("taggers", "filter", "judge"):
             data.setdefault(key, default[key])
     return validated(data, where=path)
+
+
+def _shipped(tagger: object, labels: str, model: str, path: Path) -> object:
+    """The tagger that ships under a name; a table as it is."""
+    if not isinstance(tagger, str):
+        return tagger
+    known = {one.name: one for one in tuned_taggers(labels, model)}
+    if tagger not in known:
+        there = f"there are {', '.join(known)}" if known else "there is none"
+        raise BadInputError(f"no tagger {tagger!r} ships for {labels} on {model}; {there}", path=path, key="taggers")
+    return known[tagger].model_dump()
 
 
 def _anchor(data: dict[str, Any], folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -56,14 +56,24 @@ def configured(overrides: Overrides) -> Configuration:
         data["judge"] = read_judge(said) if isinstance(said, str) else said
     if overrides.filter is not None:
         data["filter"] = read_filter(overrides.filter, shipped_filters(data["labels"]))
-        if data["filter"] is None and overrides.judge is None and base.judge.kind == "filter-score":
-            # A judge by scores has none left to judge by.
-            data["judge"] = JudgeConfig().model_dump()
+    elif overrides.config is None and _is_out_of_place(data):
+        data["filter"] = None
+    if data["filter"] is None and overrides.judge is None and base.judge.kind == "filter-score":
+        # A judge by scores has none left to judge by.
+        data["judge"] = JudgeConfig().model_dump()
     if overrides.exemplars is not None:
         data["exemplars"] = {**(data["exemplars"] or {}), "folder": overrides.exemplars}
     if overrides.servers:
         data["engine"] = {**data["engine"], "kind": "vllm", "servers": [{"url": url} for url in overrides.servers]}
     return validated(data, where="options")
+
+
+def _is_out_of_place(data: Mapping[str, Any]) -> bool:
+    """Whether the filter is made of span taggers, and there are none any more."""
+    filtering = data["filter"]
+    if filtering is None or filtering["kind"] != "span":
+        return False
+    return all(tagger["strategy"] != "span" for tagger in data["taggers"])
 
 
 def read_taggers(said: str, known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:

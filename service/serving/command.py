@@ -104,7 +104,7 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
     if not parts:
         raise UserError(
             "no tagger, filter or judge of this configuration writes text, and no filter is exported, so there is "
-            "nothing to serve"
+            "nothing to serve; name a tagger that does, for example --taggers symbol"
         )
     commands = []
     for number, (kind, arguments) in enumerate([one for one in parts for _ in range(plan.replicas)]):

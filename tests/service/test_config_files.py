@@ -22,6 +22,28 @@ def test_a_file_can_leave_the_default_filter_out(tmp_path: Path) -> None:
     assert configuration.judge.kind != "filter-score"
 
 
+def test_a_file_can_name_taggers_that_ship(tmp_path: Path) -> None:
+    """Beside tables of its own; like these, they take no filter and no judge of the default along."""
+    path = tmp_path / "c.toml"
+    path.write_text('taggers = ["span", {name = "mine", strategy = "html"}]\n')
+    configuration = load_configuration(path)
+    assert [(one.name, one.strategy) for one in configuration.taggers] == [("span", "span"), ("mine", "html")]
+    assert configuration.taggers[0].adapter == default_configuration().taggers[0].adapter
+    assert (configuration.filter, configuration.judge.kind) == (None, "best-tagger")
+    path.write_text('taggers = ["spam"]\n')
+    with pytest.raises(BadInputError, match=r"no tagger 'spam' ships for cmeee-v2 .*; there are span,"):
+        load_configuration(path)
+    path.write_text('labels = "ccks2019"\ntaggers = ["symbol"]\n')
+    with pytest.raises(BadInputError, match="no tagger 'symbol' ships for ccks2019"):
+        load_configuration(path)
+
+
+def test_the_containers_configuration_has_something_for_its_servers() -> None:
+    """A tagger that writes runs on them; what scores, in the workers."""
+    configuration = load_configuration(EXAMPLE.parents[1] / "deploy" / "configuration.toml")
+    assert "symbol" in {one.strategy for one in configuration.taggers}
+
+
 def test_the_example_file_is_valid() -> None:
     """The example in the documentation loads; paths in it count from its folder."""
     configuration = load_configuration(EXAMPLE)

@@ -204,3 +204,20 @@ def test_a_least_probability_is_one(said: str) -> None:
     """What it may be is said."""
     with pytest.raises(UserError, match="--judge"):
         read_judge(said)
+
+
+def test_a_default_made_of_spans_gives_way_to_other_taggers(tmp_path: Path) -> None:
+    """`--taggers symbol` alone drops the default's span filter and the judge that goes by its scores; in a file or
+    said by an option they are the user's, and the error stands."""
+    default = configured(Overrides())
+    assert default.filter is not None
+    assert (default.filter.kind, default.judge.kind) == ("span", "filter-score")
+    alone = configured(Overrides(taggers="symbol"))
+    assert (alone.filter, alone.judge.kind) == (None, "best-tagger")
+    both = configured(Overrides(taggers="span,symbol"))
+    assert both.filter is not None
+    assert both.filter.kind == "span"
+    file = tmp_path / "mine.toml"
+    file.write_text('[filter]\nkind = "span"\n', encoding="utf-8")
+    with pytest.raises(UserError, match="none is configured"):
+        configured(Overrides(config=file, taggers="symbol", judge="hard-vote"))

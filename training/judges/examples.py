@@ -48,9 +48,13 @@ def held_apart(cases: Iterable[JudgedCase], *, every: int = 5) -> tuple[list[Jud
     learnt: list[JudgedCase] = []
     held: list[JudgedCase] = []
     for one in cases:
-        text = one.case.sentence.text
-        (held if part_of(text, every, salt="held back") == 0 else learnt).append(one)
+        (held if is_held_back(one.case.sentence.text, every=every) else learnt).append(one)
     return learnt, held
+
+
+def is_held_back(text: str, *, every: int = 5) -> bool:
+    """Whether the conflicts of a text are held back for calibration."""
+    return part_of(text, every, salt="held back") == 0
 
 
 def case_rows(tokens: Tokens, cases: Sequence[JudgedCase], *, longest: int = 512) -> list[PackedRow]:
