@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from medner.service.config import Configuration, EngineConfig, ServerConfig, TaggerConfig
-from medner.service.default_config import default_configuration
+from medner.service.default_config import default_configuration, tuned_taggers
 from medner.service.judge_config import JudgeConfig
 from medner.service.serving import Plan, Serving, serve_commands, serving
 from medner.store.errors import UserError
@@ -59,7 +59,7 @@ def free_port() -> int:
 def configuration(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
     """Two adapters that write: the shipped symbol tagger, and as a stranger to its task the LLM-CLS filter's."""
     shipped = default_configuration("cmeee-v2")
-    symbol = next(tagger for tagger in shipped.taggers if tagger.strategy == "symbol")
+    symbol = next(tagger for tagger in tuned_taggers("cmeee-v2", shipped.model) if tagger.strategy == "symbol")
     assert symbol.adapter is not None
     stranger = tmp_path_factory.mktemp("other")
     for name in ("adapter_config.json", "adapter_model.safetensors"):
