@@ -20,10 +20,10 @@ from medner.store.models import MANIFEST, ModelStore, read_manifest
 from medner.store.records import Document
 from medner.training.adapted import WEIGHTS
 from medner.training.build import card_text, named_hash
-from medner.training.loop import Progress, Run
+from medner.training.loop import Progress, Run, refuse_another
 from medner.training.memory import check_memory_without_answers
 from medner.training.plot import loss_svg
-from medner.training.run import RunFolder
+from medner.training.run import RunFacts, RunFolder
 from medner.training.settings import TaggerTraining
 from medner.training.spans.build import SpanData, span_data
 from medner.training.spans.calibration import Calibration, calibrated
@@ -84,7 +84,8 @@ def train_span_tagger(
         f"{len(data.held_back):,} held back, of {data.documents:,} texts ({data.excluded:,} excluded, "
         f"{data.lost_entities:,} entities in no one sentence)"
     )
-    settings = span_settings(**order.settings)
+    settings, facts = span_settings(**order.settings), RunFacts(_task(order, labels))
+    refuse_another(order.out, settings, facts)
     if not order.force:
         check_memory_without_answers(order.folder, settings, passes(data.complete, data.partial, settings, 0))
     with quiet():
@@ -94,7 +95,7 @@ def train_span_tagger(
         bound(passes, data.complete, data.partial, settings),
         order.out,
         settings,
-        task=_task(order, labels),
+        facts=facts,
     )
     if not run.train(on_step, stop=stop):
         return False

@@ -27,7 +27,8 @@ from medner.store.labels import label_set_toml, load_label_set
 from medner.store.models import MANIFEST, ModelStore, read_manifest
 from medner.training.adapted import WEIGHTS
 from medner.training.build import TaskForm, TrainingData, named_hash, training_data
-from medner.training.examples import answer_vocabulary
+from medner.training.examples import Example, answer_vocabulary
+from medner.training.loop import Run, batches_of, refuse_another
 from medner.training.memory import (
     available_bytes,
     check_memory,
@@ -41,7 +42,7 @@ from medner.training.plan import TaggerPlan, tagger_plan
 from medner.training.plot import loss_svg
 from medner.training.recipes import Recipe
 from medner.training.run import RunFacts, RunFolder
-from medner.training.tagger import TaggerTrainer, epoch_batches
+from medner.training.tagger import TaggerLearner, epochs_of, tagger_run
 
 Say = Callable[[str], None]
 
@@ -129,14 +130,14 @@ class _Run:
         )
         self._check_memory()
         with quiet():
-            trainer = self._trainer()
+            training = self._training()
         if self._order.dry_run:
-            self._tell_plan(trainer)
+            self._tell_plan(training)
             return 0
-        ended = self._train(trainer)
-        card = self._card(trainer)
-        run = trainer.run
-        del trainer
+        ended = self._train(training)
+        card = self._card(training)
+        run = training.folder
+        del training
         gc.collect()
         self._write(run, card)
         if not ended:
@@ -149,21 +150,16 @@ class _Run:
         self._tell_end(run)
         return 0
 
-    def _trainer(self) -> TaggerTrainer:
-        order = self._order
-        return TaggerTrainer(
-            self._folder,
-            order.out,
-            self._data.examples,
-            self._plan.training,
-            start=order.start,
-            facts=self._facts,
-        )
+    def _training(self) -> Run[list[Example]]:
+        examples, settings = self._data.examples, self._plan.training
+        refuse_another(self._order.out, settings, self._facts)
+        learner = TaggerLearner(self._folder, examples, settings, start=self._order.start)
+        return tagger_run(learner, self._order.out, examples, settings, facts=self._facts)
 
     def _check_memory(self) -> None:
         settings, device = self._plan.training, pick_device()
         vocabulary = None if settings.whole_vocabulary else len(answer_vocabulary(self._data.examples))
-        batch = largest_batch(epoch_batches(self._data.examples, settings), vocabulary)
+        batch = largest_batch(batches_of(epochs_of(self._data.examples, settings), settings.epochs), vocabulary)
         need = memory_need(self._folder, settings, batch, device=device.type)
         available = available_bytes(device)
         free = "unknown" if available is None else in_gb(available)
@@ -171,24 +167,24 @@ class _Run:
         if not self._order.force:
             check_memory(need, available, tagger_ways_out(settings))
 
-    def _tell_plan(self, trainer: TaggerTrainer) -> None:
-        left = trainer.batches[trainer.done :]
+    def _tell_plan(self, training: Run[list[Example]]) -> None:
+        left = training.batches[training.done :]
         tokens = sum(len(example) for batch in left for example in batch)
-        speed = trainer.seconds_a_token()
-        limit = max(0.0, self._plan.training.time_limit_s - trainer.seconds)
+        speed = training.seconds_a_token()
+        limit = max(0.0, self._plan.training.time_limit_s - training.seconds)
         self._say(
             f"{len(left):,} batches, {tokens:,} tokens at {1 / speed:,.0f} tokens/s (one step measured): "
             f"{duration(tokens * speed)}; the time limit leaves {duration(limit)}. Nothing was written"
         )
 
-    def _train(self, trainer: TaggerTrainer) -> bool:
+    def _train(self, training: Run[list[Example]]) -> bool:
         progress = Progress(
-            self._say, limit_s=trainer.settings.time_limit_s, resumed=trainer.tokens, spent_s=trainer.seconds
+            self._say, limit_s=training.settings.time_limit_s, resumed=training.tokens, spent_s=training.seconds
         )
-        if trainer.done:
-            self._say(f"going on after batch {trainer.done:,} of {len(trainer.batches):,}")
+        if training.done:
+            self._say(f"going on after batch {training.done:,} of {len(training.batches):,}")
         with stop_asked(lambda: self._say("stopping after this step; once more stops at once")) as stop:
-            return trainer.train(progress.step, on_checkpoint=progress.checkpoint, stop=stop)
+            return training.train(lambda now: progress.step(now.step), on_checkpoint=progress.checkpoint, stop=stop)
 
     def _write(self, run: RunFolder, card: Card) -> None:
         points = [(float(step.batch), step.loss) for step in run.curve()]
@@ -235,8 +231,8 @@ class _Run:
         }
         return RunFacts(task, about)
 
-    def _card(self, trainer: TaggerTrainer) -> Card:
-        order, settings, task = self._order, trainer.settings, self._facts.task
+    def _card(self, training: Run[list[Example]]) -> Card:
+        order, settings, task = self._order, training.settings, self._facts.task
         return Card(
             name=self._name,
             base=self._base_name,
@@ -247,9 +243,9 @@ class _Run:
             data=tuple(task["data"]),
             excluded=tuple(task["exclude"]),
             examples=len(self._data.examples),
-            tokens=trainer.tokens,
-            epochs=round(settings.epochs * trainer.done / len(trainer.batches), 3),
-            seconds=round(trainer.seconds),
+            tokens=training.tokens,
+            epochs=round(settings.epochs * training.done / len(training.batches), 3),
+            seconds=round(training.seconds),
             seed=settings.seed,
             rank=settings.rank,
             learning_rate=settings.learning_rate,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 
 from medner.training.masters import Masters, Schedule
-from medner.training.run import RunFolder, Step
+from medner.training.run import RunFacts, RunFolder, Step
 from medner.training.settings import GROWING, TaggerTraining
 
 Batch = TypeVar("Batch")
@@ -21,20 +21,35 @@ B_contra = TypeVar("B_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a batch holds."""
+    """What a batch holds. Its loss is a sum over ``summands``: its samples, where nothing else is said."""
 
     samples: int
     tokens: int
+    summands: int | None = None
+
+    @property
+    def divisor(self) -> int:
+        """What makes a mean of the batch's loss."""
+        return self.samples if self.summands is None else self.summands
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run is after an optimiser step: ``loss`` is the mean a sample; ``share`` (0 to 1) of the run is over."""
+    """Where a run is after an optimiser step: so many samples were seen, ``share`` (0 to 1) of the run is over."""
 
-    loss: float
+    step: Step
     samples: int
-    seconds: float
     share: float
+
+    @property
+    def loss(self) -> float:
+        """The step's mean loss."""
+        return self.step.loss
+
+    @property
+    def seconds(self) -> float:
+        """The time the run has taken, its earlier parts included."""
+        return self.step.seconds
 
 
 class Learner(Protocol[B_contra]):
@@ -49,7 +64,7 @@ class Learner(Protocol[B_contra]):
         ...
 
     def loss(self, batch: B_contra) -> torch.Tensor:
-        """The loss, summed over the batch's samples."""
+        """The loss, summed over what :meth:`size` says: the batch's samples, or their answers' tokens."""
         ...
 
     def size(self, batch: B_contra) -> Size:
@@ -64,8 +79,8 @@ class Learner(Protocol[B_contra]):
 class Run(Generic[Batch]):
     """One training run. A run folder that holds a checkpoint goes on from there, with the same loss curve.
 
-    ``epoch`` gives the batches of an epoch, numbered from 0. ``task`` is what a run must have in common with one it
-    goes on from (data, labels ...). UserError when the folder holds another run.
+    ``epoch`` gives the batches of an epoch, numbered from 0. ``facts.task`` is what a run must have in common with one
+    it goes on from (data, labels ...). UserError when the folder holds another run.
     """
 
     def __init__(
@@ -75,12 +90,13 @@ class Run(Generic[Batch]):
         folder: Path,
         settings: TaggerTraining,
         *,
-        task: Mapping[str, Any],
+        facts: RunFacts,
     ) -> None:
-        self._learner, self._settings, self._folder = learner, settings, RunFolder(folder)
-        self._told = {"settings": asdict(settings), "task": dict(task)}
-        self._folder.check(self._told, free=GROWING)
-        self.batches = list(_batches(epoch, settings.epochs))
+        self.folder, self.settings = RunFolder(folder), settings
+        self._learner = learner
+        self._facts = facts
+        refuse_another(folder, settings, facts)
+        self.batches = batches_of(epoch, settings.epochs)
         faster, factor = learner.faster()
         self._masters = Masters(learner.parameters(), faster=faster, factor=factor, weight_decay=settings.weight_decay)
         self._schedule = Schedule(settings.learning_rate, settings.warm_up)
@@ -90,52 +106,76 @@ class Run(Generic[Batch]):
     @property
     def output(self) -> Path:
         """The folder of what inference needs."""
-        return self._folder.adapter
+        return self.folder.adapter
 
     @property
     def progress(self) -> float:
         """How far the run is, 0 to 1, by data or by time, whichever is further."""
-        limit = self._settings.time_limit_s
+        limit = self.settings.time_limit_s
         return min(1.0, max(self.done / len(self.batches), self.seconds / limit if limit else 1.0))
 
     def train(
-        self, on_step: Callable[[Progress], None] = lambda _: None, *, stop: Callable[[], bool] = lambda: False
+        self,
+        on_step: Callable[[Progress], None] = lambda _: None,
+        *,
+        on_checkpoint: Callable[[Step], None] = lambda _: None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Runs to the end of the data or of the time, or until ``stop``; whether it got to an end of its own.
 
         What was learnt is saved in each case.
         """
-        settings, saved = self._settings, time.monotonic()
-        self._folder.begin(self._told, done=self.done)
+        settings, saved = self.settings, time.monotonic()
+        about = {"about": dict(self._facts.about)} if self._facts.about else {}
+        self.folder.begin({**_told(settings, self._facts), **about}, done=self.done)
         while self.done < len(self.batches) and self.seconds < settings.time_limit_s:
             if stop():
                 self.save()
                 return False
             began = time.monotonic()
-            loss = self._step(self.batches[self.done : self.done + settings.batches_per_step])
+            loss = self._learn(self.batches[self.done : self.done + settings.batches_per_step])
             self.seconds += time.monotonic() - began
-            self._folder.log(self._record(loss))
-            on_step(Progress(loss, self.samples, self.seconds, self.progress))
+            step = self._record(loss)
+            self.folder.log(step)
+            on_step(Progress(step, self.samples, self.progress))
             if time.monotonic() - saved >= settings.checkpoint_every_s:
                 self.save()
+                on_checkpoint(step)
                 saved = time.monotonic()
         self.save()
         return True
 
-    def _step(self, group: Sequence[Batch]) -> float:
+    def seconds_a_token(self) -> float:
+        """How long a token takes: measured on a step that changes nothing, after one to warm up."""
+        middle = len(self.batches) // 2
+        group = self.batches[middle : middle + self.settings.batches_per_step]
+        for _ in range(2):
+            began = time.monotonic()
+            self._backward(group)
+            self._masters.forget()
+            seconds = time.monotonic() - began
+        return seconds / sum(self._learner.size(batch).tokens for batch in group)
+
+    def _learn(self, group: Sequence[Batch]) -> float:
+        """Takes one optimiser step; gives its mean loss."""
         # Dropout, where a model has it, must be the same after a resume.
-        torch.manual_seed(self._settings.seed * 1_000_003 + self.done)
+        torch.manual_seed(self.settings.seed * 1_000_003 + self.done)
+        loss = self._backward(group)
+        self._masters.step(self._schedule.rate(self.progress))
         sizes = [self._learner.size(batch) for batch in group]
-        samples = sum(size.samples for size in sizes)
+        self.done += len(group)
+        self.samples += sum(size.samples for size in sizes)
+        self.tokens += sum(size.tokens for size in sizes)
+        return loss
+
+    def _backward(self, group: Sequence[Batch]) -> float:
+        """Leaves the gradients of some batches; gives their mean loss."""
+        divisor = sum(self._learner.size(batch).divisor for batch in group)
         total = 0.0
         for batch in group:
-            loss = self._learner.loss(batch) / samples
+            loss = self._learner.loss(batch) / divisor
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
-        self._masters.step(self._schedule.rate(self.progress))
-        self.done += len(group)
-        self.samples += samples
-        self.tokens += sum(size.tokens for size in sizes)
         return total
 
     def _record(self, loss: float) -> Step:
@@ -152,18 +192,32 @@ class Run(Generic[Batch]):
         """Writes what inference needs and, beside it, what a resume needs."""
         self._learner.save(self.output)
         place = {"done": self.done, "seconds": self.seconds, "samples": self.samples, "tokens": self.tokens}
-        self._folder.save_state({**self._masters.state(), **place})
+        self.folder.save_state({**self._masters.state(), **place})
 
     def _resume(self) -> None:
-        state = self._folder.state()
+        state = self.folder.state()
         if state is not None:
             self._masters.restore(state)
-            self.done, self.seconds = state["done"], state["seconds"]
-            self.samples, self.tokens = state["samples"], state["tokens"]
+            self.done, self.seconds, self.tokens = state["done"], state["seconds"], state["tokens"]
+            # Checkpoints of taggers did not always tell the samples.
+            self.samples = state.get(
+                "samples", sum(self._learner.size(one).samples for one in self.batches[: self.done])
+            )
 
 
-def _batches(epoch: Callable[[int], Sequence[Batch]], epochs: float) -> Iterator[Batch]:
+def refuse_another(folder: Path, settings: TaggerTraining, facts: RunFacts) -> None:
+    """UserError when a run folder holds a run with other settings or another task; known before a model is loaded."""
+    RunFolder(folder).check(_told(settings, facts), free=GROWING)
+
+
+def _told(settings: TaggerTraining, facts: RunFacts) -> dict[str, Any]:
+    return {"settings": asdict(settings), "task": dict(facts.task)}
+
+
+def batches_of(epoch: Callable[[int], Sequence[Batch]], epochs: float) -> list[Batch]:
+    """The batches of all epochs in the order of training; of a broken epoch only its share, one batch at least."""
+    batches: list[Batch] = []
     for number in range(math.ceil(epochs)):
         one = epoch(number)
-        # However small the share, something is learnt from.
-        yield from one[: max(1, round(len(one) * min(1.0, epochs - number)))]
+        batches += one[: max(1, round(len(one) * min(1.0, epochs - number)))]
+    return batches

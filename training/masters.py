@@ -72,6 +72,11 @@ class Masters:
         self._optimiser.step()
         self._write_back()
 
+    def forget(self) -> None:
+        """Drops the gradients the weights hold now."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
     def state(self) -> dict[str, Any]:
         """What :meth:`restore` needs to go on exactly."""
         return {"masters": self._masters, "optimiser": self._optimiser.state_dict()}

@@ -6,23 +6,21 @@ constrained to such tokens anyway, and on a CPU it saves a fifth of the time.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from medner.training.adapted import adapted_model, save_adapter
 from medner.training.batching import batches_by_tokens
 from medner.training.examples import Example, answer_vocabulary
-from medner.training.masters import Masters, Schedule
-from medner.training.run import RunFacts, RunFolder, Step
-from medner.training.settings import GROWING, TaggerTraining
+from medner.training.loop import Run, Size
+from medner.training.run import RunFacts
+from medner.training.settings import TaggerTraining
 
 #: How many answer tokens are scored over a whole vocabulary at once.
 CHUNK = 512
@@ -72,132 +70,56 @@ class AnswerLoss:
         return functional.cross_entropy(logits.float(), targets_N, reduction="sum")
 
 
-class TaggerTrainer:
-    """One training run: model, optimiser, place in the data. Resumes exactly from its run folder.
+class TaggerLearner:
+    """The model that learns to write answers: a base model with a LoRA adapter.
 
-    ``start`` is an adapter folder to go on from with other data; its rank and layers must be those of the settings.
-    UserError when the folder holds another run.
+    The adapter is fresh, or that of the folder ``start``. UserError when it does not fit.
     """
 
     def __init__(
-        self,
-        base: Path,
-        run: Path,
-        examples: Sequence[Example],
-        settings: TaggerTraining,
-        *,
-        start: Path | None = None,
-        facts: RunFacts = RunFacts(),  # noqa: B008  frozen
+        self, base: Path, examples: Sequence[Example], settings: TaggerTraining, *, start: Path | None = None
     ) -> None:
-        self.settings, self.run = settings, RunFolder(run)
-        self._told = {"settings": asdict(settings), "task": dict(facts.task)}
-        self._about = {"about": dict(facts.about)}
-        self.run.check(self._told, free=GROWING)
         torch.manual_seed(settings.seed)
-        self.model = adapted_model(base, settings, start=start)
-        self.vocabulary = None if settings.whole_vocabulary else answer_vocabulary(examples)
-        self._loss = AnswerLoss(self.model, self.vocabulary)
-        self.batches = epoch_batches(examples, settings)
-        self._masters = Masters(self.model.parameters(), weight_decay=settings.weight_decay)
-        self._schedule = Schedule(settings.learning_rate, settings.warm_up)
-        self.done, self.seconds, self.tokens = 0, 0.0, 0
-        self._resume()
+        self.model: Any = adapted_model(base, settings, start=start)
+        vocabulary = None if settings.whole_vocabulary else answer_vocabulary(examples)
+        self._loss = AnswerLoss(self.model, vocabulary)
 
-    def train(
-        self,
-        on_step: Callable[[Step], None] = lambda _: None,
-        *,
-        on_checkpoint: Callable[[Step], None] = lambda _: None,
-        stop: Callable[[], bool] = lambda: False,
-    ) -> bool:
-        """Runs to the end of the data or of the time, or until ``stop``; whether it got to an end of its own.
+    def parameters(self) -> list[nn.Parameter]:
+        """The adapter's weights."""
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
-        The adapter is saved in each case. A run folder that holds a checkpoint goes on from there.
-        """
-        settings = self.settings
-        self.run.begin({**self._told, **self._about}, done=self.done)
-        saved = time.monotonic()
-        while self.done < len(self.batches) and self.seconds < settings.time_limit_s:
-            if stop():
-                self.save()
-                return False
-            step = self._next()
-            self.run.log(step)
-            on_step(step)
-            if time.monotonic() - saved >= settings.checkpoint_every_s:
-                self.save()
-                on_checkpoint(step)
-                saved = time.monotonic()
-        self.save()
-        return True
+    def faster(self) -> tuple[list[nn.Parameter], float]:
+        """None."""
+        return [], 1.0
 
-    @property
-    def progress(self) -> float:
-        """How far the run is, 0 to 1, by data or by time, whichever is further."""
-        return min(1.0, max(self.done / len(self.batches), self.seconds / self.settings.time_limit_s))
+    def loss(self, batch: Sequence[Example]) -> torch.Tensor:
+        """The summed loss of the tokens of a batch's answers."""
+        return self._loss(batch)
 
-    def seconds_a_token(self) -> float:
-        """How long a token takes: measured on a step that changes nothing, after one to warm up."""
-        middle = len(self.batches) // 2
-        group = self.batches[middle : middle + self.settings.batches_per_step]
-        for _ in range(2):
-            began = time.monotonic()
-            self._backward(group)
-            self.model.zero_grad(set_to_none=True)
-            seconds = time.monotonic() - began
-        return seconds / _tokens(group)
+    def size(self, batch: Sequence[Example]) -> Size:
+        """How many examples, tokens and tokens of answers a batch holds."""
+        answers = sum(len(example) - example.answer_start for example in batch)
+        return Size(len(batch), sum(map(len, batch)), answers)
 
-    def save(self) -> None:
-        """Writes the adapter and, beside it, what a resume needs."""
-        save_adapter(self.model, self.run.adapter)
-        place = {"done": self.done, "seconds": self.seconds, "tokens": self.tokens}
-        self.run.save_state({**self._masters.state(), **place})
-
-    def _next(self) -> Step:
-        """Takes one optimiser step."""
-        began = time.monotonic()
-        group = self.batches[self.done : self.done + self.settings.batches_per_step]
-        loss = self._backward(group)
-        self._masters.step(self._schedule.rate(self.progress))
-        self.done += len(group)
-        self.tokens += _tokens(group)
-        self.seconds += time.monotonic() - began
-        return Step(
-            batch=self.done,
-            of=len(self.batches),
-            loss=round(loss, 5),
-            seconds=round(self.seconds, 1),
-            tokens=self.tokens,
-            rate=round(self._schedule.rate(self.progress), 7),
-        )
-
-    def _backward(self, group: Sequence[Sequence[Example]]) -> float:
-        """Leaves the gradients of some batches; gives their mean loss a token of an answer."""
-        answers = sum(len(example) - example.answer_start for batch in group for example in batch)
-        total = 0.0
-        for batch in group:
-            loss = self._loss(batch) / answers
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += loss.item()
-        return total
-
-    def _resume(self) -> None:
-        state = self.run.state()
-        if state is not None:
-            self._masters.restore(state)
-            self.done, self.seconds, self.tokens = state["done"], state["seconds"], state["tokens"]
+    def save(self, folder: Path) -> None:
+        """Writes the adapter in PEFT's format."""
+        save_adapter(self.model, folder)
 
 
-def epoch_batches(examples: Sequence[Example], settings: TaggerTraining) -> list[list[Example]]:
-    """The batches of all epochs in the order of training; of a broken epoch only its share."""
-    batches: list[list[Example]] = []
-    for epoch in range(math.ceil(settings.epochs)):
-        one = batches_by_tokens(
-            examples, budget=settings.batch_tokens, most=settings.batch_examples, seed=settings.seed + epoch
-        )
-        batches += one[: max(1, round(len(one) * min(1.0, settings.epochs - epoch)))]
-    return batches
+def tagger_run(
+    learner: TaggerLearner,
+    run: Path,
+    examples: Sequence[Example],
+    settings: TaggerTraining,
+    *,
+    facts: RunFacts = RunFacts(),  # noqa: B008  frozen
+) -> Run[list[Example]]:
+    """The run of a tagger, in the folder ``run``. UserError when that holds another run."""
+    return Run(learner, epochs_of(examples, settings), run, settings, facts=facts)
 
 
-def _tokens(group: Sequence[Sequence[Example]]) -> int:
-    return sum(len(example) for batch in group for example in batch)
+def epochs_of(examples: Sequence[Example], settings: TaggerTraining) -> Callable[[int], list[list[Example]]]:
+    """The batches of an epoch, by its number."""
+    return lambda number: batches_by_tokens(
+        examples, budget=settings.batch_tokens, most=settings.batch_examples, seed=settings.seed + number
+    )

@@ -20,7 +20,7 @@ from medner.training.adapted import linear_names
 from medner.training.examples import tagger_example
 from medner.training.memory import LargestBatch, memory_need
 from medner.training.plan import tagger_plan
-from medner.training.tagger import TaggerTrainer, epoch_batches
+from medner.training.tagger import TaggerLearner, epochs_of, tagger_run
 
 LABELS = load_label_set("cmeee-v2")
 RECIPES = shipped_recipes()
@@ -120,15 +120,16 @@ async def test_a_recipe_trains_and_its_adapter_serves(recipe, tmp_path):
     plan = tagger_plan(recipe)
     examples = [tagger_example(tokenizer, one, strategy="symbol", style="brief", labels=LABELS) for one in DOCUMENTS]
     assert max(map(len, examples)) <= plan.max_tokens
-    trainer = TaggerTrainer(base, tmp_path / "run", examples, plan.training)
+    learner = TaggerLearner(base, examples, plan.training)
+    run = tagger_run(learner, tmp_path / "run", examples, plan.training)
     first = iter([False, True])
-    trainer.train(stop=lambda: next(first))
-    steps = trainer.run.curve()
+    run.train(stop=lambda: next(first))
+    steps = run.folder.curve()
     assert len(steps) == 1
     assert steps[0].loss > 0
-    moved = [p for name, p in trainer.model.named_parameters() if "lora_B" in name]
+    moved = [p for name, p in learner.model.named_parameters() if "lora_B" in name]
     assert all(parameter.abs().sum() > 0 for parameter in moved)
-    engine = LocalEngine.load(base, {"tuned": trainer.run.adapter})
+    engine = LocalEngine.load(base, {"tuned": run.output})
     tagger = GenerativeTagger("tuned", engine, CODECS["symbol"], LABELS, adapter="tuned")
     text = DOCUMENTS[0].text
     try:
@@ -171,7 +172,7 @@ def test_the_papers_numbers(recipe):
     short = [Document(str(n), "患者咳嗽。", (Entity(2, 4, "sym"),)) for n in range(18)]
     tokenizer = tokenizer_of(recipe)
     examples = [tagger_example(tokenizer, one, strategy="symbol", style="brief", labels=LABELS) for one in short]
-    assert {len(batch) for batch in epoch_batches(examples, training)} == {6}
+    assert {len(batch) for batch in epochs_of(examples, training)(0)} == {6}
 
 
 @pytest.mark.parametrize("recipe", PAPER, ids=lambda recipe: recipe.name)

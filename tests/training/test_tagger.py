@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from medner.training.adapted import adapted_model
 from medner.training.run import RunFacts, RunFolder
 from medner.training.settings import TaggerTraining
-from medner.training.tagger import AnswerLoss, TaggerTrainer
+from medner.training.tagger import AnswerLoss, TaggerLearner, tagger_run
 
 LABELS = load_label_set("cmeee-v2")
 DOCUMENTS = [
@@ -54,6 +54,11 @@ def settings(**changes):
     )
 
 
+def run_of(base, folder, examples, chosen, *, start=None, facts=RunFacts()):  # noqa: B008  frozen
+    learner = TaggerLearner(base, examples, chosen, start=start)
+    return tagger_run(learner, folder, examples, chosen, facts=facts)
+
+
 def losses(run):
     return [json.loads(line)["loss"] for line in (run / "loss.jsonl").read_text().splitlines()]
 
@@ -81,7 +86,7 @@ def test_training_learns_and_writes_an_adapter_the_engine_loads(base, examples, 
     """The loss falls, and the local engine takes the adapter."""
     from medner.agents.engines.local.model import LocalModel
 
-    TaggerTrainer(base, tmp_path, examples, settings()).train()
+    run_of(base, tmp_path, examples, settings()).train()
     curve = losses(tmp_path)
     assert sum(curve[-3:]) < 0.7 * sum(curve[:3])
     assert LocalModel(base, {"tuned": tmp_path / "adapter"}).adapters == ("tuned",)
@@ -95,21 +100,21 @@ def test_training_learns_and_writes_an_adapter_the_engine_loads(base, examples, 
 
 def test_a_run_that_was_killed_goes_on_with_the_same_curve(base, examples, tmp_path):
     """A run stopped after a checkpoint and started again has the loss curve of one that was never stopped."""
-    whole = TaggerTrainer(base, tmp_path / "whole", examples, settings())
+    whole = run_of(base, tmp_path / "whole", examples, settings())
     whole.train()
 
     class KilledError(Exception):
         pass
 
-    first = TaggerTrainer(base, tmp_path / "parts", examples, settings(checkpoint_every_s=0.0))
+    first = run_of(base, tmp_path / "parts", examples, settings(checkpoint_every_s=0.0))
 
-    def kill(step):
-        if step.batch >= 6:
+    def kill(progress):
+        if progress.step.batch >= 6:
             raise KilledError
 
     with pytest.raises(KilledError):
         first.train(kill)
-    second = TaggerTrainer(base, tmp_path / "parts", examples, settings())
+    second = run_of(base, tmp_path / "parts", examples, settings())
     assert 0 < second.done < 6
     done = second.done
     second.train()
@@ -120,7 +125,7 @@ def test_a_run_that_was_killed_goes_on_with_the_same_curve(base, examples, tmp_p
 
 def test_a_time_limit_ends_with_a_usable_adapter(base, examples, tmp_path):
     """When the time is over the adapter is there, although the data is not used up."""
-    trainer = TaggerTrainer(base, tmp_path, examples, settings(time_limit_s=1e-6))
+    trainer = run_of(base, tmp_path, examples, settings(time_limit_s=1e-6))
     trainer.train()
     assert trainer.done < len(trainer.batches)
     assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
@@ -128,18 +133,18 @@ def test_a_time_limit_ends_with_a_usable_adapter(base, examples, tmp_path):
 
 def test_a_run_folder_with_other_settings_is_refused(base, examples, tmp_path):
     """Going on with another learning rate would make it another run; the error names the setting."""
-    TaggerTrainer(base, tmp_path, examples, settings(time_limit_s=1e-6)).train()
+    run_of(base, tmp_path, examples, settings(time_limit_s=1e-6)).train()
     with pytest.raises(UserError, match=r"other settings \(learning_rate\)"):
-        TaggerTrainer(base, tmp_path, examples, settings(learning_rate=1.0))
+        run_of(base, tmp_path, examples, settings(learning_rate=1.0))
 
 
 def test_a_run_folder_with_other_data_is_refused(base, examples, tmp_path):
     """What the run was made for counts as well as its settings; more time does not make it another run."""
     short = settings(time_limit_s=1e-6)
-    TaggerTrainer(base, tmp_path, examples, short, facts=RunFacts(task={"data": ["a.json sha256:00"]})).train()
+    run_of(base, tmp_path, examples, short, facts=RunFacts(task={"data": ["a.json sha256:00"]})).train()
     with pytest.raises(UserError, match=r"other settings \(data\)"):
-        TaggerTrainer(base, tmp_path, examples, short, facts=RunFacts(task={"data": ["b.json sha256:11"]}))
-    TaggerTrainer(base, tmp_path, examples, settings(), facts=RunFacts(task={"data": ["a.json sha256:00"]}))
+        run_of(base, tmp_path, examples, short, facts=RunFacts(task={"data": ["b.json sha256:11"]}))
+    run_of(base, tmp_path, examples, settings(), facts=RunFacts(task={"data": ["a.json sha256:00"]}))
 
 
 def test_a_run_folder_of_an_older_version_is_gone_on_with(tmp_path):
@@ -175,12 +180,12 @@ def test_a_loss_curve_torn_by_a_kill_is_read_up_to_the_tear(tmp_path):
 
 def test_a_run_that_is_asked_to_stop_saves_and_says_so(base, examples, tmp_path):
     """Stopping ends after the step under way, with adapter and checkpoint; the run goes on from there."""
-    trainer = TaggerTrainer(base, tmp_path, examples, settings())
+    trainer = run_of(base, tmp_path, examples, settings())
     asked = iter([False, False, True])
     assert not trainer.train(stop=lambda: next(asked))
     assert (trainer.done, len(losses(tmp_path))) == (4, 2)
     assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
-    assert TaggerTrainer(base, tmp_path, examples, settings()).done == 4
+    assert run_of(base, tmp_path, examples, settings()).done == 4
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -198,14 +203,14 @@ def test_four_bit_weights_learn(tmp_path, tied):
     examples = [
         tagger_example(tokenizer, document, strategy="symbol", style="brief", labels=LABELS) for document in DOCUMENTS
     ]
-    trainer = TaggerTrainer(base, tmp_path / "run", examples, settings(quantise="nf4"))
-    plain = trainer.model.get_base_model()
+    learner = TaggerLearner(base, examples, settings(quantise="nf4"))
+    plain = learner.model.get_base_model()
     layers = [module for module in plain.modules() if isinstance(module, bitsandbytes.nn.Linear4bit)]
     assert len(layers) == 2 * 7
     assert {layer.weight.quant_state.nested for layer in layers} == {True}
     assert plain.get_output_embeddings().weight.dtype == torch.bfloat16
     assert (plain.get_output_embeddings().weight is plain.get_input_embeddings().weight) == tied
-    trainer.train()
+    tagger_run(learner, tmp_path / "run", examples, settings(quantise="nf4")).train()
     curve = losses(tmp_path / "run")
     assert sum(curve[-3:]) < 0.7 * sum(curve[:3])
 
@@ -227,28 +232,28 @@ def test_a_whole_vocabulary_in_pieces_gives_the_same_loss_and_gradients(base, ex
 def test_recomputing_layers_changes_no_loss(base, examples, tmp_path):
     """Computing layers again in the backward pass gives the curve that keeping them gives."""
     for recompute in (False, True):
-        TaggerTrainer(base, tmp_path / str(recompute), examples, settings(recompute=recompute, epochs=1.0)).train()
+        run_of(base, tmp_path / str(recompute), examples, settings(recompute=recompute, epochs=1.0)).train()
     assert losses(tmp_path / "True") == pytest.approx(losses(tmp_path / "False"), rel=1e-3)
 
 
 def test_a_run_starts_from_an_adapter_of_its_shape_only(base, examples, tmp_path):
     """Going on from an adapter begins where that ended; one of another rank is refused."""
-    TaggerTrainer(base, tmp_path / "first", examples, settings()).train()
+    run_of(base, tmp_path / "first", examples, settings()).train()
     adapter = tmp_path / "first" / "adapter"
-    TaggerTrainer(base, tmp_path / "second", examples, settings(learning_rate=1e-9, epochs=1.0), start=adapter).train()
+    run_of(base, tmp_path / "second", examples, settings(learning_rate=1e-9, epochs=1.0), start=adapter).train()
     assert losses(tmp_path / "second")[0] < 0.7 * losses(tmp_path / "first")[0]
     with pytest.raises(UserError, match="another rank or other layers"):
-        TaggerTrainer(base, tmp_path / "third", examples, settings(rank=8), start=adapter)
+        run_of(base, tmp_path / "third", examples, settings(rank=8), start=adapter)
 
 
 def test_what_the_base_model_lacks_is_said(base, examples, tmp_path):
     """A target the model does not have, or layers beyond its last, are the user's error."""
     with pytest.raises(UserError, match="no linear layer gate_up_proj; it has down_proj"):
-        TaggerTrainer(base, tmp_path, examples, settings(targets=("gate_up_proj",)))
+        run_of(base, tmp_path, examples, settings(targets=("gate_up_proj",)))
     with pytest.raises(UserError, match="2 layers, so none is left"):
-        TaggerTrainer(base, tmp_path, examples, settings(first_layer=2))
+        run_of(base, tmp_path, examples, settings(first_layer=2))
     with pytest.raises(UserError, match="cannot be loaded"):
-        TaggerTrainer(tmp_path / "nothing", tmp_path, examples, settings())
+        run_of(tmp_path / "nothing", tmp_path, examples, settings())
 
 
 def test_a_batch_holds_at_most_so_many_examples(examples):

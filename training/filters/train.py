@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from medner.store.labels import LabelSet
 from medner.training.filters.calibration import Calibration, calibrated
 from medner.training.filters.data import FilterData
 from medner.training.filters.negatives import Judged
-from medner.training.loop import Progress, Run
-from medner.training.run import RunFacts, Step
+from medner.training.loop import Progress, Run, refuse_another
+from medner.training.run import RunFacts
 from medner.training.settings import TaggerTraining
 
 
@@ -79,13 +78,15 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
         check_memory_without_answers(
             base, settings, batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed)
         )
+    told = facts("llm-cls", data, order)
+    refuse_another(order.run, settings, told)
     classifier = Classifier(base, settings, start=order.start, two_way=order.two_way)
     run = Run(
         classifier,
         lambda epoch: batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed + epoch),
         order.run,
         settings,
-        task=task("llm-cls", data, order),
+        facts=told,
     )
     if not run.train(watch.on_step, stop=watch.stop):
         return None
@@ -101,25 +102,21 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
     from transformers import AutoTokenizer  # noqa: PLC0415  heavy
 
     from medner.training.filters.causal import answers, causal_examples, causal_scores  # noqa: PLC0415  needs torch
-    from medner.training.tagger import TaggerTrainer  # noqa: PLC0415  needs torch
+    from medner.training.tagger import TaggerLearner, tagger_run  # noqa: PLC0415  needs torch
 
     base = order.needed_base()
     tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
     examples = causal_examples(tokenizer, data.train, order.labels)
-    told = task("llm-causal", data, order)
-    trainer = TaggerTrainer(base, order.run, examples, order.settings, start=order.start, facts=RunFacts(told))
-    samples = [0, *accumulate(map(len, trainer.batches))]
-
-    def tell(step: Step) -> None:
-        watch.on_step(Progress(step.loss, samples[step.batch], step.seconds, trainer.progress))
-
-    if not trainer.train(tell, stop=watch.stop):
+    told = facts("llm-causal", data, order)
+    refuse_another(order.run, order.settings, told)
+    learner = TaggerLearner(base, examples, order.settings, start=order.start)
+    run = tagger_run(learner, order.run, examples, order.settings, facts=told)
+    if not run.train(watch.on_step, stop=watch.stop):
         return None
     held = data.held.candidates
-    scores = causal_scores(trainer.model, causal_examples(tokenizer, held, order.labels), answers(tokenizer))
+    scores = causal_scores(learner.model, causal_examples(tokenizer, held, order.labels), answers(tokenizer))
     calibration = calibrated(scores, [one.right for one in held], gold=data.held.gold)
-    # A run that goes on with fewer epochs than it has done is over at once.
-    return Trained(trainer.run.adapter, calibration, samples[min(trainer.done, len(samples) - 1)], trainer.seconds)
+    return Trained(run.output, calibration, run.samples, run.seconds)
 
 
 def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | None:
@@ -138,7 +135,7 @@ def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | Non
         lambda epoch: batches_by_tokens(samples, budget=settings.batch_tokens, seed=settings.seed + epoch),
         order.run,
         settings,
-        task=task("bert-cls", data, order),
+        facts=facts("bert-cls", data, order),
     )
     if not run.train(watch.on_step, stop=watch.stop):
         return None
@@ -147,16 +144,18 @@ def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | Non
     return Trained(run.output, calibration, run.samples, run.seconds)
 
 
-def task(kind: str, data: FilterData, order: Order) -> Mapping[str, Any]:
+def facts(kind: str, data: FilterData, order: Order) -> RunFacts:
     """What two parts of one run must have in common."""
     base = "new" if order.base is None else order.base.resolve().name
-    return {
-        "kind": kind,
-        "base": base,
-        "labels": order.labels.name,
-        "samples": _digest(data.train),
-        "two_way": order.two_way,
-    }
+    return RunFacts(
+        {
+            "kind": kind,
+            "base": base,
+            "labels": order.labels.name,
+            "samples": _digest(data.train),
+            "two_way": order.two_way,
+        }
+    )
 
 
 def _digest(judged: Sequence[Judged]) -> str:

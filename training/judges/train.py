@@ -19,6 +19,7 @@ from medner.training.filters.train import Order, Watch
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart
 from medner.training.judges.votes import fit_votes, with_model
 from medner.training.loop import Run
+from medner.training.run import RunFacts
 
 #: A classification layer behind each candidate, or a span head behind the sentence.
 ScorerKind = Literal["classifier", "span"]
@@ -57,7 +58,7 @@ def train_judge(
     if not learnt or not held:
         raise UserError(f"{len(cases)} conflicts are too few: some must be held back; give more predictions")
     plan = (_span_plan if scorer == "span" else _classifier_plan)(order, learnt)
-    run = Run(plan.learner, plan.epoch, order.run, order.settings, task=_task(order, cases, scorer))
+    run = Run(plan.learner, plan.epoch, order.run, order.settings, facts=RunFacts(_task(order, cases, scorer)))
     if not run.train(watch.on_step, stop=watch.stop):
         return None
     scores = plan.scores(held)

@@ -20,7 +20,7 @@ from medner.training.filters.classifier import Classifier
 from medner.training.filters.data import FilterData, HeldBack
 from medner.training.filters.negatives import GoldSentence, Judged, sampled
 from medner.training.filters.packing import packed_rows
-from medner.training.filters.train import Order, Watch, task, train_classifier
+from medner.training.filters.train import Order, Watch, facts, train_classifier
 from medner.training.loop import Run
 from medner.training.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
@@ -96,7 +96,7 @@ def make_run(base, folder, **changes):
         lambda epoch: batches_by_tokens(rows, budget=chosen.batch_tokens, seed=chosen.seed + epoch),
         folder,
         chosen,
-        task=task("llm-cls", DATA, Order(base, folder, LABELS, chosen)),
+        facts=facts("llm-cls", DATA, Order(base, folder, LABELS, chosen)),
     )
 
 

@@ -20,6 +20,7 @@ from medner.training.filters.encoder import (
 )
 from medner.training.filters.negatives import Judged
 from medner.training.loop import Run
+from medner.training.run import RunFacts
 from medner.training.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
 
@@ -49,7 +50,7 @@ async def test_training_learns_and_inference_scores_alike(tmp_path):
     learner = new_encoder(JUDGED, LABELS, seed=1, size=SMALL)
     samples = encoded_samples(learner, JUDGED, LABELS)
     settings = TaggerTraining(learning_rate=3e-3, batch_tokens=300, batches_per_step=1, epochs=18.0)
-    run = Run(learner, lambda n: batches_by_tokens(samples, budget=300, seed=n), tmp_path, settings, task={})
+    run = Run(learner, lambda n: batches_by_tokens(samples, budget=300, seed=n), tmp_path, settings, facts=RunFacts())
     assert run.train()
     curve = [json.loads(line)["loss"] for line in (tmp_path / "loss.jsonl").read_text().splitlines()]
     assert sum(curve[-3:]) < 0.5 * sum(curve[:3])

@@ -21,6 +21,7 @@ from medner.agents.spans.settings import SpanSettings, load_span_tagger
 from medner.agents.spans.tagger import spans_over
 from medner.training.loop import Run
 from medner.training.nesting import nested_pairs
+from medner.training.run import RunFacts
 from medner.training.spans.build import span_data
 from medner.training.spans.calibration import best_temperature, best_threshold, calibrated
 from medner.training.spans.examples import collated
@@ -70,7 +71,7 @@ def settings(**changes):
 def run_of(base, folder, data, **changes):
     chosen = settings(**changes)
     learner = SpanLearner(base, chosen, types=len(LABELS.types))
-    return learner, Run(learner, partial(passes, data.complete, data.partial, chosen), folder, chosen, task={})
+    return learner, Run(learner, partial(passes, data.complete, data.partial, chosen), folder, chosen, facts=RunFacts())
 
 
 def losses(run):
