@@ -23,6 +23,7 @@ from medner.service.engines import EngineFactory, EngineOrder, local_engine
 from medner.service.exemplars import planned_exemplars
 from medner.service.filters import build_filter, engine_adapter
 from medner.service.judges import JudgeParts, build_bench, free_name
+from medner.service.said import said_taggers
 from medner.service.served import served_filter, served_names
 from medner.service.trained_judges import judge_adapters
 from medner.service.vllm import vllm_engine
@@ -101,7 +102,7 @@ def needs_local(configuration: Configuration) -> bool:
     chosen, exemplars = configuration.filter, configuration.exemplars
     return (
         configuration.engine.kind == "local"
-        or any(tagger.strategy == "span" for tagger in configuration.taggers)
+        or any(tagger.strategy == "span" for tagger in configuration.asked)
         or (chosen is not None and chosen.kind == "llm-cls" and chosen.exported is None)
         or any(judge.kind == "trained" for judge in configuration.judge.in_order)
         or (exemplars is not None and exemplars.nearest > 0 and exemplars.embedder is None)
@@ -121,7 +122,7 @@ def check_adapters(configuration: Configuration) -> None:
 def adapter_names(configuration: Configuration) -> dict[Path, str]:
     """The name each adapter is loaded under: that of the first agent that uses it, so that none is loaded twice."""
     names: dict[Path, str] = {}
-    for tagger in configuration.taggers:
+    for tagger in configuration.asked:
         if tagger.adapter is not None:
             names.setdefault(tagger.adapter, tagger.name)
     if configuration.filter is not None and (folder := engine_adapter(configuration.filter)) is not None:
@@ -146,7 +147,8 @@ def build_deps(
     labels = load_label_set(configuration.labels)
     adapters = adapter_names(configuration)
     bench = build_bench(configuration.judge, parts or judge_parts(configuration, engine))
-    taggers = tuple(_tagger(tagger, engine, labels, adapters) for tagger in configuration.taggers)
+    said = said_taggers(configuration.taggers, labels)
+    taggers = tuple(said.get(one.name) or _tagger(one, engine, labels, adapters) for one in configuration.taggers)
     return Deps(
         labels=labels,
         taggers=taggers,

@@ -20,7 +20,8 @@ class TaggerConfig(BaseModel):
     """A tagger: its strategy, the wording of its prompt, how many examples it is shown, its adapter.
 
     ``span`` is a tagger that scores spans; it has no prompt, and always an adapter. ``served`` is the model name it
-    has on vLLM servers, where that is another one than :func:`medner.service.served.served_names` gives.
+    has on vLLM servers, where that is another one than :func:`medner.service.served.served_names` gives. ``said`` is a
+    file of `medner annotate`: the tagger's answers in it are taken, and no model is asked.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +32,7 @@ class TaggerConfig(BaseModel):
     adapter: Path | None = None
     constrained: bool = True
     served: str | None = Field(default=None, min_length=1)
+    said: Path | None = None
 
     @model_validator(mode="after")
     def _span_is_trained(self) -> TaggerConfig:
@@ -141,9 +143,11 @@ class Configuration(BaseModel):
 
     @model_validator(mode="after")
     def _span_filter_has_taggers(self) -> Configuration:
-        spans = any(tagger.strategy == "span" for tagger in self.taggers)
+        spans = any(tagger.strategy == "span" for tagger in self.asked)
         if self.filter is not None and self.filter.kind == "span" and not spans:
-            raise ValueError("filter.kind: the filter span is made of the span taggers, and none is configured")
+            raise ValueError(
+                "filter.kind: the filter span is made of the span taggers, and none is configured whose model is asked"
+            )
         return self
 
     @model_validator(mode="after")
@@ -167,6 +171,11 @@ class Configuration(BaseModel):
                 "judge.kind: filter-score needs a filter, and none is configured; add one or take another judge"
             )
         return self
+
+    @property
+    def asked(self) -> tuple[TaggerConfig, ...]:
+        """The taggers whose models are asked; the others' answers come from files."""
+        return tuple(tagger for tagger in self.taggers if tagger.said is None)
 
     @property
     def followed(self) -> str | None:
@@ -201,6 +210,8 @@ class Configuration(BaseModel):
 
 def _in_words(tagger: TaggerConfig) -> str:
     tuned = "untuned" if tagger.adapter is None else "tuned"
+    if tagger.said is not None:
+        return f"{tagger.name} (as in {tagger.said.name}, {tuned})"
     if tagger.strategy == "span":
         return f"{tagger.name} (span, {tuned})"
     return f"{tagger.name} ({tagger.strategy}, {tagger.style}, {tagger.shots} examples, {tuned})"

@@ -76,7 +76,7 @@ def _anchor(data: dict[str, Any], folder: Path) -> None:
             exemplars[key] = anchored(exemplars[key])
     taggers = data.get("taggers")
     for user in [*(taggers if isinstance(taggers, list) else []), data.get("filter")]:
-        for key in ("adapter", "exported"):
+        for key in ("adapter", "exported", "said"):
             if isinstance(user, dict) and key in user:
                 user[key] = anchored(user[key])
 

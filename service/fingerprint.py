@@ -35,6 +35,7 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     facts["labels"] = asdict(load_label_set(configuration.labels))
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
         fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None
+        fact["said"] = _said_hash(tagger.said) if tagger.said else None
     if configuration.filter is not None:
         facts["filter"] = _filter_facts(configuration.filter)
     facts["judge"] = _judge_facts(configuration.judge)
@@ -44,6 +45,13 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
         facts["model"] = _model_facts(model)
     facts["medner"] = version("medner")
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _said_hash(file: Path) -> str:
+    try:
+        return sha256_file(file)
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from error
 
 
 def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:

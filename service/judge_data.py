@@ -14,7 +14,7 @@ from medner.evaluation.side_by_side import SideBySide, read_side_by_side
 from medner.graph.conflicts import Agreement, detect_conflicts, gather_candidates
 from medner.service.traces.differences import gold_of
 from medner.store.corpora import read_documents
-from medner.store.corpora.jsonl import line_to_annotated
+from medner.store.corpora.jsonl import read_annotated
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import LabelSet
 from medner.store.records import (
@@ -121,16 +121,8 @@ def sentence_cases(
 
 
 def _annotations(path: Path) -> Iterator[Annotation]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                yield from line_to_annotated(line).annotations
-            except BadInputError as error:
-                raise BadInputError(error.reason, path=path, line=number, key=error.key) from error
+    for document in read_annotated(path):
+        yield from document.annotations
 
 
 class _Place(BaseModel):

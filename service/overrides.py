@@ -12,6 +12,7 @@ from medner.service.config import DEFAULT_LABELS, DEFAULT_MODEL, Configuration, 
 from medner.service.config_files import load_configuration
 from medner.service.default_config import default_configuration, tuned_taggers
 from medner.service.judge_config import JudgeConfig, read_judge
+from medner.service.said import with_answers
 from medner.store.errors import UserError
 
 #: Filters that no folder holds: the base model as it is, and the span taggers.
@@ -36,6 +37,7 @@ class Overrides:
     max_chars: int | None = None
     exemplars: Path | None = None
     servers: tuple[str, ...] = ()
+    said: tuple[Path, ...] = ()
 
 
 def configured(overrides: Overrides) -> Configuration:
@@ -51,9 +53,11 @@ def configured(overrides: Overrides) -> Configuration:
         known = (*tuned_taggers(base.labels, base.model), *base.taggers)
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
+    if overrides.said:
+        data["taggers"] = with_answers(data["taggers"], overrides.said)
     if overrides.judge is not None:
-        said = overrides.judge
-        data["judge"] = read_judge(said) if isinstance(said, str) else said
+        judge = overrides.judge
+        data["judge"] = read_judge(judge) if isinstance(judge, str) else judge
     if overrides.filter is not None:
         data["filter"] = read_filter(overrides.filter, shipped_filters(data["labels"]))
     elif overrides.config is None and _is_out_of_place(data):
@@ -73,7 +77,7 @@ def _is_out_of_place(data: Mapping[str, Any]) -> bool:
     filtering = data["filter"]
     if filtering is None or filtering["kind"] != "span":
         return False
-    return all(tagger["strategy"] != "span" for tagger in data["taggers"])
+    return all(tagger["strategy"] != "span" or tagger["said"] is not None for tagger in data["taggers"])
 
 
 def read_taggers(said: str, known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:

@@ -28,7 +28,7 @@ def served_names(configuration: Configuration) -> dict[Path, str]:
     """
     labels = load_label_set(configuration.labels).name
     names: dict[Path, str] = {}
-    for tagger in configuration.taggers:
+    for tagger in configuration.asked:
         if tagger.adapter is not None and tagger.strategy != "span":
             names.setdefault(tagger.adapter, tagger.served or f"{labels}.{tagger.name}")
     chosen = configuration.filter

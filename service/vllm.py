@@ -73,7 +73,7 @@ def model_needs(configuration: Configuration) -> list[Need]:
         before = needs.get(model)
         needs[model] = Need(model, max(context, before.context if before else 0), writes)
 
-    for tagger in configuration.taggers:
+    for tagger in configuration.asked:
         if tagger.strategy != "span":
             model = served_base(configuration) if tagger.adapter is None else names[tagger.adapter]
             need(model, longest_request(tagger, labels, configuration.max_chars))

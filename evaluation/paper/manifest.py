@@ -15,7 +15,7 @@ from medner.store.validation import complaint
 
 Strategy = Literal["symbol", "json", "html", "index", "span", "sequence"]
 FilterKind = Literal["bert-cls", "llm-causal", "llm-cls"]
-Vote = Literal["hard-vote", "union", "unanimous", "oracle"]
+Vote = Literal["hard-vote", "soft-vote", "union", "unanimous", "oracle"]
 
 
 class _Entry(BaseModel):
@@ -54,7 +54,10 @@ class FilterEntry(_Entry):
 
 
 class EnsembleEntry(_Entry):
-    """A vote of the members: computed, or read from ``file``."""
+    """A vote of the members: computed, or read from ``file``.
+
+    A soft vote goes by the members' probabilities, which their results do not hold of every candidate, so it is read.
+    """
 
     kind: Vote
     name: str = ""
@@ -64,6 +67,12 @@ class EnsembleEntry(_Entry):
     def system(self) -> str:
         """The name its predictions go by."""
         return self.name or self.kind
+
+    @model_validator(mode="after")
+    def _can_be_had(self) -> EnsembleEntry:
+        if self.kind == "soft-vote" and self.file is None:
+            raise ValueError("file: a soft vote cannot be computed of the members' entities; name what a run wrote")
+        return self
 
 
 class JudgeEntry(_Entry):

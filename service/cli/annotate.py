@@ -43,6 +43,7 @@ Examples:
   cat note.txt | medner annotate - --labels ccks2019
   medner annotate notes/ -o out.jsonl --taggers html:full,symbol:full --judge hard-vote
   medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
+  medner annotate notes/ -o other.jsonl --said out.jsonl --filter llm-cls      # no tagger is asked again
   medner annotate notes/ -o out.jsonl --trace conflicts     # then: medner traces show last/1
 
 A run with -o can be stopped (Ctrl-C) or die; the same command goes on where it was, from OUT.journal.
@@ -81,6 +82,15 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     model: Model = None,
     config: Config = None,
     server: Servers = None,
+    said: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--said",
+            metavar="FILE",
+            help="Take taggers' answers from an earlier result (-o) over the same texts, to try another filter or "
+            "judge; repeatable.",
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write the annotations as one HTML page too.")
     ] = None,
@@ -115,7 +125,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     from medner.store.traces import TracePolicy
 
     overrides = Overrides(
-        config, labels, model, taggers, judge, filter_, max_chars, exemplars, servers=tuple(server or ())
+        config, labels, model, taggers, judge, filter_, max_chars, exemplars, tuple(server or ()), tuple(said or ())
     )
     overrides = resolved_now(overrides)
     if pull:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, TextIO
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from medner.store.corpora.format import Format, Mention, Reading, Writing
 from medner.store.corpora.json_out import to_line, write_lines
 from medner.store.corpora.source import RawRecord, complaint, json_lines, parse, read_records
-from medner.store.errors import BadInputError
+from medner.store.errors import BadInputError, UserError
 from medner.store.records import AnnotatedDocument, AnnotatedEntity, Annotation, Decision, Document, Entity, in_order
 
 
@@ -75,6 +76,25 @@ def line_to_annotated(line: str) -> AnnotatedDocument:
     _check_texts(parsed)
     document = Document(parsed.id, parsed.text, tuple(Entity(one.start, one.end, one.label) for one in own))
     return AnnotatedDocument(document, parsed.sentences or ())
+
+
+def read_annotated(path: Path) -> Iterator[AnnotatedDocument]:
+    """The annotated documents of a file, as `medner annotate -o` writes it.
+
+    BadInputError names file and line; UserError when the file cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="\n") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    try:
+                        yield line_to_annotated(line)
+                    except BadInputError as error:
+                        raise BadInputError(error.reason, path=path, line=number, key=error.key) from error
+    except UnicodeDecodeError as error:
+        raise BadInputError("not UTF-8 text", path=path) from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def document_to_line(document: Document) -> str:

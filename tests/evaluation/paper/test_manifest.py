@@ -28,6 +28,11 @@ BAD: dict[str, tuple[str, str, str]] = {
     "unknown member": (HEAD + 'members = ["a", "c"]\n' + TAGGER, "members", "no system is called 'c'"),
     "unknown main": (HEAD + 'main = "c"\n' + TAGGER, "main", "no system is called 'c'"),
     "two of a name": (HEAD + TAGGER + TAGGER, "tagger.1.name", "'a' stands more than once"),
+    "soft vote without a file": (
+        HEAD + TAGGER + '[[ensemble]]\nkind = "soft-vote"\n',
+        "ensemble.0.file",
+        "name what a run",
+    ),
     "time that is none": (HEAD + TAGGER + "seconds = 0\n", "tagger.0.seconds", "greater than 0"),
 }
 
