@@ -3,11 +3,11 @@
     python benchmarks/paper.py --cmeee test.json --ccks test_half.txt -o build/paper
 
 Each system is a run of `medner annotate` into a file of its own; behind filters and judges stand the recorded answers
-of the taggers (--said), so that no sentence is tagged twice by one tagger. A file that is there is kept, and a run that
-was stopped goes on, so the same command goes on after a break. Seconds a sentence are those of the whole run, model
-loading left out, as its last line of progress says; they mean something on an idle machine only. At the end
+of the taggers (--said), so that no sentence is tagged twice by one tagger. A file made by the same command is kept, and
+a run that was stopped goes on, so the same command goes on after a break. Seconds a sentence are those of the whole
+run, model loading left out, as its last line of progress says; they mean something on an idle machine only. At the end
 `medner report paper` writes paper.html and paper.md into the folder, and `medner evaluate --ensembles` says what the
-four strategies are worth together.
+generating taggers are worth together.
 
 Filters other than the one that ships come from `medner train filter`: --filter llm-causal=runs/causal/adapter.
 """
@@ -15,6 +15,7 @@ Filters other than the one that ships come from `medner train filter`: --filter 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -22,6 +23,9 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
+
+from medner.evaluation.paper.manifest import FilterKind
 
 BASE = "qwen2.5-coder-0.5b-instruct"
 STRATEGIES = ("symbol", "json", "html", "index")
@@ -41,16 +45,19 @@ class Place:
     folder: Path
 
     def annotate(self, name: str, *options: str) -> Path:
-        """The predictions of one system; made where they are not there."""
-        out = self.folder / f"{name}.jsonl"
-        if not out.is_file():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            command = [*MEDNER, "annotate", str(self.gold), "--labels", self.labels, "-o", str(out), *options]
-            print(f"{name}: {' '.join(command[2:])}", flush=True)
-            with (self.folder / f"{name}.log").open("a", encoding="utf-8") as log:
-                done = subprocess.run(command, stdout=log, stderr=log, check=False)  # noqa: S603  our own command
-            if done.returncode or not out.is_file():
-                sys.exit(f"{name}: ended with code {done.returncode}; see {log.name}")
+        """The predictions of one system; made where the same command has not made them yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        out, made_by = self.folder / f"{name}.jsonl", self.folder / f"{name}.command"
+        command = ["annotate", str(self.gold), "--labels", self.labels, "-o", str(out), *options]
+        if out.is_file() and made_by.is_file() and json.loads(made_by.read_text(encoding="utf-8")) == command:
+            return out
+        print(f"{name}: medner {' '.join(command)}", flush=True)
+        with (self.folder / f"{name}.log").open("a", encoding="utf-8") as log:
+            done = subprocess.run([*MEDNER, *command], stdout=log, stderr=log, check=False)  # noqa: S603  our own
+        if done.returncode:
+            # 1: sentences failed; the same command tries them again.
+            sys.exit(f"{name}: ended with code {done.returncode}; see {log.name}, then say the same again")
+        made_by.write_text(json.dumps(command), encoding="utf-8")
         return out
 
     def seconds(self, name: str) -> float | None:
@@ -58,6 +65,23 @@ class Place:
         log = self.folder / f"{name}.log"
         found = SPEED.findall(log.read_text(encoding="utf-8")) if log.is_file() else []
         return round(1 / float(found[-1][1]), 3) if found and float(found[-1][1]) > 0 else None
+
+    def head(self) -> str:
+        """What its manifest begins with."""
+        facts = {"labels": self.labels, "gold": str(self.gold.resolve()), "dataset": f"{self.labels} {self.gold.name}"}
+        return entry("", **facts)
+
+    def tagger(self, name: str, strategy: str, **more: object) -> str:
+        """A manifest's entry of a tagger."""
+        seconds = self.seconds(name)
+        timed = {} if seconds is None else {"seconds": seconds}
+        return entry("tagger", name=name, strategy=strategy, base=BASE, file=f"{name}.jsonl", **timed, **more)
+
+
+def entry(table: str, **keys: object) -> str:
+    """A table of a manifest, or its first lines. JSON's strings, numbers, lists and truths are TOML's too."""
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()]
+    return "\n".join([f"[[{table}]]", *lines, ""] if table else [*lines, ""])
 
 
 def shipped(labels: str) -> list[str]:
@@ -68,96 +92,96 @@ def shipped(labels: str) -> list[str]:
 
 
 def cmeee(place: Place, filters: dict[str, str], judges: Sequence[str], exemplars: Path | None) -> Iterator[str]:
-    """Makes the predictions for CMeEE-V2; gives the manifest's lines."""
-    there = shipped(place.labels)
-    yield from head(place, "CMeEE-V2 test.json")
-    yield f'main = "{MAIN}"\nmembers = {list(SPANS)}\nsingle = "{SPANS[-1]}"\nfinal = "default: soft vote"\n'
-    for name in (*(one for one in STRATEGIES if one in there), *SPANS):
-        place.annotate(name, "--taggers", name, *ALONE)
-        yield from tagger(place, name, name if name in STRATEGIES else "span")
+    """Makes the predictions for CMeEE-V2; gives the manifest's entries."""
+    yield place.head()
+    yield entry("", main=MAIN, members=SPANS, final="soft vote (the default)")
+    made: dict[str, Path] = {}
+    for name in (one for one in (*STRATEGIES, *SPANS) if one in shipped(place.labels)):
+        made[name] = place.annotate(name, "--taggers", name, *ALONE)
+        yield place.tagger(name, name if name in STRATEGIES else "span")
     place.annotate("untuned", "--taggers", "json:plain", *ALONE)
-    yield from tagger(place, "untuned", "json", zero_shot=True)
-    answers = str(place.annotate(MAIN))
+    yield place.tagger("untuned", "json", zero_shot=True)
     for kind, folder in filters.items():
-        out = place.annotate(f"{MAIN}+{kind}", "--taggers", MAIN, "--said", answers, "--filter", folder)
-        yield f'[[filter]]\nkind = "{kind}"\nof = "{MAIN}"\nfile = "{out.name}"\n'
-    yield from (
-        '[[ensemble]]\nkind = "hard-vote"\n',
-        '[[ensemble]]\nkind = "union"\n',
-        '[[ensemble]]\nkind = "oracle"\n',
-    )
+        name, said = f"{MAIN}+{kind}", str(made[MAIN])
+        out = place.annotate(name, "--taggers", MAIN, "--said", said, "--filter", folder, "--judge", "best-tagger")
+        yield entry("filter", kind=kind, of=MAIN, name=name, file=out.name)
+    for kind in ("hard-vote", "union", "oracle"):
+        yield entry("ensemble", kind=kind)
     default = place.annotate("default")
-    yield f'[[ensemble]]\nkind = "soft-vote"\nname = "default: soft vote"\nfile = "{default.name}"\n'
-    said = [word for name in SPANS for word in ("--said", str(place.annotate(name)))]
+    yield entry("ensemble", kind="soft-vote", name="soft vote (the default)", file=default.name)
+    recorded = [word for name in SPANS for word in ("--said", str(made[name]))]
     for judge in judges:
-        options = ["--taggers", ",".join(SPANS), *said, "--filter", "off", "--judge", judge]
-        out = place.annotate(f"judge-{judge.replace(':', '-')}", *options)
-        yield from judge_entry(judge, out)
+        options = ["--taggers", ",".join(SPANS), *recorded, "--filter", "off", "--judge", judge]
+        out = place.annotate(f"judge-{judge}", *options)
+        yield entry("judge", name=judge, base=BASE, mode=judge, file=out.name)
         if exemplars is not None:
-            out = place.annotate(f"judge-{judge.replace(':', '-')}-corpus", *options, "--exemplars", str(exemplars))
-            yield from judge_entry(f"{judge}, exemplars of the corpus", out)
+            name = f"{judge}, exemplars of the corpus"
+            out = place.annotate(f"judge-{judge}-corpus", *options, "--exemplars", str(exemplars))
+            yield entry("judge", name=name, base=BASE, mode=judge, file=out.name)
 
 
 def ccks(place: Place) -> Iterator[str]:
-    """Makes the predictions for CCKS2019; gives the manifest's lines."""
-    yield from head(place, "CCKS2019, half of the test file")
-    place.annotate("span", "--taggers", "span", *ALONE)
-    yield from tagger(place, "span", "span")
+    """Makes the predictions for CCKS2019; gives the manifest's entries."""
+    yield place.head()
+    for name in shipped(place.labels):
+        place.annotate(name, "--taggers", name, *ALONE)
+        yield place.tagger(name, "span")
 
 
-def head(place: Place, title: str) -> Iterator[str]:
-    """What a manifest begins with."""
-    yield f'labels = "{place.labels}"\ngold = "{place.gold.resolve()}"\ndataset = "{title}"\n'
+def written(place: Place, entries: Iterator[str]) -> str:
+    """The manifest of the entries, beside the predictions."""
+    text = "\n".join(entries)
+    path = place.folder / "manifest.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
 
 
-def tagger(place: Place, name: str, strategy: str, *, zero_shot: bool = False) -> Iterator[str]:
-    """A manifest's entry of a tagger."""
-    yield f'[[tagger]]\nname = "{name}"\nstrategy = "{strategy}"\nbase = "{BASE}"\nfile = "{name}.jsonl"\n'
-    if zero_shot:
-        yield "zero_shot = true\n"
-    if (seconds := place.seconds(name)) is not None:
-        yield f"seconds = {seconds}\n"
+def a_filter(said: str) -> tuple[str, str]:
+    """KIND=FOLDER; ArgumentTypeError for another kind, or no folder."""
+    kind, _, folder = said.partition("=")
+    if kind not in get_args(FilterKind) or not Path(folder, "card.toml").is_file():
+        kinds = ", ".join(get_args(FilterKind))
+        raise argparse.ArgumentTypeError(f"{said!r}: say KIND=FOLDER, of {kinds} and what medner train filter wrote")
+    return kind, folder
 
 
-def judge_entry(name: str, file: Path) -> Iterator[str]:
-    """A manifest's entry of a judge."""
-    yield f'[[judge]]\nname = "{name}"\nbase = "{BASE}"\nfile = "{file.name}"\n'
-
-
-def main() -> None:
-    """Makes what is not there, then the report."""
+def main() -> int:
+    """Makes what is not there, then the report; the exit code is the report's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cmeee", type=Path, required=True, help="CMeEE-V2's test file")
     parser.add_argument("--ccks", type=Path, help="CCKS2019's test file")
     parser.add_argument(
-        "--filter", action="append", default=[], metavar="KIND=FOLDER", help="a further filter, or another llm-cls"
+        "--filter",
+        action="append",
+        default=[],
+        type=a_filter,
+        metavar="KIND=FOLDER",
+        help="a further filter, or an llm-cls in the place of the one that ships",
     )
     parser.add_argument(
-        "--judge", action="append", default=[], help="judges of the two span taggers' conflicts: select"
+        "--judge",
+        action="append",
+        default=[],
+        choices=["select", "rewrite"],
+        help="the base model as a judge of the two span taggers' conflicts",
     )
     parser.add_argument("--exemplars", type=Path, help="each judge also with this folder's (medner exemplars build)")
     parser.add_argument("-o", "--out", type=Path, default=Path("build/paper"))
     given = parser.parse_args()
-    filters = {"llm-cls": "llm-cls"} | dict(one.split("=", 1) for one in given.filter)
+    filters = {"llm-cls": "llm-cls"} | dict(given.filter)
     place = Place("cmeee-v2", given.cmeee, given.out / "cmeee-v2")
     manifests = [written(place, cmeee(place, filters, given.judge, given.exemplars))]
     if given.ccks is not None:
         other = Place("ccks2019", given.ccks, given.out / "ccks2019")
         manifests.append(written(other, ccks(other)))
-    subprocess.run([*MEDNER, "report", "paper", *map(str, manifests), "-o", str(given.out)], check=True)  # noqa: S603
-    files = [str(place.folder / f"{name}.jsonl") for name in STRATEGIES if name in shipped(place.labels)]
+    report = [*MEDNER, "report", "paper", *manifests, "-o", str(given.out)]
+    code = subprocess.run(report, check=False).returncode  # noqa: S603  our own command
+    files = [str(file) for name in STRATEGIES if (file := place.folder / f"{name}.jsonl").is_file()]
     if len(files) > 1:
         command = [*MEDNER, "evaluate", str(place.gold), *files, "--labels", place.labels, "--ensembles"]
-        subprocess.run(command, check=True)  # noqa: S603  our own command
-
-
-def written(place: Place, lines: Iterator[str]) -> Path:
-    """The manifest of the lines, beside the predictions."""
-    text = "".join(lines)
-    path = place.folder / "manifest.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
+        subprocess.run(command, check=False)  # noqa: S603  our own command
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -35,13 +35,23 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class BarChart:
-    """A chart of one or several series. ``hollow`` series are drawn as outlines (the paper's numbers)."""
+    """A chart of one or several series. ``hollow`` series are drawn as outlines (the paper's numbers).
+
+    ``colours`` are the series' places among the page's colours, so that a series looks the same where others are
+    missing; by default their order.
+    """
 
     title: str
     description: str
     series: tuple[str, ...]
     groups: tuple[Group, ...]
     hollow: tuple[bool, ...] = ()
+    colours: tuple[int, ...] = ()
+
+    def style(self, series: int) -> str:
+        """The classes of a series' bars."""
+        colour = self.colours[series] if self.colours else series
+        return f"s{colour} hollow" if series < len(self.hollow) and self.hollow[series] else f"s{colour}"
 
 
 def bar_chart(chart: BarChart) -> str:
@@ -55,8 +65,7 @@ def bar_chart(chart: BarChart) -> str:
         height = len(bars) * (_BAR + _GAP) - _GAP
         parts.append(_text(label_room - 10, top + height / 2, _short(group.label), "chart-label"))
         for place, (at, bar) in enumerate(bars):
-            hollow = at < len(chart.hollow) and chart.hollow[at]
-            parts += _bar(bar, (label_room, top + place * (_BAR + _GAP)), scale, f"s{at}{' hollow' if hollow else ''}")
+            parts += _bar(bar, (label_room, top + place * (_BAR + _GAP)), scale, chart.style(at))
         top += height + _GROUP_GAP
     axis = f'<path class="axis" d="M{label_room:.1f} {_HEAD - 6}V{top - _GROUP_GAP + 6:.1f}"/>'
     return (
@@ -86,8 +95,7 @@ def _legend(chart: BarChart) -> str:
     left = 0.0
     drawn = []
     for at, name in enumerate(chart.series):
-        hollow = " hollow" if at < len(chart.hollow) and chart.hollow[at] else ""
-        drawn.append(f'<rect class="s{at}{hollow}" x="{left + 1:.1f}" y="3" width="11" height="11"/>')
+        drawn.append(f'<rect class="{chart.style(at)}" x="{left + 1:.1f}" y="3" width="11" height="11"/>')
         drawn.append(_text(left + 18, 9, name, "chart-value"))
         left += 18 + _PLACE * width(name) + 22
     return "".join(drawn)

@@ -34,14 +34,16 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The documents with a tagger's entities, and what they cost where the file knows it."""
+    """The documents with a system's entities; where the file knows it, what a tagger's answers cost, and how many
+    sentences had no answer."""
 
     documents: tuple[Document, ...]
     costs: Costs | None = None
+    failed: int = 0
 
 
 def read_answers(path: Path, labels: LabelSet, *, tagger: str, output: str | None = None) -> Answers:
-    """A tagger's predictions; with ``output``, its own answers out of a file that several taggers wrote.
+    """A system's predictions; with ``output``, its own answers out of a file that several taggers wrote.
 
     Costs are those of the tagger ``output`` or ``tagger``, or of the only one in the file. BadInputError when
     the file holds no answers of ``output``.
@@ -49,10 +51,11 @@ def read_answers(path: Path, labels: LabelSet, *, tagger: str, output: str | Non
     reading = read_documents(path, labels=labels)
     documents = tuple(reading)
     lines = list(_sentences(path)) if reading.format.name == "jsonl" else [()] * len(documents)
+    failed = sum(not annotation.complete for sentences in lines for annotation in sentences)
     known = {one.tagger for sentences in lines for annotation in sentences for one in annotation.outputs}
     if output is None:
         name = tagger if tagger in known else next(iter(known)) if len(known) == 1 else None
-        return Answers(documents, None if name is None else _costs(lines, name))
+        return Answers(documents, None if name is None else _costs(lines, name), failed)
     if output not in known:
         there = f"it has those of {', '.join(sorted(known))}" if known else "write it with medner annotate -o"
         raise BadInputError(f"holds no answers of a tagger {output!r}; {there}", path=path)
@@ -60,7 +63,7 @@ def read_answers(path: Path, labels: LabelSet, *, tagger: str, output: str | Non
         replace(document, entities=tuple(_entities(sentences, output, labels, path)))
         for document, sentences in zip(documents, lines, strict=True)
     )
-    return Answers(tuple(given), _costs(lines, output))
+    return Answers(tuple(given), _costs(lines, output), failed)
 
 
 def _sentences(path: Path) -> Iterator[tuple[Annotation, ...]]:

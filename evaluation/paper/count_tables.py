@@ -25,7 +25,7 @@ from medner.evaluation.paper.score_tables import Measured, laid_out, same_base, 
 from medner.evaluation.paper.systems import Dataset, System
 from medner.evaluation.significance import Resampling
 
-_COST_COLUMNS = ("row", "paper s", "paper GB", "paper F1", "measured", "s a sentence", "GB", "tokens", "passes", "F1")
+_COST_COLUMNS = ("row", "paper s", "paper GB", "paper F1", "measured", "s", "GB", "tokens", "passes", "F1")
 
 
 def cost_grid(dataset: Dataset) -> Grid:
@@ -74,8 +74,8 @@ def _cost_notes(timed: Sequence[TaggerEntry]) -> tuple[str, ...]:
     notes = []
     if any(one.seconds is None for one in timed):
         notes.append(
-            "Seconds without * run from a sentence's request to its answer, as the prediction file recorded them; "
-            "sentences share forward passes, so a whole run takes less than their sum."
+            "Seconds without * run from a sentence's request to its answer, waiting included: many sentences are under "
+            "way at once, so they say how long one waits, and a run takes many times less than their sum."
         )
     if any(one.seconds is not None for one in timed):
         notes.append("* as the manifest states it: a whole run's time divided by its sentences.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +46,7 @@ class _Base:
     name: str
     zero_shot: System | None
     tuned: System | None
+    strategies: Mapping[str, str]
 
 
 def bases_figure(dataset: Dataset) -> Figure:
@@ -61,7 +62,7 @@ def bases_figure(dataset: Dataset) -> Figure:
         groups.append(Group(row.name, (None, None, Bar(value, wording.ratio(value)))))
         if row.key not in {base_key(base.name) for base in bases}:
             rows.append((Cell(row.name), *[NOTHING] * 6, *_papers_f1(dataset, row.key)))
-    columns = ("base", "zero-shot", "F1", "tuned", "F1", "tuned − zero-shot", "p", "paper, tuned F1")
+    columns = ("base", "zero-shot", "its F1", "tuned", "its F1", "tuned − zero-shot", "p", "paper, tuned F1")
     series = ("zero-shot", "tuned", "paper, tuned")
     chart = _chart(dataset, 4, series, groups)
     return Figure(Grid(wording_of(dataset), columns, tuple(rows)), chart)
@@ -78,7 +79,8 @@ def _bases(dataset: Dataset) -> list[_Base]:
             tuned = [one for one in tuned if one == dataset.roles.main]
         zero_shot = dataset.best(one.name for one in here if one.zero_shot)
         title = here[0].base.rstrip("/").rpartition("/")[2]
-        found.append(_Base(title, zero_shot, dataset.systems[tuned[0].name] if tuned else None))
+        strategies = {one.name: one.strategy for one in here}
+        found.append(_Base(title, zero_shot, dataset.systems[tuned[0].name] if tuned else None, strategies))
     return found
 
 
@@ -86,7 +88,9 @@ def _base_cells(dataset: Dataset, base: _Base) -> tuple[Cell, ...]:
     def of(system: System | None) -> tuple[Cell, Cell]:
         if system is None:
             return Cell("not measured", tone="absent"), NOTHING
-        return Cell(system.name), ratio_cell(system.f1, system.scored.intervals.f1)
+        strategy = base.strategies[system.name]
+        named = system.name if system.name == strategy else f"{system.name} ({strategy})"
+        return Cell(named), ratio_cell(system.f1, system.scored.intervals.f1)
 
     both = base.zero_shot is not None and base.tuned is not None
     gain = dataset.difference(base.zero_shot, base.tuned) if both and base.zero_shot and base.tuned else None
@@ -208,6 +212,7 @@ def _chart(dataset: Dataset, number: int, series: tuple[str, ...], groups: Seque
             tuple(series[at] for at in used),
             tuple(Group(group.label, tuple(group.bars[at] for at in used)) for group in groups),
             tuple(series[at].startswith("paper") for at in used),
+            tuple(used),
         )
     )
 

@@ -24,17 +24,25 @@ FIGURES: dict[int, Callable[[Dataset], Figure]] = {4: bases_figure, 5: errors_fi
 
 _TABLE_NOTES = {
     3: "Tuned taggers on one base model. The difference is against the main tagger.",
-    4: "The paper measured on one NVIDIA L40, F1 on CMeEE-V2.",
+    4: "The paper measured on one NVIDIA L40, F1 on CMeEE-V2; how its sentences shared the GPU it does not say, so "
+    "seconds do not compare. Tokens are those of an answer, passes the forward passes it took, of one sentence.",
     5: "The main tagger, and what each filter leaves of its predictions.",
-    6: "Counts of the main tagger's false positives, and the change by each filter; fewer is better.",
-    7: "The members, votes of them, and what judges made of their conflicts. The paper's members are filtered taggers.",
-    8: "The paper's 直接推理 is the prompt `direct`, its 分步推理 the prompt `thinking`.",
-    9: "Ours against models that were not tuned. * in the paper's rows: quoted there from the original publication.",
+    6: "Counts of the main tagger's false positives, and the change by each filter; fewer is better. Brackets of the "
+    "first row are intervals of counts, of the others those of the change.",
+    7: "The members, votes of them, and what judges made of their conflicts. The paper's members are filtered taggers. "
+    "A hard vote keeps what more than half of the members say (of two: what both say), a soft vote goes by their "
+    "probabilities, union keeps everything, unanimous what all say. The oracle decides every dispute by the gold: no "
+    "method, but the bound of all that only choose.",
+    8: "The paper's 直接推理 is the prompt `direct`, its 分步推理 the prompt `thinking` (medner's template "
+    "step-by-step).",
+    9: "The paper's other methods; ours without tuning, without an ensemble (where the manifest names none, the best "
+    "single system on these documents), and whole. * in the paper's rows: quoted there from the original publication.",
     11: "Taggers other than the main one, without and with the paper's filter.",
-    12: "Counts of false positives at nested gold entities; the whole method against the main tagger.",
+    12: "Counts of false positives at nested gold entities; the whole method against the main tagger. Brackets of the "
+    "first row are intervals of counts, of the other those of the change.",
 }
 _FIGURE_NOTES = {
-    4: "The paper draws its figure without numbers; those of its tuned models stand in its tables 3 and 11.",
+    4: "The numbers of the paper's tuned models are those of its tables 3 and 11; its text has none of the other bars.",
     5: "Of all errors of the main tagger. The paper's 57.1 % of false positives are of §4.3; the shares of the four "
     "classes follow from it and from table 6.",
     6: "Start and end together, of the errors of the class “overlap, same type”. The paper says “about 50 %” within "
@@ -118,7 +126,8 @@ def _systems_grid(dataset: Dataset) -> Grid:
         *((one.system, one.kind if one.file else f"{one.kind} of the members") for one in manifest.ensemble),
         *((one.name, f"judge {one.base}, {one.mode}, prompt {one.prompt}") for one in manifest.judge),
     ]
-    parts = {"main": roles.main and roles.main.name, "single": roles.single, "final": roles.final}
+    single = dataset.single and dataset.single.name
+    parts = {"main": roles.main and roles.main.name, "best single": single, "whole method": roles.final}
     rows = []
     for name, what in described:
         plays = [part for part, chosen in parts.items() if chosen == name]
@@ -142,6 +151,11 @@ def _remarks(dataset: Dataset) -> list[str]:
             said.append(
                 f"{dataset.name}, {system.name}: no prediction for {len(system.missing)} of {dataset.gold.documents} "
                 f"documents ({first}); their entities count as missed"
+            )
+        if system.failed:
+            said.append(
+                f"{dataset.name}, {system.name}: {wording.counted(system.failed, 'sentence')} without an answer; their "
+                "entities count as missed (the same medner annotate tries them again)"
             )
         if system.by_text:
             matched = wording.counted(system.by_text, "document")

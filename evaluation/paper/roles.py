@@ -15,20 +15,20 @@ class Roles:
     """The systems that tables compare, by name.
 
     ``main`` is the tagger whose strategies, filters and errors are looked at (the paper's GLM4 with the symbol
-    strategy), ``members`` is what the ensembles are made of, ``single`` the best there is without an ensemble,
-    ``final`` the whole method. None: the manifest has nothing that could play the part.
+    strategy), ``members`` is what the ensembles are made of, ``final`` the whole method; None: the manifest has nothing
+    that could play the part. The best of ``singles`` is the best there is without an ensemble.
     """
 
     main: TaggerEntry | None
     members: tuple[str, ...]
-    single: str | None
+    singles: tuple[str, ...]
     final: str | None
 
 
 def assign_roles(manifest: Manifest) -> Roles:
     """What the manifest says, and where it says nothing: the first tuned symbol tagger (else the first tuned one) is
-    ``main``; every tuned tagger, behind its LLM-CLS filter where it has one, is a member; ``single`` is ``main`` the
-    same way; ``final`` is the first judge with the direct prompt, else the hard vote."""
+    ``main``; every tuned tagger, behind its LLM-CLS filter where it has one, is a member; tuned taggers
+    and their filters are ``singles``; ``final`` is the first judge with the direct prompt, else the hard vote."""
     tuned = [tagger for tagger in manifest.tagger if not tagger.zero_shot]
     main = next((tagger for tagger in manifest.tagger if tagger.name == manifest.main), None)
     if main is None:
@@ -39,8 +39,9 @@ def assign_roles(manifest: Manifest) -> Roles:
     judges = [judge.name for judge in manifest.judge if judge.prompt == "direct"]
     votes = [ensemble.system for ensemble in manifest.ensemble if ensemble.kind == "hard-vote"]
     final = manifest.final or next(iter([*judges, *votes]), None)
-    single = manifest.single or (None if main is None else behind_filter(manifest, main))
-    return Roles(main, members, single, final)
+    names = {tagger.name for tagger in tuned}
+    singles = (*(one.name for one in tuned), *(one.system for one in manifest.filter if one.of in names))
+    return Roles(main, members, singles if manifest.single is None else (manifest.single,), final)
 
 
 def filter_of(manifest: Manifest, tagger: TaggerEntry) -> FilterEntry | None:

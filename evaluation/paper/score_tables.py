@@ -14,7 +14,7 @@ from medner.evaluation.paper.grid import (
     paper_cells,
     ratio_cell,
 )
-from medner.evaluation.paper.manifest import JudgeEntry, TaggerEntry
+from medner.evaluation.paper.manifest import EnsembleEntry, JudgeEntry, TaggerEntry
 from medner.evaluation.paper.published import PublishedTable, published
 from medner.evaluation.paper.roles import PAPERS_FILTER, base_key, filter_of
 from medner.evaluation.paper.systems import Dataset, System
@@ -137,15 +137,31 @@ def _ensembles(dataset: Dataset) -> Content:
     best = dataset.best(dataset.roles.members)
     if best is None or not (manifest.ensemble or judges):
         return Content()
-    vote = next((systems[one.system] for one in manifest.ensemble if one.kind == "hard-vote"), None)
+    hard = next((one for one in manifest.ensemble if one.kind == "hard-vote"), None)
+    vote = None if hard is None else systems[hard.system]
     keys = _member_keys(dataset)
     rows = [Measured(keys.get(name, ""), name, systems[name], (best, None)) for name in dataset.roles.members]
-    rows += [Measured(one.kind, one.system, systems[one.system], (best, vote)) for one in manifest.ensemble]
+    rows += [_vote_row(dataset, one, (best, vote)) for one in manifest.ensemble]
     rows += [
         Measured(f"judge:{base_key(judge.base)}", judge.name, systems[judge.name], (best, vote)) for judge in judges
     ]
-    titles = (f"best member {best.name}", *(() if vote is None else (vote.name,)))
+    titles = (f"best member {best.name}", *(() if hard is None else (_vote_label(dataset, hard),)))
     return Content(tuple(_cut(row, len(titles)) for row in rows), titles)
+
+
+def _vote_row(dataset: Dataset, one: EnsembleEntry, against: tuple[System | None, ...]) -> Measured:
+    """A vote's row. One of two members is not the paper's majority; an oracle is no method to be compared."""
+    members = len(dataset.roles.members)
+    key = one.kind if one.kind != "hard-vote" or one.file is not None or members > 2 else ""
+    compared = tuple(None for _ in against) if one.kind == "oracle" else against
+    return Measured(key, _vote_label(dataset, one), dataset.systems[one.system], compared)
+
+
+def _vote_label(dataset: Dataset, one: EnsembleEntry) -> str:
+    members = len(dataset.roles.members)
+    if one.kind == "hard-vote" and one.file is None:
+        return f"{one.system} ({members // 2 + 1} of {members})"
+    return f"{one.system} (reads the gold)" if one.kind == "oracle" else one.system
 
 
 def _cut(row: Measured, number: int) -> Measured:
@@ -162,13 +178,15 @@ def _prompts(dataset: Dataset) -> Content:
     judges = dataset.manifest.judge
 
     def direct(of: JudgeEntry) -> System | None:
+        """What a step-by-step prompt is compared with: the first direct one of its model and mode."""
         alike = (one for one in judges if (one.base, one.mode, one.prompt) == (of.base, of.mode, "direct"))
-        return next((dataset.systems[one.name] for one in alike), None)
+        found = next((dataset.systems[one.name] for one in alike), None)
+        return None if of.prompt == "direct" else found
 
     rows = (
         Measured(
             f"{base_key(one.base)}:{one.prompt}",
-            f"{one.base or one.name} {one.prompt} ({one.mode})",
+            f"{one.name}: {one.base or 'base not named'}, {one.prompt}, {one.mode}",
             dataset.systems[one.name],
             (direct(one),),
         )
@@ -183,7 +201,7 @@ def _methods(dataset: Dataset) -> Content:
     zero_shot = [one for one in taggers if one.zero_shot]
     other = [one for one in taggers if one.strategy == "sequence" and not one.zero_shot]
     best = dataset.best(one.name for one in zero_shot)
-    single = systems[roles.single] if roles.single else None
+    single = dataset.single
     final = systems[roles.final] if roles.final else None
     pairs: Iterable[tuple[str, str, System | None]] = (
         *((base_key(one.base), one.name, systems[one.name]) for one in other),

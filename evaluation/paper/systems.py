@@ -25,7 +25,8 @@ from medner.store.records import Document
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """A system's scores and errors. ``missing`` are gold documents without a prediction."""
+    """A system's scores and errors. ``missing`` are gold documents without a prediction; in ``failed`` sentences no
+    tagger had answered."""
 
     name: str
     scored: Scored
@@ -35,6 +36,7 @@ class System:
     costs: Costs | None = None
     missing: tuple[str, ...] = ()
     by_text: int = 0
+    failed: int = 0
 
     @property
     def f1(self) -> float:
@@ -63,6 +65,11 @@ class Dataset:
         """The system with the highest F1; of equal ones the first."""
         found = [self.systems[name] for name in names]
         return max(found, key=lambda system: system.f1, default=None)
+
+    @property
+    def single(self) -> System | None:
+        """The best there is without an ensemble."""
+        return self.best(self.roles.singles)
 
     def difference(self, a: System, b: System) -> Difference:
         """The F1 of ``b`` minus that of ``a``, paired over documents."""
@@ -96,7 +103,7 @@ def measure(manifest: Manifest, where: Path, resampling: Resampling) -> Dataset:
     other += [(one.name, one.file) for one in manifest.judge]
     other += [(one.system, one.file) for one in manifest.ensemble if one.file is not None]
     for name, file in other:
-        answers[name] = Answers(tuple(read_documents(file, labels=labels)))
+        answers[name] = read_answers(file, labels, tagger=name)
     roles = assign_roles(manifest)
     for at, ensemble in enumerate(manifest.ensemble):
         if ensemble.file is None:
@@ -150,4 +157,5 @@ def _system(name: str, gold: Sequence[Document], answers: Answers, how: Resampli
         answers.costs,
         pairing.missing,
         pairing.by_text,
+        answers.failed,
     )

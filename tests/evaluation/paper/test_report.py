@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from medner.evaluation.paper.markdown import paper_markdown
 from medner.evaluation.paper.page import paper_page
 from medner.evaluation.paper.report import paper_report
 from medner.store.errors import BadInputError
+from medner.store.records import TOO_FEW_TAGGERS
 
 from .conftest import MANIFEST, QUICK
 
@@ -39,6 +41,21 @@ def test_a_reader_is_told_how_and_with_what(folder: Path) -> None:
         assert "untuned: no prediction for 1 of 4 documents (4)" in text
         assert "intervals from fewer than 30 are rough" in text
         assert "for orientation" in text
+
+
+def test_sentences_without_an_answer_are_told(folder: Path) -> None:
+    """A run that left sentences unanswered scores them as missed; the report says how many they are."""
+    lines = (folder / "symbol.jsonl").read_text(encoding="utf-8").splitlines()
+    record = json.loads(lines[0])
+    record["entities"] = []
+    record["sentences"][0] |= {"entities": [], "outputs": []}
+    record["sentences"][0]["failures"] = [
+        {"stage": "tag", "agent": "graph", "kind": TOO_FEW_TAGGERS, "message": "0 of 1", "raw": ""}
+    ]
+    lines[0] = json.dumps(record, ensure_ascii=False)
+    (folder / "symbol.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report = paper_report([folder / "cmeee-v2.toml"], QUICK)
+    assert next(one for one in report.remarks if "without an answer" in one).startswith("cmeee-v2, symbol: 1 sentence ")
 
 
 def test_the_page_stands_alone(folder: Path) -> None:

@@ -26,7 +26,7 @@ def test_the_tuned_symbol_tagger_is_the_main_one() -> None:
     roles = assign_roles(manifest())
     assert roles.main == SYMBOL
     assert roles.members == ("json", "symbol")
-    assert (roles.single, roles.final) == ("symbol", None)
+    assert (roles.singles, roles.final) == (("json", "symbol"), None)
 
 
 def test_filtered_predictions_take_the_taggers_place() -> None:
@@ -37,13 +37,13 @@ def test_filtered_predictions_take_the_taggers_place() -> None:
     )
     roles = assign_roles(manifest(filter=(CLS,), judge=judges))
     assert roles.members == ("json", "symbol+llm-cls")
-    assert (roles.single, roles.final) == ("symbol+llm-cls", "quick")
+    assert (roles.singles, roles.final) == (("json", "symbol", "symbol+llm-cls"), "quick")
 
 
 def test_what_the_manifest_says_holds() -> None:
     """Every part can be given by name."""
     roles = assign_roles(manifest(main="json", members=["symbol"], single="symbol", final="json", filter=(CLS,)))
-    assert (roles.main, roles.members, roles.single, roles.final) == (JSON, ("symbol",), "symbol", "json")
+    assert (roles.main, roles.members, roles.singles, roles.final) == (JSON, ("symbol",), ("symbol",), "json")
 
 
 @pytest.mark.parametrize("name", ["GLM-4-9B-Chat", "THUDM/glm-4-9b-chat", "models/glm-4-9b-chat/"])

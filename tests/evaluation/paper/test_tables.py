@@ -47,7 +47,7 @@ def test_a_difference_is_the_one_of_compare(dataset: Dataset) -> None:
 def test_ensembles_are_compared_with_the_best_member_and_the_vote(dataset: Dataset) -> None:
     """Table 7: members behind their filters, where the paper has a row for them; then votes, then the direct judge."""
     grid = score_grid(dataset, 7)
-    assert grid.columns[8:] == ("F1 − best member symbol+llm-cls", "p", "F1 − hard-vote", "p")
+    assert grid.columns[8:] == ("F1 − best member symbol+llm-cls", "p", "F1 − hard-vote (2 of 3)", "p")
     measured = {name: cells[3] for name, cells in rows(grid).items()}
     assert measured == {
         "Qwen2.5+LLM-CLS": "not measured",
@@ -56,10 +56,21 @@ def test_ensembles_are_compared_with_the_best_member_and_the_vote(dataset: Datas
         "json": "json",
         "small+llm-cls": "small+llm-cls",
         "硬投票集成": "hard-vote",
-        "oracle": "oracle",
+        "oracle (reads the gold)": "oracle",
         "Qwen2.5-7B集成": "judge",
         "DS-R1-Qwen-7B集成": "not measured",
     }
+    assert rows(grid)["oracle (reads the gold)"][7:] == ["", "", "", ""]
+
+
+def test_two_members_have_no_majority(folder: Path) -> None:
+    """What both of two say is no hard vote of the paper's; it stands in a row of its own."""
+    path = folder / "cmeee-v2.toml"
+    two = path.read_text(encoding="utf-8").replace("[[tagger]]", 'members = ["symbol", "json"]\n[[tagger]]', 1)
+    path.write_text(two, encoding="utf-8")
+    found = rows(score_grid(measure(load_manifest(path), path, QUICK), 7))
+    assert found["硬投票集成"][3] == "not measured"
+    assert found["hard-vote (2 of 2)"][3] == "hard-vote"
 
 
 def test_prompts_are_compared_within_a_judge(dataset: Dataset) -> None:
@@ -120,7 +131,7 @@ def test_bases_stand_zero_shot_and_tuned(dataset: Dataset) -> None:
     assert list(found) == ["GLM-4-9B-Chat", "small-0.5b", "Llama-3.1-8B-Instruct", "Qwen2.5-7B-Instruct"]
     assert found["GLM-4-9B-Chat"][0] == "not measured"
     assert found["GLM-4-9B-Chat"][-1] == "0.7615"
-    assert found["small-0.5b"][:3] == ["untuned", "0.0000", "small"]
+    assert found["small-0.5b"][:3] == ["untuned (symbol)", "0.0000", "small (span)"]
     assert found["small-0.5b"][4].startswith("+")
     assert figure.chart is not None
 
