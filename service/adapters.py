@@ -155,10 +155,21 @@ def check_card(folder: Path, *, labels: str, model: str | None) -> None:
     A folder without a card is taken as it is.
     """
     card = adapter_card(folder) if (folder / CARD).is_file() else None
-    if card is not None and labels not in (card.labels, Path(card.labels).stem):
+    if card is not None and not names_labels(card.labels, labels):
         raise UserError(f"{folder}: this adapter was trained for the label set {card.labels}, not {labels}")
-    if card is not None and model is not None and card.base != model:
-        raise UserError(f"{folder}: this adapter stands on the base model {card.base}, not on {model}")
+    if card is not None:
+        check_base(folder, card.base, model)
+
+
+def check_base(folder: Path, base: str, model: str | None) -> None:
+    """UserError when what a folder holds stands on another base than ``model`` (None: not compared)."""
+    if model is not None and base != model:
+        raise UserError(f"{folder}: this adapter stands on the base model {base}, not on {model}")
+
+
+def names_labels(named: str, labels: str) -> bool:
+    """Whether a card that names a label set, or its file, means the one called ``labels``."""
+    return labels == named or (named.endswith(".toml") and labels == Path(named).stem)
 
 
 def adapter_card(folder: Path) -> AdapterCard:

@@ -17,7 +17,7 @@ from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger, Tagger
 from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
-from medner.service.adapters import check_card
+from medner.service.adapters import CARD, check_base, check_card, filter_card, judge_card
 from medner.service.config import Configuration, TaggerConfig, is_path
 from medner.service.engines import EngineFactory, EngineOrder, local_engine
 from medner.service.exemplars import planned_exemplars
@@ -110,13 +110,21 @@ def needs_local(configuration: Configuration) -> bool:
 
 
 def check_adapters(configuration: Configuration) -> None:
-    """UserError for a tagger whose adapter was trained for another label set or another base model."""
+    """UserError for a tagger, filter or judge that was trained for another label set or on another base model."""
     labels = load_label_set(configuration.labels).name
     # What a path is called says nothing of what lies there; weights that do not fit are refused when they are loaded.
     model = None if is_path(configuration.model) else configuration.model
     for tagger in configuration.taggers:
         if tagger.adapter is not None:
             check_card(tagger.adapter, labels=labels, model=model)
+    chosen = configuration.filter
+    if chosen is not None and chosen.adapter is not None and (chosen.adapter / CARD).is_file():
+        card = filter_card(chosen.adapter)
+        if card.kind != "bert-cls":  # an encoder of its own
+            check_base(chosen.adapter, card.base, model)
+    for folder in judge_adapters(configuration.judge):
+        if (folder / CARD).is_file():
+            check_base(folder, judge_card(folder).base, model)
 
 
 def adapter_names(configuration: Configuration) -> dict[Path, str]:

@@ -143,10 +143,15 @@ class Configuration(BaseModel):
 
     @model_validator(mode="after")
     def _span_filter_has_taggers(self) -> Configuration:
-        spans = any(tagger.strategy == "span" for tagger in self.asked)
-        if self.filter is not None and self.filter.kind == "span" and not spans:
+        if self.filter is None or self.filter.kind != "span":
+            return self
+        spans = [tagger for tagger in self.taggers if tagger.strategy == "span"]
+        if not spans:
+            raise ValueError("filter.kind: the filter span is made of the span taggers, and none is configured")
+        if recorded := [tagger.name for tagger in spans if tagger.said is not None]:
             raise ValueError(
-                "filter.kind: the filter span is made of the span taggers, and none is configured whose model is asked"
+                f"filter.kind: the filter span asks the span taggers, and the answers of {', '.join(recorded)} are "
+                "recorded (said): take another filter or none, and a judge that needs none"
             )
         return self
 

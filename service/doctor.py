@@ -11,13 +11,13 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from medner.service.adapters import WEIGHTS, check_card, filter_card
+from medner.service.adapters import WEIGHTS, check_base, check_card, filter_card, names_labels
 from medner.service.assembly import needs_local
 from medner.service.config import Configuration, is_path
 from medner.service.engines import model_folder
 from medner.service.redis_check import redis_findings
 from medner.service.vllm import server_findings
-from medner.store.errors import MednerError
+from medner.store.errors import MednerError, UserError
 from medner.store.findings import Finding, Level
 from medner.store.labels import load_label_set
 from medner.store.models import ModelStore
@@ -134,6 +134,10 @@ def adapters(configuration: Configuration) -> Iterator[Finding]:
     if chosen is not None and chosen.adapter is not None:
         try:
             card = filter_card(chosen.adapter)
+            if not names_labels(card.labels, labels):
+                raise UserError(f"this filter knows the label set {card.labels}, not {labels}")
+            if card.kind != "bert-cls":
+                check_base(chosen.adapter, card.base, model)
             yield Finding(ok, f"filter {card.name}", f"{card.kind} in {chosen.adapter}")
         except MednerError as problem:
             yield Finding(error, f"filter {chosen.adapter}", str(problem))

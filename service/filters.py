@@ -14,7 +14,7 @@ from medner.agents.filters import (
     load_encoder_filter,
     load_head,
 )
-from medner.service.adapters import export_card, filter_card
+from medner.service.adapters import export_card, filter_card, names_labels
 from medner.service.config import FilterConfig
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
@@ -72,4 +72,4 @@ def _served_filter(chosen: FilterConfig, folder: Path, engine: Engine, labels: L
 
 
 def _same_labels(named: str, labels: LabelSet) -> bool:
-    return labels.name in (named, Path(named).stem)
+    return names_labels(named, labels.name)

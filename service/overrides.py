@@ -55,6 +55,7 @@ def configured(overrides: Overrides) -> Configuration:
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
     if overrides.said:
         data["taggers"] = with_answers(data["taggers"], overrides.said)
+        _free_of_the_span_filter(data, overrides)
     if overrides.judge is not None:
         judge = overrides.judge
         data["judge"] = read_judge(judge) if isinstance(judge, str) else judge
@@ -72,12 +73,25 @@ def configured(overrides: Overrides) -> Configuration:
     return validated(data, where="options")
 
 
+def _free_of_the_span_filter(data: dict[str, Any], overrides: Overrides) -> None:
+    """Takes away a filter that would ask taggers whose answers are recorded. UserError where nothing else is named."""
+    spans = [one for one in data["taggers"] if one["strategy"] == "span" and one["said"] is not None]
+    if not spans or overrides.filter is not None or (data["filter"] or {}).get("kind") != "span":
+        return
+    if overrides.judge is None:
+        raise UserError(
+            "--said: the configuration's filter span asks the span taggers, whose answers are recorded: say --filter "
+            "(off, a filter's folder ...) or --judge too, as you want them decided about"
+        )
+    data["filter"] = None
+
+
 def _is_out_of_place(data: Mapping[str, Any]) -> bool:
     """Whether the filter is made of span taggers, and there are none any more."""
     filtering = data["filter"]
     if filtering is None or filtering["kind"] != "span":
         return False
-    return all(tagger["strategy"] != "span" or tagger["said"] is not None for tagger in data["taggers"])
+    return all(tagger["strategy"] != "span" for tagger in data["taggers"])
 
 
 def read_taggers(said: str, known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:

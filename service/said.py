@@ -65,7 +65,10 @@ def with_answers(taggers: Sequence[Mapping[str, Any]], files: Sequence[Path]) ->
 
 
 def _said_tagger(name: str, annotations: Sequence[Annotation], file: Path, labels: LabelSet) -> SaidTagger:
-    answers = {one.sentence.text: _answer(one, name) for one in annotations}
+    answers: dict[str, TaggerOutput | None] = {}
+    for one in annotations:
+        # Of equal sentences one may have failed.
+        answers[one.sentence.text] = answers.get(one.sentence.text) or _answer(one, name)
     if not any(answers.values()):
         raise BadInputError(f"has no answers of a tagger {name!r}", path=file)
     unknown = sorted(

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from medner.agents.engines.local.loading import quiet
-from medner.agents.spans.settings import SpanSettings, read_settings
+from medner.agents.spans.settings import SETTINGS, SpanSettings, read_settings
+from medner.service.adapters import CARD
 from medner.service.config import DEFAULT_MODEL, is_path
-from medner.service.training_card import licence_note, named_start
+from medner.service.training_card import licence_note
 from medner.store.corpora import write_documents
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
@@ -19,7 +20,7 @@ from medner.store.labels import LabelSet, load_label_set
 from medner.store.models import MANIFEST, ModelStore, read_manifest
 from medner.store.records import Document
 from medner.training.adapted import WEIGHTS
-from medner.training.build import card_text, named_hash
+from medner.training.build import card_text, named_hash, named_start
 from medner.training.loop import Progress, Run, refuse_another
 from medner.training.memory import check_memory_without_answers
 from medner.training.plot import loss_svg
@@ -96,6 +97,7 @@ def train_span_tagger(
         order.out,
         settings,
         facts=facts,
+        last=[CARD, SETTINGS],
     )
     if not run.train(on_step, stop=stop):
         return False

@@ -10,7 +10,7 @@ from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.filters import load_head
 from medner.agents.judges.trained import CandidateScorer, Scorer, SpanScorer, TrainedJudge
 from medner.agents.judges.votes import VOTES_FILE, VoteLayer
-from medner.service.adapters import JudgeCard, judge_card
+from medner.service.adapters import JudgeCard, judge_card, names_labels
 from medner.service.judge_config import JudgeConfig
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import LabelSet
@@ -30,7 +30,7 @@ def trained_judge(judge: JudgeConfig, labels: LabelSet, engine: Engine, adapters
     if folder is None:
         raise UserError("a trained judge needs the folder that medner train judge wrote")
     card = judge_card(folder)
-    if labels.name not in (card.labels, Path(card.labels).stem):
+    if not names_labels(card.labels, labels.name):
         raise UserError(f"{folder}: this judge knows the label set {card.labels}, not {labels.name}")
     if not isinstance(engine, Encoder):
         raise UserError(f"judge {card.name!r}: this engine gives no hidden states, which a trained judge needs")

@@ -18,7 +18,7 @@ from medner.service.config import DEFAULT_MODEL, Configuration, TaggerConfig, is
 from medner.service.engines import EngineFactory
 from medner.service.stopping import stop_asked
 from medner.service.tally import duration
-from medner.service.training_card import Card, licence_note, machine_facts, named_start
+from medner.service.training_card import Card, licence_note, machine_facts
 from medner.service.training_progress import Progress
 from medner.service.training_scores import EVALUATION, Scoring, score_tagger
 from medner.store.corpora.atomic import replacing_file
@@ -26,7 +26,7 @@ from medner.store.errors import UserError
 from medner.store.labels import label_set_toml, load_label_set
 from medner.store.models import MANIFEST, ModelStore, read_manifest
 from medner.training.adapted import WEIGHTS
-from medner.training.build import TaskForm, TrainingData, named_hash, training_data
+from medner.training.build import TaskForm, TrainingData, named_hash, named_start, training_data
 from medner.training.examples import Example, answer_vocabulary
 from medner.training.loop import Run, batches_of, refuse_another
 from medner.training.memory import (

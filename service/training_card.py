@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import platform
-import tomllib
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from medner.agents.engines.local.model import pick_device
-from medner.service.adapters import CARD
 from medner.store.models.catalogue import shipped_catalogue
-from medner.training.adapted import WEIGHTS
-from medner.training.build import card_text, file_hash
+from medner.training.build import card_text
 
 _LIBRARIES = ("medner", "torch", "transformers", "peft", "bitsandbytes", "safetensors")
 
@@ -59,13 +55,6 @@ def licence_note(base: str, data_note: str) -> str:
     licence = f"The base model is under: {known.licence}." if known else "See the base model's own licence."
     data = data_note or "See the training data's own terms; the adapter holds no text of it."
     return f"{licence} {data}"
-
-
-def named_start(folder: Path) -> str:
-    """The name on the card of the adapter that a run goes on from, else its folder's, and its weights' SHA-256."""
-    card = folder / CARD
-    name = tomllib.loads(card.read_text(encoding="utf-8")).get("name") if card.is_file() else None
-    return f"{name or folder.resolve().name} sha256:{file_hash(folder / WEIGHTS)}"
 
 
 def machine_facts() -> dict[str, Any]:

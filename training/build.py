@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
 from medner.training.examples import Example, tagger_example
-from medner.training.sentences import annotated_sentences
+from medner.training.sentences import annotated_sentences, sentence_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,13 @@ def training_data(
 ) -> TrainingData:
     """The examples of some annotated files: the sentences that an annotation run would cut, each text once.
 
-    Documents whose text stands in a file of ``exclude`` (test sets) are left out, and so are examples of more than
-    ``max_tokens``: a few very long ones would take most of the time. UserError when nothing is left.
+    Documents whose text stands in a file of ``exclude`` (test sets) are left out, sentences that stand in one of its
+    documents too, and so are examples of more than ``max_tokens``: a few very long ones would take most of the time.
+    UserError when nothing is left.
     """
-    forbidden = {document.text for file in exclude for document in read_documents(file, labels=form.labels)}
+    unseen = list(_all(exclude, form.labels))
+    forbidden = {document.text for document in unseen}
+    sentences_unseen = sentence_texts(unseen)
     sentences: dict[str, Document] = {}
     seen: set[str] = set()
     excluded = torn = 0
@@ -65,7 +69,8 @@ def training_data(
             cut, lost = annotated_sentences(document)
             torn += lost
             for sentence in cut:
-                sentences.setdefault(sentence.text, sentence)
+                if sentence.text not in sentences_unseen:
+                    sentences.setdefault(sentence.text, sentence)
     made = [
         tagger_example(tokenizer, sentence, strategy=form.strategy, style=form.style, labels=form.labels)
         for sentence in sentences.values()
@@ -96,6 +101,13 @@ def file_hash(path: Path) -> str:
 def named_hash(path: Path) -> str:
     """A file's name, without its folder, and its SHA-256."""
     return f"{path.name} sha256:{file_hash(path)}"
+
+
+def named_start(folder: Path) -> str:
+    """The name on the card of the adapter that a run goes on from, else its folder's, and its weights' SHA-256."""
+    card = folder / "card.toml"
+    name = tomllib.loads(card.read_text(encoding="utf-8")).get("name") if card.is_file() else None
+    return f"{name or folder.resolve().name} sha256:{file_hash(folder / 'adapter_model.safetensors')}"
 
 
 def card_text(fields: Mapping[str, Any]) -> str:

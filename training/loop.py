@@ -80,7 +80,9 @@ class Run(Generic[Batch]):
     """One training run. A run folder that holds a checkpoint goes on from there, with the same loss curve.
 
     ``epoch`` gives the batches of an epoch, numbered from 0. ``facts.task`` is what a run must have in common with one
-    it goes on from (data, labels ...). UserError when the folder holds another run.
+    it goes on from (data, labels ...). ``last`` are files of the output that the caller writes when the run has got
+    to an end: those of an earlier end go with the first step, because they do not fit the weights any more. UserError
+    when the folder holds another run.
     """
 
     def __init__(
@@ -91,10 +93,11 @@ class Run(Generic[Batch]):
         settings: TaggerTraining,
         *,
         facts: RunFacts,
+        last: Sequence[str] = (),
     ) -> None:
         self.folder, self.settings = RunFolder(folder), settings
         self._learner = learner
-        self._facts = facts
+        self._facts, self._last = facts, tuple(last)
         refuse_another(folder, settings, facts)
         self.batches = batches_of(epoch, settings.epochs)
         faster, factor = learner.faster()
@@ -128,6 +131,9 @@ class Run(Generic[Batch]):
         settings, saved = self.settings, time.monotonic()
         about = {"about": dict(self._facts.about)} if self._facts.about else {}
         self.folder.begin({**_told(settings, self._facts), **about}, done=self.done)
+        if self.done < len(self.batches) and self.seconds < settings.time_limit_s:
+            for name in self._last:
+                (self.output / name).unlink(missing_ok=True)
         while self.done < len(self.batches) and self.seconds < settings.time_limit_s:
             if stop():
                 self.save()

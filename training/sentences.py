@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from medner.store.records import Document
 from medner.store.sentences import split_sentences
 
@@ -23,3 +25,10 @@ def annotated_sentences(document: Document, *, max_chars: int = 256) -> tuple[li
         kept += len(inside)
         sentences.append(Document(sentence.id, sentence.text, inside))
     return sentences, len(document.entities) - kept
+
+
+def sentence_texts(documents: Iterable[Document], *, max_chars: int = 256) -> frozenset[str]:
+    """The texts of the documents' sentences. Those of a test set are not to be learnt, wherever else they stand."""
+    return frozenset(
+        sentence.text for document in documents for sentence in split_sentences(document, max_chars=max_chars)
+    )

@@ -113,9 +113,10 @@ def tagger_run(
     settings: TaggerTraining,
     *,
     facts: RunFacts = RunFacts(),  # noqa: B008  frozen
+    last: Sequence[str] = (),
 ) -> Run[list[Example]]:
-    """The run of a tagger, in the folder ``run``. UserError when that holds another run."""
-    return Run(learner, epochs_of(examples, settings), run, settings, facts=facts)
+    """The run of a tagger, in the folder ``run``; ``last`` as for :class:`Run`. UserError when that holds another."""
+    return Run(learner, epochs_of(examples, settings), run, settings, facts=facts, last=last)
 
 
 def epochs_of(examples: Sequence[Example], settings: TaggerTraining) -> Callable[[int], list[list[Example]]]:

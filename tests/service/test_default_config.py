@@ -10,7 +10,7 @@ from medner.service.adapters import shipped_adapters, shipped_plan
 from medner.service.assembly import check_adapters
 from medner.service.config import DEFAULT_MODEL, Configuration
 from medner.service.default_config import default_configuration
-from medner.store.errors import BadInputError
+from medner.store.errors import BadInputError, UserError
 from medner.store.labels import SHIPPED
 
 
@@ -104,6 +104,22 @@ def test_an_encoder_of_its_own_filters_for_every_base(tmp_path: Path) -> None:
     chosen = default_configuration(root=tmp_path).filter
     assert chosen is not None
     assert (chosen.kind, chosen.adapter) == ("bert-cls", folder)
+
+
+def test_a_filter_on_another_base_is_refused(tmp_path: Path) -> None:
+    """Its scores would mean nothing on a model it was not trained on, as a tagger's answers would."""
+    _ship(tmp_path, "a")
+    _ship_filter(tmp_path, "check")
+    folder = tmp_path / "cmeee-v2" / "check"
+    tagger = {"name": "a", "strategy": "symbol", "adapter": tmp_path / "cmeee-v2" / "a"}
+    data = {"taggers": [tagger], "filter": {"kind": "llm-cls", "adapter": folder}}
+    check_adapters(Configuration.model_validate(data))
+    card = folder / "card.toml"
+    card.write_text(card.read_text().replace(DEFAULT_MODEL, "qwen2.5-7b-instruct"))
+    with pytest.raises(UserError, match=r"check: this adapter stands on the base model qwen2\.5-7b-instruct"):
+        check_adapters(Configuration.model_validate(data))
+    card.write_text(card.read_text().replace('"llm-cls"', '"bert-cls"'))
+    check_adapters(Configuration.model_validate(data))
 
 
 def test_a_plan_for_another_base_is_not_followed(tmp_path: Path) -> None:

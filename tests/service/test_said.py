@@ -10,7 +10,10 @@ import pytest
 
 from medner.service.config_files import load_configuration
 from medner.service.fingerprint import fingerprint
+from medner.service.overrides import Overrides, configured
+from medner.store.corpora import annotated_to_line
 from medner.store.errors import BadInputError, ExternalError, UserError
+from medner.store.records import AnnotatedDocument, Annotation, Decoded, Document, Entity, Sentence, TaggerOutput
 
 
 @pytest.fixture
@@ -78,6 +81,37 @@ def test_a_file_that_does_not_fit_is_refused(kit: Any, texts: Path, tmp_path: Pa
     error = kit.run(texts, "--said", first).exception
     assert isinstance(error, BadInputError)
     assert "first.jsonl:3" in str(error)
+
+
+def test_an_answer_stands_where_an_equal_sentence_had_failed(kit: Any, tmp_path: Path) -> None:
+    """Two documents may hold one sentence; a failure in one is none of the other's."""
+    texts, first = tmp_path / "two.jsonl", tmp_path / "first.jsonl"
+    texts.write_text('{"id": "a", "text": "胸痛。"}\n{"id": "b", "text": "胸痛。"}\n', encoding="utf-8")
+    assert kit.run(texts, "-o", first, "--taggers", "html:full", "--judge", "best-tagger").exit_code == 0
+    records = kit.records(first)
+    records[1]["sentences"][0] |= {"outputs": [], "entities": []}
+    records[1]["entities"] = []
+    first.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records), encoding="utf-8")
+    again = tmp_path / "again.jsonl"
+    arguments = ("--said", first, "--taggers", "html:full", "--judge", "best-tagger")
+    assert kit.run(texts, "-o", again, *arguments).exit_code == 0
+    assert [one["entities"][0]["text"] for one in kit.records(again)] == ["胸痛", "胸痛"]
+
+
+def test_the_filter_of_the_span_taggers_is_not_changed_in_silence(tmp_path: Path) -> None:
+    """It asks taggers whose answers are recorded: the command wants to be told what decides instead."""
+    said = tmp_path / "said.jsonl"
+    answer = TaggerOutput("span", "[]", Decoded((Entity(0, 2, "sym"),)))
+    annotation = Annotation(Sentence("a#0", "胸痛。", 0, "a"), (), (answer,))
+    said.write_text(
+        annotated_to_line(AnnotatedDocument(Document("a", "胸痛。"), (annotation,))) + "\n", encoding="utf-8"
+    )
+    with pytest.raises(UserError, match=r"say --filter .* or --judge too"):
+        configured(Overrides(said=(said,)))
+    judged = configured(Overrides(said=(said,), judge="hard-vote"))
+    assert (judged.filter, judged.judge.kind) == (None, "hard-vote")
+    with pytest.raises(BadInputError, match="answers of span are recorded"):
+        configured(Overrides(said=(said,), filter="span"))
 
 
 def test_a_configuration_names_the_file(kit: Any, texts: Path, tmp_path: Path) -> None:

@@ -123,6 +123,20 @@ def test_a_run_that_was_killed_goes_on_with_the_same_curve(base, examples, tmp_p
     assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
 
 
+def test_what_fits_older_weights_goes_with_the_first_step(base, examples, tmp_path):
+    """A card of an earlier end says a threshold that newer weights do not have; without further steps it stays."""
+    chosen = settings(epochs=1.0)
+    learner = TaggerLearner(base, examples, chosen)
+    tagger_run(learner, tmp_path, examples, chosen, last=["card.toml"]).train()
+    card = tmp_path / "adapter" / "card.toml"
+    card.write_text("threshold = 0.4\n")
+    tagger_run(learner, tmp_path, examples, chosen, last=["card.toml"]).train()
+    assert card.is_file()
+    more = settings(epochs=2.0)
+    assert not tagger_run(learner, tmp_path, examples, more, last=["card.toml"]).train(stop=lambda: True)
+    assert not card.is_file()
+
+
 def test_a_time_limit_ends_with_a_usable_adapter(base, examples, tmp_path):
     """When the time is over the adapter is there, although the data is not used up."""
     trainer = run_of(base, tmp_path, examples, settings(time_limit_s=1e-6))

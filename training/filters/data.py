@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from medner.store.corpora import read_documents
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
-from medner.training.filters.negatives import GoldSentence, Judged, sampled
+from medner.training.filters.negatives import GoldSentence, Judged, merged, sampled
 from medner.training.nesting import Pairs, nested_pairs
-from medner.training.sentences import annotated_sentences
+from medner.training.sentences import annotated_sentences, sentence_texts
 
 #: One document of so many is held back.
 HELD_BACK = 10
@@ -74,9 +75,11 @@ def filter_data(
     """The candidates for training (``samples``, and all predicted ones on top) and those held back.
 
     Documents are cut into sentences as they are when they are annotated; what lies across two sentences can be no
-    candidate. UserError when nothing is left to train on, or to hold back.
+    candidate. Sentences that stand in an excluded document too, or in one held back, are not trained on. UserError when
+    nothing is left to train on, or to hold back.
     """
-    forbidden = {document.text for document in _read(sources.exclude, labels)}
+    excluded = list(_read(sources.exclude, labels))
+    forbidden = {document.text for document in excluded}
     complete = _first_of_each_text(_read(sources.annotated, labels))
     read = {**_first_of_each_text(_read(sources.partial, labels)), **complete}
     missing = nested_pairs(complete.values()) if labels.nested and sources.partial else frozenset()
@@ -85,17 +88,20 @@ def filter_data(
         for text, document in read.items()
         if text not in forbidden
     }
-    kept, back = _by_side(known.values(), max_chars)
-    train = sampled(kept, labels.codes, samples=samples, seed=seed)
-    held = sampled(back, labels.codes, samples=max(_LEAST_HELD, samples // HELD_BACK), seed=seed)
+    unseen = sentence_texts(excluded, max_chars=max_chars)
+    kept, back = _by_side(known.values(), unseen, max_chars)
+    train = sampled(list(kept.values()), labels.codes, samples=samples, seed=seed)
+    held = sampled(list(back.values()), labels.codes, samples=max(_LEAST_HELD, samples // HELD_BACK), seed=seed)
     if not train or not held:
         raise UserError(
             f"{len(known)} documents give {len(train)} samples to train on and {len(held)} to hold back; "
             "there must be some of both: give more annotated documents, or exclude fewer"
         )
     data = FilterData(train, HeldBack(held, sum(one.right for one in held)), len(known), len(read))
+    if not sources.predictions:
+        return data
     said = _united(document for document in _read(sources.predictions, labels) if document.text not in forbidden)
-    return _with_predictions(data, known, said, max_chars) if sources.predictions else data
+    return _with_predictions(data, known, (kept, back), said, max_chars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,57 +123,71 @@ def _united(documents: Iterable[Document]) -> list[Document]:
 
 
 def _with_predictions(
-    data: FilterData, known: Mapping[str, _Known], said: Sequence[Document], max_chars: int
+    data: FilterData,
+    known: Mapping[str, _Known],
+    sides: tuple[_Side, _Side],
+    said: Sequence[Document],
+    max_chars: int,
 ) -> FilterData:
-    pairs = [(document, known[document.text]) for document in said if document.text in known]
+    kept, back = sides
+    found = [document for document in said if document.text in known]
+    held = [document for document in found if is_held_back(document.text)]
     train = [
         candidate
-        for prediction, truth in pairs
+        for prediction in found
         if not is_held_back(prediction.text)
-        for candidate in judged(prediction, truth.document, max_chars, missing=truth.missing)
+        for candidate in judged(prediction, kept, max_chars)
     ]
-    held = [(prediction, truth) for prediction, truth in pairs if is_held_back(prediction.text)]
-    candidates = [
-        candidate
-        for prediction, truth in held
-        for candidate in judged(prediction, truth.document, max_chars, missing=truth.missing)
-    ]
+    candidates = tuple(candidate for prediction in held for candidate in judged(prediction, back, max_chars))
+    if not held:
+        raise UserError(
+            f"none of the {len(said)} predicted documents is among those held back ({len(found)} are annotated); "
+            "predict the texts of the annotated files, all of them"
+        )
     if not candidates:
         raise UserError(
-            f"none of the {len(said)} predicted documents is among those held back ({len(pairs)} are annotated); "
-            "predict the texts of the annotated files, all of them"
+            f"the predictions hold no entity in the {len(held)} predicted documents that are held back, so no "
+            "threshold can be chosen: predict more of the annotated texts, or leave --predictions out"
         )
     return replace(
         data,
         train=tuple(dict.fromkeys((*data.train, *train))),
-        held=HeldBack(tuple(candidates), sum(len(truth.document.entities) for _, truth in held), predicted=True),
-        unknown=len(said) - len(pairs),
+        held=HeldBack(candidates, sum(len(known[one.text].document.entities) for one in held), predicted=True),
+        unknown=len(said) - len(found),
     )
 
 
-def judged(prediction: Document, truth: Document, max_chars: int, *, missing: Pairs = frozenset()) -> Iterator[Judged]:
+def judged(prediction: Document, truth: _Side, max_chars: int) -> Iterator[Judged]:
     """The predicted entities of a document as candidates of its sentences, right where ``truth`` has them.
 
-    Those of which ``truth`` says nothing, because it may lack nested entities, are left out.
+    Sentences that ``truth`` does not have are left out, and candidates of which it says nothing, because it may lack
+    nested entities.
     """
-    gold, _ = annotated_sentences(truth, max_chars=max_chars)
-    said, _ = annotated_sentences(prediction, max_chars=max_chars)
-    for right, sentence in zip(gold, said, strict=True):
-        known = GoldSentence(right.text, frozenset(right.entities), missing)
-        for entity in sentence.entities:
-            if entity in known.gold or known.is_wrong(entity):
-                yield Judged(sentence.text, entity, entity in known.gold)
+    for sentence in annotated_sentences(prediction, max_chars=max_chars)[0]:
+        known = truth.get(sentence.text)
+        if known is not None:
+            for entity in sentence.entities:
+                if entity in known.gold or known.is_wrong(entity):
+                    yield Judged(sentence.text, entity, entity in known.gold)
 
 
-def _by_side(documents: Iterable[_Known], max_chars: int) -> tuple[list[GoldSentence], list[GoldSentence]]:
-    """The sentences of the documents to train on, and of those held back."""
+#: What is known of sentences, by their text.
+_Side = Mapping[str, GoldSentence]
+
+
+def _by_side(documents: Iterable[_Known], unseen: AbstractSet[str], max_chars: int) -> tuple[_Side, _Side]:
+    """The sentences to train on and those held back, each text once with all that is right in it.
+
+    Those of ``unseen`` are not trained on, nor are those of a document held back.
+    """
     kept: list[GoldSentence] = []
     back: list[GoldSentence] = []
     for known in documents:
+        side = back if is_held_back(known.document.text) else kept
         for sentence in annotated_sentences(known.document, max_chars=max_chars)[0]:
-            side = back if is_held_back(known.document.text) else kept
             side.append(GoldSentence(sentence.text, frozenset(sentence.entities), known.missing))
-    return kept, back
+    held = merged(back)
+    return {text: one for text, one in merged(kept).items() if text not in held and text not in unseen}, held
 
 
 def _first_of_each_text(documents: Iterable[Document]) -> dict[str, Document]:

@@ -8,7 +8,7 @@ end, a third another type.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from medner.store.records import Entity
@@ -80,7 +80,7 @@ def sampled(sentences: Sequence[GoldSentence], codes: Sequence[str], *, samples:
     sentences is right in both.
     """
     draw = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
-    pool = [(sentence, entity) for sentence in _merged(sentences) for entity in sorted(sentence.gold)]
+    pool = [(sentence, entity) for sentence in merged(sentences).values() for entity in sorted(sentence.gold)]
     half = min(samples // 2, len(pool))
     right = [Judged(sentence.text, entity, True) for sentence, entity in draw.sample(pool, half)]
     wrong: dict[Judged, None] = {}
@@ -91,16 +91,14 @@ def sampled(sentences: Sequence[GoldSentence], codes: Sequence[str], *, samples:
     return (*right, *wrong)
 
 
-def _merged(sentences: Sequence[GoldSentence]) -> list[GoldSentence]:
+def merged(sentences: Iterable[GoldSentence]) -> dict[str, GoldSentence]:
     """Each text once, with all its entities."""
-    merged: dict[str, GoldSentence] = {}
+    found: dict[str, GoldSentence] = {}
     for sentence in sentences:
-        known = merged.get(sentence.text, sentence)
+        known = found.get(sentence.text, sentence)
         # What one complete annotation says is known.
-        merged[sentence.text] = GoldSentence(
-            sentence.text, known.gold | sentence.gold, known.missing & sentence.missing
-        )
-    return list(merged.values())
+        found[sentence.text] = GoldSentence(sentence.text, known.gold | sentence.gold, known.missing & sentence.missing)
+    return found
 
 
 def _add_wrong(

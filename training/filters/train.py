@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
+from medner.training.build import named_start
 from medner.training.filters.calibration import Calibration, calibrated
 from medner.training.filters.data import FilterData
 from medner.training.filters.negatives import Judged
 from medner.training.loop import Progress, Run, refuse_another
 from medner.training.run import RunFacts
 from medner.training.settings import TaggerTraining
+
+#: Written when a run has got to its end: it holds the threshold that fits the weights.
+CARD = "card.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
         order.run,
         settings,
         facts=told,
+        last=[CARD],
     )
     if not run.train(watch.on_step, stop=watch.stop):
         return None
@@ -110,7 +116,7 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
     told = facts("llm-causal", data, order)
     refuse_another(order.run, order.settings, told)
     learner = TaggerLearner(base, examples, order.settings, start=order.start)
-    run = tagger_run(learner, order.run, examples, order.settings, facts=told)
+    run = tagger_run(learner, order.run, examples, order.settings, facts=told, last=[CARD])
     if not run.train(watch.on_step, stop=watch.stop):
         return None
     held = data.held.candidates
@@ -136,6 +142,7 @@ def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | Non
         order.run,
         settings,
         facts=facts("bert-cls", data, order),
+        last=[CARD],
     )
     if not run.train(watch.on_step, stop=watch.stop):
         return None
@@ -147,11 +154,14 @@ def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | Non
 def facts(kind: str, data: FilterData, order: Order) -> RunFacts:
     """What two parts of one run must have in common."""
     base = "new" if order.base is None else order.base.resolve().name
+    label_hash = hashlib.sha256(json.dumps(asdict(order.labels), ensure_ascii=False).encode()).hexdigest()
     return RunFacts(
         {
             "kind": kind,
             "base": base,
             "labels": order.labels.name,
+            "label_set": f"sha256:{label_hash}",
+            "start": None if order.start is None else named_start(order.start),
             "samples": _digest(data.train),
             "two_way": order.two_way,
         }

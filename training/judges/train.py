@@ -15,7 +15,7 @@ from medner.agents.judges.votes import MODEL, VOTES_FILE, VoteLayer, case_featur
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.training.filters.calibration import best_threshold, f1
-from medner.training.filters.train import Order, Watch
+from medner.training.filters.train import CARD, Order, Watch
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart
 from medner.training.judges.votes import fit_votes, with_model
 from medner.training.loop import Run
@@ -58,7 +58,9 @@ def train_judge(
     if not learnt or not held:
         raise UserError(f"{len(cases)} conflicts are too few: some must be held back; give more predictions")
     plan = (_span_plan if scorer == "span" else _classifier_plan)(order, learnt)
-    run = Run(plan.learner, plan.epoch, order.run, order.settings, facts=RunFacts(_task(order, cases, scorer)))
+    run = Run(
+        plan.learner, plan.epoch, order.run, order.settings, facts=RunFacts(_task(order, cases, scorer)), last=LAST
+    )
     if not run.train(watch.on_step, stop=watch.stop):
         return None
     scores = plan.scores(held)
@@ -70,6 +72,10 @@ def train_judge(
     if scorer == "span":
         _write_settings(order, measured.threshold, run.output)
     return TrainedJudgeFiles(run.output, measured, run.samples, run.seconds, votes.penalty)
+
+
+#: Written when a run has got to its end: what fits the weights it ended with.
+LAST = (CARD, VOTES_FILE, "span.json")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
 from medner.training.nesting import Pairs, nested_pairs
-from medner.training.sentences import annotated_sentences
+from medner.training.sentences import annotated_sentences, sentence_texts
 from medner.training.spans.examples import SpanExample, span_example
 
 #: Of this many texts one is held back, by the hash of the text.
@@ -46,9 +47,11 @@ def span_data(
 
     ``partial`` files may lack nested entities (their annotations are flattened): what pairs of types may nest is read
     off the complete files, and such cells do not count. At most ``most_partial`` of their documents are taken, by the
-    hash of their text. Texts of ``exclude`` (test sets) are left out. UserError when nothing is left.
+    hash of their text. Texts of ``exclude`` (test sets) are left out, and sentences that stand in one of them too; of
+    what is learnt from, also those that stand in a text held back. UserError when nothing is left.
     """
-    forbidden = {document.text for file in exclude for document in read_documents(file, labels=labels)}
+    set_aside = [document for file in exclude for document in read_documents(file, labels=labels)]
+    forbidden, unseen = {document.text for document in set_aside}, sentence_texts(set_aside)
     known: set[str] = set()
     excluded = 0
 
@@ -68,14 +71,18 @@ def span_data(
     vocabulary = Vocabulary(tokenizer, frozenset({tokenizer.eos_token_id}))
     lost = 0
 
-    def examples(documents: Iterable[Document], pairs: Pairs) -> list[tuple[Document, SpanExample]]:
+    def examples(
+        documents: Iterable[Document], pairs: Pairs, unseen: AbstractSet[str]
+    ) -> list[tuple[Document, SpanExample]]:
         nonlocal lost
         made = []
         for document in documents:
             sentences, missed = annotated_sentences(document)
             lost += missed
             made += [
-                (one, span_example(one, labels, vocabulary.encode, vocabulary.data, missing=pairs)) for one in sentences
+                (one, span_example(one, labels, vocabulary.encode, vocabulary.data, missing=pairs))
+                for one in sentences
+                if one.text not in unseen
             ]
         return made
 
@@ -83,10 +90,11 @@ def span_data(
     kept = [document for document in complete if _hash(document.text) % HELD_BACK]
     if not held or not kept:
         raise UserError(f"{len(complete)} annotated texts are too few to train on and to hold some back")
+    mine = unseen | sentence_texts(held)
     return SpanData(
-        complete=tuple(example for _, example in examples(kept, frozenset())),
-        partial=tuple(example for _, example in examples(rest, missing)),
-        held_back=tuple(examples(held, frozenset())),
+        complete=tuple(example for _, example in examples(kept, frozenset(), mine)),
+        partial=tuple(example for _, example in examples(rest, missing, mine)),
+        held_back=tuple(examples(held, frozenset(), unseen)),
         documents=len(complete) + len(rest),
         excluded=excluded,
         lost_entities=lost,

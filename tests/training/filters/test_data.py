@@ -6,6 +6,7 @@ from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 from medner.store.records import Document, Entity
 from medner.training.filters.data import Sources, filter_data, is_held_back, judged
+from medner.training.filters.negatives import GoldSentence
 from tests.training.filters.conftest import NOTES, write
 
 LABELS = load_label_set("cmeee-v2")
@@ -52,13 +53,35 @@ def test_predictions_are_learnt_from_and_checked_on(tmp_path):
 def test_candidates_count_from_their_sentence():
     """Offsets are those of the sentence as it is annotated; what lies across two sentences is no candidate."""
     text = "咳嗽三天。头痛一天。"
-    truth = Document("d", text, (Entity(0, 2, "sym"), Entity(5, 7, "sym")))
+    truth = {one: GoldSentence(one, frozenset({Entity(0, 2, "sym")})) for one in ("咳嗽三天。", "头痛一天。")}
     said = Document("d", text, (Entity(5, 7, "sym"), Entity(3, 6, "sym"), Entity(0, 2, "dis")))
     found = [(one.sentence, one.entity, one.right) for one in judged(said, truth, 256)]
     assert found == [
         ("咳嗽三天。", Entity(0, 2, "dis"), False),
         ("头痛一天。", Entity(0, 2, "sym"), True),
     ]
+
+
+def test_one_sentence_in_several_documents(tmp_path):
+    """What one document says of a sentence holds in all; one of a document held back or excluded is not learnt from."""
+    common, half = "查体：咽部充血。", "患者咳嗽两天。"
+    twice = [
+        Document(f"t{number}", f"{common}{half}编号{number}。", (Entity(3, 7, "sym"),) if number % 2 else ())
+        for number in range(60)
+    ]
+    file = write(tmp_path / "train.jsonl", twice)
+    assert {is_held_back(one.text) for one in twice} == {True, False}
+    said = [Document(one.id, one.text, (Entity(3, 7, "sym"), Entity(10, 12, "sym"))) for one in twice]
+    said += [Document(one.id, one.text, one.entities) for one in NOTES]
+    files = (file, write(tmp_path / "notes.jsonl", NOTES))
+    data = filter_data(Sources(files, (), (write(tmp_path / "said.jsonl", said),)), LABELS)
+    assert not {common, half} & {candidate.sentence for candidate in data.train}
+    found = {(one.sentence, one.right) for one in data.held.candidates if one.sentence in (common, half)}
+    assert found == {(common, True), (half, False)}
+    test = write(tmp_path / "test.jsonl", [Document("x", f"{common}无殊。", ())])
+    kept = write(tmp_path / "kept.jsonl", [one for one in twice if not is_held_back(one.text)])
+    data = filter_data(Sources((kept, files[1]), (test,)), LABELS)
+    assert common not in {candidate.sentence for candidate in data.train}
 
 
 def test_too_little_data_is_refused(tmp_path):
@@ -70,6 +93,9 @@ def test_too_little_data_is_refused(tmp_path):
     whole = write(tmp_path / "whole.jsonl", NOTES)
     with pytest.raises(UserError, match="predict the texts of the annotated files"):
         filter_data(Sources((whole,), (), (file,)), LABELS)
+    nothing = write(tmp_path / "nothing.jsonl", [Document(one.id, one.text, ()) for one in NOTES])
+    with pytest.raises(UserError, match="hold no entity in the"):
+        filter_data(Sources((whole,), (), (nothing,)), LABELS)
 
 
 def test_what_several_taggers_said_is_put_together(tmp_path):
