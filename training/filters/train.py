@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medner.agents.engines.local.chat import ChatTokens
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.training.filters.calibration import Calibration, calibrated
@@ -106,7 +107,8 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
 
     base = order.needed_base()
     tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    examples = causal_examples(tokenizer, data.train, order.labels)
+    chat = ChatTokens(tokenizer)
+    examples = causal_examples(chat, data.train, order.labels)
     told = facts("llm-causal", data, order)
     refuse_another(order.run, order.settings, told)
     learner = TaggerLearner(base, examples, order.settings, start=order.start)
@@ -114,7 +116,7 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
     if not run.train(watch.on_step, stop=watch.stop):
         return None
     held = data.held.candidates
-    scores = causal_scores(learner.model, causal_examples(tokenizer, held, order.labels), answers(tokenizer))
+    scores = causal_scores(learner.model, causal_examples(chat, held, order.labels), answers(chat))
     calibration = calibrated(scores, [one.right for one in held], gold=data.held.gold)
     return Trained(run.output, calibration, run.samples, run.seconds)
 
