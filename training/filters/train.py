@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from medner.agents.engines.local.chat import ChatTokens
 from medner.store.errors import UserError
@@ -62,9 +61,8 @@ class Watch:
 
 def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """LLM-CLS."""
-    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
-
     from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
+    from medner.training.adapted import load_tokenizer  # noqa: PLC0415  needs torch
     from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
     from medner.training.filters.classifier import Classifier  # noqa: PLC0415  needs torch
     from medner.training.filters.packing import packed_rows  # noqa: PLC0415  needs torch
@@ -72,8 +70,7 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
 
     settings = order.settings
     base = order.needed_base()
-    tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    tokens = Vocabulary(tokenizer, frozenset()).encode
+    tokens = Vocabulary(load_tokenizer(base), frozenset()).encode
     rows = packed_rows(tokens, data.train, order.labels)
     if not order.force:
         check_memory_without_answers(
@@ -100,14 +97,12 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
 
 def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """LLM-CAUSAL."""
-    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
-
+    from medner.training.adapted import load_tokenizer  # noqa: PLC0415  needs torch
     from medner.training.filters.causal import answers, causal_examples, causal_scores  # noqa: PLC0415  needs torch
     from medner.training.tagger import TaggerLearner, tagger_run  # noqa: PLC0415  needs torch
 
     base = order.needed_base()
-    tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    chat = ChatTokens(tokenizer)
+    chat = ChatTokens(load_tokenizer(base))
     examples = causal_examples(chat, data.train, order.labels)
     told = facts("llm-causal", data, order)
     refuse_another(order.run, order.settings, told)
