@@ -34,9 +34,10 @@ def export_adapter(
     become a model of its own, ExternalError when the outcome differs.
     """
     try:
-        from transformers import AutoTokenizer  # noqa: PLC0415  heavy
+        import transformers  # noqa: F401, PLC0415  heavy
 
         from medner.agents.filters import load_head  # noqa: PLC0415
+        from medner.training.adapted import load_tokenizer  # noqa: PLC0415
         from medner.training.export import ExportOrder, export_classifier, export_writer  # noqa: PLC0415
     except ImportError as error:
         raise UserError(f"{error.name} is missing: exporting needs pip install 'medner[train]'") from error
@@ -52,7 +53,7 @@ def export_adapter(
     order = ExportOrder(folder, adapter, out, dtype, facts)
     if isinstance(card, FilterCard) and card.kind == "llm-cls":
         return export_classifier(order, load_head(adapter), _candidate_samples(shots, labels))
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer = load_tokenizer(folder)
     if isinstance(card, FilterCard):
         return export_writer(order, _question_samples(shots, labels, tokenizer))
     return export_writer(order, _tagger_samples(shots, labels, tokenizer, card))

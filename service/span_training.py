@@ -19,7 +19,7 @@ from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
 from medner.store.models import MANIFEST, ModelStore, read_manifest
 from medner.store.records import Document
-from medner.training.adapted import WEIGHTS
+from medner.training.adapted import WEIGHTS, load_tokenizer
 from medner.training.build import card_text, named_hash, named_start
 from medner.training.loop import Progress, Run, refuse_another
 from medner.training.memory import check_memory_without_answers
@@ -136,12 +136,8 @@ def _check_start(folder: Path, labels: LabelSet, settings: TaggerTraining) -> No
 
 
 def _data(order: SpanOrder, labels: LabelSet) -> SpanData:
-    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
-
-    with quiet():
-        tokenizer: Any = AutoTokenizer.from_pretrained(order.folder, local_files_only=True)
     return span_data(
-        tokenizer,
+        load_tokenizer(order.folder),
         order.files,
         labels,
         partial=order.partial,

@@ -25,7 +25,7 @@ from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import label_set_toml, load_label_set
 from medner.store.models import MANIFEST, ModelStore, read_manifest
-from medner.training.adapted import WEIGHTS
+from medner.training.adapted import WEIGHTS, load_tokenizer
 from medner.training.build import TaskForm, TrainingData, named_hash, named_start, training_data
 from medner.training.examples import Example, answer_vocabulary
 from medner.training.loop import Run, batches_of, refuse_another
@@ -101,10 +101,7 @@ class _Run:
 
     @cached_property
     def _data(self) -> TrainingData:
-        from transformers import AutoTokenizer  # noqa: PLC0415  heavy
-
-        with quiet():
-            tokenizer: Any = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
+        tokenizer = load_tokenizer(self._folder)
         return training_data(
             tokenizer, self._order.files, self._form, exclude=self._unseen, max_tokens=self._plan.max_tokens
         )

@@ -103,6 +103,22 @@ def load_base(base: Path, quantise: Quantise) -> Any:
     return model.to(device) if quantise == "none" else model
 
 
+def load_tokenizer(base: Path) -> Any:
+    """The tokenizer of a base model. UserError when the folder has none that can be loaded."""
+    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
+
+    try:
+        with quiet():
+            tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
+    except Exception as error:  # the tokenizers library raises Exception itself
+        first = str(error).strip().partition("\n")[0]
+        raise UserError(f"{base}: its tokenizer cannot be loaded: {first}") from error
+    if len(tokenizer) <= len(tokenizer.added_tokens_decoder):
+        # transformers makes an empty one where the files are missing.
+        raise UserError(f"{base}: its tokenizer cannot be loaded: it has no words; is there no tokenizer.json?")
+    return tokenizer
+
+
 def _nf4() -> Any:
     from transformers import BitsAndBytesConfig  # noqa: PLC0415  heavy
 

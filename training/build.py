@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from medner.agents.engines.local.chat import ChatTokens
 from medner.store.corpora import read_documents
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
@@ -71,8 +72,9 @@ def training_data(
             for sentence in cut:
                 if sentence.text not in sentences_unseen:
                     sentences.setdefault(sentence.text, sentence)
+    chat = ChatTokens(tokenizer)
     made = [
-        tagger_example(tokenizer, sentence, strategy=form.strategy, style=form.style, labels=form.labels)
+        tagger_example(chat, sentence, strategy=form.strategy, style=form.style, labels=form.labels)
         for sentence in sentences.values()
     ]
     examples = tuple(example for example in made if len(example) <= max_tokens)

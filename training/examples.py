@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
+from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.store.labels import LabelSet
@@ -23,18 +23,13 @@ class Example:
         return len(self.ids)
 
 
-def tagger_example(tokenizer: Any, document: Document, *, strategy: str, style: str, labels: LabelSet) -> Example:
+def tagger_example(chat: ChatTokens, document: Document, *, strategy: str, style: str, labels: LabelSet) -> Example:
     """The example a tagger of ``strategy`` learns from one annotated sentence."""
     codec = CODECS[strategy]
-    messages = tagger_messages(style, codec, labels, document.text)
-    prompt = tokenizer.apply_chat_template(
-        [message.as_dict() for message in messages], tokenize=False, add_generation_prompt=True
-    )
-    answer = codec.encode(document.text, document.entities, labels)
     # Prompt and answer are tokenized apart, because serving starts from the prompt's tokens as they are.
-    prompt_ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    answer_ids = tokenizer(answer, add_special_tokens=False)["input_ids"]
-    return Example((*prompt_ids, *answer_ids, tokenizer.eos_token_id), len(prompt_ids))
+    prompt = chat.prompt(tagger_messages(style, codec, labels, document.text))
+    answer = chat.answer(codec.encode(document.text, document.entities, labels))
+    return Example((*prompt, *answer, chat.tokenizer.eos_token_id), len(prompt))
 
 
 def answer_vocabulary(examples: Iterable[Example]) -> list[int]:

@@ -183,6 +183,19 @@ def test_wrong_names_are_said(place: Path, tmp_path: Path) -> None:
     assert "no recipe 'gpt': give one of" in str(wrong.exception)
 
 
+def test_a_base_without_a_usable_tokenizer_is_said(place: Path, tmp_path: Path) -> None:
+    """Without a chat template, and without a tokenizer."""
+    base = save_tiny_model(tmp_path / "base")
+    (base / "chat_template.jinja").unlink()
+    wrong = tagger(place, tmp_path / "out", "--base", base)
+    assert isinstance(wrong.exception, UserError)
+    assert "no chat template" in str(wrong.exception)
+    (base / "tokenizer.json").unlink()
+    wrong = tagger(place, tmp_path / "out", "--base", base)
+    assert isinstance(wrong.exception, UserError)
+    assert f"{base}: its tokenizer cannot be loaded" in str(wrong.exception)
+
+
 def test_options_win_over_the_recipe(place: Path, tmp_path: Path) -> None:
     """What the command line says replaces the recipe's value, and its other values hold."""
     recipe = tmp_path / "mine.toml"

@@ -70,6 +70,17 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path) -> None:
     assert "bert-cls" in str(new.exception)
 
 
+@pytest.mark.parametrize("kind", ["llm-cls", "llm-causal"])
+def test_a_base_without_a_tokenizer_is_said(tmp_path: Path, kind: str) -> None:
+    """A folder without its tokenizer is the user's error, not a defect."""
+    base = save_tiny_model(tmp_path / "base")
+    (base / "tokenizer.json").unlink()
+    train = write(tmp_path / "train.jsonl", NOTES)
+    refused = run(train, "--kind", kind, "--base", base, "--samples", 20, "-o", tmp_path / "run")
+    assert isinstance(refused.exception, UserError)
+    assert str(refused.exception).startswith(f"{base}: its tokenizer cannot be loaded")
+
+
 def test_a_time_limit_of_nothing_still_gives_a_filter(tmp_path: Path) -> None:
     """The time limit ends with a usable filter, a new encoder among them."""
     train = write(tmp_path / "train.jsonl", NOTES)

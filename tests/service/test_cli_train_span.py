@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from medner.service.cli.app import build
 from medner.service.overrides import Overrides, configured
 from medner.store.corpora import read_documents, write_documents
+from medner.store.errors import UserError
 from medner.store.labels import label_set_toml
 from medner.store.records import Document, Entity
 from tests.tiny_model import save_tiny_model
@@ -106,6 +107,15 @@ def test_a_base_with_too_few_layers_is_refused(place):
     result = train(place, "--first-layer", "7", out="other")
     assert result.exit_code != 0
     assert "2 layers" in str(result.exception)
+
+
+def test_a_base_without_a_tokenizer_is_refused(place):
+    """The error names the folder."""
+    base = save_tiny_model(place / "wordless")
+    (base / "tokenizer.json").unlink()
+    result = train(place, "--base", str(base), out="other")
+    assert isinstance(result.exception, UserError)
+    assert f"{base}: its tokenizer cannot be loaded" in str(result.exception)
 
 
 def test_what_is_no_adapter_is_refused(place):

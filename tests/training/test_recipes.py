@@ -15,6 +15,7 @@ from tests.tiny_model import TEMPLATE, byte_level_tokenizer, save_tiny
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
+from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.engine import LocalEngine
 from medner.training.adapted import linear_names
 from medner.training.examples import tagger_example
@@ -118,7 +119,8 @@ async def test_a_recipe_trains_and_its_adapter_serves(recipe, tmp_path):
     )
     base = save_tiny(tmp_path / "base", config, tokenizer)
     plan = tagger_plan(recipe)
-    examples = [tagger_example(tokenizer, one, strategy="symbol", style="brief", labels=LABELS) for one in DOCUMENTS]
+    chat = ChatTokens(tokenizer)
+    examples = [tagger_example(chat, one, strategy="symbol", style="brief", labels=LABELS) for one in DOCUMENTS]
     assert max(map(len, examples)) <= plan.max_tokens
     learner = TaggerLearner(base, examples, plan.training)
     run = tagger_run(learner, tmp_path / "run", examples, plan.training)
@@ -155,7 +157,7 @@ def test_its_base_is_in_the_catalogue_with_the_same_class(recipe):
 def test_its_prompt_ends_where_the_answer_begins(recipe):
     """The chat's last tokens are the template's own opening of the answer; the example ends the turn."""
     tokenizer = tokenizer_of(recipe)
-    example = tagger_example(tokenizer, DOCUMENTS[0], strategy="symbol", style="brief", labels=LABELS)
+    example = tagger_example(ChatTokens(tokenizer), DOCUMENTS[0], strategy="symbol", style="brief", labels=LABELS)
     opening = {"Qwen": "assistant\n", "Llama": "assistant<|end_header_id|>\n\n", "Glm": "<|assistant|>\n"}
     opening["DeepSeek"] = "<｜Assistant｜><think>\n"
     prompt = tokenizer.decode(example.ids[: example.answer_start])
@@ -170,8 +172,8 @@ def test_the_papers_numbers(recipe):
     assert (training.batch_examples, training.batches_per_step, training.learning_rate) == (6, 1, 1e-4)
     assert training.quantise == "nf4"
     short = [Document(str(n), "患者咳嗽。", (Entity(2, 4, "sym"),)) for n in range(18)]
-    tokenizer = tokenizer_of(recipe)
-    examples = [tagger_example(tokenizer, one, strategy="symbol", style="brief", labels=LABELS) for one in short]
+    chat = ChatTokens(tokenizer_of(recipe))
+    examples = [tagger_example(chat, one, strategy="symbol", style="brief", labels=LABELS) for one in short]
     assert {len(batch) for batch in epochs_of(examples, training)(0)} == {6}
 
 

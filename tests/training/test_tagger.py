@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from medner.agents.engines.local.chat import ChatTokens
+from medner.agents.prompts.tagger import tagger_messages
+from medner.agents.strategies import CODECS
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import load_label_set
 from medner.store.records import Document, Entity
@@ -34,10 +37,8 @@ def base(tmp_path_factory):
 def examples(base):
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    return [
-        tagger_example(tokenizer, document, strategy="symbol", style="brief", labels=LABELS) for document in DOCUMENTS
-    ]
+    chat = ChatTokens(AutoTokenizer.from_pretrained(base))
+    return [tagger_example(chat, one, strategy="symbol", style="brief", labels=LABELS) for one in DOCUMENTS]
 
 
 def settings(**changes):
@@ -71,6 +72,22 @@ def test_an_example_ends_with_the_answer(base, examples):
     example = examples[0]
     answer = tokenizer.decode(example.ids[example.answer_start :])
     assert answer == "临床表现：患者10天前出现[咳嗽]、[咽部充血]。<|im_end|>"
+
+
+@pytest.mark.parametrize("strategy", CODECS)
+def test_a_control_string_in_a_sentence_is_learnt_as_text(base, strategy):
+    """Prompt and answer are the engine's own tokens; the one control token of the answer ends it."""
+    from medner.agents.engines.local.model import LocalModel
+
+    model = LocalModel(base)
+    codec, chat = CODECS[strategy], ChatTokens(model.tokenizer)
+    for document in (Document("1", "患者咳嗽<|im_end|>三天。", (Entity(2, 4, "sym"),)), DOCUMENTS[0]):
+        example = tagger_example(chat, document, strategy=strategy, style="brief", labels=LABELS)
+        prompt, _ = model.prompt(tagger_messages("brief", codec, LABELS, document.text))
+        answer = model.vocabulary.encode(codec.encode(document.text, document.entities, LABELS))
+        assert example.ids == (*prompt, *answer, model.tokenizer.eos_token_id)
+        assert example.answer_start == len(prompt)
+        assert not set(answer) & set(model.tokenizer.all_special_ids)
 
 
 def test_batches_keep_every_example_within_the_budget(examples):
@@ -214,9 +231,8 @@ def test_four_bit_weights_learn(tmp_path, tied):
     shape |= {"num_key_value_heads": 2, "initializer_range": 0.3}
     config = Qwen2Config(vocab_size=len(tokenizer), tie_word_embeddings=tied, **shape)
     base = save_tiny(tmp_path / "base", config, tokenizer)
-    examples = [
-        tagger_example(tokenizer, document, strategy="symbol", style="brief", labels=LABELS) for document in DOCUMENTS
-    ]
+    chat = ChatTokens(tokenizer)
+    examples = [tagger_example(chat, one, strategy="symbol", style="brief", labels=LABELS) for one in DOCUMENTS]
     learner = TaggerLearner(base, examples, settings(quantise="nf4"))
     plain = learner.model.get_base_model()
     layers = [module for module in plain.modules() if isinstance(module, bitsandbytes.nn.Linear4bit)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.prompts.filter import NO, YES, brief_filter_messages
 from medner.store.labels import LabelSet
 from medner.store.records import Sentence
@@ -16,28 +16,19 @@ from medner.training.examples import Example
 from medner.training.filters.negatives import Judged
 
 
-def answers(tokenizer: Any) -> tuple[int, int]:
+def answers(chat: ChatTokens) -> tuple[int, int]:
     """The first tokens of yes and of no, by which the engine tells them apart."""
-    vocabulary = Vocabulary(tokenizer, frozenset())
-    return vocabulary.encode(YES)[0], vocabulary.encode(NO)[0]
+    return chat.vocabulary.encode(YES)[0], chat.vocabulary.encode(NO)[0]
 
 
-def causal_examples(tokenizer: Any, judged: Iterable[Judged], labels: LabelSet) -> list[Example]:
+def causal_examples(chat: ChatTokens, judged: Iterable[Judged], labels: LabelSet) -> list[Example]:
     """A chat a candidate; its answer is the one token that serving compares."""
-    yes, no = answers(tokenizer)
+    yes, no = answers(chat)
     return [
         Example((*prompt, yes if one.right else no), len(prompt))
         for one in judged
-        for prompt in (_prompt(tokenizer, one, labels),)
+        for prompt in (chat.prompt(brief_filter_messages(Sentence("", one.sentence), one.entity, labels)),)
     ]
-
-
-def _prompt(tokenizer: Any, one: Judged, labels: LabelSet) -> list[int]:
-    messages = brief_filter_messages(Sentence("", one.sentence), one.entity, labels)
-    chat = [message.as_dict() for message in messages]
-    rendered = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    prompt: list[int] = tokenizer(rendered, add_special_tokens=False)["input_ids"]
-    return prompt
 
 
 @torch.no_grad()

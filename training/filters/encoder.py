@@ -16,6 +16,7 @@ from medner.agents.filters.encoder import encoder_logits, most_tokens
 from medner.agents.prompts.filter import encoder_parts
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
+from medner.training.adapted import load_tokenizer
 from medner.training.filters.negatives import Judged
 from medner.training.loop import Size
 
@@ -105,20 +106,40 @@ def encoded_samples(learner: EncoderClassifier, judged: Iterable[Judged], labels
 
 
 def pretrained_encoder(folder: Path, *, seed: int) -> EncoderClassifier:
-    """An encoder of Hugging Face's with a fresh classification layer. UserError when the folder holds none."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer  # noqa: PLC0415  heavy
+    """An encoder of Hugging Face's with a fresh classification layer, in full precision whatever its file's is.
+
+    UserError when the folder holds none, or a causal language model.
+    """
+    from safetensors import SafetensorError  # noqa: PLC0415  heavy
+    from transformers import AutoConfig, AutoModelForSequenceClassification  # noqa: PLC0415  heavy
 
     torch.manual_seed(seed)
     try:
         with quiet():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            config = AutoConfig.from_pretrained(folder, local_files_only=True)
+            tokenizer = _encoder_tokenizer(folder, config)
             model = AutoModelForSequenceClassification.from_pretrained(
-                folder, num_labels=1, local_files_only=True, ignore_mismatched_sizes=True
+                folder, num_labels=1, dtype=torch.float32, local_files_only=True, ignore_mismatched_sizes=True
             )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().partition("\n")[0]
         raise UserError(f"{folder}: holds no encoder that can be loaded: {first}") from error
     return EncoderClassifier(model, tokenizer)
+
+
+def _encoder_tokenizer(folder: Path, config: Any) -> Any:
+    """The tokenizer of an encoder. UserError when it cannot pad, or the model is a causal language model."""
+    causal = [name for name in config.architectures or () if name.endswith("ForCausalLM")]
+    if causal:
+        raise _no_encoder(folder, f"is a language model ({causal[0]})")
+    tokenizer = load_tokenizer(folder)
+    if tokenizer.pad_token_id is None:
+        raise _no_encoder(folder, "has a tokenizer without a padding token")
+    return tokenizer
+
+
+def _no_encoder(folder: Path, reason: str) -> UserError:
+    return UserError(f"{folder}: {reason}; bert-cls needs an encoder, the other kinds take a language model")
 
 
 def new_encoder(

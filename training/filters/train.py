@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from medner.agents.engines.local.chat import ChatTokens
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.training.build import named_start
@@ -66,9 +66,8 @@ class Watch:
 
 def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """LLM-CLS."""
-    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
-
     from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
+    from medner.training.adapted import load_tokenizer  # noqa: PLC0415  needs torch
     from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
     from medner.training.filters.classifier import Classifier  # noqa: PLC0415  needs torch
     from medner.training.filters.packing import packed_rows  # noqa: PLC0415  needs torch
@@ -76,8 +75,7 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
 
     settings = order.settings
     base = order.needed_base()
-    tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    tokens = Vocabulary(tokenizer, frozenset()).encode
+    tokens = Vocabulary(load_tokenizer(base), frozenset()).encode
     rows = packed_rows(tokens, data.train, order.labels)
     if not order.force:
         check_memory_without_answers(
@@ -105,14 +103,13 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
 
 def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """LLM-CAUSAL."""
-    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
-
+    from medner.training.adapted import load_tokenizer  # noqa: PLC0415  needs torch
     from medner.training.filters.causal import answers, causal_examples, causal_scores  # noqa: PLC0415  needs torch
     from medner.training.tagger import TaggerLearner, tagger_run  # noqa: PLC0415  needs torch
 
     base = order.needed_base()
-    tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    examples = causal_examples(tokenizer, data.train, order.labels)
+    chat = ChatTokens(load_tokenizer(base))
+    examples = causal_examples(chat, data.train, order.labels)
     told = facts("llm-causal", data, order)
     refuse_another(order.run, order.settings, told)
     learner = TaggerLearner(base, examples, order.settings, start=order.start)
@@ -120,7 +117,7 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
     if not run.train(watch.on_step, stop=watch.stop):
         return None
     held = data.held.candidates
-    scores = causal_scores(learner.model, causal_examples(tokenizer, held, order.labels), answers(tokenizer))
+    scores = causal_scores(learner.model, causal_examples(chat, held, order.labels), answers(chat))
     calibration = calibrated(scores, [one.right for one in held], gold=data.held.gold)
     return Trained(run.output, calibration, run.samples, run.seconds)
 

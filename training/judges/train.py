@@ -113,12 +113,10 @@ def _span_plan(order: Order, learnt: Sequence[JudgedCase]) -> _Plan:
 
 
 def _vocabulary(order: Order) -> Any:
-    from transformers import AutoTokenizer  # noqa: PLC0415  heavy
-
     from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
+    from medner.training.adapted import load_tokenizer  # noqa: PLC0415  needs torch
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(order.needed_base(), local_files_only=True)
-    return Vocabulary(tokenizer, frozenset())
+    return Vocabulary(load_tokenizer(order.needed_base()), frozenset())
 
 
 def _epochs(order: Order, rows: Sequence[Sized]) -> Callable[[int], Sequence[Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from medner.agents.engines.local.adapters import Adapters
+from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.decoding import Question
 from medner.agents.engines.local.loading import load
 from medner.agents.engines.local.packed import KeyValueShape, PackedPass, RowCache, Segment
@@ -19,9 +19,6 @@ from medner.agents.engines.local.prepacked import can_prepack, prepack
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
 
-#: Stands on both sides of a message's number where the message itself is kept out of the chat template.
-_PLACE = "\ue1a7"
-_HELD = re.compile(f"{_PLACE}([0-9]+){_PLACE}")
 #: Among how many tokens a free answer's next one is chosen exactly.
 _LIKELY = 64
 
@@ -83,6 +80,7 @@ class LocalModel:
         self.context = int(config.max_position_embeddings)
         self.end_ids = _end_ids(model, self.tokenizer)
         self.vocabulary = Vocabulary(self.tokenizer, self.end_ids, size=len(self._head))
+        self._chat = ChatTokens(self.tokenizer, self.vocabulary)
         if can_prepack(self.device, self.dtype):
             prepack(self._body)
         self._adapters = Adapters(model, dtype=self.dtype, device=self.device)
@@ -104,38 +102,13 @@ class LocalModel:
 
     def prompt(self, messages: Sequence[Message]) -> tuple[list[int], int]:
         """A chat's tokens, ready for the answer, and how many of them stay the same for every last message."""
-        whole = self._ids(messages)
+        whole = self._chat.prompt(messages)
         shared = 0
-        for ours, theirs in zip(self._ids(messages, before_last=True), whole[:-1], strict=False):
+        for ours, theirs in zip(self._chat.prompt(messages, before_last=True), whole[:-1], strict=False):
             if ours != theirs:
                 break
             shared += 1
         return whole, shared
-
-    def _ids(self, messages: Sequence[Message], *, before_last: bool = False) -> list[int]:
-        """The tokens of a chat, or those before its last message.
-
-        What looks like a control token inside a message stays plain text: a note that holds ``<|im_end|>`` must not
-        be able to end its own turn. Such messages are left out of the template and put in afterwards.
-        """
-        last = len(messages) - 1
-        chat = [message.as_dict() for message in messages]
-        for number, message in enumerate(messages):
-            if (before_last and number == last) or self._is_dangerous(message.content):
-                chat[number]["content"] = f"{_PLACE}{number}{_PLACE}"
-        rendered = str(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
-        ids: list[int] = []
-        for place, part in enumerate(_HELD.split(rendered)):
-            if place % 2 == 0:
-                ids += self.tokenizer(part, add_special_tokens=False, verbose=False)["input_ids"]
-            elif before_last and int(part) == last:
-                return ids
-            else:
-                ids += self.vocabulary.encode(messages[int(part)].content)
-        return [] if before_last else ids
-
-    def _is_dangerous(self, text: str) -> bool:
-        return _PLACE in text or any(string in text for string in self.vocabulary.control_strings)
 
     @torch.inference_mode()
     def hidden(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:

@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("torch")
 from transformers import AutoTokenizer
 
+from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.filters import CausalFilter
@@ -31,11 +32,12 @@ JUDGED = tuple(
 
 def test_an_example_is_the_engines_question_and_one_token(base):
     """The prompt is that of the engine, token by token; the answer is the token by which it tells yes from no."""
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    yes, no = answers(tokenizer)
+    chat = ChatTokens(AutoTokenizer.from_pretrained(base))
+    yes, no = answers(chat)
     model = LocalModel(base)
     assert [model.vocabulary.encode(word)[0] for word in (YES, NO)] == [yes, no]
-    for one, example in zip(JUDGED, causal_examples(tokenizer, JUDGED, LABELS), strict=True):
+    judged = (*JUDGED, Judged("患者咳嗽<|im_end|>三天。", Entity(2, 4, "sym"), True))
+    for one, example in zip(judged, causal_examples(chat, judged, LABELS), strict=True):
         prompt, shared = model.prompt(brief_filter_messages(Sentence("", one.sentence), one.entity, LABELS))
         assert example.ids == (*prompt, yes if one.right else no)
         assert shared > len(model.vocabulary.encode(one.sentence))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-pytest.importorskip("torch")
+torch = pytest.importorskip("torch")
 
 from medner.agents.filters import load_encoder_filter
 from medner.store.errors import UserError
@@ -77,3 +77,37 @@ def test_an_encoder_of_hugging_faces_gets_a_fresh_layer(tmp_path):
         pretrained_encoder(tmp_path / "empty", seed=1)
     with pytest.raises(UserError, match="cannot be loaded"):
         load_encoder_filter(tmp_path / "empty", LABELS, threshold=0.5, temperature=1.0, name="x")
+
+
+def saved_encoder(folder, dtype):
+    """The folder of an encoder in the given precision, as Hugging Face's are."""
+    made = new_encoder(JUDGED, LABELS, seed=1, size=SMALL)
+    made.model.bert.to(dtype).save_pretrained(folder)
+    made.tokenizer.save_pretrained(folder)
+    return folder, made.tokenizer
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_an_encoder_is_trained_in_full_precision(tmp_path, dtype):
+    """Whatever the precision of its file: half precision would need its gradients scaled."""
+    folder, _ = saved_encoder(tmp_path, dtype)
+    learner = pretrained_encoder(folder, seed=1)
+    assert {parameter.dtype for parameter in learner.parameters()} == {torch.float32}
+    learner.save(tmp_path / "tuned")
+    assert json.loads((tmp_path / "tuned" / "config.json").read_text())["dtype"] == "float32"
+
+
+def test_what_is_no_encoder_is_refused(base, tmp_path):
+    """A causal language model, a tokenizer that cannot pad, and none: the error names the way out."""
+    with pytest.raises(
+        UserError, match=r"\(Qwen2ForCausalLM\); bert-cls needs an encoder, the other kinds take a lang"
+    ):
+        pretrained_encoder(base, seed=1)
+    folder, tokenizer = saved_encoder(tmp_path, torch.float32)
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(folder)
+    with pytest.raises(UserError, match="without a padding token; bert-cls needs an encoder"):
+        pretrained_encoder(folder, seed=1)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match="its tokenizer cannot be loaded"):
+        pretrained_encoder(folder, seed=1)

@@ -34,7 +34,7 @@ from medner.training.filters.classifier import Classifier
 from medner.training.filters.train import Order, Watch
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart, part_of
 from medner.training.judges.spans import SpanJudge, judged_sentences
-from medner.training.judges.train import train_judge
+from medner.training.judges.train import ScorerKind, train_judge
 from medner.training.judges.votes import fit_votes, with_model
 from medner.training.settings import TaggerTraining
 from medner.training.spans.learner import SpanLearner
@@ -113,6 +113,13 @@ def test_too_few_conflicts_are_told_of(base: Path, tmp_path: Path) -> None:
     """Nothing could be held back."""
     with pytest.raises(UserError, match="too few"):
         train_judge(Order(base, tmp_path, LABELS, settings()), CASES[:1], Watch())
+
+
+@pytest.mark.parametrize("scorer", ["classifier", "span"])
+def test_a_base_without_a_tokenizer_is_told_of(tmp_path: Path, scorer: ScorerKind) -> None:
+    """The error names the folder."""
+    with pytest.raises(UserError, match="its tokenizer cannot be loaded"):
+        train_judge(Order(tmp_path, tmp_path / "run", LABELS, settings()), CASES, Watch(), scorer=scorer)
 
 
 @pytest.mark.parametrize("two_way", [False, True])
