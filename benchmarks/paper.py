@@ -6,8 +6,8 @@ Each system is a run of `medner annotate` into a file of its own; behind filters
 of the taggers (--said), so that no sentence is tagged twice by one tagger. A file made by the same command is kept, and
 a run that was stopped goes on, so the same command goes on after a break. Seconds a sentence are those of the whole
 run, model loading left out, as its last line of progress says; they mean something on an idle machine only. At the end
-`medner report paper` writes paper.html and paper.md into the folder, and `medner evaluate --ensembles` says what the
-generating taggers are worth together.
+`medner report paper` writes paper.html and paper.md into the folder; in its folder `strategies` stands the same with
+the generating taggers as the members of the ensemble.
 
 Filters other than the one that ships come from `medner train filter`: --filter llm-causal=runs/causal/adapter.
 """
@@ -128,12 +128,27 @@ def ccks(place: Place) -> Iterator[str]:
         yield place.tagger(name, "span")
 
 
-def written(place: Place, entries: Iterator[str]) -> str:
+def strategies(place: Place) -> Iterator[str]:
+    """The manifest's entries for the generating taggers as an ensemble, of predictions that are there."""
+    made = [name for name in STRATEGIES if (place.folder / f"{name}.jsonl").is_file()]
+    yield place.head()
+    yield entry("", main=MAIN, members=made, final="hard-vote")
+    yield from (place.tagger(name, name) for name in made)
+    yield from (entry("ensemble", kind=kind) for kind in ("hard-vote", "union", "oracle"))
+
+
+def written(place: Place, entries: Iterator[str], name: str = "manifest") -> str:
     """The manifest of the entries, beside the predictions."""
     text = "\n".join(entries)
-    path = place.folder / "manifest.toml"
+    path = place.folder / f"{name}.toml"
     path.write_text(text, encoding="utf-8")
     return str(path)
+
+
+def report(manifests: Sequence[str], out: Path) -> int:
+    """`medner report paper`; its exit code."""
+    command = [*MEDNER, "report", "paper", *manifests, "-o", str(out)]
+    return subprocess.run(command, check=False).returncode  # noqa: S603  our own command
 
 
 def a_filter(said: str) -> tuple[str, str]:
@@ -174,13 +189,8 @@ def main() -> int:
     if given.ccks is not None:
         other = Place("ccks2019", given.ccks, given.out / "ccks2019")
         manifests.append(written(other, ccks(other)))
-    report = [*MEDNER, "report", "paper", *manifests, "-o", str(given.out)]
-    code = subprocess.run(report, check=False).returncode  # noqa: S603  our own command
-    files = [str(file) for name in STRATEGIES if (file := place.folder / f"{name}.jsonl").is_file()]
-    if len(files) > 1:
-        command = [*MEDNER, "evaluate", str(place.gold), *files, "--labels", place.labels, "--ensembles"]
-        subprocess.run(command, check=False)  # noqa: S603  our own command
-    return code
+    code = report(manifests, given.out)
+    return code or report([written(place, strategies(place), "strategies")], given.out / "strategies")
 
 
 if __name__ == "__main__":
