@@ -107,7 +107,9 @@ def _text(x: float, y: float, text: str, style: str) -> str:
 
 def _maximum(chart: BarChart) -> float:
     bars = [bar for group in chart.groups for bar in group.bars if bar is not None]
-    return max([bar.value for bar in bars] + [bar.high for bar in bars if not math.isnan(bar.high)], default=0) or 1
+    most = max([bar.value for bar in bars] + [bar.high for bar in bars if not math.isnan(bar.high)], default=0.0)
+    # Values next to nothing would need a scale beyond any number.
+    return most if most > 1e-9 else 1.0
 
 
 def _short(label: str) -> str:

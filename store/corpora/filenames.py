@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-_UNSAFE = re.compile(r"^\.|^$|[%/\\:*?\"<>|\x00-\x1f\x7f]")
+_UNSAFE = re.compile(r"^\.|\A\Z|[%/\\:*?\"<>|\x00-\x1f\x7f]")
 
 
 def file_stem(id: str) -> str:  # noqa: A002

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from xml.etree import ElementTree
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from medner.evaluation.paper.chart import WIDTH, Bar, BarChart, Group, bar_chart
@@ -20,6 +20,7 @@ def drawn(chart: BarChart) -> ElementTree.Element:
 
 
 @settings(max_examples=40, deadline=None)
+@example([(0.0, 2.2250738585072014e-308)], "")
 @given(st.lists(st.tuples(st.floats(0, 1e3), st.floats(0, 1e3)), min_size=1, max_size=8), st.text(max_size=60))
 def test_bars_stay_inside_the_picture(values: list[tuple[float, float]], label: str) -> None:
     """Whatever values and labels, the drawing is well-formed, and every bar and whisker lies inside its width."""

@@ -10,7 +10,7 @@ from medner.store.corpora.filenames import document_id, file_stem
 
 @given(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-    | st.sampled_from(["..", "../x", "a%2Fb", "%", "x.y"])
+    | st.sampled_from(["..", "../x", "a%2Fb", "%", "x.y", "", "\n", "a\n"])
 )
 def test_an_id_comes_back_from_its_file_name(id: str) -> None:  # noqa: A002
     """The name holds no separator, does not begin with a dot, and gives the id again."""
