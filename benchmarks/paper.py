@@ -69,7 +69,7 @@ class Place:
     def head(self) -> str:
         """What its manifest begins with."""
         facts = {"labels": self.labels, "gold": str(self.gold.resolve()), "dataset": f"{self.labels} {self.gold.name}"}
-        return entry("", **facts)
+        return entry("", **facts, configuration="as benchmarks/paper.py runs it")
 
     def tagger(self, name: str, strategy: str, **more: object) -> str:
         """A manifest's entry of a tagger."""
