@@ -43,6 +43,7 @@ class Place:
     labels: str
     gold: Path
     folder: Path
+    note: str = ""
 
     def annotate(self, name: str, *options: str) -> Path:
         """The predictions of one system; made where the same command has not made them yet."""
@@ -69,7 +70,7 @@ class Place:
     def head(self) -> str:
         """What its manifest begins with."""
         facts = {"labels": self.labels, "gold": str(self.gold.resolve()), "dataset": f"{self.labels} {self.gold.name}"}
-        return entry("", **facts, configuration="as benchmarks/paper.py runs it")
+        return entry("", **facts, configuration=self.note)
 
     def tagger(self, name: str, strategy: str, **more: object) -> str:
         """A manifest's entry of a tagger."""
@@ -181,13 +182,14 @@ def main() -> int:
         help="the base model as a judge of the two span taggers' conflicts",
     )
     parser.add_argument("--exemplars", type=Path, help="each judge also with this folder's (medner exemplars build)")
+    parser.add_argument("--note", default="", help="printed with the numbers: what they were measured on")
     parser.add_argument("-o", "--out", type=Path, default=Path("build/paper"))
     given = parser.parse_args()
     filters = {"llm-cls": "llm-cls"} | dict(given.filter)
-    place = Place("cmeee-v2", given.cmeee, given.out / "cmeee-v2")
+    place = Place("cmeee-v2", given.cmeee, given.out / "cmeee-v2", given.note)
     manifests = [written(place, cmeee(place, filters, given.judge, given.exemplars))]
     if given.ccks is not None:
-        other = Place("ccks2019", given.ccks, given.out / "ccks2019")
+        other = Place("ccks2019", given.ccks, given.out / "ccks2019", given.note)
         manifests.append(written(other, ccks(other)))
     code = report(manifests, given.out)
     return code or report([written(place, strategies(place), "strategies")], given.out / "strategies")
