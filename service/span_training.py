@@ -109,6 +109,7 @@ def train_span_tagger(
     SpanSettings(
         types=labels.codes,
         two_way_from=settings.first_layer,
+        layers=settings.layers,
         temperature=chosen.temperature,
         threshold=chosen.threshold,
     ).save(run.output)
@@ -133,6 +134,9 @@ def _check_start(folder: Path, labels: LabelSet, settings: TaggerTraining) -> No
         )
     if found.two_way_from != settings.first_layer:
         raise UserError(f"{folder}: trained from layer {found.two_way_from}; give --first-layer {found.two_way_from}")
+    if found.layers != settings.layers:
+        way = f"give --layers {found.layers}" if found.layers else "leave --layers out"
+        raise UserError(f"{folder}: trained on {found.layers or 'all'} layers; {way}")
 
 
 def _data(order: SpanOrder, labels: LabelSet) -> SpanData:
@@ -180,6 +184,9 @@ def _write(order: SpanOrder, labels: LabelSet, data: SpanData, run: Run[Any], ch
         "tokens": run.tokens,
         "seconds": round(run.seconds),
         "rank": settings.rank,
+        "layers": settings.layers or "",
+        "two_way_from": settings.first_layer,
+        "products": settings.products,
         "learning_rate": settings.learning_rate,
         "seed": settings.seed,
         "command": order.command,

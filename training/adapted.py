@@ -16,10 +16,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from medner.agents.engines.local.int8 import is_exact
 from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.model import pick_device
 from medner.store.errors import UserError
-from medner.training.settings import Quantise, TaggerTraining
+from medner.training.settings import Products, Quantise, TaggerTraining
+from medner.training.straight_through import quantise_linear_layers
 
 WEIGHTS = "adapter_model.safetensors"
 
@@ -35,6 +37,17 @@ def quantisation(wanted: str) -> Quantise:
     raise UserError(f"no quantisation {wanted!r}; there are nf4, none and auto")
 
 
+def products_format(wanted: str) -> Products:
+    """``bf16`` or ``int8``; ``auto`` is int8 on a processor whose integer kernels are exact. UserError for others."""
+    if wanted == "auto":
+        return "int8" if pick_device().type == "cpu" and is_exact() else "bf16"
+    if wanted == "bf16":
+        return "bf16"
+    if wanted == "int8":
+        return "int8"
+    raise UserError(f"no format {wanted!r} for products; there are bf16, int8 and auto")
+
+
 def adapted_model(base: Path, settings: TaggerTraining, *, start: Path | None = None) -> Any:
     """A PEFT model in training mode whose adapter alone is to be trained, on the GPU if there is one.
 
@@ -47,7 +60,10 @@ def adapted_model(base: Path, settings: TaggerTraining, *, start: Path | None = 
 def _adapted(base: Path, settings: TaggerTraining, start: Path | None) -> Any:
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415  heavy
 
-    model = load_base(base, settings.quantise)
+    model = load_base(base, settings.quantise, layers=settings.layers)
+    if settings.products == "int8":
+        _check_integers(settings)
+        quantise_linear_layers(model.base_model)
     linear = linear_names(model)
     targets = settings.targets or linear
     unknown = sorted(set(targets) - set(linear))
@@ -82,10 +98,18 @@ def _recompute(model: Any) -> None:
     getattr(model, f"{name}_checkpointing_enable")(**options)
 
 
-def load_base(base: Path, quantise: Quantise) -> Any:
+def _check_integers(settings: TaggerTraining) -> None:
+    if settings.quantise == "nf4":
+        raise UserError("a base in nf4 has no products in int8; take one of the two")
+    if pick_device().type != "cpu" or not is_exact():
+        raise UserError("products in int8 need a processor with exact integer kernels (VNNI or AMX); take bf16")
+
+
+def load_base(base: Path, quantise: Quantise, *, layers: int | None = None) -> Any:
     """A base model in bf16 weights, or in nf4 with double quantisation and a bf16 output layer.
 
-    Its output layer may be tied to its embeddings; neither is ever quantised. UserError when it cannot be loaded.
+    ``layers`` is how many of its layers to load, from the first on. Its output layer may be tied to its embeddings;
+    neither is ever quantised. UserError when it cannot be loaded or has fewer layers.
     """
     from safetensors import SafetensorError  # noqa: PLC0415  heavy
     from transformers import AutoModelForCausalLM  # noqa: PLC0415  heavy
@@ -96,11 +120,28 @@ def load_base(base: Path, quantise: Quantise) -> Any:
         options |= {"quantization_config": _nf4(), "device_map": {"": device}}
     try:
         with quiet():
+            if layers is not None:
+                options["config"] = shortened_config(base, layers)
             model = AutoModelForCausalLM.from_pretrained(base, **options)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().partition("\n")[0]
         raise UserError(f"{base}: the model cannot be loaded: {first}") from error
     return model.to(device) if quantise == "none" else model
+
+
+def shortened_config(base: Path, layers: int) -> Any:
+    """The configuration of a base model cut to its first ``layers`` layers. UserError when it has fewer."""
+    from transformers import AutoConfig  # noqa: PLC0415  heavy
+
+    config = AutoConfig.from_pretrained(base, local_files_only=True)
+    text = config.get_text_config()
+    if not 0 < layers <= text.num_hidden_layers:
+        raise UserError(f"{base.name} has {text.num_hidden_layers} layers, so it cannot be cut to {layers}")
+    text.num_hidden_layers = layers
+    kinds = getattr(text, "layer_types", None)
+    if kinds:
+        text.layer_types = list(kinds[:layers])
+    return config
 
 
 def load_tokenizer(base: Path) -> Any:

@@ -12,7 +12,7 @@ import torch
 
 from medner.agents.engines.local.model import pick_device
 from medner.store.errors import UserError
-from medner.training.adapted import linear_layers
+from medner.training.adapted import linear_layers, shortened_config
 from medner.training.examples import Example
 from medner.training.settings import TaggerTraining
 from medner.training.tagger import CHUNK
@@ -84,7 +84,7 @@ def memory_need(base: Path, settings: TaggerTraining, batch: LargestBatch, *, de
 
     UserError when it cannot be.
     """
-    model = _shapes(base)
+    model = _shapes(base, settings.layers)
     config = model.config.get_text_config()
     layers = config.num_hidden_layers
     trained = max(0, layers - settings.first_layer)
@@ -97,12 +97,18 @@ def memory_need(base: Path, settings: TaggerTraining, batch: LargestBatch, *, de
     adapter = settings.rank * sides * trained / layers
     place = _DEVICES[device]
     return MemoryNeed(
-        weights=(everything - in_body) * _BF16 + in_body * (_NF4 if settings.quantise == "nf4" else _BF16),
+        weights=(everything - in_body) * _BF16 + in_body * _bytes_a_weight(settings),
         adapter=adapter * _TRAINED,
         activations=place.spread * batch.tokens * _activations(config, trained, recompute=settings.recompute),
         loss=place.spread * batch.answers * (batch.vocabulary or config.vocab_size) * _LOGIT,
         process=place.process,
     )
+
+
+def _bytes_a_weight(settings: TaggerTraining) -> float:
+    if settings.products == "int8":
+        return _BF16 + 2.0  # beside it two layouts in bytes, for the product and for its gradient
+    return _NF4 if settings.quantise == "nf4" else _BF16
 
 
 def _activations(config: Any, layers: int, *, recompute: bool) -> float:
@@ -115,12 +121,14 @@ def _activations(config: Any, layers: int, *, recompute: bool) -> float:
     return kept
 
 
-def _shapes(base: Path) -> Any:
+def _shapes(base: Path, layers: int | None) -> Any:
     """The model without its numbers."""
     from transformers import AutoConfig, AutoModelForCausalLM  # noqa: PLC0415  heavy
 
     try:
-        config = AutoConfig.from_pretrained(base, local_files_only=True)
+        config = (
+            AutoConfig.from_pretrained(base, local_files_only=True) if layers is None else shortened_config(base, layers)
+        )
         with torch.device("meta"):
             return AutoModelForCausalLM.from_config(config)
     except (OSError, ValueError, KeyError) as error:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Quantise = Literal["nf4", "none"]
+#: The format of the frozen layers' products: bf16, or eight-bit integers forward and backward (on a processor).
+Products = Literal["bf16", "int8"]
 
 #: What may change between two parts of one run: more time or more data of the same kind continue it.
 GROWING = ("time_limit_s", "epochs", "checkpoint_every_s")
@@ -15,7 +17,7 @@ GROWING = ("time_limit_s", "epochs", "checkpoint_every_s")
 class TaggerTraining:
     """The settings of a run. Defaults are for a 0.5B base on a laptop CPU.
 
-    ``targets`` are the names of the layers that LoRA adapts, None for all linear layers; layers below ``first_layer``
+    ``layers`` is how many of the base's layers the model has, from the first on; None is all of them. ``targets`` are the names of the layers that LoRA adapts, None for all linear layers; layers below ``first_layer``
     stay as they are. A batch holds at most ``batch_tokens`` padded tokens and, where given, ``batch_examples``
     examples; an optimiser step takes ``batches_per_step`` batches. ``whole_vocabulary``: the loss runs over all
     tokens, not only over those that occur in answers. ``recompute`` computes each layer again in the backward pass
@@ -27,6 +29,8 @@ class TaggerTraining:
     targets: tuple[str, ...] | None = None
     first_layer: int = 8  # lower layers stay as they are: a third less backward work
     quantise: Quantise = "none"
+    products: Products = "bf16"
+    layers: int | None = None
     learning_rate: float = 4e-4
     warm_up: float = 0.03
     weight_decay: float = 0.0

@@ -17,11 +17,15 @@ SETTINGS = "span.json"
 
 
 class SpanSettings(BaseModel):
-    """The types in the order of the head's scores, the first layer that looks both ways, temperature and threshold."""
+    """The types in the order of the head's scores, the first layer that looks both ways, temperature and threshold.
+
+    ``layers`` is how many of the base's layers the tagger runs, from the first on; None is all of them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     types: tuple[str, ...] = Field(min_length=1)
     two_way_from: int = Field(ge=0)
+    layers: int | None = Field(default=None, ge=1)
     temperature: float = Field(default=1.0, gt=0)
     threshold: float = Field(default=0.5, gt=0, lt=1)
 

@@ -54,6 +54,12 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter.")] = 16,
     learning_rate: Annotated[float, typer.Option(help="Highest learning rate of the adapter.")] = 4e-4,
     first_layer: Annotated[int, typer.Option(min=0, help="Layers below this one stay as they are.")] = 8,
+    layers: Annotated[
+        int | None, typer.Option(min=1, help="Take only this many of the base's layers, from the first on: faster.")
+    ] = None,
+    products: Annotated[
+        str, typer.Option(help="Format of the frozen layers' products: auto (what is faster here), bf16 or int8.")
+    ] = "auto",
     name: Annotated[str, typer.Option(help="The tagger's name in results.")] = "span",
     data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of weights and order.")] = 7,
@@ -61,6 +67,7 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> None:
     from medner.service.span_training import SpanOrder, train_span_tagger
     from medner.service.stopping import stop_asked
+    from medner.training.adapted import products_format
 
     order = SpanOrder(
         files=tuple(files),
@@ -75,6 +82,8 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
             "rank": rank,
             "alpha": 2 * rank,
             "first_layer": first_layer,
+            "layers": layers,
+            "products": products_format(products),
             "learning_rate": learning_rate,
             "epochs": float(epochs),
             "time_limit_s": hours * 3_600,
