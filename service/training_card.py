@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from medner.agents.engines.local.model import pick_device
+from medner.agents.engines.local.formats import pick_device
 from medner.store.models.catalogue import shipped_catalogue
 from medner.training.build import card_text
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from medner.agents.engines.local.loading import quiet
-from medner.agents.engines.local.model import pick_device
+from medner.agents.engines.local.formats import pick_device
 from medner.agents.filters.classifier import ClassifierHead
 from medner.store.corpora.atomic import replacing_folder
 from medner.store.errors import ExternalError, UserError

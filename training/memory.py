@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from medner.agents.engines.local.model import pick_device
+from medner.agents.engines.local.formats import pick_device
 from medner.store.errors import UserError
 from medner.training.adapted import linear_layers, shortened_config
 from medner.training.examples import Example

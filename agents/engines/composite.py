@@ -57,9 +57,12 @@ class CompositeEngine:
         shared: int = 0,
         adapter: str | None = None,
         two_way_from: int | None = None,
+        layers: int | None = None,
     ) -> torch.Tensor:
         """The last hidden states of the tokens behind the shared ones, [tokens - shared, width]."""
-        return await self.encoding.encode(tokens, shared=shared, adapter=adapter, two_way_from=two_way_from)
+        return await self.encoding.encode(
+            tokens, shared=shared, adapter=adapter, two_way_from=two_way_from, layers=layers
+        )
 
     async def load_adapter(self, name: str, folder: Path) -> None:
         """Loads an adapter where hidden states come from; UserError where that engine takes none."""

@@ -93,8 +93,11 @@ class Encoder(Protocol):
         shared: int = 0,
         adapter: str | None = None,
         two_way_from: int | None = None,
+        layers: int | None = None,
     ) -> torch.Tensor:
         """The last hidden states of the tokens, [tokens - shared, width] in float32 on the CPU.
+
+        ``layers`` is how many of the model's layers they run through, from the first on, None: all.
 
         The first ``shared`` tokens are the same in other calls, are run once for all of them, and have no states in
         the result. In layers from ``two_way_from`` on a token also sees those behind it, None: in no layer; with

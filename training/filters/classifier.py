@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from medner.agents.engines.local.model import pick_device
+from medner.agents.engines.local.formats import pick_device
 from medner.agents.filters.classifier import HEAD_FILE
 from medner.training.adapted import adapted_model, save_adapter
 from medner.training.attention import MASKED, MaskedBody, register

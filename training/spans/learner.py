@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from medner.agents.engines.local.model import pick_device
+from medner.agents.engines.local.formats import pick_device
 from medner.agents.spans.head import SpanHead, SpanShape, load_head
 from medner.store.errors import UserError
 from medner.training.adapted import adapted_model, save_adapter

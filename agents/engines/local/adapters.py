@@ -6,7 +6,6 @@ all adapters of a layer are two small products more, added by the kernel that co
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from medner.agents.engines.local.lora_files import check_fit, lora_pairs
 from medner.agents.engines.local.prepacked import PrepackedLinear, packed_product, packed_sum, packed_weight
 from medner.store.errors import UserError
 
 #: What an adapter can stand on.
 Linear = nn.Linear | PrepackedLinear
-_PREFIX = "base_model.model."
 
 
 #: Which columns of a layer's joined matrices belong to which adapter: (name, rank), in order.
@@ -113,18 +112,15 @@ class Adapters:
 
     def load(self, name: str, folder: Path) -> None:
         """Loads a LoRA adapter in PEFT's format; UserError when the folder holds none that fits the model."""
-        weights = folder / "adapter_model.safetensors"
-        if not weights.is_file():
-            raise UserError(f"adapter {name!r}: {folder} holds no adapter_model.safetensors")
         if name in self.names:
             raise UserError(f"an adapter {name!r} is loaded already")
-        scale = _scale(name, folder)
-        pairs = _pairs(name, weights)
+        pairs = lora_pairs(name, folder)
         # All of it is looked at before any layer changes.
-        for target, (down, up) in pairs.items():
-            _check_fit(name, target, self._linear(name, target), down, up)
-        for target, (down, up) in pairs.items():
-            self._layer(target).add(name, down, up * scale)
+        for target, pair in pairs.items():
+            linear = self._linear(name, target)
+            check_fit(name, target, (linear.out_features, linear.in_features), pair)
+        for target, pair in pairs.items():
+            self._layer(target).add(name, pair.down_RI, pair.up_OR)
         self.names = (*self.names, name)
 
     def route(self, stretches: list[tuple[str, int, int]], tokens: int) -> None:
@@ -149,55 +145,3 @@ class Adapters:
         parent, _, leaf = target.rpartition(".")
         setattr(self._model.get_submodule(parent), leaf, adapted)
         return adapted
-
-
-def _scale(name: str, folder: Path) -> float:
-    try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        rank, alpha = int(config["r"]), float(config["lora_alpha"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"adapter {name!r}: {folder / 'adapter_config.json'} cannot be read: {reason}") from error
-    unusual = [
-        key
-        for key in ("use_dora", "alora_invocation_tokens", "rank_pattern", "alpha_pattern", "fan_in_fan_out")
-        if config.get(key)
-    ]
-    if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or unusual:
-        kind = ", ".join(unusual) or str(config.get("peft_type"))
-        raise UserError(f"adapter {name!r}: only plain LoRA adapters can be run here, this one uses {kind}")
-    return alpha / (rank**0.5 if config.get("use_rslora") else rank)
-
-
-def _pairs(name: str, weights: Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """The A and B matrices by the name of the layer they adapt."""
-    from safetensors import SafetensorError  # noqa: PLC0415  heavy
-    from safetensors.torch import load_file  # noqa: PLC0415
-
-    try:
-        tensors = load_file(weights)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"adapter {name!r}: {weights} is damaged: {error}") from error
-    pairs = {}
-    for key, down in tensors.items():
-        other = key.replace(".lora_A.", ".lora_B.")
-        if not key.endswith((".lora_A.weight", ".lora_B.weight")):
-            raise UserError(f"adapter {name!r}: {weights} holds {key}; only plain LoRA adapters can be run here")
-        if other.replace(".lora_B.", ".lora_A.") not in tensors or other not in tensors:
-            raise UserError(f"adapter {name!r}: {weights} holds {key} without its other half")
-        if other != key:
-            pairs[key.removeprefix(_PREFIX).removesuffix(".lora_A.weight")] = (down.float(), tensors[other].float())
-    if not pairs:
-        raise UserError(f"adapter {name!r}: {weights} holds no LoRA weights")
-    return pairs
-
-
-def _check_fit(name: str, target: str, base: Linear, down: torch.Tensor, up: torch.Tensor) -> None:
-    """UserError unless the two matrices fit the layer and one another."""
-    if (down.shape[1], up.shape[0]) != (base.in_features, base.out_features):
-        raise UserError(
-            f"adapter {name!r} does not fit the base model: {target} is {base.in_features}x{base.out_features}, "
-            f"the adapter's {down.shape[1]}x{up.shape[0]}"
-        )
-    if down.shape[0] != up.shape[1]:
-        raise UserError(f"adapter {name!r}: the halves of {target} have ranks {down.shape[0]} and {up.shape[1]}")

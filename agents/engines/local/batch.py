@@ -43,13 +43,17 @@ class Choosing:
 
 @dataclass(slots=True, eq=False)
 class Encoding:
-    """Tokens whose hidden states are asked for; ``hidden`` are those behind the ``shared`` first ones, once known."""
+    """Tokens whose hidden states are asked for; ``hidden`` are those behind the ``shared`` first ones, once known.
+
+    ``cache`` may be None where nothing is shared.
+    """
 
     prompt: list[int]
     shared: int
-    cache: RowCache
+    cache: RowCache | None
     adapter: str | None
     two_way_from: int | None
+    layers: int | None = None
     in_cache: int = 0
     hidden: torch.Tensor | None = None
 
@@ -72,6 +76,10 @@ def draft_doubt(rows: int) -> float:
     return 1 / (1 + PASS_IN_TOKENS / (rows * GAIN))
 
 
+#: Adapter, first two-way layer, number of layers, tokens.
+_PrefixKey = tuple[str | None, int | None, int | None, tuple[int, ...]]
+
+
 class Batch:
     """The work under way. One thread runs it."""
 
@@ -80,15 +88,16 @@ class Batch:
         self.work: list[Work] = []
         self.passes = 0
         self.tokens = 0
-        self._prefixes: OrderedDict[tuple[str | None, int | None, tuple[int, ...]], RowCache] = OrderedDict()
+        self._prefixes: OrderedDict[_PrefixKey, RowCache] = OrderedDict()
 
     def add(self, work: Work) -> None:
         """Takes a piece of work in; its prompt's fixed part is copied from an earlier one where there is one."""
         prompt = work.row.ids if isinstance(work, Decoding) else work.prompt
         two_way_from = work.two_way_from if isinstance(work, Encoding) else None
         # Shared tokens that look both ways must be run without the rest, however few they are.
-        if work.shared >= (SHORTEST_KEPT_PREFIX if two_way_from is None else 1):
-            prefix = self._prefix(tuple(prompt[: work.shared]), work.adapter, two_way_from)
+        if work.cache is not None and work.shared >= (SHORTEST_KEPT_PREFIX if two_way_from is None else 1):
+            layers = work.layers if isinstance(work, Encoding) else None
+            prefix = self._prefix((work.adapter, two_way_from, layers, tuple(prompt[: work.shared])))
             work.cache.begin_with(prefix, work.shared)
             if isinstance(work, Decoding):
                 work.row.in_cache = work.shared
@@ -98,12 +107,12 @@ class Batch:
         # An adapter's rows stand together, so that it is applied to all of them at once.
         self.work.sort(key=lambda one: one.adapter or "")
 
-    def _prefix(self, ids: tuple[int, ...], adapter: str | None, two_way_from: int | None) -> RowCache:
-        key = (adapter, two_way_from, ids)
+    def _prefix(self, key: _PrefixKey) -> RowCache:
+        adapter, two_way_from, layers, ids = key
         kept = self._prefixes.get(key)
         if kept is None:
             cache = self.model.new_cache(len(ids))
-            self.model.hidden(ids, [Segment(cache, 0, len(ids), adapter, two_way_from)])
+            self.model.hidden(ids, [Segment(cache, 0, len(ids), adapter, two_way_from, layers)])
             self.passes += 1
             self.tokens += len(ids)
             kept = cache
@@ -118,7 +127,7 @@ class Batch:
         doubt = draft_doubt(len(self.work))
         inputs = [self._input(work, doubt) for work in self.work]
         segments = [
-            Segment(work.cache, _in_cache(work), len(tokens), work.adapter, _two_way_from(work))
+            Segment(work.cache, _in_cache(work), len(tokens), work.adapter, _two_way_from(work), _layers(work))
             for work, tokens in zip(self.work, inputs, strict=True)
         ]
         hidden = self.model.hidden([token for tokens in inputs for token in tokens], segments)
@@ -160,6 +169,10 @@ class Batch:
 def _two_way_from(work: Work) -> int | None:
     # What stands behind shared tokens sees only what is before it.
     return work.two_way_from if isinstance(work, Encoding) and not work.in_cache else None
+
+
+def _layers(work: Work) -> int | None:
+    return work.layers if isinstance(work, Encoding) else None
 
 
 def _in_cache(work: Work) -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from medner.agents.engines.engine import Completion, Request
 from medner.agents.engines.local.batch import Batch, Choosing, Decoding, Encoding, Work
 from medner.agents.engines.local.decoding import Constraint, Row
+from medner.agents.engines.local.formats import Format
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies.automaton import Automaton
@@ -84,9 +85,11 @@ class LocalEngine:
         self._thread: threading.Thread | None = None
 
     @classmethod
-    def load(cls, path: Path, adapters: Mapping[str, Path] | None = None, **options: Any) -> LocalEngine:
-        """The engine for a model folder and its adapters."""
-        return cls(LocalModel(path, adapters), **options)
+    def load(
+        cls, path: Path, adapters: Mapping[str, Path] | None = None, *, format: Format | None = None, **options: Any  # noqa: A002
+    ) -> LocalEngine:
+        """The engine for a model folder and its adapters, in a number format, or in this machine's fastest."""
+        return cls(LocalModel(path, adapters, format=format), **options)
 
     async def load_adapter(self, name: str, folder: Path) -> None:
         """Loads a further adapter between two passes; requests under way go on. UserError when it does not fit."""
@@ -149,11 +152,12 @@ class LocalEngine:
         shared: int = 0,
         adapter: str | None = None,
         two_way_from: int | None = None,
+        layers: int | None = None,
     ) -> torch.Tensor:
         """The last hidden states of the tokens behind the shared ones, [tokens - shared, width]."""
         if not 0 <= shared < len(tokens):
             raise UserError(f"{shared} of {len(tokens)} tokens cannot be shared with other calls here")
-        work = await self._submit(adapter, lambda: self._encoding(list(tokens), shared, adapter, two_way_from))
+        work = await self._submit(adapter, lambda: self._encoding(list(tokens), shared, adapter, two_way_from, layers))
         if not isinstance(work, Encoding) or work.hidden is None:
             raise TypeError("hidden states came back as something else")
         return work.hidden
@@ -186,9 +190,12 @@ class LocalEngine:
         self._room(len(prompt))
         return Choosing(prompt, shared, options, self.model.new_cache(len(prompt)), adapter)
 
-    def _encoding(self, tokens: list[int], shared: int, adapter: str | None, two_way_from: int | None) -> Work:
+    def _encoding(
+        self, tokens: list[int], shared: int, adapter: str | None, two_way_from: int | None, layers: int | None
+    ) -> Work:
         self._room(len(tokens))
-        return Encoding(tokens, shared, self.model.new_cache(len(tokens)), adapter, two_way_from)
+        cache = self.model.new_cache(len(tokens)) if shared else self.model.whole_row_cache(len(tokens))
+        return Encoding(tokens, shared, cache, adapter, two_way_from, layers)
 
     def _room(self, prompt: int) -> int:
         """How many tokens of an answer fit behind a prompt of so many; UserError when none do."""

@@ -68,6 +68,14 @@ class QuantisedTokens:
     bytes_TI: torch.Tensor  # noqa: N815
     scales_T1: torch.Tensor  # noqa: N815
 
+    def rows(self, here: slice) -> QuantisedTokens:
+        """Some of the tokens."""
+        return QuantisedTokens(self.bytes_TI[here], self.scales_T1[here])
+
+    def values(self) -> torch.Tensor:
+        """What the bytes stand for, in float32."""
+        return self.bytes_TI.float().sub_(_ZERO).mul_(self.scales_T1)
+
 
 def quantised_tokens(x: torch.Tensor) -> QuantisedTokens:
     """Activations [..., in] quantised token by token; several layers may share the result."""
@@ -76,13 +84,16 @@ def quantised_tokens(x: torch.Tensor) -> QuantisedTokens:
     return QuantisedTokens(torch.mul(rows, scales.reciprocal()).round_().add_(_ZERO).to(torch.uint8), scales)
 
 
-def quantised_product(tokens: QuantisedTokens, weight: Int8Weight, bias_O: torch.Tensor | None = None) -> torch.Tensor:
-    """``x W^T + b`` [tokens, out] of quantised activations, in float32."""
+def quantised_product(
+    tokens: QuantisedTokens, weight: Int8Weight, bias_O: torch.Tensor | None = None, *, scaled: bool = True
+) -> torch.Tensor:
+    """``x W^T + b`` [tokens, out] of quantised activations, in float32; without the tokens' scales if not ``scaled``."""
     out: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
         tokens.bytes_TI, 1.0, _ZERO, weight.packed, weight.scales_O, weight._zeros_O,
         None, 1.0, 0, torch.float32, "none", [], "",
     )  # fmt: skip
-    out.mul_(tokens.scales_T1)
+    if scaled:
+        out.mul_(tokens.scales_T1)
     return out if bias_O is None else out.add_(bias_O)
 
 

@@ -9,14 +9,13 @@ from typing import Any
 
 import torch
 
+from medner.agents.engines.local.integer_weights import WAY_OUT
 from medner.agents.engines.local.packed import ATTENTION, packed_attention
 from medner.store.errors import UserError
 
 #: Layers that look at a row's other tokens through attention alone. Others (recurrent ones, for example) would let
 #: the rows of a packed pass run into one another.
 _LAYERS = {"full_attention", "sliding_attention"}
-
-_AGAIN = "`medner models verify NAME` says which file is at fault, `medner models pull NAME` brings it again"
 
 
 @contextmanager
@@ -45,7 +44,7 @@ def load(path: Path, *, dtype: torch.dtype) -> tuple[Any, Any]:
 
     if not (path / "tokenizer.json").is_file():
         # transformers would make an empty tokenizer.
-        raise UserError(f"{path}: the model cannot be loaded: it has no tokenizer.json ({_AGAIN})")
+        raise UserError(f"{path}: the model cannot be loaded: it has no tokenizer.json ({WAY_OUT})")
     AttentionInterface.register(ATTENTION, packed_attention)
     try:
         with quiet():
@@ -60,11 +59,11 @@ def load(path: Path, *, dtype: torch.dtype) -> tuple[Any, Any]:
             )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         first = str(error).strip().partition("\n")[0]
-        raise UserError(f"{path}: the model cannot be loaded: {first} ({_AGAIN})") from error
+        raise UserError(f"{path}: the model cannot be loaded: {first} ({WAY_OUT})") from error
     missing = sorted(told["missing_keys"])
     if missing:
         # transformers would put random numbers in their place.
-        raise UserError(f"{path}: the model's files lack {len(missing)} weights, the first is {missing[0]} ({_AGAIN})")
+        raise UserError(f"{path}: the model's files lack {len(missing)} weights, the first is {missing[0]} ({WAY_OUT})")
     reason = _cannot_run(tokenizer, model)
     if reason:
         raise UserError(f"{path}: the local engine cannot run this model: {reason}")

@@ -2,61 +2,63 @@
 
 from __future__ import annotations
 
-import platform
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn import functional
 
-from medner.agents.engines.local.adapters import Adapters
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.decoding import Question
-from medner.agents.engines.local.loading import load
-from medner.agents.engines.local.packed import KeyValueShape, PackedPass, RowCache, Segment
-from medner.agents.engines.local.prepacked import can_prepack, prepack
+from medner.agents.engines.local.formats import DTYPES, Format, formats_by_speed, pick_device
+from medner.agents.engines.local.int8 import is_exact
+from medner.agents.engines.local.integer_body import FAMILIES, IntegerBody, body_shape
+from medner.agents.engines.local.packed import KeyValueShape, RowCache, Segment
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
+from medner.store.errors import UserError
+from medner.store.home import data_folder
 
 #: Among how many tokens a free answer's next one is chosen exactly.
 _LIKELY = 64
+#: Where integer weights are kept once they are laid out, below the data folder.
+KEPT = "int8"
 
 
-def pick_device() -> torch.device:
-    """A GPU if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+class Body(Protocol):
+    """The layers of a model with adapters: runs packed passes."""
 
+    #: The format of the rows' caches, and what they keep of a token.
+    dtype: torch.dtype
+    cache_shape: KeyValueShape
+    #: Whether a row that is run once and whole needs a cache too.
+    needs_caches: bool
 
-def pick_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 where the processor computes in it, else float32 (emulated bfloat16 is slower than float32)."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    flags = _cpu_flags()
-    return torch.bfloat16 if {"avx512_bf16", "amx_bf16", "bf16"} & flags else torch.float32
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """The names of the loaded adapters."""
+        ...
 
+    def load_adapter(self, name: str, folder: Path) -> None:
+        """Loads a further adapter; UserError when the folder holds none that fits."""
+        ...
 
-def _cpu_flags() -> set[str]:
-    if platform.system() != "Linux":
-        return set()
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return set()
-    for line in text.splitlines():
-        if line.startswith(("flags", "Features")):
-            return set(line.partition(":")[2].split())
-    return set()
+    def head(self) -> torch.Tensor:
+        """The output layer's matrix [vocabulary, width]."""
+        ...
 
-
-#: Passes have a multiple of this many tokens.
-FILL = 8
+    def run(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:
+        """The last hidden states [tokens, width] of a packed pass, each row's behind its last layer; fills caches."""
+        ...
 
 
 class LocalModel:
     """A causal language model in this process: packed passes, in which every row may use another adapter.
 
-    ``adapters`` maps names to folders in PEFT's format (safetensors). Not safe for concurrent use: one thread runs it.
+    ``adapters`` maps names to folders in PEFT's format (safetensors). ``format`` None takes what this machine computes
+    fastest; ``dtype`` says the same as a type of PyTorch. Not safe for concurrent use: one thread runs it.
     UserError for a model or an adapter that cannot be loaded or run.
     """
 
@@ -65,40 +67,55 @@ class LocalModel:
         path: Path,
         adapters: Mapping[str, Path] | None = None,
         *,
+        format: Format | None = None,  # noqa: A002  the word for it
         dtype: torch.dtype | None = None,
         device: torch.device | None = None,
     ) -> None:
         self.device = device or pick_device()
-        self.dtype = dtype or pick_dtype(self.device)
-        self.tokenizer, model = load(path, dtype=self.dtype)
-        self._body = model.to(self.device).eval().base_model
-        self._head: torch.Tensor = model.get_output_embeddings().weight
-        config = model.config.get_text_config()
-        self._softcap = getattr(config, "final_logit_softcapping", None)
-        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        self.shape = KeyValueShape(config.num_hidden_layers, config.num_key_value_heads, size)
-        self.context = int(config.max_position_embeddings)
-        self.end_ids = _end_ids(model, self.tokenizer)
+        if dtype is not None:
+            format = next(name for name, known in DTYPES.items() if known == dtype)  # type: ignore[assignment]  # noqa: A001
+        self.format: Format = format or best_format(path, self.device)
+        self._softcap: float | None = None
+        self.tokenizer, self._body, config, ends = self._loaded(path)
+        self.dtype = self._body.dtype
+        self.context = int(config["max_position_embeddings"])
+        self._softcap = config.get("final_logit_softcapping")
+        self._head = self._body.head()
+        self.end_ids = frozenset(number for number in (*ends, self.tokenizer.eos_token_id) if number is not None)
         self.vocabulary = Vocabulary(self.tokenizer, self.end_ids, size=len(self._head))
         self._chat = ChatTokens(self.tokenizer, self.vocabulary)
-        if can_prepack(self.device, self.dtype):
-            prepack(self._body)
-        self._adapters = Adapters(model, dtype=self.dtype, device=self.device)
         for name, folder in (adapters or {}).items():
-            self._adapters.load(name, folder)
+            self._body.load_adapter(name, folder)
+
+    def _loaded(self, path: Path) -> tuple[Any, Body, Mapping[str, Any], Sequence[int]]:
+        """The tokenizer, the body, the text part of config.json, and the tokens that end an answer."""
+        if self.format == "int8":
+            return _load_integers(path, self.device)
+        from medner.agents.engines.local.loading import load  # noqa: PLC0415  transformers takes seconds
+        from medner.agents.engines.local.transformers_body import TransformersBody  # noqa: PLC0415
+
+        dtype = DTYPES[self.format]
+        tokenizer, model = load(path, dtype=dtype)
+        body = TransformersBody(model, path=path, dtype=dtype, device=self.device)
+        ends = _as_list(getattr(model.generation_config, "eos_token_id", None))
+        return tokenizer, body, model.config.get_text_config().to_dict(), ends
 
     def load_adapter(self, name: str, folder: Path) -> None:
         """Loads a further adapter; UserError when the folder holds none that fits."""
-        self._adapters.load(name, folder)
+        self._body.load_adapter(name, folder)
 
     @property
     def adapters(self) -> tuple[str, ...]:
         """The names of the loaded adapters."""
-        return self._adapters.names
+        return self._body.adapters
 
     def new_cache(self, capacity: int = 256) -> RowCache:
         """An empty cache for one row."""
-        return RowCache(self.shape, dtype=self.dtype, device=self.device, capacity=capacity)
+        return RowCache(self._body.cache_shape, dtype=self.dtype, device=self.device, capacity=capacity)
+
+    def whole_row_cache(self, tokens: int) -> RowCache | None:
+        """What a row of so many tokens needs that is run once and whole: a cache, or nothing."""
+        return self.new_cache(tokens) if self._body.needs_caches else None
 
     def prompt(self, messages: Sequence[Message]) -> tuple[list[int], int]:
         """A chat's tokens, ready for the answer, and how many of them stay the same for every last message."""
@@ -110,19 +127,9 @@ class LocalModel:
             shared += 1
         return whole, shared
 
-    @torch.inference_mode()
     def hidden(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:
         """The last hidden states [tokens, width] of a packed pass; writes the rows' caches."""
-        # Kernels are made for a number of tokens and kept; a few fill-in tokens keep these numbers few.
-        fill = -len(tokens) % FILL
-        self._adapters.route(stretches(segments, fill), len(tokens) + fill)
-        packed = PackedPass(segments, device=self.device, dtype=self.dtype, fill=fill)
-        ids = torch.tensor([[*tokens, *[0] * fill]], device=self.device)
-        out = self._body(
-            input_ids=ids, position_ids=packed.positions(), use_cache=False, attention_mask=None, packed=packed
-        )
-        hidden: torch.Tensor = out[0][0][: len(tokens)]
-        return hidden
+        return self._body.run(tokens, segments)
 
     @torch.inference_mode()
     def best(self, hidden_NW: torch.Tensor, questions: Sequence[Question]) -> list[int]:
@@ -166,27 +173,40 @@ class LocalModel:
         return scores
 
 
-def stretches(segments: Sequence[Segment], fill: int = 0) -> list[tuple[str, int, int]]:
-    """Which tokens of a packed pass belong to which adapter; neighbours with the same one are joined.
-
-    ``fill`` tokens at the end go with the last row, so that one adapter for all rows is one for all tokens.
-    """
-    found: list[tuple[str, int, int]] = []
-    at = 0
-    for segment in segments:
-        end = at + segment.count
-        if segment.adapter is not None:
-            if found and found[-1][0] == segment.adapter and found[-1][2] == at:
-                found[-1] = (segment.adapter, found[-1][1], end)
-            else:
-                found.append((segment.adapter, at, end))
-        at = end
-    if found and found[-1][2] == at:
-        found[-1] = (*found[-1][:2], at + fill)
-    return found
+def best_format(path: Path, device: torch.device) -> Format:
+    """The fastest format of this machine that a model can be computed in."""
+    able = body_shape(_config(path)) is not None
+    return next(name for name in formats_by_speed(device) if able or name != "int8")
 
 
-def _end_ids(model: Any, tokenizer: Any) -> frozenset[int]:
-    stated = getattr(model.generation_config, "eos_token_id", None)
-    ids = [*stated] if isinstance(stated, list) else [stated]
-    return frozenset(number for number in (*ids, tokenizer.eos_token_id) if number is not None)
+def _config(path: Path) -> dict[str, Any]:
+    """config.json; nothing where it cannot be read: the loading says why."""
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _load_integers(path: Path, device: torch.device) -> tuple[Any, Body, Mapping[str, Any], Sequence[int]]:
+    from medner.agents.engines.local.tokenizer_file import TokenizerFile  # noqa: PLC0415  heavy
+
+    if device.type != "cpu" or not is_exact():
+        raise UserError("int8 needs a processor with exact integer kernels (VNNI or AMX); leave --dtype out, or take bf16")
+    config = _config(path)
+    shape = body_shape(config)
+    if shape is None:
+        raise UserError(f"{path}: int8 computes models of the families {', '.join(FAMILIES)}; take --dtype bf16")
+    tokenizer = TokenizerFile(path)
+    if not tokenizer.chat_template:
+        raise UserError(
+            f"{path}: the local engine cannot run this model: its tokenizer has no chat template; take the "
+            "instruction-tuned (chat) variant of the model"
+        )
+    generation = path / "generation_config.json"
+    ends = json.loads(generation.read_text(encoding="utf-8")).get("eos_token_id") if generation.is_file() else None
+    return tokenizer, IntegerBody(path, shape, kept=data_folder() / KEPT), config, _as_list(ends)
+
+
+def _as_list(value: Any) -> list[int]:
+    return [*value] if isinstance(value, list) else [] if value is None else [value]

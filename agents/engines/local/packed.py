@@ -23,6 +23,8 @@ ATTENTION = "medner_packed"
 #: many keys it is given; with this it depends on the query alone, so that a token's hidden state is the same to the
 #: last bit whether it was run by itself, in a draft or in a batch (bfloat16 on a CPU; see tests).
 BLOCK = 64
+#: The same for rows without a cache.
+KEYS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +80,22 @@ class Segment:
     """A row's share of a pass: its cache, how many tokens that holds, how many are run now, and with which adapter.
 
     In layers from ``two_way_from`` on a token also attends to those behind it; such a row is run in one piece.
+    ``cache`` None: the row is run once and whole, and its keys and values are kept for nothing later. ``layers`` is
+    how many of the model's layers it runs through, None: all.
     """
 
-    cache: RowCache
+    cache: RowCache | None
     start: int
     count: int
     adapter: str | None = None
     two_way_from: int | None = None
+    layers: int | None = None
 
     def __post_init__(self) -> None:
         if self.two_way_from is not None and self.start:
             raise ValueError("a row whose tokens look both ways must be run in one piece")
+        if self.cache is None and self.start:
+            raise ValueError("a row without a cache must be run in one piece")
 
 
 @dataclass(slots=True)
@@ -97,17 +104,19 @@ class KeyGroup:
 
     Parts are padded to the longest by repeating their first token. ``taken`` are the packed tokens [rows * queries],
     ``places`` their places in their own rows, ``last`` those of the last token of their part; ``kept`` of the results
-    belong to the packed tokens ``given``.
+    belong to the packed tokens ``given``. ``seen`` are the packed tokens [rows * keys] whose keys these are, where the
+    rows have no caches; those behind a row's end are masked.
     """
 
     keys: int
-    caches: list[RowCache]
+    parts: list[RowPart]
     taken: torch.Tensor
     places: torch.Tensor
     last: torch.Tensor
     kept: torch.Tensor
     given: torch.Tensor
     two_way_from: int | None = None
+    seen: torch.Tensor | None = None
     masks: dict[tuple[int, int | None, bool], torch.Tensor] = field(default_factory=dict)
 
     def mask(self, sharing: int, window: int | None, layer: int, dtype: torch.dtype) -> torch.Tensor:
@@ -118,7 +127,7 @@ class KeyGroup:
         two_way = self.two_way_from is not None and layer >= self.two_way_from
         known = self.masks.get((sharing, window, two_way))
         if known is None:
-            queries = self.places.view(len(self.caches), -1, 1)
+            queries = self.places.view(len(self.parts), -1, 1)
             keys = torch.arange(self.keys, device=queries.device)
             seen = keys <= (self.last.view_as(queries) if two_way else queries)
             if window is not None and not two_way:
@@ -130,10 +139,10 @@ class KeyGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class RowPart:
     """The tokens of a row that lie in one block of keys: where they stand in the pass and in the row."""
 
-    cache: RowCache
+    cache: RowCache | None
     at: int
     first: int
     end: int
@@ -149,7 +158,8 @@ class PackedPass:
         self._fill = fill
         self._device = device
         for segment in segments:
-            segment.cache.reserve(segment.start + segment.count)
+            if segment.cache is not None:
+                segment.cache.reserve(segment.start + segment.count)
         self.groups = self._grouped()
 
     def positions(self) -> torch.Tensor:
@@ -157,30 +167,34 @@ class PackedPass:
         spans = [torch.arange(segment.start, segment.start + segment.count) for segment in self.segments]
         return torch.cat([*spans, torch.zeros(self._fill, dtype=torch.long)]).unsqueeze(0).to(self._device)
 
-    def _parts(self) -> Iterator[_Part]:
+    def _parts(self) -> Iterator[RowPart]:
         """The rows' tokens, cut where a block of keys ends."""
         at = 0
         for segment in self.segments:
             end = segment.start + segment.count
-            if segment.two_way_from is not None:
-                yield _Part(segment.cache, at, 0, end, segment.two_way_from)
+            if segment.two_way_from is not None or segment.cache is None:
+                yield RowPart(segment.cache, at, 0, end, segment.two_way_from)
                 at += end
                 continue
             cuts = [segment.start, *range(_blocks(segment.start + 1), end, BLOCK), end]
             for first, last in pairwise(cuts):
-                yield _Part(segment.cache, at, first, last)
+                yield RowPart(segment.cache, at, first, last)
                 at += last - first
 
     def _grouped(self) -> list[KeyGroup]:
         """The parts by the number of their keys and, roughly, of their queries, so that little is padding."""
-        alike: dict[tuple[int, int, int | None], list[_Part]] = {}
+        alike: dict[tuple[int, int, int | None, bool], list[RowPart]] = {}
         for part in self._parts():
-            key = (_blocks(part.end), (part.end - part.first - 1).bit_length(), part.two_way_from)
-            alike.setdefault(key, []).append(part)
-        return [self._group(keys, parts) for (keys, _, _), parts in alike.items()]
+            cached = part.cache is not None
+            keys = _blocks(part.end) if cached else -(-part.end // KEYS) * KEYS
+            # Rows without caches have about as many queries as keys.
+            queries = (part.end - part.first - 1).bit_length() if cached else 0
+            alike.setdefault((keys, queries, part.two_way_from, cached), []).append(part)
+        return [self._group(keys, parts) for (keys, _, _, _), parts in alike.items()]
 
-    def _group(self, keys: int, parts: Sequence[_Part]) -> KeyGroup:
-        longest = max(part.end - part.first for part in parts)
+    def _group(self, keys: int, parts: Sequence[RowPart]) -> KeyGroup:
+        # A row without a cache is padded to its own block, whatever its neighbours are.
+        longest = keys if parts[0].cache is None else max(part.end - part.first for part in parts)
         taken, places, last, kept, given = [], [], [], [], []
         for row, part in enumerate(parts):
             count = part.end - part.first
@@ -192,14 +206,19 @@ class PackedPass:
             given += [part.at + step for step in range(count)]
         return KeyGroup(
             keys=keys,
-            caches=[part.cache for part in parts],
+            parts=list(parts),
             taken=torch.tensor(taken, device=self._device),
             places=torch.tensor(places, device=self._device),
             last=torch.tensor(last, device=self._device),
             kept=torch.tensor(kept, device=self._device),
             given=torch.tensor(given, device=self._device),
             two_way_from=parts[0].two_way_from,
+            seen=None if parts[0].cache is not None else self._seen(keys, parts),
         )
+
+    def _seen(self, keys: int, parts: Sequence[RowPart]) -> torch.Tensor:
+        places = [part.at + min(step, part.end - 1) for part in parts for step in range(keys)]
+        return torch.tensor(places, device=self._device)
 
 
 def _blocks(length: int) -> int:
@@ -223,12 +242,13 @@ def packed_attention(
     at = 0
     for segment in packed.segments:
         here = slice(at, at + segment.count)
+        assert segment.cache is not None
         segment.cache.write(module.layer_idx, segment.start, key[0, :, here], value[0, :, here])
         at += segment.count
     heads, size = query.shape[1], query.shape[3]
     out = torch.zeros(query.shape[2], heads, size, dtype=query.dtype, device=query.device)
     for group in packed.groups:
-        stored = [cache.read(module.layer_idx, group.keys) for cache in group.caches]
+        stored = [part.cache.read(module.layer_idx, group.keys) for part in group.parts if part.cache is not None]
         rows, kv_heads, sharing = len(stored), key.shape[1], heads // key.shape[1]
         # The query heads that share a key-value head stand behind one another, so no key is ever repeated.
         asked = query[0][:, group.taken].view(kv_heads, sharing, rows, -1, size).permute(2, 0, 1, 3, 4)

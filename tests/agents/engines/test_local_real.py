@@ -17,7 +17,8 @@ from tests.agents.engines.reference import constrained_greedy
 
 torch = pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine
-from medner.agents.engines.local.model import LocalModel, pick_device, pick_dtype
+from medner.agents.engines.local.formats import formats_by_speed, pick_device
+from medner.agents.engines.local.model import LocalModel
 
 pytestmark = [pytest.mark.model, pytest.mark.timeout(600)]
 
@@ -69,7 +70,7 @@ def answers(model, asked, **options):
 def test_drafting_and_batching_change_no_answer(folder):
     """In the processor's own dtype: nested entities, Latin, numbers, a line break, brackets and emoji."""
     model = LocalModel(folder)
-    assert model.dtype == pick_dtype(pick_device())
+    assert model.format == formats_by_speed(pick_device())[0]
     asked = requests(SENTENCES, LONGEST)
     stepwise = answers(model, asked, max_rows=1, drafting=False)
     alone = answers(model, asked, max_rows=1)

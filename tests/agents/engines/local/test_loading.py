@@ -11,7 +11,8 @@ from transformers import Qwen2Config
 from transformers.utils import logging
 
 from medner.agents.engines.local.loading import load, quiet
-from medner.agents.engines.local.model import LocalModel, pick_device, pick_dtype
+from medner.agents.engines.local.formats import formats_by_speed, pick_device
+from medner.agents.engines.local.model import LocalModel
 from medner.agents.prompts.messages import Message
 from medner.store.errors import UserError
 from tests.tiny_model import byte_level_tokenizer, save_tiny
@@ -155,10 +156,9 @@ def test_a_capped_attention_is_refused(tmp_path):
         load(save_tiny(tmp_path, config, tokenizer), dtype=torch.float32)
 
 
-def test_the_dtype_fits_the_processor():
-    """bfloat16 where it is computed in, float32 where it would be emulated."""
-    assert pick_dtype(torch.device("cpu")) in (torch.bfloat16, torch.float32)
-    assert pick_device().type in ("cpu", "cuda")
+def test_a_model_is_loaded_in_the_fastest_format(tiny_base):
+    """Which that is was measured on this machine."""
+    assert LocalModel(tiny_base).format == formats_by_speed(pick_device())[0]
 
 
 TRIMMING = (

@@ -1,0 +1,138 @@
+"""Number formats of the local engine, and which of them this machine computes fastest.
+
+What a processor's flags say is not how fast it is: there are processors whose bf16 is slower than their float32, and
+others on which it is four times as fast. So the products of a layer are timed once, in well under a second, and the
+answer is kept in the data folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch.nn import functional
+
+from medner.agents.engines.local.int8 import int8_product, int8_weight, is_exact, quantised_rows
+from medner.agents.engines.local.prepacked import can_prepack, packed_product, packed_weight
+from medner.store.home import data_folder
+
+Format = Literal["int8", "bf16", "f16", "f32"]
+DTYPES: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
+FILE = "formats.json"
+
+#: A layer's largest product in a 0.5B model, and how many tokens a pass has: few when decoding, many when scoring.
+_SHAPE = (4_864, 896)
+_TOKENS = (24, 256)
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a machine's products take: microseconds a token by format; int8 is left out where it is not exact."""
+
+    machine: str
+    microseconds: Mapping[str, float]
+
+    @property
+    def order(self) -> tuple[Format, ...]:
+        """The formats, the fastest first."""
+        return tuple(sorted(self.microseconds, key=lambda name: self.microseconds[name]))  # type: ignore[arg-type]
+
+
+def pick_device() -> torch.device:
+    """A GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def formats_by_speed(device: torch.device, *, kept: Path | None = None) -> tuple[Format, ...]:
+    """The formats that a device can compute in, the fastest first. On a processor they are measured once a machine.
+
+    ``kept`` is the file that the answer is kept in; None: ``formats.json`` in the data folder.
+    """
+    if device.type == "cuda":
+        return ("bf16", "f32") if torch.cuda.is_bf16_supported() else ("f16", "f32")
+    return measured_formats(kept).order
+
+
+def measured_formats(kept: Path | None = None, *, again: bool = False) -> Measured:
+    """This machine's formats, from the file where they are kept, or measured now (``again``: in any case)."""
+    file, name = kept or data_folder() / FILE, machine_name()
+    known = _read(file)
+    if name not in known or again:
+        known[name] = _measure()
+        # A folder that cannot be written only costs the measurement again.
+        with suppress(OSError):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            partial = file.with_name(f".{file.name}.{os.getpid()}.part")
+            partial.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+            partial.replace(file)
+    return Measured(name, known[name])
+
+
+def machine_name() -> str:
+    """The processor, PyTorch's version, and what else decides which kernels are taken."""
+    switches = [os.environ.get(name, "") for name in ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")]
+    return " ".join([_processor(), f"torch {torch.__version__}", *filter(None, switches)])
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _read(file: Path) -> dict[str, dict[str, float]]:
+    """What is kept, machine by machine; nothing when the file lacks or is damaged."""
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(known, dict):
+        return {}
+    return {
+        name: {key: float(value) for key, value in times.items() if key in (*DTYPES, "int8")}
+        for name, times in known.items()
+        if isinstance(times, dict) and times and all(isinstance(value, int | float) for value in times.values())
+    }
+
+
+@torch.inference_mode()
+def _measure() -> dict[str, float]:
+    weight = torch.randn(_SHAPE, generator=torch.Generator().manual_seed(0))
+    products: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"f32": lambda x: functional.linear(x, weight)}
+    if can_prepack(torch.device("cpu"), torch.bfloat16):
+        packed = packed_weight(weight.bfloat16())
+        products["bf16"] = lambda x: packed_product(x.bfloat16(), packed)
+    else:
+        half = weight.bfloat16()
+        products["bf16"] = lambda x: functional.linear(x.bfloat16(), half)
+    if is_exact():
+        integers = int8_weight(*quantised_rows(weight))
+        products["int8"] = lambda x: int8_product(x, integers)
+    inputs = [torch.randn(tokens, _SHAPE[1]) for tokens in _TOKENS]
+    best = dict.fromkeys(products, float("inf"))
+    # Rounds of all formats in turn: what else the machine does then falls on all alike.
+    for _ in range(_ROUNDS):
+        for name, product in products.items():
+            best[name] = min(best[name], _microseconds(product, inputs))
+    return {name: round(value, 2) for name, value in best.items()}
+
+
+def _microseconds(product: Callable[[torch.Tensor], torch.Tensor], inputs: list[torch.Tensor]) -> float:
+    """A token's time, the mean over the sizes of a pass."""
+    total = 0.0
+    for x in inputs:
+        began = time.perf_counter()
+        product(x)
+        total += (time.perf_counter() - began) / len(x)
+    return total / len(inputs) * 1e6
