@@ -103,7 +103,7 @@ class Inputs:
                 bad.add(told, "")
 
     def _documents_of(self, source: Source, bad: BadRecords) -> Iterator[Document]:
-        name = self._format or _guess(source)
+        name = self._format or _guess(source, self._options)
         refused = BadRecords()
         kept_aside = refused if self._skip_bad else None
         for document in read_documents(source.path, format=name, skip_bad=kept_aside, options=self._options):
@@ -121,9 +121,9 @@ def _hash(source: Source) -> str:
         raise BadInputError(f"cannot be read: {error.strerror}", path=source.shown) from error
 
 
-def _guess(source: Source) -> str:
+def _guess(source: Source, options: ReadOptions) -> str:
     try:
-        return guess_format(source.path).name
+        return guess_format(source.path, options).name
     except BadInputError:
         raise
     except UserError as error:

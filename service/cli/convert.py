@@ -18,7 +18,7 @@ from medner.store.corpora.format import NO_OPTIONS, ReadOptions
 from medner.store.errors import UserError
 
 if TYPE_CHECKING:
-    from medner.store.corpora import BadRecords, Layout, Note, Reading, Writing
+    from medner.store.corpora import BadRecords, Layout, Reading, Writing
     from medner.store.labels import LabelSet
 
 _HELP = """Convert corpora: CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio, doccano.
@@ -170,7 +170,7 @@ def _report(source: _Inputs, writing: Writing, output: Path | None, *, as_json: 
         }
         typer.echo(json.dumps(report, ensure_ascii=False))
         return
-    for line in _lines(writing, notes, dropped):
+    for line in _lines(writing):
         typer.echo(line, err=True)
     for record in list(bad)[:10]:
         typer.echo(f"bad: {record}", err=True)
@@ -178,13 +178,9 @@ def _report(source: _Inputs, writing: Writing, output: Path | None, *, as_json: 
         typer.echo(f"bad records skipped: {len(bad):,}; they and their reasons are in {_beside(output)}", err=True)
 
 
-def _lines(writing: Writing, notes: Counter[Note], dropped: Counter[str]) -> Iterator[str]:
+def _lines(writing: Writing) -> Iterator[str]:
     documents = "1 document" if writing.documents == 1 else f"{writing.documents:,} documents"
     entities = "1 entity" if writing.entities == 1 else f"{writing.entities:,} entities"
     yield f"{documents} with {entities}"
-    for note, count in notes.items():
-        yield f"note: {count:,} {note}"
-    for key, count in dropped.items():
-        yield f"note: {count:,} values of key {key!r} left out"
     for loss, count in writing.losses.items():
         yield f"lost: {count:,} {loss}"

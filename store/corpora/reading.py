@@ -33,5 +33,7 @@ def read_documents(
         raise UserError(f"{path}: no such file or folder") from error
     except OSError as error:
         raise BadInputError(f"cannot be read: {error.strerror}", path=path) from error
-    known = format_named(format) if format is not None else guess_format(path)
+    if skip_bad is None and options.log is not None:
+        skip_bad = options.log.bad
+    known = format_named(format) if format is not None else guess_format(path, options)
     return Reading(path, known, labels=labels, bad=skip_bad, guessed=format is None, options=options)

@@ -5,30 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from medner.store.corpora import bio, brat, ccks, cmeee, doccano, jsonl, label_studio, text
-from medner.store.corpora.format import Format
-from medner.store.corpora.source import files_in, open_bytes
+from medner.store.corpora import bio, brat, ccks, cmeee, doccano, jsonl, label_studio, other_json, text
+from medner.store.corpora.format import NO_OPTIONS, Format, ReadOptions
+from medner.store.corpora.json_signs import json_format
+from medner.store.corpora.source import files_in, open_bytes, read_unicode
 from medner.store.errors import BadInputError, UserError
 
 FORMATS: dict[str, Format] = {
-    one.FORMAT.name: one.FORMAT for one in (cmeee, ccks, jsonl, text, bio, brat, label_studio, doccano)
+    one.FORMAT.name: one.FORMAT for one in (cmeee, ccks, jsonl, text, bio, brat, label_studio, doccano, other_json)
 }
 
 _HEAD_BYTES = 1 << 16
 _BIO_LINES = re.compile(r"\s*(\S[^\n]*?|[ \t])[\t ](O|[BI]-\S+)\s*$")
-# Keys of a JSON file that only one format has, most telling first; an escaped quote before a key is text, not a key.
-_ARRAY_SIGNS = (
-    (r'"start_idx"\s*:', "cmeee"),
-    (r'"(annotations|predictions)"\s*:\s*\[', "label-studio"),
-    (r'"data"\s*:\s*\{', "label-studio"),
-    (r'"entities"\s*:\s*\[', "cmeee"),
-)
-_LINE_SIGNS = (
-    (r'"originalText"\s*:', "ccks"),
-    (r'"labels?"\s*:\s*\[', "doccano"),
-    (r'"start_offset"\s*:', "doccano"),
-    (r'"text"\s*:', "jsonl"),
-)
 
 
 def format_named(name: str) -> Format:
@@ -38,9 +26,9 @@ def format_named(name: str) -> Format:
     return FORMATS[name]
 
 
-def guess_format(path: Path) -> Format:
+def guess_format(path: Path, options: ReadOptions = NO_OPTIONS) -> Format:
     """The format of a file or folder, by its name and content; UserError when neither tells."""
-    name = _of_folder(path) if path.is_dir() else _of_file(path)
+    name = _of_folder(path) if path.is_dir() else _of_file(path, options)
     if name is None:
         raise UserError(
             f"{path}: cannot tell its format; there are {', '.join(FORMATS)} (a command that has --from takes one)"
@@ -54,7 +42,7 @@ def _of_folder(path: Path) -> str | None:
     return "text" if files_in(path, ".txt") else None
 
 
-def _of_file(path: Path) -> str | None:
+def _of_file(path: Path, options: ReadOptions) -> str | None:
     suffix = path.suffix.lower()
     if suffix == ".ann" or (suffix == ".txt" and path.with_suffix(".ann").exists()):
         return "brat"
@@ -65,12 +53,9 @@ def _of_file(path: Path) -> str | None:
     text.refuse_binary(data, path)
     head = data.decode("utf-8-sig", "replace").lstrip()
     if head[0] in "[{":
-        signs = _ARRAY_SIGNS if head[0] == "[" else _LINE_SIGNS
-        for sign, name in signs:
-            if re.search(r"(?<!\\)" + sign, head):
-                return name
-        if head.replace(" ", "") == "[]":
-            return "cmeee"
+        name = json_format(path, head, lambda: read_unicode(path), options.text_key)
+        if name is not None:
+            return name
     if suffix in (".bio", ".conll") or all(_BIO_LINES.match(line) for line in _whole_lines(head)):
         return "bio"
     return "text" if suffix in (".txt", ".text", ".md") else None

@@ -63,20 +63,36 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
 
 
 def read_records(
-    reading: Reading, records: Iterator[RawRecord], understand: Callable[[Reading, RawRecord], Document]
+    reading: Reading, records: Iterator[RawRecord], understand: Callable[[Reading, RawRecord], Document | None]
 ) -> Iterator[Document]:
-    """The documents of the records that can be understood; the others are refused through ``reading``."""
+    """The documents of the records that can be understood; the others are refused through ``reading``.
+
+    Records for which ``understand`` gives None are left out.
+    """
+
+    def one_or_none(reading: Reading, record: RawRecord) -> Iterator[Document]:
+        document = understand(reading, record)
+        if document is not None:
+            yield document
+
+    return read_several(reading, records, one_or_none)
+
+
+def read_several(
+    reading: Reading, records: Iterator[RawRecord], understand: Callable[[Reading, RawRecord], Iterator[Document]]
+) -> Iterator[Document]:
+    """The documents of records that may hold several; a record of which one is bad is refused as a whole."""
     for record in records:
         try:
             if record.error is not None:
                 raise reading.error(record.error, record.place)
             if not _is_unicode(record.raw):
                 raise reading.error(NOT_UTF8, record.place)
-            document = understand(reading, record)
+            documents = list(understand(reading, record))
         except BadInputError as error:
             reading.refuse(error, record.raw)
         else:
-            yield document
+            yield from documents
 
 
 def parse(model: type[_Model], reading: Reading, record: RawRecord) -> _Model:
@@ -126,12 +142,12 @@ def json_array(reading: Reading, text: str, is_record: Callable[[object], bool])
     or cut-off file still gives its good records.
     """
     reading.unit = "record"
-    at = _after_white(text, 1 if text.startswith(_BOM) else 0)
+    at = after_white(text, 1 if text.startswith(_BOM) else 0)
     if at == len(text):
         raise reading.error("the file is empty", None)
     if text[at] != "[":
         raise reading.error("not a JSON array (it does not begin with '[')", None)
-    at, place = _after_white(text, at + 1), 1
+    at, place = after_white(text, at + 1), 1
     if text[at : at + 1] == "]":
         return
     while True:
@@ -145,12 +161,12 @@ def json_array(reading: Reading, text: str, is_record: Callable[[object], bool])
             at, place = resume, place + 1
             continue
         yield RawRecord(place, text[at:end], value)
-        at, place = _after_white(text, end), place + 1
+        at, place = after_white(text, end), place + 1
         mark = text[at : at + 1]
         if mark == "]":
             return
         if mark == ",":
-            at = _after_white(text, at + 1)
+            at = after_white(text, at + 1)
             continue
         resume = _next_record(text, at, is_record)
         reason = "a comma is missing before this record" if mark else "the file is cut off: the closing ']' is missing"
@@ -196,7 +212,8 @@ def _next_record(text: str, at: int, is_record: Callable[[object], bool]) -> int
     return None
 
 
-def _after_white(text: str, at: int) -> int:
+def after_white(text: str, at: int) -> int:
+    """The first place from ``at`` on that is no white space of JSON."""
     match = _WHITE.match(text, at)
     return match.end() if match else at
 

@@ -151,7 +151,7 @@ def test_label_studio_reads_the_finished_annotation(make: Make) -> None:
     assert reading.notes[Note.OTHER_ANNOTATOR] == reading.notes[Note.OTHER_LAYER] == 1
 
 
-@pytest.mark.parametrize("value", [{}, {"start": 0}, {"start": "0", "end": 2, "labels": ["sym"]}])
+@pytest.mark.parametrize("value", [{}, {"start": 0}, {"start": "x", "end": 2, "labels": ["sym"]}])
 def test_label_studio_names_the_region_at_fault(make: Make, value: dict[str, object]) -> None:
     """A region without its keys is named by its place in the result."""
     bad = {"data": {"text": "发热"}, "annotations": [{"result": [{"type": "labels", "value": value}]}]}
