@@ -180,8 +180,9 @@ def _span_of(
     pair = _pair(item)
     if pair is not None:
         return pair
-    missing = keys.starts[0] if start_key is None else _partner(keys, start_key)
-    raise reading.error(f"{missing!r} is missing; there are {listed(item)}", place, f"{where}.{missing}")
+    missing = next(iter(keys.starts or PAIRS)) if start_key is None else _partner(keys, start_key)
+    lacking = "holds no place" if missing in item else "is missing"
+    raise reading.error(f"{missing!r} {lacking}; there are {listed(item)}", place, f"{where}.{missing}")
 
 
 def _partner(keys: EntityKeys, start_key: str) -> str:
