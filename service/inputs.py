@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from medner.service.fingerprint import sha256_file
-from medner.store.corpora import FORMATS, guess_format, read_documents
+from medner.store.corpora import FORMATS, NO_OPTIONS, ReadOptions, guess_format, read_documents
 from medner.store.corpora.bad import BadRecords
 from medner.store.corpora.filenames import document_id
 from medner.store.corpora.source import files_in
@@ -54,6 +54,7 @@ class Inputs:
 
     ``format`` None: each file's is found from its name and content. With ``skip_bad``, records and files that cannot
     be read are kept in ``bad`` and left out; else they raise BadInputError. ``limit`` is the most documents to take.
+    ``options`` say what the files do not tell.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Inputs:
         format: str | None = None,  # noqa: A002
         skip_bad: bool = False,
         limit: int | None = None,
+        options: ReadOptions = NO_OPTIONS,
     ) -> None:
         if format is not None and format not in FORMATS:
             raise UserError(f"--format: no format {format!r}; there are {', '.join(FORMATS)}")
@@ -70,6 +72,7 @@ class Inputs:
         self._format = format
         self._skip_bad = skip_bad
         self._limit = limit
+        self._options = options
         self.bad = BadRecords()
 
     def survey(self, *, max_chars: int) -> Survey:
@@ -102,7 +105,8 @@ class Inputs:
     def _documents_of(self, source: Source, bad: BadRecords) -> Iterator[Document]:
         name = self._format or _guess(source)
         refused = BadRecords()
-        for document in read_documents(source.path, format=name, skip_bad=refused if self._skip_bad else None):
+        kept_aside = refused if self._skip_bad else None
+        for document in read_documents(source.path, format=name, skip_bad=kept_aside, options=self._options):
             if source.folder is not None and name in _NAMED_BY_FILE:
                 yield replace(document, id=document_id(source.path, source.folder))
             else:

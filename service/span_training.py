@@ -13,7 +13,7 @@ from medner.agents.spans.settings import SETTINGS, SpanSettings, read_settings
 from medner.service.adapters import CARD
 from medner.service.config import DEFAULT_MODEL, is_path
 from medner.service.training_card import licence_note
-from medner.store.corpora import write_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, write_documents
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
@@ -54,6 +54,7 @@ class SpanOrder:
     name: str = "span"
     data_note: str = ""
     command: str = ""
+    options: ReadOptions = NO_OPTIONS
     force: bool = False
 
     @property
@@ -143,6 +144,7 @@ def _data(order: SpanOrder, labels: LabelSet) -> SpanData:
         partial=order.partial,
         exclude=order.exclude,
         most_partial=order.most_partial,
+        options=order.options,
     )
 
 

@@ -21,6 +21,7 @@ from medner.service.tally import duration
 from medner.service.training_card import Card, licence_note, machine_facts
 from medner.service.training_progress import Progress
 from medner.service.training_scores import EVALUATION, Scoring, score_tagger
+from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import label_set_toml, load_label_set
@@ -68,6 +69,7 @@ class TaggerOrder:
     name: str | None = None
     data_note: str = ""
     command: str = ""
+    options: ReadOptions = NO_OPTIONS
     force: bool = False
     dry_run: bool = False
 
@@ -103,7 +105,12 @@ class _Run:
     def _data(self) -> TrainingData:
         tokenizer = load_tokenizer(self._folder)
         return training_data(
-            tokenizer, self._order.files, self._form, exclude=self._unseen, max_tokens=self._plan.max_tokens
+            tokenizer,
+            self._order.files,
+            self._form,
+            exclude=self._unseen,
+            max_tokens=self._plan.max_tokens,
+            options=self._order.options,
         )
 
     @property
@@ -202,7 +209,7 @@ class _Run:
             {"name": self._name, "strategy": order.strategy, "style": order.style, "adapter": run.adapter}
         )
         configuration = Configuration(labels=order.labels, model=self._base, taggers=(tagger,))
-        return Scoring(configuration, self._folder, gold)
+        return Scoring(configuration, self._folder, gold, order.options)
 
     @cached_property
     def _facts(self) -> RunFacts:

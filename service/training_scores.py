@@ -19,7 +19,7 @@ from medner.service.config import Configuration
 from medner.service.engines import EngineFactory, local_engine
 from medner.service.progress import showing
 from medner.service.tally import Tally
-from medner.store.corpora import read_documents, write_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents, write_documents
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import ExternalError
 from medner.store.labels import load_label_set
@@ -31,11 +31,15 @@ EVALUATION, PREDICTIONS = "evaluation.json", "predictions.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """A tagger to score: its configuration, its base model's folder, and the held-out file with the gold entities."""
+    """A tagger to score: its configuration, its base model's folder, and the held-out file with the gold entities.
+
+    ``options`` say how the file is read.
+    """
 
     configuration: Configuration
     model: Path
     gold: Path
+    options: ReadOptions = NO_OPTIONS
 
 
 def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory | None = None) -> str:
@@ -45,7 +49,7 @@ def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory |
     """
     configuration = scoring.configuration
     labels = load_label_set(configuration.labels)
-    gold = list(read_documents(scoring.gold, labels=labels))
+    gold = list(read_documents(scoring.gold, labels=labels, options=scoring.options))
     found = _annotated(scoring, gold, engine_factory or local_engine)
     predicted = [Document(one.document.id, one.document.text, one.entities) for one in found]
     write_documents(predicted, run / PREDICTIONS, format="jsonl", labels=labels)

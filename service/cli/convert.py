@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.options import with_read_options
+from medner.store.corpora.format import NO_OPTIONS, ReadOptions
 from medner.store.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class _Inputs:
     format: str | None
     labels: LabelSet | None
     bad: BadRecords | None
+    options: ReadOptions = NO_OPTIONS
     readings: list[Reading] = field(default_factory=list)
 
     def open(self) -> None:
@@ -50,7 +53,9 @@ class _Inputs:
         from medner.store.corpora import read_documents
 
         for path in self.paths:
-            reading = read_documents(path, format=self.format, labels=self.labels, skip_bad=self.bad)
+            reading = read_documents(
+                path, format=self.format, labels=self.labels, skip_bad=self.bad, options=self.options
+            )
             if reading.guessed:
                 typer.echo(f"{path}: read as {reading.format.name}", err=True)
             self.readings.append(reading)
@@ -61,6 +66,7 @@ def register(app: typer.Typer) -> None:
     app.command("convert", help=_HELP)(convert)
 
 
+@with_read_options
 def convert(  # noqa: PLR0913 - one parameter an option
     inputs: Annotated[
         list[Path], typer.Argument(metavar="INPUT", readable=False, help="Files, or folders of text or brat files.")
@@ -93,6 +99,7 @@ def convert(  # noqa: PLR0913 - one parameter an option
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Go on after bad records and write them to OUT.bad.jsonl.")
     ] = False,
+    options: ReadOptions,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
 ) -> None:
     from medner.store.corpora import BadRecords
@@ -103,7 +110,7 @@ def convert(  # noqa: PLR0913 - one parameter an option
     if output is None and (as_json or skip_bad):
         raise UserError(f"{'--json' if as_json else '--skip-bad'} needs -o OUT: standard output holds the documents")
     label_set = load_label_set(labels) if labels else None
-    source = _Inputs(inputs, from_, label_set, BadRecords() if skip_bad else None)
+    source = _Inputs(inputs, from_, label_set, BadRecords() if skip_bad else None, options)
     source.open()
     writing = _write(source, to, output)
     if source.bad and output is not None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.options import with_read_options
+from medner.store.corpora.format import ReadOptions
 from medner.store.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 @exemplars_app.command()
+@with_read_options
 def build(  # noqa: PLR0913  one parameter an option
     files: Annotated[
         list[Path],
@@ -67,6 +70,7 @@ def build(  # noqa: PLR0913  one parameter an option
     max_per_type: Annotated[
         int, typer.Option("--max-per-type", min=1, help="Entities of a type that are embedded: a seeded sample of all.")
     ] = 2_000,
+    options: ReadOptions,
     seed: Annotated[int, typer.Option(help="Seed of the sample and of K-Means.")] = 7,
 ) -> None:
     """Embed the entities of annotated files in their context, cluster each type, and keep those nearest to the centres.
@@ -81,7 +85,7 @@ def build(  # noqa: PLR0913  one parameter an option
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: is there already; name a new or an empty folder")
-    selection = Selection(load_label_set(labels), max_per_type, seed)
+    selection = Selection(load_label_set(labels), max_per_type, seed, options=options)
     made = ExemplarBuild(Corpus(tuple(files), tuple(exclude or ())), selection, Clustering(clusters, each))
     mentions = made.mentions
     typer.echo(

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
+
+from medner.store.corpora.format import ReadOptions
+
+_Result = TypeVar("_Result")
+
+
+class EndChoice(StrEnum):
+    """What the end of an entity counts, as the option says it."""
+
+    INCLUSIVE = "inclusive"
+    EXCLUSIVE = "exclusive"
 
 
 class TraceChoice(StrEnum):
@@ -85,3 +99,75 @@ Trace = Annotated[
     TraceChoice,
     typer.Option("--trace", help="Which sentences leave a trace (medner traces): those with conflicts, all, none."),
 ]
+
+#: The options of a command that become its :class:`ReadOptions`, by that record's fields.
+_READ_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "encoding": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--encoding", metavar="NAME", help="The files' encoding: gb18030, utf-16, big5 ...; else UTF-8."
+            ),
+        ],
+        None,
+    ),
+    "join_lines": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--join-lines",
+                help="Lines are cut at a fixed width: a term over a single line break is one entity.",
+            ),
+        ],
+        False,
+    ),
+    "text_key": (
+        Annotated[str | None, typer.Option("--text-key", metavar="KEY", help="The key of JSON records with the text.")],
+        None,
+    ),
+    "id_key": (
+        Annotated[str | None, typer.Option("--id-key", metavar="KEY", help="The key of JSON records with the id.")],
+        None,
+    ),
+    "end": (
+        Annotated[
+            EndChoice | None,
+            typer.Option("--end", help="Whether an entity's end is its last character or the one after it."),
+        ],
+        None,
+    ),
+    "annotator": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--annotator", metavar="NAME", help="Read this person's annotations, where there are several."
+            ),
+        ],
+        None,
+    ),
+}
+
+
+def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]:
+    """The command with the options about reading files, which it gets as its keyword ``options`` (ReadOptions)."""
+    own = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in own.parameters.values():
+        if parameter.name != "options":
+            parameters.append(parameter)
+            continue
+        parameters += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, (annotation, default) in _READ_OPTIONS.items()
+        ]
+
+    @wraps(command)
+    def run(*arguments: Any, **values: Any) -> _Result:
+        given = {name: values.pop(name) for name in _READ_OPTIONS}
+        end = given.pop("end")
+        return command(*arguments, **values, options=ReadOptions(**given, end=None if end is None else end.value))
+
+    # typer reads both: the signature for the parameters, the annotations for their types.
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run

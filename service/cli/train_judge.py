@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
+from medner.store.corpora.format import ReadOptions
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 
@@ -45,6 +47,7 @@ def register(train: typer.Typer) -> None:
     train.command("judge", help=HELP)(train_judge)
 
 
+@with_read_options
 def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(metavar="[GOLD]...", help="Gold files, for --said.")] = None,
@@ -82,6 +85,8 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     seed: Annotated[int, typer.Option(help="Seed of the order of the data and of the weights.")] = 7,
     data_note: Annotated[str, typer.Option(help="What the card says of the data's licence.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
+    *,
+    options: ReadOptions,
 ) -> None:
     from medner.agents.spans.settings import SETTINGS
     from medner.service.cli.train_filter import base_folder, base_name
@@ -92,7 +97,14 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     from medner.training.judges.train import train_judge as train
     from medner.training.settings import TaggerTraining
 
-    sources = JudgeSources(*(tuple(one or ()) for one in (files, said, side_by_side, decisions, exclude)))
+    sources = JudgeSources(
+        tuple(files or ()),
+        tuple(said or ()),
+        tuple(side_by_side or ()),
+        tuple(decisions or ()),
+        tuple(exclude or ()),
+        options,
+    )
     if bool(sources.gold) != bool(sources.said):
         raise UserError("gold files and --said go together: gold, and what the taggers said about the same texts")
     label_set = load_label_set(labels)

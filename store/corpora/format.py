@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TextIO
+from typing import Final, Literal, TextIO
 
 from medner.store.corpora.bad import BadRecords
 from medner.store.errors import BadInputError, Unit, UserError
@@ -34,6 +34,39 @@ class Layout:
     own_ids: bool = True
     overlap_key: bool = False
     predictions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a user says about files that their content does not tell. UserError for an encoding that there is not.
+
+    ``encoding``: the files', where they are not UTF-8. ``join_lines``: lines are cut at a fixed width, so a single
+    line break inside a paragraph ends no sentence. ``text_key`` and ``id_key``: where JSON records keep the text and
+    the id. ``end``: what the end of an entity counts. ``annotator``: whose annotations are read, where there are
+    several.
+    """
+
+    encoding: str | None = None
+    join_lines: bool = False
+    text_key: str | None = None
+    id_key: str | None = None
+    end: Literal["inclusive", "exclusive"] | None = None
+    annotator: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.encoding is None:
+            return
+        try:
+            # Not every codec is an encoding: rot13 and base64 are none, and fail here too.
+            "".encode(self.encoding)
+        except (LookupError, ValueError) as error:
+            raise UserError(
+                f"--encoding: there is no encoding {self.encoding!r}; usual ones are utf-8, gb18030, utf-16, big5"
+            ) from error
+
+
+#: Nothing is said: what a file is comes from the file alone.
+NO_OPTIONS: Final = ReadOptions()
 
 
 class Note(StrEnum):
@@ -80,11 +113,21 @@ class Reading(Iterator[Document]):
     ``layout`` is settled with the first document.
     """
 
-    def __init__(self, path: Path, format: Format, *, labels: LabelSet | None, bad: BadRecords | None, guessed: bool):  # noqa: A002
+    def __init__(
+        self,
+        path: Path,
+        format: Format,  # noqa: A002
+        *,
+        labels: LabelSet | None,
+        bad: BadRecords | None,
+        guessed: bool,
+        options: ReadOptions = NO_OPTIONS,
+    ) -> None:
         self.path = path
         self.format = format
         self.guessed = guessed
         self.labels = labels
+        self.options = options
         self.layout = Layout()
         self.notes: Counter[Note] = Counter()
         self.dropped_keys: Counter[str] = Counter()

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medner.store.corpora import read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
@@ -27,13 +27,15 @@ class Sources:
     """The files a filter is made from.
 
     ``annotated`` hold right entities, ``partial`` too but perhaps without nested ones, ``predictions`` what taggers
-    said about the same texts; texts that stand in a file of ``exclude`` (test sets) are left out of all.
+    said about the same texts; texts that stand in a file of ``exclude`` (test sets) are left out of all. ``options``
+    say how the files are read.
     """
 
     annotated: tuple[Path, ...]
     exclude: tuple[Path, ...] = ()
     predictions: tuple[Path, ...] = ()
     partial: tuple[Path, ...] = ()
+    options: ReadOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,10 @@ def filter_data(
     candidate. Sentences that stand in an excluded document too, or in one held back, are not trained on. UserError when
     nothing is left to train on, or to hold back.
     """
-    excluded = list(_read(sources.exclude, labels))
+    excluded = list(_read(sources.exclude, labels, sources.options))
     forbidden = {document.text for document in excluded}
-    complete = _first_of_each_text(_read(sources.annotated, labels))
-    read = {**_first_of_each_text(_read(sources.partial, labels)), **complete}
+    complete = _first_of_each_text(_read(sources.annotated, labels, sources.options))
+    read = {**_first_of_each_text(_read(sources.partial, labels, sources.options)), **complete}
     missing = nested_pairs(complete.values()) if labels.nested and sources.partial else frozenset()
     known = {
         text: _Known(document, frozenset() if text in complete else missing)
@@ -100,7 +102,9 @@ def filter_data(
     data = FilterData(train, HeldBack(held, sum(one.right for one in held)), len(known), len(read))
     if not sources.predictions:
         return data
-    said = _united(document for document in _read(sources.predictions, labels) if document.text not in forbidden)
+    said = _united(
+        document for document in _read(sources.predictions, labels, sources.options) if document.text not in forbidden
+    )
     return _with_predictions(data, known, (kept, back), said, max_chars)
 
 
@@ -197,6 +201,6 @@ def _first_of_each_text(documents: Iterable[Document]) -> dict[str, Document]:
     return found
 
 
-def _read(files: Iterable[Path], labels: LabelSet) -> Iterator[Document]:
+def _read(files: Iterable[Path], labels: LabelSet, options: ReadOptions) -> Iterator[Document]:
     for file in files:
-        yield from read_documents(file, labels=labels)
+        yield from read_documents(file, labels=labels, options=options)

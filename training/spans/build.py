@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medner.agents.engines.local.vocabulary import Vocabulary
-from medner.store.corpora import read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
@@ -34,7 +34,7 @@ class SpanData:
     lost_entities: int
 
 
-def span_data(
+def span_data(  # noqa: PLR0913  where the data comes from, and how it is read
     tokenizer: Any,
     files: Sequence[Path],
     labels: LabelSet,
@@ -42,6 +42,7 @@ def span_data(
     partial: Sequence[Path] = (),
     exclude: Sequence[Path] = (),
     most_partial: int | None = None,
+    options: ReadOptions = NO_OPTIONS,
 ) -> SpanData:
     """The training data of some annotated files, each text once, cut into sentences as a run cuts them.
 
@@ -50,7 +51,7 @@ def span_data(
     hash of their text. Texts of ``exclude`` (test sets) are left out, and sentences that stand in one of them too; of
     what is learnt from, also those that stand in a text held back. UserError when nothing is left.
     """
-    set_aside = [document for file in exclude for document in read_documents(file, labels=labels)]
+    set_aside = [document for file in exclude for document in read_documents(file, labels=labels, options=options)]
     forbidden, unseen = {document.text for document in set_aside}, sentence_texts(set_aside)
     known: set[str] = set()
     excluded = 0
@@ -59,7 +60,7 @@ def span_data(
         nonlocal excluded
         found = []
         for path in paths:
-            for document in read_documents(path, labels=labels):
+            for document in read_documents(path, labels=labels, options=options):
                 excluded += document.text in forbidden
                 if document.text not in forbidden and document.text not in known:
                     known.add(document.text)
