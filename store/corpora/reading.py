@@ -33,5 +33,5 @@ def read_documents(
         raise UserError(f"{path}: no such file or folder") from error
     except OSError as error:
         raise BadInputError(f"cannot be read: {error.strerror}", path=path) from error
-    known = format_named(format) if format is not None else guess_format(path)
+    known = format_named(format) if format is not None else guess_format(path, options)
     return Reading(path, known, labels=labels, bad=skip_bad, guessed=format is None, options=options)

@@ -25,5 +25,5 @@ def test_a_command_gets_one_record_of_its_read_options() -> None:
 @pytest.mark.parametrize("name", ["nonsense", "rot13", "base64", ""])
 def test_an_encoding_that_there_is_not_is_a_user_error(name: str) -> None:
     """The message names the option and usual encodings; codecs that are no encodings are none."""
-    with pytest.raises(UserError, match="--encoding.*gb18030"):
+    with pytest.raises(UserError, match=r"--encoding.*gb18030"):
         ReadOptions(encoding=name)
