@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -33,6 +34,8 @@ def _read(reading: Reading) -> Iterator[Document]:
     for path in paths:
         try:
             text, has_mark = _content(path, reading)
+            if has_mark:
+                reading.set_layout(replace(reading.layout, bom=True))
             mentions = list(_mentions(reading, path.with_suffix(".ann"), text, has_mark=has_mark))
             document = reading.document(document_id(path, folder), text, mentions, line=None)
         except BadInputError as error:
@@ -108,7 +111,7 @@ def _write(documents: Iterable[Document], folder: Path, writing: Writing) -> Non
         path = folder / f"{stem}.txt"
         if path.exists():
             raise UserError(f"two documents have the id {document.id!r}: their files would be one")
-        path.write_text(document.text, encoding="utf-8", newline="")
+        path.write_text(writing.mark_before(document.text) + document.text, encoding="utf-8", newline="")
         rows = [row for entity in document.entities for row in _row(entity, document.text, writing)]
         lines = "".join(f"T{number}\t{row}\n" for number, row in enumerate(rows, 1))
         (folder / f"{stem}.ann").write_text(lines, encoding="utf-8", newline="")

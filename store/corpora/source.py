@@ -17,7 +17,7 @@ from medner.store.corpora.format import Layout, Reading
 from medner.store.errors import BadInputError, UserError
 from medner.store.records import Document
 
-NOT_UTF8 = "bytes that are not UTF-8 (for a file in another encoding --encoding NAME, or iconv -f NAME -t UTF-8 OLD > NEW)"
+NOT_UTF8 = "bytes that are not UTF-8 (for another encoding --encoding NAME, or iconv -f NAME -t UTF-8 OLD > NEW)"
 _BOM = "\ufeff"
 _OBJECT = re.compile(r'\{\s*"')
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
