@@ -12,6 +12,7 @@ from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import Filter, ScoresSpans, SpanFilter
+from medner.agents.joined import LineJoiningFilter, LineJoiningTagger
 from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger, Tagger
@@ -157,15 +158,21 @@ def build_deps(
     bench = build_bench(configuration.judge, parts or judge_parts(configuration, engine))
     said = said_taggers(configuration.taggers, labels)
     taggers = tuple(said.get(one.name) or _tagger(one, engine, labels, adapters) for one in configuration.taggers)
+    chosen = _filter(configuration, engine, labels, taggers)
+    if configuration.join_lines:
+        # Recorded answers are those of the original sentences.
+        taggers = tuple(one if one.name in said else LineJoiningTagger(one) for one in taggers)
+        chosen = None if chosen is None else LineJoiningFilter(chosen)
     return Deps(
         labels=labels,
         taggers=taggers,
         judge=bench.judges[0],
         understudies=bench.judges[1:],
-        filter=_filter(configuration, engine, labels, taggers),
+        filter=chosen,
         exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,
         max_chars=configuration.max_chars,
+        join_lines=configuration.join_lines,
     )
 
 

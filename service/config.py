@@ -138,6 +138,7 @@ class Configuration(BaseModel):
     engine: EngineConfig = EngineConfig()
     min_taggers: int = Field(default=1, ge=1)
     max_chars: int = Field(default=256, ge=8, le=8_192)
+    join_lines: bool = False
     concurrency: int = Field(default=16, ge=1, le=1_024)
     max_rows: int = Field(default=8, ge=1, le=256)
 

@@ -79,6 +79,8 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
     with open_inputs(order.inputs, None, sys.stdin.buffer) as sources:
         inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options)
         submitted = await jobs.submit(spec, inputs.documents(count_bad=True), key=order.key, told=said.hearing())
+        for line in inputs.told_guesses():
+            console.print(line, markup=False)
         for record in list(inputs.bad)[:20]:
             console.print(f"skipped: {record}", markup=False)
         return submitted, len(inputs.bad)
@@ -95,6 +97,7 @@ def spec_of(configuration: Configuration, **settings: Any) -> JobSpec:
         fingerprint=fingerprint(configuration),
         medner=version("medner"),
         max_chars=configuration.max_chars,
+        join_lines=configuration.join_lines,
         **settings,
     )
 

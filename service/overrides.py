@@ -38,6 +38,7 @@ class Overrides:
     exemplars: Path | None = None
     servers: tuple[str, ...] = ()
     said: tuple[Path, ...] = ()
+    join_lines: bool = False
 
 
 def configured(overrides: Overrides) -> Configuration:
@@ -49,6 +50,8 @@ def configured(overrides: Overrides) -> Configuration:
     data: dict[str, Any] = base.model_dump()
     if overrides.max_chars is not None:
         data["max_chars"] = overrides.max_chars
+    if overrides.join_lines:
+        data["join_lines"] = True
     if overrides.taggers is not None:
         known = (*tuned_taggers(base.labels, base.model), *base.taggers)
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]

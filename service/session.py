@@ -102,7 +102,9 @@ class _Session:
             inputs = Inputs(
                 sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options
             )
-            survey = inputs.survey(max_chars=self._configuration.max_chars)
+            survey = inputs.survey(max_chars=self._configuration.max_chars, join_lines=self._configuration.join_lines)
+            for line in inputs.told_guesses():
+                self._say(line)
             self._tell_bad(inputs)
             if survey.documents == 0:
                 raise UserError("nothing to annotate: no document could be read")

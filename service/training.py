@@ -208,7 +208,9 @@ class _Run:
         tagger = TaggerConfig.model_validate(
             {"name": self._name, "strategy": order.strategy, "style": order.style, "adapter": run.adapter}
         )
-        configuration = Configuration(labels=order.labels, model=self._base, taggers=(tagger,))
+        configuration = Configuration(
+            labels=order.labels, model=self._base, taggers=(tagger,), join_lines=order.options.join_lines
+        )
         return Scoring(configuration, self._folder, gold, order.options)
 
     @cached_property

@@ -23,7 +23,7 @@ from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents, write_
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import ExternalError
 from medner.store.labels import load_label_set
-from medner.store.records import AnnotatedDocument, Document
+from medner.store.records import AnnotatedDocument, Document, Sentence
 from medner.store.sentences import split_sentences
 
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.jsonl"
@@ -66,7 +66,7 @@ def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory |
 def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -> list[AnnotatedDocument]:
     configuration = scoring.configuration
     bare = [Document(document.id, document.text) for document in gold]
-    tally = Tally(sum(len(split_sentences(one, max_chars=configuration.max_chars)) for one in bare))
+    tally = Tally(sum(len(_sentences(one, configuration)) for one in bare))
     found: list[AnnotatedDocument] = []
 
     async def run() -> None:
@@ -86,6 +86,10 @@ def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -
             f"{tally.first_reason}. The adapter itself is written"
         )
     return found
+
+
+def _sentences(document: Document, configuration: Configuration) -> tuple[Sentence, ...]:
+    return split_sentences(document, max_chars=configuration.max_chars, join_lines=configuration.join_lines)
 
 
 def score_line(evaluation: Evaluation) -> str:

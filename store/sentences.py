@@ -25,6 +25,13 @@ _ABBREVIATIONS = frozenset(
 )
 _WEAK_PLACES = ("，,：:", "、", " \t\u3000\xa0")
 _LONGEST_CLUSTER = 32
+_SINGLE_BREAKS = ("\n", "\r\n", "\r")
+_REST_OF_LINE = re.compile(rf"[^{_LINE_BREAKS}]*")
+# Numbers and signs of items (but no number that goes on behind its point), and headings in brackets.
+_NEW_ITEM = re.compile(
+    r"\s*(?:\d{1,2}(?:[.．](?!\d)|[、)）])|[(（](?:\d{1,2}|[一二三四五六七八九十]{1,3})[)）]|[①-⑳]"
+    r"|[一二三四五六七八九十]{1,3}、|[-*•·●○◆■□▪]\s?(?!\d)|[【\[][^】\]]{1,12}[】\]])"
+)
 
 
 class _Piece(NamedTuple):
@@ -32,20 +39,23 @@ class _Piece(NamedTuple):
     end: int
 
 
-def split_sentences(document: Document, *, max_chars: int = 256) -> tuple[Sentence, ...]:
+def split_sentences(document: Document, *, max_chars: int = 256, join_lines: bool = False) -> tuple[Sentence, ...]:
     """The document's sentences, in order: together they hold all of its text but white space at their edges.
 
     A sentence ends at 。！？；… (and their half-width forms), at a line break, or at a full stop that is neither in
     a number nor after an abbreviation; closing quotes and brackets stay with it. A sentence over ``max_chars`` code
     points is cut after a comma, else an enumeration comma, else white space, else where no letter, mark or emoji
     sequence is torn apart. Ids are ``<document id>#<n>``, n from 0.
+
+    ``join_lines``: a single line break inside a paragraph ends no sentence. A paragraph begins behind an empty line,
+    with an item's number or sign, with a heading in brackets, and with a line that is indented more than the last.
     """
     if max_chars < 1:
         raise ValueError(f"max_chars must be at least 1, got {max_chars}")
     text = document.text
     pieces = (
         piece
-        for whole in _pieces(text)
+        for whole in _pieces(text, join_lines=join_lines)
         for cut in _capped(text, whole, max_chars)
         if (piece := _trimmed(text, cut)) is not None
     )
@@ -55,7 +65,7 @@ def split_sentences(document: Document, *, max_chars: int = 256) -> tuple[Senten
     )
 
 
-def _pieces(text: str) -> Iterator[_Piece]:
+def _pieces(text: str, *, join_lines: bool) -> Iterator[_Piece]:
     start = 0
     quotes = _Quotes()
     for match in _STOP.finditer(text):
@@ -63,6 +73,8 @@ def _pieces(text: str) -> Iterator[_Piece]:
             continue
         if match.lastgroup == "dot":
             end = _end_at_dot(text, match)
+        elif match.lastgroup == "line" and join_lines and _is_inside_paragraph(text, match):
+            end = None
         elif match.lastgroup == "end":
             end = quotes.end_before_opening(text, start, match)
         else:
@@ -73,6 +85,25 @@ def _pieces(text: str) -> Iterator[_Piece]:
             start = end
     if start < len(text):
         yield _Piece(start, len(text))
+
+
+def _is_inside_paragraph(text: str, line_end: re.Match[str]) -> bool:
+    """Whether a line break cuts a paragraph at the width of the page, rather than ending it."""
+    if line_end.group() not in _SINGLE_BREAKS:
+        return False
+    start = max(text.rfind(mark, 0, line_end.start()) for mark in _LINE_BREAKS) + 1
+    here = text[start : line_end.start()]
+    there = _REST_OF_LINE.match(text, line_end.end())
+    after = there.group() if there else ""
+    if not here.strip() or not after.strip() or _NEW_ITEM.match(after):
+        return False
+    return _indent(after) <= _indent(here)
+
+
+def _indent(line: str) -> int:
+    """The columns of white space a line begins with."""
+    white = line[: len(line) - len(line.lstrip())]
+    return sum(8 if char == "\t" else 2 if char == "\u3000" else 1 for char in white)
 
 
 class _Quotes:

@@ -64,7 +64,7 @@ def training_data(
     """
     unseen = list(_all(exclude, form.labels, options))
     forbidden = {document.text for document in unseen}
-    sentences_unseen = sentence_texts(unseen)
+    sentences_unseen = sentence_texts(unseen, join_lines=options.join_lines)
     sentences: dict[str, Document] = {}
     seen: set[str] = set()
     excluded = torn = 0
@@ -73,7 +73,7 @@ def training_data(
             excluded += 1
         elif document.text not in seen:
             seen.add(document.text)
-            cut, lost = annotated_sentences(document)
+            cut, lost = annotated_sentences(document, join_lines=options.join_lines)
             torn += lost
             for sentence in cut:
                 if sentence.text not in sentences_unseen:

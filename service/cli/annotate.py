@@ -129,7 +129,17 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     from medner.store.traces import TracePolicy
 
     overrides = Overrides(
-        config, labels, model, taggers, judge, filter_, max_chars, exemplars, tuple(server or ()), tuple(said or ())
+        config,
+        labels,
+        model,
+        taggers,
+        judge,
+        filter_,
+        max_chars,
+        exemplars,
+        tuple(server or ()),
+        tuple(said or ()),
+        join_lines=options.join_lines,
     )
     overrides = resolved_now(overrides)
     if pull:

@@ -139,7 +139,16 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
         options=options,
         key=key,
         overrides=Overrides(
-            config, labels, model, taggers, judge, filter_, max_chars, exemplars, servers=tuple(server or ())
+            config,
+            labels,
+            model,
+            taggers,
+            judge,
+            filter_,
+            max_chars,
+            exemplars,
+            servers=tuple(server or ()),
+            join_lines=options.join_lines,
         ),
         settings={
             "name": name,

@@ -88,9 +88,15 @@ class Note(StrEnum):
     NO_LABEL = "marked places without a label (left out)"
     NO_PLACE = "entities without a place in the text (left out)"
     OTHER_WHITE = "entity strings with other white space than the text (the text's is kept)"
-    BREAKS_AS_ONE = "records whose offsets count a line end CR LF as one character (turned into code points)"
     UTF16 = "records with UTF-16 offsets (turned into code points)"
     GB18030 = "files in GB18030 (turned into Unicode)"
+    UTF16_FILE = "files in UTF-16 or UTF-32 (turned into UTF-8)"
+    UTF8_FILE = "files in UTF-8 although --encoding names another encoding (read as UTF-8)"
+    BREAKS_AS_ONE = "records whose offsets count a line end CR LF as one character (turned into code points)"
+    MARK_COUNTED = "files whose offsets count the byte order mark (turned into offsets of the text)"
+    COMMENT = "lines that are comments or -DOCSTART- (left out)"
+    SEGMENTED = "tokens with a word-segmentation digit (the digit is taken off)"
+    NO_TABLE = "texts without an annotation table (no entities)"
     NO_ANN = "texts without an .ann file (no entities)"
 
 
@@ -316,9 +322,9 @@ class Format:
         )
 
     def stream_writer(self) -> Callable[[Iterable[Document], TextIO, Writing], None]:
-        """The writer to one file; UserError when the format is a folder of files."""
+        """The writer to one file; UserError when the format is a folder of files, or is read alone."""
         if self.write_stream is None and self.write_folder is None:
-            raise UserError(f"{self.name} is read and not written; write jsonl, cmeee or doccano instead")
+            raise UserError(f"{self.name} is read here, not written; give another format")
         if self.write_stream is None:
             raise UserError(f"{self.name} is a folder of files: name the folder with -o")
         return self.write_stream

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
-from medner.store.corpora.format import Reading
+from medner.store.corpora.format import Note, Reading
 from medner.store.corpora.source import RawRecord, after_white, array_layout, json_array, lines, read_unicode
 
 _BOM = "\ufeff"
 _DECODER = json.JSONDecoder()
+_OF_FILES = (Note.GB18030, Note.UTF16_FILE, Note.UTF8_FILE)
 #: Keys that hold the text of a record in one of the tools that medner knows.
 TEXT_KEYS = ("text", "originalText", "content", "sentence", "context", "data", "tokens", "tokenized_text", "dialogue")
 
@@ -29,6 +30,14 @@ def json_records(reading: Reading, is_record: Callable[[object], bool]) -> Itera
 
     ``is_record`` tells where to go on after a broken element of an array. Sets the reading's layout.
     """
+    try:
+        yield from _records(reading, is_record)
+    finally:
+        # The file may have been opened several times; it is one file all the same.
+        reading.notes.update({note: 1 - reading.notes[note] for note in _OF_FILES if reading.notes[note] > 1})
+
+
+def _records(reading: Reading, is_record: Callable[[object], bool]) -> Iterator[RawRecord]:
     text = _whole_unless_lines(reading)
     if text is None:
         yield from _unwrapped_single(reading, _decoded_lines(reading))
@@ -88,7 +97,7 @@ def _whole_unless_lines(reading: Reading) -> str | None:
     first = next((record.raw for record in lines(reading) if record.raw.strip()), "")
     if first.lstrip()[:1] != "[" and _is_whole(first):
         return None
-    text = read_unicode(reading.path)
+    text = read_unicode(reading.path, reading)
     return None if container_of(text) is Container.LINES else text
 
 

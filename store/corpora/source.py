@@ -12,13 +12,15 @@ from typing import BinaryIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from medner.store.corpora.encoding import is_streamable, unicode_text
 from medner.store.corpora.format import Layout, Reading
 from medner.store.errors import BadInputError, UserError
 from medner.store.records import Document
 
-NOT_UTF8 = "bytes that are not UTF-8 (for a GB18030 file: iconv -f GB18030 -t UTF-8 OLD > NEW)"
+NOT_UTF8 = "bytes that are not UTF-8 (for another encoding --encoding NAME, or iconv -f NAME -t UTF-8 OLD > NEW)"
 _BOM = "\ufeff"
 _OBJECT = re.compile(r'\{\s*"')
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _WHITE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -42,10 +44,14 @@ def open_bytes(path: Path) -> BinaryIO:
         raise BadInputError(f"cannot be read: {error.strerror}", path=path) from error
 
 
-def read_unicode(path: Path) -> str:
-    """The file's text with its byte order mark; bytes that are not UTF-8 stand as lone surrogates."""
+def read_unicode(path: Path, reading: Reading | None = None) -> str:
+    """The file's text with its byte order mark; bytes that are in no known encoding stand as lone surrogates.
+
+    With ``reading`` GB18030 and UTF-16 are recognised, and an encoding that its options name is used.
+    """
     with open_bytes(path) as file:
-        return file.read().decode("utf-8", "surrogateescape")
+        data = file.read()
+    return data.decode("utf-8", "surrogateescape") if reading is None else unicode_text(data, reading)
 
 
 def files_in(folder: Path, suffix: str) -> list[Path]:
@@ -113,21 +119,29 @@ def complaint(error: ValidationError, line: int | None, prefix: str = "") -> tup
 
 
 def lines(reading: Reading) -> Iterator[RawRecord]:
-    """The lines of a UTF-8 file that are not blank, without their ends; BadInputError when there is none."""
+    """The lines of a file, without their ends; BadInputError when none of them holds anything."""
     empty = True
-    with open_bytes(reading.path) as file:
-        for number, data in enumerate(file, 1):
-            line = data.decode("utf-8", "surrogateescape")
-            if number == 1:
-                newline = "\r\n" if line.endswith("\r\n") else "\n"
-                reading.set_layout(replace(reading.layout, bom=line.startswith(_BOM), newline=newline))
-                line = line.removeprefix(_BOM)
-            line = line.removesuffix("\n").removesuffix("\r")
-            if line.strip():
-                empty = False
-            yield RawRecord(number, line)
+    for number, line in enumerate(_whole_lines(reading), 1):
+        if number == 1:
+            newline = "\r\n" if line.endswith("\r\n") else "\n"
+            reading.set_layout(replace(reading.layout, bom=line.startswith(_BOM), newline=newline))
+            line = line.removeprefix(_BOM)  # noqa: PLW2901
+        row = line.removesuffix("\n").removesuffix("\r")
+        if row.strip():
+            empty = False
+        yield RawRecord(number, row)
     if empty:
         raise reading.error("the file is empty", None)
+
+
+def _whole_lines(reading: Reading) -> Iterator[str]:
+    """The lines with their ends; a file that is not UTF-8 is held in memory."""
+    with open_bytes(reading.path) as file:
+        if is_streamable(reading.path, reading.options):
+            for data in file:
+                yield data.decode("utf-8", "surrogateescape")
+        else:
+            yield from _LINE.findall(unicode_text(file.read(), reading))
 
 
 def json_lines(reading: Reading) -> Iterator[RawRecord]:

@@ -65,7 +65,7 @@ def gather_mentions(files: Sequence[Path], selection: Selection, *, exclude: Seq
     found: dict[str, dict[str, Mention]] = {code: {} for code in selection.labels.codes}
     excluded = cut = 0
     for document in _documents(files, selection):
-        sentences, lost = annotated_sentences(document, max_chars=selection.max_chars)
+        sentences, lost = _cut(document, selection)
         cut += lost
         for sentence in sentences:
             if document.text in forbidden or sentence.text in forbidden:
@@ -88,8 +88,13 @@ def _documents(files: Iterable[Path], selection: Selection) -> Iterable[Document
         yield from read_documents(file, labels=selection.labels, options=selection.options)
 
 
+def _cut(document: Document, selection: Selection) -> tuple[list[Document], int]:
+    join = selection.options.join_lines
+    return annotated_sentences(document, max_chars=selection.max_chars, join_lines=join)
+
+
 def _sentence_texts(document: Document, selection: Selection) -> list[str]:
-    return [sentence.text for sentence in annotated_sentences(document, max_chars=selection.max_chars)[0]]
+    return [sentence.text for sentence in _cut(document, selection)[0]]
 
 
 def _mention(context: str, entity: Entity) -> Mention | None:

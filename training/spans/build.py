@@ -52,7 +52,10 @@ def span_data(  # noqa: PLR0913  where the data comes from, and how it is read
     what is learnt from, also those that stand in a text held back. UserError when nothing is left.
     """
     set_aside = [document for file in exclude for document in read_documents(file, labels=labels, options=options)]
-    forbidden, unseen = {document.text for document in set_aside}, sentence_texts(set_aside)
+    forbidden, unseen = (
+        {document.text for document in set_aside},
+        sentence_texts(set_aside, join_lines=options.join_lines),
+    )
     known: set[str] = set()
     excluded = 0
 
@@ -78,7 +81,7 @@ def span_data(  # noqa: PLR0913  where the data comes from, and how it is read
         nonlocal lost
         made = []
         for document in documents:
-            sentences, missed = annotated_sentences(document)
+            sentences, missed = annotated_sentences(document, join_lines=options.join_lines)
             lost += missed
             made += [
                 (one, span_example(one, labels, vocabulary.encode, vocabulary.data, missing=pairs))
@@ -91,7 +94,7 @@ def span_data(  # noqa: PLR0913  where the data comes from, and how it is read
     kept = [document for document in complete if _hash(document.text) % HELD_BACK]
     if not held or not kept:
         raise UserError(f"{len(complete)} annotated texts are too few to train on and to hold some back")
-    mine = unseen | sentence_texts(held)
+    mine = unseen | sentence_texts(held, join_lines=options.join_lines)
     return SpanData(
         complete=tuple(example for _, example in examples(kept, frozenset(), mine)),
         partial=tuple(example for _, example in examples(rest, missing, mine)),
