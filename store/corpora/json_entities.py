@@ -77,7 +77,7 @@ def entity_mentions(
     if items is None:
         return
     if not isinstance(items, list):
-        raise reading.error(f"{kind_of(items)} and not a valid array of entities", place, key)
+        raise reading.error(f"{kind_of(items)} and not a valid array of entities with offsets", place, key)
     for number, item in enumerate(items):
         where = f"{key}.{number}"
         if isinstance(item, dict):
@@ -87,7 +87,7 @@ def entity_mentions(
         else:
             raise reading.error(
                 f"an entity is an object or a list [start, end, label], and this is {kind_of(item)}"
-                + (f" ({_shown(item)}): labels of whole texts hold no entities" if isinstance(item, str) else ""),
+                + (f" ({_shown(item)}): without offsets it has no place in the text" if isinstance(item, str) else ""),
                 place,
                 where,
             )
@@ -182,7 +182,9 @@ def _span_of(
         return pair
     missing = next(iter(keys.starts or PAIRS)) if start_key is None else _partner(keys, start_key)
     lacking = "holds no place" if missing in item else "is missing"
-    raise reading.error(f"{missing!r} {lacking}; there are {listed(item)}", place, f"{where}.{missing}")
+    raise reading.error(
+        f"{missing!r} {lacking}; there are {listed(item)} (entities need offsets)", place, f"{where}.{missing}"
+    )
 
 
 def _partner(keys: EntityKeys, start_key: str) -> str:

@@ -77,6 +77,8 @@ def wrapped_records(value: object, text_key: str | None = None) -> list[object] 
     held = [each for each in lists if each and all(map(_is_recordlike, each))]
     if len(held) == 1:
         return held[0]
+    if len(value) == 1 and isinstance(inner := next(iter(value.values())), dict) and not _is_recordlike(inner):
+        return wrapped_records(inner, text_key)
     if value and all(isinstance(each, dict) and _is_recordlike(each) for each in value.values()):
         return [each if "id" in each else {"id": name, **each} for name, each in value.items()]
     return None
@@ -135,7 +137,10 @@ def _objects(text: str) -> Iterator[RawRecord]:
         try:
             value, end = _DECODER.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
-            yield RawRecord(place, text[at:], error=f"not valid JSON: {error}; what follows was not read")
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+            if text.startswith(",", at):
+                reason = "a comma between records, which only an array between [ and ] has"
+            yield RawRecord(place, text[at:], error=f"not valid JSON: {reason}; what follows was not read")
             return
         yield RawRecord(place, text[at:end], value)
         at, place = after_white(text, end), place + 1

@@ -80,7 +80,8 @@ def _pair_reader(value: list[object]) -> Callable[[Reading, int], Iterator[Found
 
 
 def _entity_keys(value: _Fields) -> list[str]:
-    return [key for key, items in value.items() if is_entity_list(items)]
+    # Tokens have places and tags as well.
+    return [key for key, items in value.items() if key not in ("tokens", "sents") and is_entity_list(items)]
 
 
 def _text_id(reading: Reading, place: int, value: _Fields) -> tuple[str, str, str]:
@@ -92,6 +93,10 @@ def _text_id(reading: Reading, place: int, value: _Fields) -> tuple[str, str, st
 def _entity_lists(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
     """Prodigy's ``spans``, spaCy's ``ents``, TPLinker's ``entity_list`` ...: a text and one list of entities."""
     text, key, name = _text_id(reading, place, value)
+    wanted = reading.options.annotator
+    if wanted is not None and "_annotator_id" in value and value["_annotator_id"] != wanted:
+        reading.notes[Note.NOT_BY_ANNOTATOR] += 1
+        return
     if value.get("answer") in ("reject", "ignore"):
         reading.notes[Note.REJECTED] += 1
         return
@@ -120,15 +125,13 @@ def _cluener(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
 
 
 def _tokens(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
-    key = next(key for key in ("tokens", "words", "chars", "sentence") if key in value)
-    tags_key = next(each for each, tags in value.items() if each != key and is_tag_list(tags))
-    raw = value[key]
+    key, tags_key = _tagged_keys(value) or ("", "")
+    raw, tags = value[key], value[tags_key]
     tokens = [str(one) for one in raw] if isinstance(raw, list) else list(str(raw))
-    tags = value[tags_key]
     names = [str(one) for one in tags] if isinstance(tags, list) else str(tags).split()
-    text, bounds = joined(tokens)
     if len(tokens) != len(names):
         raise reading.error(f"{len(tokens)} tokens and {len(names)} tags", place, tags_key)
+    text, bounds = joined(tokens)
     drop_unread(reading, value, (key, tags_key, *_IDS, "speaker", "sentence_id"))
     mentions = tagged_mentions(reading, place, names, bounds, tags_key)
     yield Found(id_field(reading, place, value, _IDS), text, mentions, of_tokens=True)
@@ -219,14 +222,23 @@ def _two(reading: Reading, place: int, span: object, key: str) -> tuple[int, int
     return numbers[0], numbers[1]
 
 
-def _is_tagged(value: _Fields) -> bool:
-    tokens = next((value[key] for key in ("tokens", "words", "chars", "sentence") if key in value), None)
-    return (
-        bool(tokens)
-        and isinstance(tokens, (list, str))
-        and any(is_tag_list(each) for key, each in value.items() if key != "tokens")
-    )
+def _tagged_keys(value: _Fields) -> tuple[str, str] | None:
+    """The keys of the tokens and of their tags; None where there are none."""
+    key = next((key for key in _TOKENS if isinstance(value.get(key), (list, str)) and value[key]), None)
+    if key is None:
+        return None
+    tags_key = next((each for each, tags in value.items() if each != key and is_tag_list(tags)), None)
+    # A text in one piece may have something else beside it that looks like tags.
+    if tags_key is None or (key == "text" and isinstance(value[key], str) and len(value[key]) != len(value[tags_key])):  # type: ignore[arg-type]
+        return None
+    return key, tags_key
 
+
+def _is_tagged(value: _Fields) -> bool:
+    return _tagged_keys(value) is not None
+
+
+_TOKENS = ("tokens", "words", "chars", "sentence", "text")
 
 _SHAPES: tuple[tuple[Callable[[_Fields], bool], Read], ...] = (
     (lambda value: isinstance(value.get("dialogue"), list), _dialogue),

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from medner.store.corpora.json_entities import STARTS, first_key, is_entity_list
 from medner.store.corpora.json_fields import listed
-from medner.store.corpora.json_records import Container, container_of, wrapped_records
+from medner.store.corpora.json_records import Container, container_of, decoded, wrapped_records
 from medner.store.corpora.json_refused import refusal
 from medner.store.corpora.json_shapes import shape_of
 from medner.store.corpora.label_studio import is_minimal_list
 from medner.store.corpora.source import after_white
+from medner.store.corpora.tags import is_tag_list
 from medner.store.errors import BadInputError
 
 _DECODER = json.JSONDecoder()
@@ -55,6 +56,12 @@ def json_format(path: Path, head: str, whole: Callable[[], str], text_key: str |
     if len(values) == 1 and container is not Container.ARRAY:
         values = wrapped_records(values[0], text_key) or values
         container = Container.ARRAY if len(values) > 1 else container
+    if not values and _by_signs(head) is None:
+        line = head.lstrip("\ufeff").strip().partition("\n")[0]
+        reason = decoded(line)[1] or "not valid JSON"
+        raise BadInputError(
+            f"{reason} (of the first line); a note that begins so is named with the format text", path=path
+        )
     if not any(isinstance(value, (dict, list, str)) for value in values):
         return _by_signs(head)
     return _of_values(path, values, container, text_key)
@@ -77,11 +84,10 @@ def _of_values(path: Path, values: list[object], container: Container, text_key:
     if first is None:
         raise BadInputError("JSON without records that medner reads: a record is an object with a text", path=path)
     strings = {key: value for key, value in first.items() if isinstance(value, str)}
-    longest = max(strings, key=lambda key: len(strings[key]), default="KEY")
+    longest = max(strings, key=lambda key: len(strings[key]), default=None)
+    way = "none of them a text" if longest is None else f"name the key of the text: --text-key {longest}"
     raise BadInputError(
-        f"JSON, and no format that medner knows: the first record has the keys {listed(first)}; name the key of the "
-        f"text: --text-key {longest}",
-        path=path,
+        f"JSON, and no format that medner knows: the first record has the keys {listed(first)}; {way}", path=path
     )
 
 
@@ -120,7 +126,7 @@ def _of_keys(value: Mapping[str, object]) -> str | None:
     if "data" in value or "text" in value:
         for key in ("label", "labels", "annotations"):
             items = value.get(key)
-            if isinstance(items, list) and items and _is_doccano(key, items):
+            if isinstance(items, list) and items and not is_tag_list(items) and _is_doccano(key, items):
                 return "doccano"
     return None
 

@@ -68,7 +68,7 @@ class _People:
     def _results(self, task: _Fields) -> list[_Fields] | None:
         reading, wanted = self._reading, self._reading.options.annotator
         works = [one for key in _WORK[:2] for one in _objects(task.get(key))]
-        done = [one for one in works if not one.get("was_cancelled")]
+        done = [one for one in works if not (one.get("was_cancelled") or one.get("skipped"))]
         reading.notes[Note.CANCELLED] += len(works) - len(done)
         unread = task.get("annotations")
         if isinstance(unread, list) and unread and not _objects(unread):
