@@ -116,6 +116,8 @@ class Inputs:
         options = replace(self._options, encoding=None) if is_typed else self._options
         refused = BadRecords()
         kept_aside = refused if self._skip_bad else None
+        if options.log is not None:
+            options.log.names[source.path] = source.shown
         for document in read_documents(source.path, format=name, skip_bad=kept_aside, options=options):
             if source.folder is not None and name in _NAMED_BY_FILE:
                 yield replace(document, id=document_id(source.path, source.folder))

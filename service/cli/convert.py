@@ -110,6 +110,8 @@ def convert(  # noqa: PLR0913 - one parameter an option
     if output is None and (as_json or skip_bad):
         raise UserError(f"{'--json' if as_json else '--skip-bad'} needs -o OUT: standard output holds the documents")
     label_set = load_label_set(labels) if labels else None
+    if options.log is not None:
+        options.log.provenance = True
     source = _Inputs(inputs, from_, label_set, BadRecords() if skip_bad else None, options)
     source.open()
     writing = _write(source, to, output)
@@ -151,7 +153,7 @@ def _write_bad(bad: BadRecords, path: Path) -> None:
 
 def _report(source: _Inputs, writing: Writing, output: Path | None, *, as_json: bool) -> None:
     notes = sum((reading.notes for reading in source.readings), start=Counter())
-    dropped = sum((reading.dropped_keys for reading in source.readings), start=Counter())
+    dropped = sum((one.dropped_keys + one.provenance for one in source.readings), start=Counter())
     bad = source.bad or ()
     if as_json:
         report = {

@@ -186,6 +186,11 @@ def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]
     return run
 
 
+def notes_said() -> ReadOptions:
+    """No options, for a command that has none: what its readings leave out is said on stderr all the same."""
+    return ReadOptions(log=ReadLog(_say_note))
+
+
 def ending_with_bad(command: Callable[[], _Result], log: ReadLog) -> _Result:
     """What the command gives; with bad records skipped they are listed, and a command that was done ends with 1."""
     try:

@@ -129,7 +129,8 @@ class Reading(Iterator[Document]):
     """The documents of a file or folder, one after the other, and what was met on the way.
 
     ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
-    ``layout`` is settled with the first document. ``unread`` counts the dropped keys that hold annotation, it seems.
+    ``layout`` is settled with the first document. ``unread`` counts dropped keys that seem to hold annotation, and
+    ``provenance`` those of medner's own files that say how the entities came about.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class Reading(Iterator[Document]):
         self.notes: Counter[Note] = Counter()
         self.dropped_keys: Counter[str] = Counter()
         self.unread: Counter[str] = Counter()
+        self.provenance: Counter[str] = Counter()
         self.documents = 0
         self.entities = 0
         self.unit: Unit = "line"

@@ -69,8 +69,11 @@ def container_of(text: str) -> Container:
 
 def wrapped_records(value: object, text_key: str | None = None) -> list[object] | None:
     """The records that an object of a whole file holds: its one list of records, or records by their ids; else None."""
-    if not isinstance(value, dict) or isinstance(value.get("data"), dict):
+    if not isinstance(value, dict):
         return None
+    data = value.get("data")
+    if isinstance(data, dict) and any(isinstance(each, str) for each in data.values()):
+        return None  # a task of Label Studio
     if any(isinstance(value.get(key), (str, list)) for key in TEXT_KEYS[:5]) or (text_key or "").split(".")[0] in value:
         return None
     lists = [[one for one in each if one is not None] for each in value.values() if isinstance(each, list)]

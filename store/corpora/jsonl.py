@@ -175,8 +175,8 @@ def _understand(reading: Reading, record: RawRecord) -> Document:
     items = fields.get("entities")
     mentions = list(entity_mentions(reading, place, items, "entities", _KEYS))
     if isinstance(items, list):
-        reading.drop_keys(key for one in items if isinstance(one, dict) for key in PROVENANCE if one.get(key))
-    reading.drop_keys(key for key in ("given",) if fields.get(key))
+        reading.provenance.update(key for one in items if isinstance(one, dict) for key in PROVENANCE if one.get(key))
+    reading.provenance.update(key for key in ("given",) if fields.get(key))
     drop_unread(reading, fields, (text_key, "entities", "id", "given", "sentences"))
     found = as_in_text(reading, text, with_ends(reading, mentions, inclusive=False))
     return reading.document(id_field(reading, place, fields), text, found, line=place)
@@ -189,11 +189,11 @@ def _understand_annotated(reading: Reading, record: RawRecord) -> Document:
         _check_texts(parsed)
     except BadInputError as error:
         raise reading.error(error.reason, record.place, error.key) from error
-    reading.drop_keys(key for key in ("given", "sentences") if getattr(parsed, key))
+    reading.provenance.update(key for key in ("given", "sentences") if getattr(parsed, key))
     mentions = []
     for number, one in enumerate(parsed.entities):
         mentions.append(Mention(one.start, one.end, one.label, one.text, f"entities.{number}"))
-        reading.drop_keys(one.model_fields_set - {"start", "end", "label", "text"})
+        reading.provenance.update(one.model_fields_set - {"start", "end", "label", "text"})
     name = reading.made_up_id(record.place) if parsed.id is None else parsed.id
     return reading.document(name, parsed.text, mentions, line=record.place)
 
