@@ -83,7 +83,7 @@ def test_a_term_over_a_line_end_is_one_entity(kit: Any, tmp_path: Path) -> None:
     [record] = kit.records(out)
     assert [one["text"] for one in record["entities"]] == ["咳嗽"]
     shown = kit.run(path, "--join-lines").stdout
-    assert "胸" in shown
+    assert "  临床表现: 胸⏎痛 [5,9)" in shown.splitlines()
 
 
 def test_files_of_another_encoding(kit: Any, tmp_path: Path) -> None:
