@@ -105,20 +105,21 @@ def head_text(data: bytes, options: ReadOptions = NO_OPTIONS) -> str:
     return data.decode("utf-8-sig", "replace") if text is None else text
 
 
-def unicode_text(data: bytes, reading: Reading) -> str:
+def unicode_text(data: bytes, reading: Reading | None) -> str:
     """The text of a file of records, with its byte order mark where it is UTF-8.
 
     In a file that is in no known encoding, bytes that are not UTF-8 become lone surrogates, so that only their records
     are bad.
     """
-    encoding = recognised(data, reading.options.encoding)
+    encoding = recognised(data, None if reading is None else reading.options.encoding)
     if encoding is None or encoding.name in ("utf-8", "utf-8-sig"):
         _note(reading, encoding)
         return data.decode("utf-8", "surrogateescape")
     try:
         text = data.decode(encoding.name)
     except ValueError as error:
-        raise reading.error(f"bytes that are not {encoding.name} (--encoding)", None) from error
+        path = None if reading is None else reading.path
+        raise BadInputError(f"bytes that are not {encoding.name} (--encoding)", path=path) from error
     _note(reading, encoding)
     return text
 
@@ -138,8 +139,8 @@ def is_streamable(path: Path, options: ReadOptions) -> bool:
     return True
 
 
-def _note(reading: Reading, encoding: Encoding | None) -> None:
-    if encoding is not None and encoding.note is not None:
+def _note(reading: Reading | None, encoding: Encoding | None) -> None:
+    if reading is not None and encoding is not None and encoding.note is not None:
         # The records of one file may be gone through twice.
         reading.notes[encoding.note] = 1
 

@@ -47,11 +47,10 @@ def open_bytes(path: Path) -> BinaryIO:
 def read_unicode(path: Path, reading: Reading | None = None) -> str:
     """The file's text with its byte order mark; bytes that are in no known encoding stand as lone surrogates.
 
-    With ``reading`` GB18030 and UTF-16 are recognised, and an encoding that its options name is used.
+    GB18030 and UTF-16 are recognised. With ``reading`` this is noted, and an encoding that its options name is used.
     """
     with open_bytes(path) as file:
-        data = file.read()
-    return data.decode("utf-8", "surrogateescape") if reading is None else unicode_text(data, reading)
+        return unicode_text(file.read(), reading)
 
 
 def files_in(folder: Path, suffix: str) -> list[Path]:

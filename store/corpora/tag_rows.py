@@ -170,4 +170,6 @@ def look_tagged(lines: Iterable[str]) -> bool:
 
 def _is_token(token: str) -> bool:
     """Whether this may be a token, not a sentence or a list of them."""
-    return len(token) <= 40 and not any(mark in token.rstrip("。！？；，") for mark in "。！？；，")
+    return len(token) <= 2 or (
+        len(token) <= 40 and not any(mark in token.rstrip("。！？；，") for mark in "。！？；，")
+    )
