@@ -143,11 +143,6 @@ def _whole_lines(reading: Reading) -> Iterator[str]:
             yield from _LINE.findall(unicode_text(file.read(), reading))
 
 
-def json_lines(reading: Reading) -> Iterator[RawRecord]:
-    """The records of a JSON lines file."""
-    return (record for record in lines(reading) if record.raw.strip())
-
-
 def json_array(reading: Reading, text: str, is_record: Callable[[object], bool]) -> Iterator[RawRecord]:
     """The elements of a JSON array, decoded one by one; what cannot be decoded becomes a record with an error.
 

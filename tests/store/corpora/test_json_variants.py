@@ -79,7 +79,7 @@ def test_a_rewrite_keeps_the_container(make: Make, name: str, lines: bool) -> No
         {"text": TEXT, "entities": [{"start": 2, "end": 4, "value": "咳嗽", "entity": "sym"}]},
         {"text": TEXT, "entities": [{"offset": 2, "length": 2, "category": "sym", "text": "咳嗽"}]},
         {"text": TEXT, "entities": [{"offsets": [[2, 4]], "text": ["咳嗽"], "type": "sym"}]},
-        {"text": TEXT, "ents": [{"start": 2, "end": 4, "label": "sym"}], "tokens": [{"start": 0, "end": 2, "tag": "N"}]},
+        {"text": TEXT, "ents": [{"start": 2, "end": 4, "label": "sym"}], "tokens": [{"start": 0, "end": 2, "tag": 1}]},
         {"text": list(TEXT), "labels": ["O", "O", "B-sym", "E-sym"]},
         {"text": TEXT, "labels": ["O", "O", "B-sym", "I-sym"]},
         [TEXT, {"entities": [[2, 4, "sym"]]}],
