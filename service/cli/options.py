@@ -45,8 +45,8 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, json, cmeee-v1, ccks2017 or "
-        "ccks2018; without it, it is found from name and content, and said.",
+        help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, json, cmeee-v1, ccks2017 "
+        "or ccks2018; without it, it is found from name and content, and said.",
     ),
 ]
 SkipBad = Annotated[

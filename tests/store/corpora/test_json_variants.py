@@ -1,12 +1,16 @@
 """Containers, keys and shapes of JSON that nobody has specified."""
 
 import json
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from medner.store.corpora import BadRecords, Layout, read_documents, write_documents
+from medner.store.corpora import FORMATS, BadRecords, Layout, read_documents, write_documents
 from medner.store.corpora.format import ReadOptions
 from medner.store.corpora.read_log import ReadLog, note_lines
 from medner.store.errors import BadInputError, MednerError
@@ -141,3 +145,50 @@ def test_a_log_is_told_once_a_file(make: Make) -> None:
     assert "ward (1)" in said[0]
     assert log.bad is not None
     assert len(log.bad) == 2
+
+
+_KEYS = st.sampled_from(
+    [
+        "text",
+        "data",
+        "entities",
+        "label",
+        "labels",
+        "annotations",
+        "result",
+        "value",
+        "start",
+        "end",
+        "type",
+        "start_idx",
+        "end_idx",
+        "id",
+        "spans",
+        "tokens",
+        "ner_tags",
+        "originalText",
+        "result_list",
+        "prompt",
+        "extractions",
+        "char_interval",
+        "context",
+        "entity_label",
+        "dialogue",
+        "answer",
+    ]
+)
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", TEXT, "sym", "2", "B-x"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_KEYS, inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(_KEYS, _VALUES, max_size=6), st.sampled_from([None, *FORMATS]))
+def test_no_json_whatever_is_a_defect(record: dict[str, object], name: str | None) -> None:
+    """Any record is read, or refused with an error of medner's."""
+    with tempfile.TemporaryDirectory() as folder, suppress(MednerError):
+        path = Path(folder) / "a.json"
+        path.write_text(dumps([{"text": TEXT, **record}]), encoding="utf-8")
+        list(read_documents(path, format=name))
