@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from medner.store.characters import is_blank
 from medner.store.corpora.format import Format, Mention, Reading, Writing
 from medner.store.corpora.json_out import to_line, write_lines
 from medner.store.corpora.source import RawRecord, complaint, json_lines, parse, read_records
@@ -86,7 +87,7 @@ def read_annotated(path: Path) -> Iterator[AnnotatedDocument]:
     try:
         with path.open(encoding="utf-8-sig", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
-                if line.strip():
+                if not is_blank(line):
                     try:
                         yield line_to_annotated(line)
                     except BadInputError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from medner.store.characters import is_blank
 from medner.store.corpora import bio, brat, ccks, cmeee, doccano, jsonl, label_studio, text
 from medner.store.corpora.format import Format
 from medner.store.corpora.source import files_in, open_bytes
@@ -15,6 +16,7 @@ FORMATS: dict[str, Format] = {
 }
 
 _HEAD_BYTES = 1 << 16
+_TEXT_SUFFIXES = (".txt", ".text", ".md")
 _BIO_LINES = re.compile(r"\s*(\S[^\n]*?|[ \t])[\t ](O|[BI]-\S+)\s*$")
 # Keys of a JSON file that only one format has, most telling first; an escaped quote before a key is text, not a key.
 _ARRAY_SIGNS = (
@@ -60,10 +62,13 @@ def _of_file(path: Path) -> str | None:
         return "brat"
     with open_bytes(path) as file:
         data = file.read(_HEAD_BYTES)
-    if not data.removeprefix(b"\xef\xbb\xbf").strip():
-        raise BadInputError("the file is empty", path=path)
     text.refuse_binary(data, path)
     head = data.decode("utf-8-sig", "replace").lstrip()
+    if is_blank(head):
+        # A long blank beginning says nothing of what follows; the reader of text knows.
+        if len(data) == _HEAD_BYTES and suffix in _TEXT_SUFFIXES:
+            return "text"
+        raise BadInputError("the file is empty", path=path)
     if head[0] in "[{":
         signs = _ARRAY_SIGNS if head[0] == "[" else _LINE_SIGNS
         for sign, name in signs:
@@ -73,9 +78,9 @@ def _of_file(path: Path) -> str | None:
             return "cmeee"
     if suffix in (".bio", ".conll") or all(_BIO_LINES.match(line) for line in _whole_lines(head)):
         return "bio"
-    return "text" if suffix in (".txt", ".text", ".md") else None
+    return "text" if suffix in _TEXT_SUFFIXES else None
 
 
 def _whole_lines(head: str) -> list[str]:
-    lines = [line for line in head.split("\n") if line.strip()]
+    lines = [line for line in head.split("\n") if not is_blank(line)]
     return lines[:-1] if len(lines) > 1 else lines

@@ -12,6 +12,7 @@ from typing import BinaryIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from medner.store.characters import is_blank
 from medner.store.corpora.format import Layout, Reading
 from medner.store.errors import BadInputError, UserError
 from medner.store.records import Document
@@ -107,7 +108,7 @@ def lines(reading: Reading) -> Iterator[RawRecord]:
                 reading.set_layout(replace(reading.layout, bom=line.startswith(_BOM), newline=newline))
                 line = line.removeprefix(_BOM)
             line = line.removesuffix("\n").removesuffix("\r")
-            if line.strip():
+            if not is_blank(line):
                 empty = False
             yield RawRecord(number, line)
     if empty:
@@ -116,7 +117,7 @@ def lines(reading: Reading) -> Iterator[RawRecord]:
 
 def json_lines(reading: Reading) -> Iterator[RawRecord]:
     """The records of a JSON lines file."""
-    return (record for record in lines(reading) if record.raw.strip())
+    return (record for record in lines(reading) if not is_blank(record.raw))
 
 
 def json_array(reading: Reading, text: str, is_record: Callable[[object], bool]) -> Iterator[RawRecord]:

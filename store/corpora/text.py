@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
+from medner.store.characters import is_blank
 from medner.store.corpora.filenames import document_id, file_stem
 from medner.store.corpora.format import Format, Loss, Note, Reading, Writing
 from medner.store.corpora.source import files_in, open_bytes
@@ -48,8 +49,6 @@ def decode_text(data: bytes, path: Path) -> tuple[str, str]:
 
     BadInputError when it is empty, binary, or in neither.
     """
-    if not data.strip():
-        raise BadInputError("the file is empty", path=path)
     refuse_binary(data, path)
     for encoding in ("utf-8-sig", "gb18030"):
         try:
@@ -58,7 +57,7 @@ def decode_text(data: bytes, path: Path) -> tuple[str, str]:
             continue
         if encoding == "gb18030" and not _is_plausible(text):
             break
-        if not text.strip():
+        if is_blank(text):
             raise BadInputError("the file is empty", path=path)
         return text, encoding.removesuffix("-sig")
     raise BadInputError("neither UTF-8 nor GB18030 text; a binary file?", path=path)
