@@ -19,7 +19,10 @@ WORDS = ("的",)
 #: Words of names of organisms that keep their full stop.
 ABBREVIATIONS = ("sp", "spp", "ssp", "subsp", "var", "subvar", "cv", "bv", "pv", "sv", "gen", "nov")
 
-_OPENING, _CLOSING = ("(（﹙", "[［", "【", "《", "「", "『", "〔", "“"), (")）﹚", "]］", "】", "》", "」", "』", "〕", "”")
+_OPENING, _CLOSING = (
+    ("(（﹙", "[［", "【", "《", "「", "『", "〔", "“"),
+    (")）﹚", "]］", "】", "》", "」", "』", "〕", "”"),
+)
 _LAST_WORD = re.compile(r"(?<![A-Za-z.])([A-Za-z]+)\.$")
 _INITIALS = re.compile(r"(?<![A-Za-z.])(?:[A-Za-z]\.){2,}$")
 # So much of an entity is looked at for initials and abbreviations.
@@ -39,6 +42,17 @@ class Edges:
     words: tuple[str, ...] = WORDS
     abbreviations: tuple[str, ...] = ABBREVIATIONS
     brackets: bool = True
+
+    def in_words(self) -> str:
+        """What no entity begins or ends with, for a reader."""
+        parts = [
+            "white space",
+            *(["any of " + self.marks] if self.marks else []),
+            *self.words,
+            *(["a bracket without its partner"] if self.brackets else []),
+        ]
+        kept = f" (the full stop stays in {', '.join(f'{word}.' for word in self.abbreviations)})"
+        return ", ".join(parts) + (kept if self.abbreviations else "")
 
     def trimmed(self, entity: Entity, text: str) -> Entity | None:
         """The entity without what the rule takes off its edges; None when nothing is left."""

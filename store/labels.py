@@ -79,7 +79,7 @@ class _EdgesFile(BaseModel):
         # A letter among them would eat into every word that begins with it.
         letters = sorted({char for char in marks if char.isalnum()})
         if letters:
-            raise ValueError(f"{''.join(letters)}: only punctuation can stand here; a whole word goes into words")
+            raise ValueError(f"{''.join(letters)!r} is no punctuation; a whole word goes into words")
         return marks
 
     @field_validator("words")

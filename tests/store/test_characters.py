@@ -52,7 +52,9 @@ def test_what_a_reader_sees_as_one_is_never_torn(whole: str) -> None:
     assert cluster_end(text, 1) == 1 + len(whole)
 
 
-@pytest.mark.parametrize("text", [" \u0301", "\n\u0301", "\u3000\ufe0f", "炎\u200d咳", "炎\u200c咳", "炎\u200b咳", "\x07\u0301"])
+@pytest.mark.parametrize(
+    "text", [" \u0301", "\n\u0301", "\u3000\ufe0f", "炎\u200d咳", "炎\u200c咳", "炎\u200b咳", "\x07\u0301"]
+)
 def test_white_space_is_no_base(text: str) -> None:
     """A mark behind white space or a control stands by itself, and a joiner between letters joins nothing."""
     assert not any(is_inside_cluster(text, at) for at in range(len(text) + 1))

@@ -9,7 +9,9 @@ from medner.store.edges import MARKS, Edges, trimmed_entities
 from medner.store.records import Entity
 
 EDGES = Edges()
-TEXTS = st.text(st.sampled_from("炎 \u3000\u200b的，。.、；：…a5%（）()“”e\u0301❤\ufe0f\u200d\U0001f44d\U0001f3fd\n目"), max_size=12)
+TEXTS = st.text(
+    st.sampled_from("炎 \u3000\u200b的，。.、；：…a5%（）()“”e\u0301❤\ufe0f\u200d\U0001f44d\U0001f3fd\n目"), max_size=12
+)
 
 
 def trimmed(text: str, edges: Edges = EDGES) -> str | None:
@@ -75,7 +77,7 @@ def test_a_mark_goes_where_its_base_goes(start: int, end: int, meant: str | None
 
 @given(TEXTS, st.data())
 def test_a_trimmed_entity_is_inside_its_characters_and_trims_to_itself(text: str, data: st.DataObject) -> None:
-    """It tears nothing apart, has no surplus left, holds no base that was not proposed, and stays when trimmed again."""
+    """It tears nothing apart, has no surplus left, holds no base that was not proposed, and is trimmed no further."""
     if not text:
         return
     start = data.draw(st.integers(0, len(text) - 1))
