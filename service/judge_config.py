@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -175,7 +176,7 @@ def read_judge(said: str) -> dict[str, Any]:
     if kind == "filter-score":
         return {"kind": kind, **({"least": _probability(said, rest)} if rest else {})}
     if kind == "trained":
-        return {"kind": kind, "adapter": Path(rest).expanduser() if rest else None}
+        return {"kind": kind, "adapter": Path(os.path.expanduser(rest)) if rest else None}
     if rest and ":" not in rest:
         raise UserError(f"--judge: {said!r} names no provider; write {kind}:PROVIDER:MODEL, as {kind}:ollama:qwen3")
     return {"kind": kind, **({"model": rest} if rest else {})}

@@ -169,12 +169,13 @@ async def _embedding(base: str, embedder: Path | None) -> AsyncIterator[Embedder
     from medner.agents.exemplars.sentence_transformer import SentenceTransformerEmbedder
     from medner.service.engines import EngineOrder, local_engine
     from medner.service.exemplars import encoder_of
+    from medner.store.models import base_model_folder
 
     if embedder is not None:
         typer.echo(f"loading {embedder}", err=True)
         yield SentenceTransformerEmbedder.load(embedder)
         return
-    folder = _model_folder(base)
+    folder = base_model_folder(base)
     origin = origin_of("llm", folder.resolve().name, folder)
     typer.echo(f"loading {base}", err=True)
     engine = local_engine(EngineOrder(folder, {}, max_rows=8))
@@ -182,13 +183,6 @@ async def _embedding(base: str, embedder: Path | None) -> AsyncIterator[Embedder
         yield EncoderEmbedder(encoder_of(engine), origin)
     finally:
         await engine.close()
-
-
-def _model_folder(base: str) -> Path:
-    from medner.store.models import ModelStore
-
-    folder = Path(base).expanduser()
-    return folder if folder.is_dir() else ModelStore().path(base)
 
 
 def _record(one: Exemplar) -> dict[str, object]:
