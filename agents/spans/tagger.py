@@ -44,12 +44,17 @@ class SpanScores:
         An entity has the best score of all stretches that the label set's rule for edges trims to it: of ' COPD' and
         'COPD' a tagger may have meant either.
         """
-        return [float(self._cells(entity).max()) / self.temperature for entity in entities]
+        spans = [self.labels.edges.widest(entity, self.text) for entity in entities]
+        cells = [
+            self.scores_YCC[self.labels.codes.index(entity.label), start : entity.start + 1, entity.end - 1 : end]
+            for entity, (start, end) in zip(entities, spans, strict=True)
+        ]
+        return [float(several.max()) / self.temperature for several in cells]
 
-    def _cells(self, entity: Entity) -> torch.Tensor:
-        start, end = self.labels.edges.widest(entity, self.text)
-        number = self.labels.codes.index(entity.label)
-        return self.scores_YCC[number, start : entity.start + 1, entity.end - 1 : end]
+    def cell_logits(self, entities: Sequence[Entity]) -> list[float]:
+        """The calibrated score of each entity's own stretch and no other."""
+        cells = [(self.labels.codes.index(entity.label), entity.start, entity.end - 1) for entity in entities]
+        return [float(self.scores_YCC[cell]) / self.temperature for cell in cells]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,10 @@ class SpanTagger:
     async def logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """The calibrated score of each entity, whoever proposed it, for callers that hold no scores of the sentence."""
         return (await self._shared.of(sentence.text, self._scores)).logits(entities)
+
+    async def cell_logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
+        """The calibrated score of each entity's own stretch, as a judge with a span head has learnt to read it."""
+        return (await self._shared.of(sentence.text, self._scores)).cell_logits(entities)
 
     async def _scores(self, text: str) -> SpanScores:
         aligned = framed(align(text, self.encoder.tokens, self.encoder.token_bytes), self.encoder.tokens)
