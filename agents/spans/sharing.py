@@ -50,8 +50,9 @@ class SharedScores(Generic[Scores]):
         return scores
 
     def _remember(self, text: str, scores: Scores) -> None:
+        earlier = self._recent.pop(text, None)
         self._recent[text] = scores
-        self._bytes += scores.size_bytes
+        self._bytes += scores.size_bytes - (0 if earlier is None else earlier.size_bytes)
         while self._bytes > self._most_bytes:
             self._bytes -= self._recent.popitem(last=False)[1].size_bytes
 

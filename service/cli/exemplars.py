@@ -126,13 +126,14 @@ def show(  # noqa: PLR0913  one parameter an option
     Example: medner exemplars show exemplars/ --type sym --near 咳嗽咳痰
     """
     from medner.agents.exemplars.folder import ExemplarFolder
+    from medner.store.characters import is_blank
 
     opened = ExemplarFolder.open(folder)
     codes = opened.card.types if type_ is None else (_known(type_, opened.card),)
     if near is None:
         found = [row.exemplar() for row in opened.clustered() if row.label in codes]
     else:
-        if not near.strip():
+        if is_blank(near):
             raise UserError("--near: the text is empty")
         found = asyncio.run(_nearest(opened, near, codes, count, (base or opened.card.base, embedder)))
     if as_json:
