@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from medner.service.adapters import FilterKind, StyleName, TaggerKind
 from medner.service.judge_config import JudgeConfig
 from medner.store.errors import BadInputError
+from medner.store.models import looks_like_path
 from medner.store.validation import complaint
 
 DEFAULT_LABELS = "cmeee-v2"
@@ -256,4 +257,4 @@ def validated(data: dict[str, Any], *, where: Path | str) -> Configuration:
 
 def is_path(name: str) -> bool:
     """Whether a model or label set is meant by its path, not by its name."""
-    return name.startswith((".", "~")) or "/" in name or "\\" in name or name.endswith(".toml")
+    return looks_like_path(name) or name.endswith(".toml")

@@ -14,7 +14,7 @@ from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.model import pick_device
 from medner.agents.strategies import CODECS
 from medner.service.adapters import CARD
-from medner.service.config import DEFAULT_MODEL, Configuration, TaggerConfig, is_path
+from medner.service.config import DEFAULT_MODEL, Configuration, TaggerConfig
 from medner.service.engines import EngineFactory
 from medner.service.stopping import stop_asked
 from medner.service.tally import duration
@@ -25,7 +25,7 @@ from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import label_set_toml, load_label_set
-from medner.store.models import MANIFEST, ModelStore, read_manifest
+from medner.store.models import base_model_folder, base_model_name
 from medner.training.adapted import WEIGHTS, load_tokenizer
 from medner.training.build import TaskForm, TrainingData, named_hash, named_start, training_data
 from medner.training.examples import Example, answer_vocabulary
@@ -98,8 +98,7 @@ class _Run:
 
     @cached_property
     def _folder(self) -> Path:
-        given = Path(self._base).expanduser()
-        return given if is_path(self._base) or given.is_dir() else ModelStore().path(self._base)
+        return base_model_folder(self._base)
 
     @cached_property
     def _data(self) -> TrainingData:
@@ -116,8 +115,7 @@ class _Run:
     @property
     def _base_name(self) -> str:
         """What the card calls the base model: its name in the store, else its folder's without the way there."""
-        folder = self._folder
-        return read_manifest(folder).name if (folder / MANIFEST).is_file() else folder.resolve().name
+        return base_model_name(self._folder)
 
     @property
     def _unseen(self) -> tuple[Path, ...]:

@@ -130,13 +130,14 @@ def show(  # noqa: PLR0913  one parameter an option
     Example: medner exemplars show exemplars/ --type sym --near 咳嗽咳痰
     """
     from medner.agents.exemplars.folder import ExemplarFolder
+    from medner.store.characters import is_blank
 
     opened = ExemplarFolder.open(folder)
     codes = opened.card.types if type_ is None else (_known(type_, opened.card),)
     if near is None:
         found = [row.exemplar() for row in opened.clustered() if row.label in codes]
     else:
-        if not near.strip():
+        if is_blank(near):
             raise UserError("--near: the text is empty")
         found = asyncio.run(_nearest(opened, near, codes, count, (base or opened.card.base, embedder)))
     if as_json:
@@ -173,12 +174,13 @@ async def _embedding(base: str, embedder: Path | None) -> AsyncIterator[Embedder
     from medner.agents.exemplars.sentence_transformer import SentenceTransformerEmbedder
     from medner.service.engines import EngineOrder, local_engine
     from medner.service.exemplars import encoder_of
+    from medner.store.models import base_model_folder
 
     if embedder is not None:
         typer.echo(f"loading {embedder}", err=True)
         yield SentenceTransformerEmbedder.load(embedder)
         return
-    folder = _model_folder(base)
+    folder = base_model_folder(base)
     origin = origin_of("llm", folder.resolve().name, folder)
     typer.echo(f"loading {base}", err=True)
     engine = local_engine(EngineOrder(folder, {}, max_rows=8))
@@ -186,13 +188,6 @@ async def _embedding(base: str, embedder: Path | None) -> AsyncIterator[Embedder
         yield EncoderEmbedder(encoder_of(engine), origin)
     finally:
         await engine.close()
-
-
-def _model_folder(base: str) -> Path:
-    from medner.store.models import ModelStore
-
-    folder = Path(base).expanduser()
-    return folder if folder.is_dir() else ModelStore().path(base)
 
 
 def _record(one: Exemplar) -> dict[str, object]:

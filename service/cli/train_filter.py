@@ -13,7 +13,7 @@ from medner.service.cli.reporting import Reporter, say
 from medner.store.corpora.format import ReadOptions
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
-from medner.store.models import MANIFEST, ModelStore, read_manifest
+from medner.store.models import base_model_folder, base_model_name
 
 if TYPE_CHECKING:
     from medner.training.filters.data import FilterData
@@ -142,13 +142,13 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         raise typer.Exit(Told(130))
     made = Made(
         kind,
-        chosen if order.base is None else base_name(order.base),
+        chosen if order.base is None else base_model_name(order.base),
         label_set.name,
         trained.samples,
         trained.seconds,
         seed,
         shown_command(context),
-        licence_note(base_name(order.base), data_note) if order.base is not None else data_note,
+        licence_note(base_model_name(order.base), data_note) if order.base is not None else data_note,
         first_layer if two_way else None,
     )
     for line in write_card(trained.folder, made, sources, data, trained.calibration):
@@ -160,12 +160,7 @@ def base_folder(base: str) -> Path | None:
     """The folder of a base model by name or path; None for an encoder that is to be new."""
     if base == NEW:
         return None
-    return Path(base) if Path(base).is_dir() else ModelStore().path(base)
-
-
-def base_name(folder: Path) -> str:
-    """What the card calls the base model: its name in the store, else its folder's without the way there."""
-    return read_manifest(folder).name if (folder / MANIFEST).is_file() else folder.resolve().name
+    return base_model_folder(base)
 
 
 def _tell(data: FilterData) -> None:

@@ -89,9 +89,9 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     options: ReadOptions,
 ) -> None:
     from medner.agents.spans.settings import SETTINGS
-    from medner.service.cli.train_filter import base_folder, base_name
     from medner.service.judge_data import JudgeSources, judged_cases
     from medner.service.stopping import stop_asked
+    from medner.store.models import base_model_folder, base_model_name
     from medner.training.filters.train import Order, Watch
     from medner.training.judges.train import ScorerKind
     from medner.training.judges.train import train_judge as train
@@ -128,7 +128,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
         raise UserError(f"--scorer: there is no scorer {chosen!r}; there are classifier and span")
     if two_way is None:
         two_way = from_spans or chosen == "span"
-    folder = base_folder(base)
+    folder = base_model_folder(base)
     order = Order(folder, out, label_set, settings, start, force, two_way)
     with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
         trained = train(order, cases, Watch(Reporter("candidates"), stop), scorer=cast("ScorerKind", chosen))
@@ -136,7 +136,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
         say(f"stopped; the same command goes on from {out}")
         raise typer.Exit(130)
     facts: dict[str, object] = {
-        "base": base_name(folder) if folder is not None else base,
+        "base": base_model_name(folder),
         "labels": label_set.name,
         "scorer": chosen,
         "two_way_from": first_layer if two_way else None,

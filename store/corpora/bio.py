@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
+from medner.store.characters import is_blank
 from medner.store.corpora.bio_reading import read_tagged
 from medner.store.corpora.format import Format, Loss, Writing
 from medner.store.records import Document, Entity
@@ -32,7 +33,7 @@ def _written(document: Document, writing: Writing) -> Iterator[str]:
     for line in document.text.split("\n"):
         here = tags[at : at + len(line)]
         # A document cut at its line breaks would leave a document of mere white space for every indented empty line.
-        if line.strip() or line == document.text != "" or any(tag != "O" for tag in here):
+        if not is_blank(line) or line == document.text != "" or any(tag != "O" for tag in here):
             yield "".join(f"{char}\t{tag}{newline}" for char, tag in zip(line, here, strict=True))
         at += len(line) + 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from medner.store.characters import is_blank
 from medner.store.corpora.format import Mention, Note, Reading
 from medner.store.corpora.source import RawRecord, lines, read_records
 from medner.store.corpora.tag_rows import Habits, Mark, Row, Tag, habits_of, is_comment, is_docstart, row_of, tag_of
@@ -30,12 +31,12 @@ def _blocks(reading: Reading) -> Iterator[RawRecord]:
     block: list[str] = []
     first = 1
     for record in lines(reading):
-        if record.raw.strip() and not is_docstart(record.raw):
+        if not is_blank(record.raw) and not is_docstart(record.raw):
             if not block:
                 first = record.place
             block.append(record.raw)
             continue
-        reading.notes[Note.COMMENT] += bool(record.raw.strip())
+        reading.notes[Note.COMMENT] += not is_blank(record.raw)
         if block:
             yield RawRecord(first, "\n".join(block))
             block = []

@@ -14,6 +14,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from medner.store.characters import is_blank
 from medner.store.corpora.brat_offsets import Fragments, Stated, counting_of, is_stated
 from medner.store.corpora.encoding import recognised
 from medner.store.corpora.filenames import document_id, file_stem
@@ -84,7 +85,7 @@ def _rows(reading: Reading, path: Path) -> Iterator[tuple[int, str, str, Stated]
     for number, line in enumerate(content.split("\n"), 1):
         row = line.removesuffix("\r")
         if not row.startswith("T"):
-            reading.notes[Note.OTHER_LAYER] += bool(row.strip())
+            reading.notes[Note.OTHER_LAYER] += not is_blank(row)
             continue
         match = _TEXT_BOUND.fullmatch(row)
         if match is None:

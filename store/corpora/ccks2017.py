@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from medner.store.characters import is_blank
 from medner.store.corpora.encoding import decode_text
 from medner.store.corpora.entity_table import TableRow, as_mentions, is_table, table_row
 from medner.store.corpora.filenames import document_id
 from medner.store.corpora.format import Format, Mention, Note, Reading
-from medner.store.corpora.source import files_in, open_bytes
+from medner.store.corpora.source import files_in, open_bytes, read_unicode
 from medner.store.errors import BadInputError
 from medner.store.records import Document
 
@@ -77,11 +78,11 @@ def _document(reading: Reading, path: Path, folder: Path | None) -> Document:
 
 
 def _rows(reading: Reading, table: Path) -> Iterator[TableRow]:
-    if not table.stat().st_size:
+    if is_blank(read_unicode(table)):
         return
     for number, line in enumerate(_content(reading, table).split("\n"), 1):
         raw = line.removesuffix("\r")
-        if not raw.strip():
+        if is_blank(raw):
             continue
         row = table_row(raw, f"line {number}")
         if row is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from medner.store.corpora.encoding import decode_text
 from medner.store.corpora.entity_table import TableRow, as_mentions, table_row
 from medner.store.corpora.format import Format, Reading
-from medner.store.corpora.source import RawRecord, files_in, lines, open_bytes, read_records
+from medner.store.corpora.source import RawRecord, files_in, filled_lines, open_bytes, read_records
 from medner.store.records import Document
 
 _LINE = re.compile(r'\s*([\w-]+)\s*,\s*"?((?:[^\t;]+\t\s*\d+\s*\t\s*\d+\s*\t[^\t;]+;?)*)"?\s*')
@@ -33,7 +33,7 @@ def _read(reading: Reading) -> Iterator[Document]:
     def understand(reading: Reading, record: RawRecord) -> Document:
         return _document(reading, record, texts)
 
-    return read_records(reading, (record for record in lines(reading) if record.raw.strip()), understand)
+    return read_records(reading, filled_lines(reading), understand)
 
 
 def _texts(table: Path) -> Mapping[str, Path]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from medner.store.corpora.format import Format, Mention, Reading
-from medner.store.corpora.source import RawRecord, lines, read_records
+from medner.store.corpora.source import RawRecord, filled_lines, read_records
 from medner.store.records import Document
 
 _BARS = "|||"
@@ -24,7 +24,7 @@ def looks_like_it(rows: Sequence[str]) -> bool:
 
 
 def _read(reading: Reading) -> Iterator[Document]:
-    return read_records(reading, (record for record in lines(reading) if record.raw.strip()), _understand)
+    return read_records(reading, filled_lines(reading), _understand)
 
 
 def _understand(reading: Reading, record: RawRecord) -> Document:

@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from medner.store.characters import is_blank
 from medner.store.corpora.format import NO_OPTIONS, Note, Reading, ReadOptions
 from medner.store.errors import BadInputError
 
@@ -65,8 +66,6 @@ def decode_text(data: bytes, path: Path, options: ReadOptions = NO_OPTIONS) -> t
 
     BadInputError when it is empty, binary, or in no encoding that is known.
     """
-    if not data.strip():
-        raise BadInputError("the file is empty", path=path)
     encoding = recognised(data, options.encoding)
     refuse_binary(data, path, options)
     if encoding is None and _is_damaged_utf8(data):
@@ -80,7 +79,7 @@ def decode_text(data: bytes, path: Path, options: ReadOptions = NO_OPTIONS) -> t
         text = data.decode(encoding.name)
     except ValueError as error:
         raise BadInputError(f"bytes that are not {encoding.name} (--encoding)", path=path) from error
-    if not text.strip():
+    if is_blank(text):
         raise BadInputError("the file is empty", path=path)
     return text, encoding
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+from medner.store.characters import is_blank
 from medner.store.corpora.tag_rows import tag_of
 from medner.store.errors import BadInputError
 
@@ -85,7 +86,7 @@ def foreign_suffix(path: Path) -> Foreign | None:
 
 def foreign_text(head: str) -> Foreign | None:
     """What a file is by its first characters, where they look like an export or an annotation that is not read."""
-    lines = [line for line in head.splitlines() if line.strip()]
+    lines = [line for line in head.splitlines() if not is_blank(line)]
     start = head.lstrip("\ufeff \t\r\n\x0b")
     found = next((foreign for foreign, looks in _EXPORTS if looks(start, lines)), None)
     if found is not None:

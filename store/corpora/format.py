@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Literal, TextIO
 
+from medner.store.characters import is_blank
 from medner.store.corpora.bad import BadRecords
 from medner.store.corpora.read_log import ReadLog
 from medner.store.errors import BadInputError, Unit, UserError
@@ -217,7 +218,7 @@ class Reading(Iterator[Document]):
         document = Document(id, text, tuple(entities))
         self.notes[Note.REPEATED] += len(entities) - len(document.entities)
         for entity in document.entities:
-            self.notes[Note.EDGE_WHITE] += text[entity.start].isspace() or text[entity.end - 1].isspace()
+            self.notes[Note.EDGE_WHITE] += is_blank(text[entity.start]) or is_blank(text[entity.end - 1])
         return document
 
     def check(self, mention: Mention, text: str, *, line: int | None = None) -> Entity:

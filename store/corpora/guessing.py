@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+from medner.store.characters import is_blank
 from medner.store.corpora import ccks2017, ccks2018, cmeee_v1
 from medner.store.corpora.encoding import head_text, refuse_binary
 from medner.store.corpora.foreign import foreign_bytes, foreign_suffix, foreign_text
@@ -47,13 +48,14 @@ def format_of_file(path: Path, options: ReadOptions = NO_OPTIONS) -> str | None:
         return "ccks2017"
     with open_bytes(path) as file:
         data = file.read(_HEAD_BYTES)
-    if not data.removeprefix(b"\xef\xbb\xbf").strip():
-        raise BadInputError("the file is empty", path=path)
     if (foreign := foreign_bytes(data, path)) is not None:
         raise foreign.error(path)
     refuse_binary(data, path, options)
     head = head_text(data, options)
-    if not head.strip():
+    if is_blank(head):
+        # A long blank beginning says nothing of what follows; the reader of text knows.
+        if len(data) == _HEAD_BYTES and suffix in _TEXT_SUFFIXES:
+            return "text"
         raise BadInputError("the file is empty", path=path)
     start = head.lstrip()
     is_note = suffix in _TEXT_SUFFIXES and _KEY.search(start) is None
@@ -87,7 +89,7 @@ def _of_json(path: Path, head: str, options: ReadOptions) -> str | None:
 
 
 def _of_text(path: Path, head: str, suffix: str, *, cut: bool) -> str | None:
-    lines = [line.removesuffix("\r") for line in head.split("\n") if line.strip()]
+    lines = [line.removesuffix("\r") for line in head.split("\n") if not is_blank(line)]
     # The last line of a long file's beginning is half a line.
     lines = lines[:-1] if cut and len(lines) > 1 else lines
     if cmeee_v1.looks_like_it(lines):

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
+from medner.store.characters import is_blank
 from medner.store.corpora.format import Note, Reading
-from medner.store.corpora.source import RawRecord, after_white, array_layout, json_array, lines, read_unicode
+from medner.store.corpora.source import RawRecord, after_white, array_layout, filled_lines, json_array, read_unicode
 
 _BOM = "\ufeff"
 _DECODER = json.JSONDecoder()
@@ -57,8 +58,8 @@ def container_of(text: str) -> Container:
     at = after_white(text, _mark(text))
     line, _, rest = text[at:].partition("\n")
     if line.startswith("["):
-        return Container.LINES if rest.strip() and _is_whole(line) else Container.ARRAY
-    if _is_whole(line) or not rest.strip():
+        return Container.LINES if not is_blank(rest) and _is_whole(line) else Container.ARRAY
+    if _is_whole(line) or is_blank(rest):
         return Container.LINES
     try:
         _DECODER.raw_decode(text, at)
@@ -99,7 +100,7 @@ def decoded(raw: str) -> tuple[object, str | None]:
 
 def _whole_unless_lines(reading: Reading) -> str | None:
     """The file's text where its records are not lines; None where they are, so that they are read one by one."""
-    first = next((record.raw for record in lines(reading) if record.raw.strip()), "")
+    first = next((record.raw for record in filled_lines(reading)), "")
     if first.lstrip()[:1] != "[" and _is_whole(first):
         return None
     text = read_unicode(reading.path, reading)
@@ -107,12 +108,11 @@ def _whole_unless_lines(reading: Reading) -> str | None:
 
 
 def _decoded_lines(reading: Reading) -> Iterator[RawRecord]:
-    for record in lines(reading):
-        if record.raw.strip():
-            value, error = decoded(record.raw)
-            if record.place == 1 or reading.layout.lines is None:
-                reading.set_layout(replace(reading.layout, lines=True))
-            yield replace(record, value=value, error=error)
+    for record in filled_lines(reading):
+        value, error = decoded(record.raw)
+        if record.place == 1 or reading.layout.lines is None:
+            reading.set_layout(replace(reading.layout, lines=True))
+        yield replace(record, value=value, error=error)
 
 
 def _unwrapped_single(reading: Reading, records: Iterator[RawRecord]) -> Iterator[RawRecord]:

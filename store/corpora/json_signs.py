@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
+from medner.store.characters import is_blank
 from medner.store.corpora.json_entities import STARTS, first_key, is_entity_list
 from medner.store.corpora.json_fields import listed
 from medner.store.corpora.json_records import Container, container_of, decoded, wrapped_records
@@ -46,7 +47,7 @@ def json_format(path: Path, head: str, whole: Callable[[], str], text_key: str |
     ``head`` is its beginning, ``whole`` gives all of it. BadInputError for JSON that holds no records medner reads; it
     says what the file seems to be, and the way out.
     """
-    if not head.lstrip("\ufeff").strip():
+    if is_blank(head):
         return None
     values = list(islice(_values(head), _SAMPLE))
     container = container_of(head)

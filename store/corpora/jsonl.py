@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from medner.store.characters import is_blank
 from medner.store.corpora.format import Format, Mention, Reading, Writing
 from medner.store.corpora.json_entities import EntityKeys, as_in_text, entity_mentions, with_ends
 from medner.store.corpora.json_fields import drop_unread, id_field, record_fields, text_field
@@ -92,7 +93,7 @@ def read_annotated(path: Path) -> Iterator[AnnotatedDocument]:
     try:
         with path.open(encoding="utf-8-sig", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
-                if line.strip():
+                if not is_blank(line):
                     try:
                         yield line_to_annotated(line)
                     except BadInputError as error:

@@ -12,6 +12,7 @@ from typing import BinaryIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from medner.store.characters import is_blank
 from medner.store.corpora.encoding import is_streamable, unicode_text
 from medner.store.corpora.format import Layout, Reading
 from medner.store.errors import BadInputError, UserError
@@ -126,11 +127,16 @@ def lines(reading: Reading) -> Iterator[RawRecord]:
             reading.set_layout(replace(reading.layout, bom=line.startswith(_BOM), newline=newline))
             line = line.removeprefix(_BOM)  # noqa: PLW2901
         row = line.removesuffix("\n").removesuffix("\r")
-        if row.strip():
+        if not is_blank(row):
             empty = False
         yield RawRecord(number, row)
     if empty:
         raise reading.error("the file is empty", None)
+
+
+def filled_lines(reading: Reading) -> Iterator[RawRecord]:
+    """The lines of a file that are not blank."""
+    return (record for record in lines(reading) if not is_blank(record.raw))
 
 
 def _whole_lines(reading: Reading) -> Iterator[str]:

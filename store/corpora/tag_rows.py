@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from medner.store.characters import is_blank
+
 DOCSTART = "-DOCSTART-"
 _SPACES = re.compile(r" +")
 _PREFIXED = re.compile(r"([BIMELSUW])[-_](.+)", re.DOTALL)
@@ -115,7 +117,7 @@ def habits_of(lines: Iterable[str]) -> Habits:
     last = Tag(Mark.OUTSIDE)
     place = 0
     for line in lines:
-        row = row_of(line) if line.strip() else None
+        row = None if is_blank(line) else row_of(line)
         tag = None if row is None else tag_of(row.tag)
         if row is None or tag is None or is_docstart(line):
             last, place = Tag(Mark.OUTSIDE), 0
@@ -150,7 +152,7 @@ def look_tagged(lines: Iterable[str]) -> bool:
     """
     rows = tagged = single = by_tab = entities = 0
     for line in lines:
-        if not line.strip() or is_docstart(line) or line.startswith("# "):
+        if is_blank(line) or is_docstart(line) or line.startswith("# "):
             continue
         rows += 1
         row = row_of(line)
