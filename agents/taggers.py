@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from medner.agents.engines.engine import Engine, Request
 from medner.agents.prompts.shots import Shot
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies.codec import Codec
 from medner.store.labels import LabelSet
-from medner.store.records import Rejected, Rejection, Sentence, TaggerOutput
+from medner.store.records import Entity, Rejected, Rejection, Sentence, TaggerOutput
 
 
 class Tagger(Protocol):
@@ -24,6 +24,31 @@ class Tagger(Protocol):
 
     async def tag(self, sentence: Sentence) -> TaggerOutput:
         """The tagger's answer, with what was refused of it."""
+        ...
+
+
+class StretchScores(Protocol):
+    """What a tagger thinks of every stretch of one sentence. Lives as long as the sentence is under way."""
+
+    def logits(self, entities: Sequence[Entity]) -> list[float]:
+        """The calibrated score of each entity, whoever proposed it; its sigmoid is the probability."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredOutput:
+    """A tagger's answer, and the scores it was made from."""
+
+    output: TaggerOutput
+    scores: StretchScores
+
+
+@runtime_checkable
+class ScoringTagger(Tagger, Protocol):
+    """A tagger that scores stretches: the graph hands its scores on with the sentence."""
+
+    async def tag_scored(self, sentence: Sentence) -> ScoredOutput:
+        """The answer as :meth:`tag` gives it, with the scores."""
         ...
 
 

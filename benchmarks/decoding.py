@@ -28,7 +28,7 @@ from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.store.corpora import read_documents
 from medner.store.labels import load_label_set
-from medner.store.models import ModelStore
+from medner.store.models import base_model_folder
 from medner.store.sentences import split_sentences
 
 
@@ -59,7 +59,7 @@ def arguments() -> argparse.Namespace:
 
 def model_folder(name: str) -> Path:
     """A folder as it is, or a pulled model by its name."""
-    return Path(name) if Path(name).is_dir() else ModelStore().path(name)
+    return base_model_folder(name)
 
 
 def sentences(paths: Sequence[Path], limit: int, seed: int) -> list[str]:

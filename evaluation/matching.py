@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from medner.store.errors import UserError
 from medner.store.records import Document, Entity
 
+#: How much of a text messages show and compare.
+_BEGINNING = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -65,7 +68,7 @@ def pair_documents(gold: Iterable[Document], predicted: Iterable[Document], *, n
             match = waiting[document.text].popleft()
             by_text += 1
         pairs.append(Pair(document, match))
-    _check_all_used(given, pairs, name)
+    _check_all_used(gold, given, pairs, name)
     return Pairing(tuple(pairs), by_text)
 
 
@@ -102,23 +105,39 @@ def _by_id(documents: Iterable[Document], name: str) -> dict[str, Document]:
 def _check_text(gold: Document, predicted: Document, name: str) -> None:
     if gold.text == predicted.text:
         return
-    at = next(
-        (place for place, (a, b) in enumerate(zip(gold.text, predicted.text, strict=False)) if a != b),
-        min(len(gold.text), len(predicted.text)),
-    )
     raise UserError(
-        f"{name}: the text of document {gold.id!r} is not the gold text (they part at character {at}), so offsets "
-        "cannot be compared; annotate the gold text itself, or give the documents ids that differ from the gold ids "
-        "to have them matched by text"
+        f"{name}: the text of document {gold.id!r} is not the gold text ({_parting(gold.text, predicted.text)}), so "
+        "offsets cannot be compared; annotate the gold text itself, or give the documents ids that differ from the "
+        "gold ids to have them matched by text"
     )
 
 
-def _check_all_used(given: dict[str, Document], pairs: Sequence[Pair], name: str) -> None:
+def _check_all_used(gold: Sequence[Document], given: dict[str, Document], pairs: Sequence[Pair], name: str) -> None:
     used = {pair.predicted.id for pair in pairs if pair.predicted is not None}
     extra = [document for document in given.values() if document.id not in used]
     if extra:
-        start = extra[0].text[:20]
+        start = extra[0].text[:_BEGINNING]
+        like = next(
+            (one for one in gold if start and _bare(one.text)[:_BEGINNING] == _bare(extra[0].text)[:_BEGINNING]), None
+        )
+        near = "" if like is None else f"; gold document {like.id!r} begins alike, {_parting(like.text, extra[0].text)}"
         raise UserError(
             f"{name}: document {extra[0].id!r} ({start!r}) is not among the gold documents, neither by id nor by text"
-            f" ({len(extra)} such in all); give the gold file these predictions were made for"
+            f" ({len(extra)} such in all){near}; give the gold file these predictions were made for"
         )
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
+
+
+def _parting(gold: str, predicted: str) -> str:
+    """Where two texts that differ part, and whether in white space alone."""
+    if gold == predicted:
+        return "and has the same text"
+    at = next(
+        (place for place, (a, b) in enumerate(zip(gold, predicted, strict=False)) if a != b),
+        min(len(gold), len(predicted)),
+    )
+    alone = ", and differ in white space alone, line ends for example" if _bare(gold) == _bare(predicted) else ""
+    return f"they part at character {at}{alone}"

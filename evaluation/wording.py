@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from medner.evaluation.differences import Outcome
 from medner.evaluation.errors import BoundaryDistances, ErrorClass
+from medner.evaluation.label_remarks import label_remarks
 from medner.evaluation.report import Comparison, Evaluation, Gold, Setting
 from medner.evaluation.significance import Difference, Interval
 
@@ -106,8 +107,8 @@ def outcome_name(outcome: Outcome, names: tuple[str, str]) -> str:
 
 
 def remarks(report: Evaluation | Comparison) -> list[str]:
-    """What a reader must know beside the numbers: missing predictions, documents matched by text, too few documents."""
-    said = []
+    """What a reader must know beside the numbers: labels, missing predictions, matching by text, too few documents."""
+    said = label_remarks(report)
     if isinstance(report, Evaluation):
         missing = [(system.name, system.missing) for system in report.systems]
         said += [

@@ -18,7 +18,8 @@ class Deps:
     """The agents of a run.
 
     With fewer than ``min_taggers`` answers a sentence fails (its annotation is not complete); with fewer than all it
-    goes on and says so. ``max_chars`` caps a sentence's length when a document is split.
+    goes on and says so. ``max_chars`` caps a sentence's length when a document is split, ``join_lines`` lets it go
+    on over a single line break.
     ``understudies`` decide, in their order, where the judge cannot; ``judges`` gives judge and understudies anew for
     each sentence, instead of these two.
     ``filter`` None: no candidate is dropped before the conflicts are looked for.
@@ -31,6 +32,7 @@ class Deps:
     exemplars: ExemplarSource = FixedExemplars({})  # noqa: RUF009  never changes
     min_taggers: int = 1
     max_chars: int = 256
+    join_lines: bool = False
     understudies: tuple[Judge, ...] = ()
     judges: BenchSource | None = None
 

@@ -77,7 +77,8 @@ class SentenceTask(TypedDict):
 
 async def split(state: DocumentState, runtime: Runtime[DocumentRun]) -> dict[str, Any]:
     """Cuts the document into sentences."""
-    return {"sentences": list(split_sentences(state["document"], max_chars=runtime.context.deps.max_chars))}
+    deps = runtime.context.deps
+    return {"sentences": list(split_sentences(state["document"], max_chars=deps.max_chars, join_lines=deps.join_lines))}
 
 
 def to_sentences(state: DocumentState) -> list[Send] | str:

@@ -11,13 +11,16 @@ from typing import Any, ParamSpec
 
 from langgraph.runtime import Runtime
 
-from medner.agents.filters import Filter
+from medner.agents.filters import Filter, FromScores
 from medner.agents.judges.judge import Case
 from medner.agents.prompts.judge import types_at_stake
+from medner.agents.taggers import ScoringTagger, Tagger
 from medner.graph.conflicts import detect_conflicts, gather_candidates
 from medner.graph.deps import Deps
 from medner.graph.state import SentenceState, TagTask
+from medner.graph.trimming import with_trimmed_edges
 from medner.store.errors import ExternalError, ModelOutputError, UserError
+from medner.store.labels import LabelSet
 from medner.store.records import (
     TOO_FEW_TAGGERS,
     AnnotatedEntity,
@@ -57,11 +60,19 @@ async def tag(state: TagTask, runtime: Runtime[Deps]) -> Update:
     tagger = next(tagger for tagger in runtime.context.taggers if tagger.name == state["tagger"])
     timing = f"tag:{tagger.name}"
     try:
-        output = await tagger.tag(state["sentence"])
+        update = await _answer(tagger, state["sentence"], runtime.context.labels)
     except (ExternalError, ModelOutputError) as error:
-        failure = _failure("tag", tagger.name, error)
-        return {"failures": [failure], "timings": {timing: time.perf_counter() - began}}
-    return {"outputs": [output], "timings": {timing: time.perf_counter() - began}}
+        update = {"failures": [_failure("tag", tagger.name, error)]}
+    return {**update, "timings": {timing: time.perf_counter() - began}}
+
+
+async def _answer(tagger: Tagger, sentence: Sentence, labels: LabelSet) -> Update:
+    """A tagger's output, its entities trimmed by the label set's rule, with the scores that go on to the filter."""
+    if isinstance(tagger, ScoringTagger):
+        scored = await tagger.tag_scored(sentence)
+        output = with_trimmed_edges(scored.output, sentence.text, labels)
+        return {"outputs": [output], "scores": {tagger.name: scored.scores}}
+    return {"outputs": [with_trimmed_edges(await tagger.tag(sentence), sentence.text, labels)]}
 
 
 @_timed("filter")
@@ -75,7 +86,7 @@ async def filter_candidates(state: SentenceState, runtime: Runtime[Deps]) -> Upd
     if deps.filter is None or not candidates:
         return {"candidates": candidates}
     try:
-        scores = await _scores(deps.filter, state["sentence"], candidates)
+        scores = await _scores(deps.filter, state, candidates)
     except (ExternalError, ModelOutputError) as error:
         return {"candidates": candidates, "failures": [_failure("filter", deps.filter.name, error)]}
     scored = [(replace(item, score=score), score) for item, score in zip(candidates, scores, strict=True)]
@@ -86,8 +97,12 @@ async def filter_candidates(state: SentenceState, runtime: Runtime[Deps]) -> Upd
     }
 
 
-async def _scores(judged: Filter, sentence: Sentence, candidates: Sequence[Candidate]) -> list[float]:
-    scores = await judged.score(sentence, [candidate.entity for candidate in candidates])
+async def _scores(judged: Filter, state: SentenceState, candidates: Sequence[Candidate]) -> list[float]:
+    sentence, entities = state["sentence"], [candidate.entity for candidate in candidates]
+    if isinstance(judged, FromScores):
+        scores = await judged.score_from(state.get("scores", {}), sentence, entities)
+    else:
+        scores = await judged.score(sentence, entities)
     # A score that is not a number is neither over nor under the threshold: its candidate would vanish unrecorded.
     if len(scores) != len(candidates) or not all(0.0 <= score <= 1.0 for score in scores):
         raise ModelOutputError(f"not a probability for each of {len(candidates)} candidates", raw=repr(scores))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Required, TypedDict
 
+from langgraph.channels import UntrackedValue
+
+from medner.agents.taggers import StretchScores
 from medner.store.records import (
     Annotation,
     Candidate,
@@ -31,11 +35,24 @@ def join_timings(left: dict[str, float], right: dict[str, float]) -> dict[str, f
     return {name: left.get(name, 0.0) + right.get(name, 0.0) for name in sorted({*left, *right})}
 
 
+class PassingScores(UntrackedValue[Mapping[str, StretchScores]]):
+    """Taggers' scores by name, for the nodes that follow. They are in no checkpoint, so in no trace either."""
+
+    def update(self, values: Sequence[Mapping[str, StretchScores]]) -> bool:
+        """Adds what the taggers of this step give."""
+        if not values:
+            return False
+        known: Mapping[str, StretchScores] = self.value if self.is_available() else {}
+        self.value = {name: scores for given in (known, *values) for name, scores in given.items()}
+        return True
+
+
 class SentenceState(TypedDict, total=False):
     """The state of one sentence on its way through the graph."""
 
     sentence: Required[Sentence]
     outputs: Annotated[list[TaggerOutput], join_outputs]
+    scores: Annotated[Mapping[str, StretchScores], PassingScores]
     failures: Annotated[list[Failure], join_failures]
     timings: Annotated[dict[str, float], join_timings]
     candidates: list[Candidate]

@@ -6,10 +6,11 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from medner.service.card_keys import Card, validated_card
 from medner.store.errors import BadInputError, UserError
 from medner.store.validation import complaint
 
@@ -26,13 +27,13 @@ WEIGHTS = "adapter_model.safetensors"
 CARD = "card.toml"
 EXPORT = "export.toml"
 PLAN = "default.toml"
-Card = TypeVar("Card", bound=BaseModel)
 
 
 class AdapterCard(BaseModel):
     """What ``card.toml`` says of an adapter: its base model, and how the tagger that uses it is built.
 
-    A card also tells readers what the adapter was trained on and how it scored; those keys are not read here.
+    A card also tells readers what the adapter was trained on and how it scored; those keys
+    (:data:`medner.service.card_keys.TOLD`) are not read here.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -236,8 +237,4 @@ def _data(path: Path) -> dict[str, Any]:
 
 
 def _read(card: type[Card], path: Path) -> Card:
-    try:
-        return card.model_validate({"name": path.parent.name, **_data(path)})
-    except ValidationError as error:
-        reason, key = complaint(error)
-        raise BadInputError(reason, path=path, key=key) from error
+    return validated_card(card, {"name": path.parent.name, **_data(path)}, path)

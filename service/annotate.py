@@ -71,7 +71,9 @@ class Annotating:
         document = next(documents, None)
         if document is None:
             return None
-        sentences = split_sentences(document, max_chars=self._pipeline.deps.max_chars)
+        sentences = split_sentences(
+            document, max_chars=self._pipeline.deps.max_chars, join_lines=self._pipeline.deps.join_lines
+        )
         known = {sentence.id: found for sentence in sentences if (found := self._known(sentence)) is not None}
         return document, known, len(sentences) - len(known)
 

@@ -12,9 +12,10 @@ from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import Filter, ScoresSpans, SpanFilter
+from medner.agents.joined import LineJoiningFilter, LineJoiningSpanTagger, LineJoiningTagger
 from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
-from medner.agents.taggers import GenerativeTagger, Tagger
+from medner.agents.taggers import GenerativeTagger, ScoringTagger, Tagger
 from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
 from medner.service.adapters import CARD, check_base, check_card, filter_card, judge_card
@@ -157,15 +158,20 @@ def build_deps(
     bench = build_bench(configuration.judge, parts or judge_parts(configuration, engine))
     said = said_taggers(configuration.taggers, labels)
     taggers = tuple(said.get(one.name) or _tagger(one, engine, labels, adapters) for one in configuration.taggers)
+    if configuration.join_lines:
+        # Recorded answers are those of the original sentences.
+        taggers = tuple(one if one.name in said else _line_joining(one) for one in taggers)
+    chosen = _filter(configuration, engine, labels, taggers)
     return Deps(
         labels=labels,
         taggers=taggers,
         judge=bench.judges[0],
         understudies=bench.judges[1:],
-        filter=_filter(configuration, engine, labels, taggers),
+        filter=chosen,
         exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,
         max_chars=configuration.max_chars,
+        join_lines=configuration.join_lines,
     )
 
 
@@ -176,7 +182,14 @@ def _filter(configuration: Configuration, engine: Engine, labels: LabelSet, tagg
     if chosen.kind == "span":
         spans = tuple(tagger for tagger in taggers if isinstance(tagger, ScoresSpans))
         return SpanFilter(spans, chosen.threshold or 0.0)
-    return build_filter(chosen, engine, labels, adapter_names(configuration), served_filter(configuration))
+    built = build_filter(chosen, engine, labels, adapter_names(configuration), served_filter(configuration))
+    return LineJoiningFilter(built) if configuration.join_lines else built
+
+
+def _line_joining(tagger: Tagger) -> Tagger:
+    if isinstance(tagger, ScoringTagger) and isinstance(tagger, ScoresSpans):
+        return LineJoiningSpanTagger(tagger)
+    return LineJoiningTagger(tagger)
 
 
 def judge_parts(configuration: Configuration, engine: Engine) -> JudgeParts:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from medner.service.adapters import FilterKind, StyleName, TaggerKind
 from medner.service.judge_config import JudgeConfig
 from medner.store.errors import BadInputError
+from medner.store.models import looks_like_path
 from medner.store.validation import complaint
 
 DEFAULT_LABELS = "cmeee-v2"
@@ -138,6 +139,7 @@ class Configuration(BaseModel):
     engine: EngineConfig = EngineConfig()
     min_taggers: int = Field(default=1, ge=1)
     max_chars: int = Field(default=256, ge=8, le=8_192)
+    join_lines: bool = False
     concurrency: int = Field(default=16, ge=1, le=1_024)
     max_rows: int = Field(default=8, ge=1, le=256)
 
@@ -255,4 +257,4 @@ def validated(data: dict[str, Any], *, where: Path | str) -> Configuration:
 
 def is_path(name: str) -> bool:
     """Whether a model or label set is meant by its path, not by its name."""
-    return name.startswith((".", "~")) or "/" in name or "\\" in name or name.endswith(".toml")
+    return looks_like_path(name) or name.endswith(".toml")

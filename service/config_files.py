@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from medner.service.config import DEFAULT_LABELS, DEFAULT_MODEL, Configuration, 
 from medner.service.default_config import default_configuration, tuned_taggers
 from medner.service.judge_config import JudgeConfig
 from medner.store.errors import BadInputError, UserError
+from medner.store.models import settled_base_model
 
 
 def load_configuration(path: Path, *, labels: str | None = None, model: str | None = None) -> Configuration:
@@ -28,6 +30,8 @@ def load_configuration(path: Path, *, labels: str | None = None, model: str | No
         raise BadInputError(f"not valid TOML: {error}", path=path) from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if isinstance(data.get("model"), str):
+        data["model"] = _anchored_model(data["model"], path.parent)
     _anchor(data, path.parent)
     data.update({key: value for key, value in (("labels", labels), ("model", model)) if value is not None})
     off = data.get("filter") == "off"
@@ -56,15 +60,20 @@ def _shipped(tagger: object, labels: str, model: str, path: Path) -> object:
     return known[tagger].model_dump()
 
 
+def _anchored_model(base: str, folder: Path) -> str:
+    settled = settled_base_model(base, folder)
+    # Not as a Path, which would make a name of the store out of ./NAME again.
+    return os.path.join(folder, os.path.expanduser(settled)) if is_path(settled) else settled
+
+
 def _anchor(data: dict[str, Any], folder: Path) -> None:
     """Makes the paths of a file count from its folder."""
 
     def anchored(name: object) -> object:
-        return str(folder / Path(name).expanduser()) if isinstance(name, str) else name
+        return str(folder / os.path.expanduser(name)) if isinstance(name, str) else name
 
-    for key in ("labels", "model"):
-        if isinstance(data.get(key), str) and is_path(data[key]):
-            data[key] = anchored(data[key])
+    if isinstance(data.get("labels"), str) and is_path(data["labels"]):
+        data["labels"] = anchored(data["labels"])
     for judge in _judges_in(data.get("judge")):
         if "adapter" in judge:
             judge["adapter"] = anchored(judge["adapter"])

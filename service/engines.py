@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medner.agents.engines.engine import Engine
-from medner.service.config import Configuration, is_path
+from medner.service.config import Configuration
 from medner.service.threads import physical_cores
 from medner.store.errors import UserError
-from medner.store.models import ModelStore
+from medner.store.models import ModelStore, base_model_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,7 @@ EngineFactory = Callable[[EngineOrder], Engine]
 
 def model_folder(configuration: Configuration, store: ModelStore | None = None) -> Path:
     """The base model's folder on this machine. UserError with the way to get it when it is not here."""
-    if not is_path(configuration.model):
-        return (store or ModelStore()).path(configuration.model)
-    folder = Path(configuration.model).expanduser()
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{folder}: holds no model (no config.json); see medner models list for those medner can pull")
-    return folder
+    return base_model_folder(configuration.model, store)
 
 
 def local_engine(order: EngineOrder) -> Engine:

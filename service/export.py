@@ -15,7 +15,7 @@ from medner.service.adapters import CARD, AdapterCard, FilterCard, adapter_card,
 from medner.store.corpora import read_documents
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
-from medner.store.models import ModelStore
+from medner.store.models import base_model_folder
 from medner.store.records import Entity, Sentence
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def export_adapter(
         raise UserError(f"{error.name} is missing: exporting needs pip install 'medner[train]'") from error
     card = _card(adapter)
     labels = load_label_set(card.labels)
-    folder = Path(base) if base is not None and Path(base).is_dir() else ModelStore().path(base or card.base)
+    folder = base_model_folder(base or card.base)
     shots = _sentences(check, labels, most)
     facts: dict[str, Any] = {"name": card.name, "base": card.base, "labels": card.labels}
     if isinstance(card, FilterCard):

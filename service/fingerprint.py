@@ -32,6 +32,9 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     facts: dict[str, Any] = configuration.model_dump(mode="json", exclude=_SPEED)
     # Where the servers are changes nothing; that another program runs the model may.
     facts["engine"] = configuration.engine.kind
+    if not configuration.join_lines:
+        # As it was before there was a choice: what was annotated then is annotated so.
+        del facts["join_lines"]
     facts["labels"] = asdict(load_label_set(configuration.labels))
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
         fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None

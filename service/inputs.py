@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from medner.service.fingerprint import sha256_file
-from medner.store.corpora import FORMATS, guess_format, read_documents
+from medner.store.corpora import FORMATS, NO_OPTIONS, ReadOptions, guess_format, read_documents
 from medner.store.corpora.bad import BadRecords
+from medner.store.corpora.ccks2017 import text_of
 from medner.store.corpora.filenames import document_id
 from medner.store.corpora.source import files_in
 from medner.store.errors import BadInputError, UserError
@@ -22,8 +23,11 @@ from medner.store.sentences import split_sentences
 
 SUFFIXES = (".txt", ".text", ".md", ".json", ".jsonl", ".bio", ".conll")
 _STDIN = "standard input"
+_TEXT_OPTION = "--text"
+#: So many files are named with what they were read as.
+_MOST_TOLD = 20
 #: Formats that hold one document a file: its id is the file's name, below the folder that was given.
-_NAMED_BY_FILE = ("text", "brat")
+_NAMED_BY_FILE = ("text", "brat", "ccks2017")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Inputs:
 
     ``format`` None: each file's is found from its name and content. With ``skip_bad``, records and files that cannot
     be read are kept in ``bad`` and left out; else they raise BadInputError. ``limit`` is the most documents to take.
+    ``options`` say what the files do not tell. ``guesses`` holds what was found of files that are no plain text, by
+    what messages call them.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class Inputs:
         format: str | None = None,  # noqa: A002
         skip_bad: bool = False,
         limit: int | None = None,
+        options: ReadOptions = NO_OPTIONS,
     ) -> None:
         if format is not None and format not in FORMATS:
             raise UserError(f"--format: no format {format!r}; there are {', '.join(FORMATS)}")
@@ -70,16 +77,18 @@ class Inputs:
         self._format = format
         self._skip_bad = skip_bad
         self._limit = limit
+        self._options = options
         self.bad = BadRecords()
+        self.guesses: dict[str, str] = {}
 
-    def survey(self, *, max_chars: int) -> Survey:
+    def survey(self, *, max_chars: int, join_lines: bool = False) -> Survey:
         """Reads everything once, so that what is wrong is said before the work begins. Fills ``bad``."""
         self.bad = BadRecords()
         hashes: dict[str, str] = {}
         documents = sentences = 0
         for document in islice(self._read(self.bad, hashes), self._limit):
             documents += 1
-            sentences += len(split_sentences(document, max_chars=max_chars))
+            sentences += len(split_sentences(document, max_chars=max_chars, join_lines=join_lines))
         return Survey(self._sources, documents, sentences, hashes)
 
     def documents(self, *, count_bad: bool = False) -> Iterator[Document]:
@@ -92,22 +101,44 @@ class Inputs:
                 hashes[source.shown] = _hash(source)
                 yield from self._documents_of(source, bad)
             except BadInputError as error:
+                guess = self.guesses.get(source.shown)
+                reason = error.reason if guess is None else f"{error.reason} (read as {guess}; another: --format)"
                 told = BadInputError(
-                    error.reason, path=source.name(error.path), line=error.line, unit=error.unit, key=error.key
+                    reason, path=source.name(error.path), line=error.line, unit=error.unit, key=error.key
                 )
                 if not self._skip_bad:
                     raise told from error
                 bad.add(told, "")
 
     def _documents_of(self, source: Source, bad: BadRecords) -> Iterator[Document]:
-        name = self._format or _guess(source)
+        is_typed = source.shown == _TEXT_OPTION
+        name = self._format or ("text" if is_typed else self._guess(source))
+        options = replace(self._options, encoding=None) if is_typed else self._options
         refused = BadRecords()
-        for document in read_documents(source.path, format=name, skip_bad=refused if self._skip_bad else None):
+        kept_aside = refused if self._skip_bad else None
+        if options.log is not None:
+            options.log.names[source.path] = source.shown
+        for document in read_documents(source.path, format=name, skip_bad=kept_aside, options=options):
             if source.folder is not None and name in _NAMED_BY_FILE:
                 yield replace(document, id=document_id(source.path, source.folder))
             else:
                 yield document
         bad.records += [replace(record, path=source.name(record.path)) for record in refused]
+
+    def _guess(self, source: Source) -> str:
+        name = _guess(source, self._options)
+        if name != "text":
+            self.guesses[source.shown] = name
+        return name
+
+    def told_guesses(self) -> Iterator[str]:
+        """What the files were taken for, where it is not plain text: a line a file, of many the first ones."""
+        for number, (shown, name) in enumerate(self.guesses.items()):
+            if number == _MOST_TOLD:
+                names = sorted(set(self.guesses.values()))
+                yield f"{len(self.guesses) - number:,} more files read as {', '.join(names)}"
+                return
+            yield f"{shown}: read as {name}"
 
 
 def _hash(source: Source) -> str:
@@ -117,9 +148,9 @@ def _hash(source: Source) -> str:
         raise BadInputError(f"cannot be read: {error.strerror}", path=source.shown) from error
 
 
-def _guess(source: Source) -> str:
+def _guess(source: Source, options: ReadOptions) -> str:
     try:
-        return guess_format(source.path).name
+        return guess_format(source.path, options).name
     except BadInputError:
         raise
     except UserError as error:
@@ -139,7 +170,7 @@ def open_inputs(arguments: Sequence[str], text: str | None, stdin: BinaryIO) -> 
         )
     with TemporaryDirectory(prefix="medner-") as scratch:
         if text is not None:
-            yield (_written(Path(scratch) / "text.txt", _encoded(text), "--text"),)
+            yield (_written(Path(scratch) / "text.txt", _encoded(text), _TEXT_OPTION),)
             return
         found: list[Source] = []
         for argument in arguments:
@@ -147,7 +178,14 @@ def open_inputs(arguments: Sequence[str], text: str | None, stdin: BinaryIO) -> 
                 found.append(_written(Path(scratch) / "stdin.txt", stdin.read(), _STDIN))
             else:
                 found += _expand(argument)
-        yield tuple(dict.fromkeys(found))
+        yield tuple(_without_paired_texts(dict.fromkeys(found)))
+
+
+def _without_paired_texts(found: Iterable[Source]) -> list[Source]:
+    """The sources without the texts whose annotation tables (CCKS2017) are among them: the two are read as one."""
+    sources = list(found)
+    with_tables = {text for source in sources if (text := text_of(source.path)) not in (None, source.path)}
+    return [source for source in sources if source.path not in with_tables]
 
 
 def _written(path: Path, data: bytes, shown: str) -> Source:

@@ -18,6 +18,7 @@ from medner.service.progress import showing
 from medner.service.registered import with_registered_judge
 from medner.service.tally import Tally, duration
 from medner.service.worker.portable import freeze
+from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.jobs import Hearing, JobCounts, Jobs, JobSpec, JobState, JobView, Submitted
 from medner.store.jobs.folder import absolute
 
@@ -41,6 +42,7 @@ class SubmitOrder:
     format: str | None = None
     skip_bad: bool = False
     limit: int | None = None
+    options: ReadOptions = NO_OPTIONS
     key: str | None = None
     overrides: Overrides = field(default_factory=Overrides)
     settings: dict[str, Any] = field(default_factory=dict)
@@ -75,8 +77,10 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
     spec = spec_of(configured(overrides), **settings)
     said = _Said(console)
     with open_inputs(order.inputs, None, sys.stdin.buffer) as sources:
-        inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit)
+        inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options)
         submitted = await jobs.submit(spec, inputs.documents(count_bad=True), key=order.key, told=said.hearing())
+        for line in inputs.told_guesses():
+            console.print(line, markup=False)
         for record in list(inputs.bad)[:20]:
             console.print(f"skipped: {record}", markup=False)
         return submitted, len(inputs.bad)
@@ -93,6 +97,7 @@ def spec_of(configuration: Configuration, **settings: Any) -> JobSpec:
         fingerprint=fingerprint(configuration),
         medner=version("medner"),
         max_chars=configuration.max_chars,
+        join_lines=configuration.join_lines,
         **settings,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -87,13 +88,7 @@ class JudgeConfig(BaseModel):
 
     @model_validator(mode="after")
     def _keys_fit(self) -> JudgeConfig:
-        defaults = JudgeConfig.model_fields
-        given = {
-            name
-            for name in self.model_fields_set
-            if getattr(self, name) != defaults[name].get_default(call_default_factory=True)
-        }
-        foreign = sorted(given - _KEYS[self.kind] - {"kind", "fallback", "name", "version"})
+        foreign = sorted(self._given() - _KEYS[self.kind] - {"kind", "fallback", "name", "version"})
         if foreign:
             takers = ", ".join(kind for kind in KINDS if foreign[0] in _KEYS[kind])
             raise ValueError(f"{foreign[0]}: only {takers} takes this, {self.kind} does not")
@@ -103,6 +98,13 @@ class JudgeConfig(BaseModel):
             raise ValueError("fallback: a judge that steps in has no fallback of its own; write all in one list")
         self._check_model()
         return self
+
+    def _given(self) -> set[str]:
+        """The keys that somebody wrote. Nobody writes all there are: such a table is one that medner wrote in full."""
+        given, fields = self.model_fields_set, JudgeConfig.model_fields
+        if given != fields.keys():
+            return set(given)
+        return {name for name in given if getattr(self, name) != fields[name].get_default(call_default_factory=True)}
 
     def _check_model(self) -> None:
         provider = "" if self.model is None else self.model.partition(":")[0]
@@ -175,7 +177,7 @@ def read_judge(said: str) -> dict[str, Any]:
     if kind == "filter-score":
         return {"kind": kind, **({"least": _probability(said, rest)} if rest else {})}
     if kind == "trained":
-        return {"kind": kind, "adapter": Path(rest).expanduser() if rest else None}
+        return {"kind": kind, "adapter": Path(os.path.expanduser(rest)) if rest else None}
     if rest and ":" not in rest:
         raise UserError(f"--judge: {said!r} names no provider; write {kind}:PROVIDER:MODEL, as {kind}:ollama:qwen3")
     return {"kind": kind, **({"model": rest} if rest else {})}

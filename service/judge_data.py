@@ -13,7 +13,7 @@ from medner.agents.judges.judge import Case
 from medner.evaluation.side_by_side import SideBySide, read_side_by_side
 from medner.graph.conflicts import Agreement, detect_conflicts, gather_candidates
 from medner.service.traces.differences import gold_of
-from medner.store.corpora import read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 from medner.store.corpora.jsonl import read_annotated
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import LabelSet
@@ -39,6 +39,7 @@ class JudgeSources:
     ``gold`` with ``said``: gold documents, and what `medner annotate` wrote about them with several taggers that had
     not learnt from them. ``side_by_side``: files with gold and every system's answers on one line. ``decisions``:
     what `medner traces export --what decisions` wrote. Texts of ``exclude`` are left out.
+    ``options`` say how gold and excluded files are read.
     """
 
     gold: tuple[Path, ...] = ()
@@ -46,11 +47,16 @@ class JudgeSources:
     side_by_side: tuple[Path, ...] = ()
     decisions: tuple[Path, ...] = ()
     exclude: tuple[Path, ...] = ()
+    options: ReadOptions = NO_OPTIONS
 
 
 def judged_cases(sources: JudgeSources, labels: LabelSet) -> list[JudgedCase]:
     """All conflicts of the sources, without those of excluded texts. UserError when there are none."""
-    excluded = {document.text for path in sources.exclude for document in read_documents(path, labels=labels)}
+    excluded = {
+        document.text
+        for path in sources.exclude
+        for document in read_documents(path, labels=labels, options=sources.options)
+    }
     found = list(_all(sources, labels))
     kept = [one for one in found if not _is_among(one.case.sentence.text, excluded)]
     if not kept:
@@ -66,7 +72,9 @@ def _is_among(text: str, excluded: set[str]) -> bool:
 def _all(sources: JudgeSources, labels: LabelSet) -> Iterator[JudgedCase]:
     for path in sources.side_by_side:
         yield from side_by_side_cases(read_side_by_side(path), labels)
-    gold = [document for path in sources.gold for document in read_documents(path, labels=labels)]
+    gold = [
+        document for path in sources.gold for document in read_documents(path, labels=labels, options=sources.options)
+    ]
     for path in sources.said:
         yield from annotated_cases(list(_annotations(path)), gold, labels)
     for path in sources.decisions:

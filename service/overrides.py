@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from medner.service.default_config import default_configuration, tuned_taggers
 from medner.service.judge_config import JudgeConfig, read_judge
 from medner.service.said import with_answers
 from medner.store.errors import UserError
+from medner.store.models import settled_base_model
 
 #: Filters that no folder holds: the base model as it is, and the span taggers.
 _WITHOUT_FOLDER = ("llm-causal", "span")
@@ -38,17 +40,21 @@ class Overrides:
     exemplars: Path | None = None
     servers: tuple[str, ...] = ()
     said: tuple[Path, ...] = ()
+    join_lines: bool = False
 
 
 def configured(overrides: Overrides) -> Configuration:
     """The configuration of the file or the default one, changed as the options say. UserError for a wrong option."""
+    model = None if overrides.model is None else settled_base_model(overrides.model)
     if overrides.config is None:
-        base = default_configuration(overrides.labels or DEFAULT_LABELS, model=overrides.model or DEFAULT_MODEL)
+        base = default_configuration(overrides.labels or DEFAULT_LABELS, model=model or DEFAULT_MODEL)
     else:
-        base = load_configuration(overrides.config, labels=overrides.labels, model=overrides.model)
+        base = load_configuration(overrides.config, labels=overrides.labels, model=model)
     data: dict[str, Any] = base.model_dump()
     if overrides.max_chars is not None:
         data["max_chars"] = overrides.max_chars
+    if overrides.join_lines:
+        data["join_lines"] = True
     if overrides.taggers is not None:
         known = (*tuned_taggers(base.labels, base.model), *base.taggers)
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
@@ -104,7 +110,7 @@ def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     if word in known:
         return known[word]
     if is_path(word):
-        folder = Path(word).expanduser()
+        folder = Path(os.path.expanduser(word))
         card = adapter_card(folder)
         return TaggerConfig(name=card.name, strategy=card.strategy, style=card.style, adapter=folder)
     strategy, colon, style = word.partition(":")
@@ -129,7 +135,7 @@ def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, A
         word, threshold = said, ""
     folder = next((one.folder for one in shipped if one.card.name == word), None)
     if folder is None and (is_path(word) or Path(word).is_dir()):
-        folder = Path(word).expanduser()
+        folder = Path(os.path.expanduser(word))
     if folder is None and word not in _WITHOUT_FOLDER:
         names = [one.card.name for one in shipped if one.card.name != "llm-causal"]
         raise UserError(

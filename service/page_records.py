@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from medner.service.page_layout import Segment, assign_tracks, cut_segments
+from medner.store.characters import is_blank, without_blank_edges
 from medner.store.records import (
     AnnotatedDocument,
     Annotation,
@@ -76,7 +77,7 @@ class Passage:
     def flag(self) -> str | None:
         """What is wrong with the passage, worst first: ``unanswered``, ``failed``, ``truncated``, ``missing``."""
         if self.annotation is None:
-            return "missing" if self.text.strip() else None
+            return None if is_blank(self.text) else "missing"
         if not self.annotation.complete:
             return "unanswered"
         if self.annotation.failures:
@@ -132,10 +133,8 @@ class Numbering:
 
 
 def _between(text: str, start: int, end: int) -> list[Passage]:
-    # White space at the edges stands apart, so that only words can be said to be missing.
-    piece = text[start:end]
-    first = end - len(piece.lstrip())
-    last = max(first, start + len(piece.rstrip()))
+    # What is blank at the edges stands apart, so that only words can be said to be missing.
+    first, last = without_blank_edges(text, start, end)
     edges = [one for one in ((start, first), (first, last), (last, end)) if one[0] < one[1]]
     return [Passage(left, text[left:right], (Segment(0, right - left, ()),)) for left, right in edges]
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
 from medner.store.labels import LabelSet
 from medner.store.records import AnnotatedDocument, AnnotatedEntity, Annotation, Decision
 
+_BREAK = re.compile(r"\r\n|[\n\r]")
 #: What stands behind an entity that was not said by all taggers alike.
 MARKS = {Decision.AGREED: "", Decision.JUDGED: "  *", Decision.FALLBACK: "  ?", Decision.HUMAN: "  !"}
 LEGEND = (
@@ -21,7 +23,7 @@ def plain_view(document: AnnotatedDocument, labels: LabelSet, *, heading: bool) 
     if heading:
         yield f"== {visible(document.document.id)} =="
     for annotation in document.annotations:
-        yield visible(annotation.sentence.text)
+        yield _in_one_line(annotation.sentence.text)
         for one in annotation.entities:
             yield "  " + _entity(one, annotation, labels)
         if not annotation.complete:
@@ -31,8 +33,13 @@ def plain_view(document: AnnotatedDocument, labels: LabelSet, *, heading: bool) 
 
 def _entity(one: AnnotatedEntity, annotation: Annotation, labels: LabelSet) -> str:
     start, end = (at + annotation.sentence.offset for at in (one.entity.start, one.entity.end))
-    text = visible(one.entity.text_in(annotation.sentence.text))
+    text = _in_one_line(one.entity.text_in(annotation.sentence.text))
     return f"{labels.type_of(one.entity.label).name}: {text} [{start},{end}){MARKS[one.decision]}"
+
+
+def _in_one_line(text: str) -> str:
+    """The text with a sign for each line break, which sentences have with ``--join-lines``."""
+    return visible(_BREAK.sub("⏎", text))
 
 
 def visible(text: str) -> str:

@@ -28,6 +28,7 @@ from medner.service.plain import LEGEND
 from medner.service.progress import showing
 from medner.service.tally import Tally
 from medner.service.traces.recording import Recording, TraceOrder, recording, run_record
+from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.errors import MednerError, UserError
 from medner.store.labels import load_label_set
 
@@ -47,6 +48,7 @@ class Order:
     format: str | None = None
     skip_bad: bool = False
     limit: int | None = None
+    options: ReadOptions = NO_OPTIONS
     restart: bool = False
     overrides: Overrides = field(default_factory=Overrides)
     traces: TraceOrder = field(default_factory=TraceOrder)
@@ -97,8 +99,12 @@ class _Session:
     def run(self) -> int:
         order = self._order
         with open_inputs(order.inputs, order.text, sys.stdin.buffer) as sources:
-            inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit)
-            survey = inputs.survey(max_chars=self._configuration.max_chars)
+            inputs = Inputs(
+                sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options
+            )
+            survey = inputs.survey(max_chars=self._configuration.max_chars, join_lines=self._configuration.join_lines)
+            for line in inputs.told_guesses():
+                self._say(line)
             self._tell_bad(inputs)
             if survey.documents == 0:
                 raise UserError("nothing to annotate: no document could be read")

@@ -11,13 +11,13 @@ from typing import Any
 from medner.agents.engines.local.loading import quiet
 from medner.agents.spans.settings import SETTINGS, SpanSettings, read_settings
 from medner.service.adapters import CARD
-from medner.service.config import DEFAULT_MODEL, is_path
+from medner.service.config import DEFAULT_MODEL
 from medner.service.training_card import licence_note
-from medner.store.corpora import write_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, write_documents
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet, load_label_set
-from medner.store.models import MANIFEST, ModelStore, read_manifest
+from medner.store.models import base_model_folder, base_model_name
 from medner.store.records import Document
 from medner.training.adapted import WEIGHTS, load_tokenizer
 from medner.training.build import card_text, named_hash, named_start
@@ -54,18 +54,18 @@ class SpanOrder:
     name: str = "span"
     data_note: str = ""
     command: str = ""
+    options: ReadOptions = NO_OPTIONS
     force: bool = False
 
     @property
     def folder(self) -> Path:
         """The base model's folder. UserError when it is not on this machine."""
-        given = Path(self.base).expanduser()
-        return given if is_path(self.base) or given.is_dir() else ModelStore().path(self.base)
+        return base_model_folder(self.base)
 
     @property
     def base_name(self) -> str:
         """What the card calls the base model: its name in the store, else its folder's without the way there."""
-        return read_manifest(self.folder).name if (self.folder / MANIFEST).is_file() else self.folder.resolve().name
+        return base_model_name(self.folder)
 
 
 def train_span_tagger(
@@ -147,6 +147,7 @@ def _data(order: SpanOrder, labels: LabelSet) -> SpanData:
         partial=order.partial,
         exclude=order.exclude,
         most_partial=order.most_partial,
+        options=order.options,
     )
 
 

@@ -14,17 +14,18 @@ from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.formats import pick_device
 from medner.agents.strategies import CODECS
 from medner.service.adapters import CARD
-from medner.service.config import DEFAULT_MODEL, Configuration, TaggerConfig, is_path
+from medner.service.config import DEFAULT_MODEL, Configuration, TaggerConfig
 from medner.service.engines import EngineFactory
 from medner.service.stopping import stop_asked
 from medner.service.tally import duration
 from medner.service.training_card import Card, licence_note, machine_facts
 from medner.service.training_progress import Progress
 from medner.service.training_scores import EVALUATION, Scoring, score_tagger
+from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import label_set_toml, load_label_set
-from medner.store.models import MANIFEST, ModelStore, read_manifest
+from medner.store.models import base_model_folder, base_model_name
 from medner.training.adapted import WEIGHTS, load_tokenizer
 from medner.training.build import TaskForm, TrainingData, named_hash, named_start, training_data
 from medner.training.examples import Example, answer_vocabulary
@@ -68,6 +69,7 @@ class TaggerOrder:
     name: str | None = None
     data_note: str = ""
     command: str = ""
+    options: ReadOptions = NO_OPTIONS
     force: bool = False
     dry_run: bool = False
 
@@ -96,21 +98,24 @@ class _Run:
 
     @cached_property
     def _folder(self) -> Path:
-        given = Path(self._base).expanduser()
-        return given if is_path(self._base) or given.is_dir() else ModelStore().path(self._base)
+        return base_model_folder(self._base)
 
     @cached_property
     def _data(self) -> TrainingData:
         tokenizer = load_tokenizer(self._folder)
         return training_data(
-            tokenizer, self._order.files, self._form, exclude=self._unseen, max_tokens=self._plan.max_tokens
+            tokenizer,
+            self._order.files,
+            self._form,
+            exclude=self._unseen,
+            max_tokens=self._plan.max_tokens,
+            options=self._order.options,
         )
 
     @property
     def _base_name(self) -> str:
         """What the card calls the base model: its name in the store, else its folder's without the way there."""
-        folder = self._folder
-        return read_manifest(folder).name if (folder / MANIFEST).is_file() else folder.resolve().name
+        return base_model_name(self._folder)
 
     @property
     def _unseen(self) -> tuple[Path, ...]:
@@ -201,8 +206,10 @@ class _Run:
         tagger = TaggerConfig.model_validate(
             {"name": self._name, "strategy": order.strategy, "style": order.style, "adapter": run.adapter}
         )
-        configuration = Configuration(labels=order.labels, model=self._base, taggers=(tagger,))
-        return Scoring(configuration, self._folder, gold)
+        configuration = Configuration(
+            labels=order.labels, model=self._base, taggers=(tagger,), join_lines=order.options.join_lines
+        )
+        return Scoring(configuration, self._folder, gold, order.options)
 
     @cached_property
     def _facts(self) -> RunFacts:

@@ -19,11 +19,11 @@ from medner.service.config import Configuration
 from medner.service.engines import EngineFactory, local_engine
 from medner.service.progress import showing
 from medner.service.tally import Tally
-from medner.store.corpora import read_documents, write_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents, write_documents
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import ExternalError
 from medner.store.labels import load_label_set
-from medner.store.records import AnnotatedDocument, Document
+from medner.store.records import AnnotatedDocument, Document, Sentence
 from medner.store.sentences import split_sentences
 
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.jsonl"
@@ -31,11 +31,15 @@ EVALUATION, PREDICTIONS = "evaluation.json", "predictions.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """A tagger to score: its configuration, its base model's folder, and the held-out file with the gold entities."""
+    """A tagger to score: its configuration, its base model's folder, and the held-out file with the gold entities.
+
+    ``options`` say how the file is read.
+    """
 
     configuration: Configuration
     model: Path
     gold: Path
+    options: ReadOptions = NO_OPTIONS
 
 
 def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory | None = None) -> str:
@@ -45,7 +49,7 @@ def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory |
     """
     configuration = scoring.configuration
     labels = load_label_set(configuration.labels)
-    gold = list(read_documents(scoring.gold, labels=labels))
+    gold = list(read_documents(scoring.gold, labels=labels, options=scoring.options))
     found = _annotated(scoring, gold, engine_factory or local_engine)
     predicted = [Document(one.document.id, one.document.text, one.entities) for one in found]
     write_documents(predicted, run / PREDICTIONS, format="jsonl", labels=labels)
@@ -62,7 +66,7 @@ def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory |
 def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -> list[AnnotatedDocument]:
     configuration = scoring.configuration
     bare = [Document(document.id, document.text) for document in gold]
-    tally = Tally(sum(len(split_sentences(one, max_chars=configuration.max_chars)) for one in bare))
+    tally = Tally(sum(len(_sentences(one, configuration)) for one in bare))
     found: list[AnnotatedDocument] = []
 
     async def run() -> None:
@@ -82,6 +86,10 @@ def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -
             f"{tally.first_reason}. The adapter itself is written"
         )
     return found
+
+
+def _sentences(document: Document, configuration: Configuration) -> tuple[Sentence, ...]:
+    return split_sentences(document, max_chars=configuration.max_chars, join_lines=configuration.join_lines)
 
 
 def score_line(evaluation: Evaluation) -> str:

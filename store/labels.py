@@ -6,9 +6,12 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from medner.store.characters import is_blank
+from medner.store.edges import ABBREVIATIONS, MARKS, WORDS, Edges
 from medner.store.errors import UserError
 from medner.store.validation import complaint
 
@@ -24,12 +27,13 @@ class LabelType:
 
 @dataclass(frozen=True, slots=True)
 class LabelSet:
-    """The entity types of a task, in a fixed order."""
+    """The entity types of a task, in a fixed order, and what no entity begins or ends with."""
 
     name: str
     title: str
     types: tuple[LabelType, ...]
     nested: bool = True
+    edges: Edges = Edges()  # noqa: RUF009  frozen
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -62,12 +66,40 @@ class _TypeFile(BaseModel):
     definition: str = Field(min_length=1)
 
 
+class _EdgesFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    marks: str = MARKS
+    words: list[str] = list(WORDS)
+    abbreviations: list[Annotated[str, Field(pattern=r"^[A-Za-z]+$")]] = list(ABBREVIATIONS)
+    brackets: bool = True
+
+    @field_validator("marks")
+    @classmethod
+    def _are_marks(cls, marks: str) -> str:
+        # A letter among them would eat into every word that begins with it.
+        letters = sorted({char for char in marks if char.isalnum()})
+        if letters:
+            raise ValueError(f"{''.join(letters)!r} is no punctuation; a whole word goes into words")
+        return marks
+
+    @field_validator("words")
+    @classmethod
+    def _are_words(cls, words: list[str]) -> list[str]:
+        if any(is_blank(word) for word in words):
+            raise ValueError("a word is empty; white space is always trimmed and needs no entry")
+        return words
+
+    def edges(self) -> Edges:
+        return Edges(self.marks, tuple(self.words), tuple(word.lower() for word in self.abbreviations), self.brackets)
+
+
 class _LabelSetFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1)
     title: str = ""
     nested: bool = True
     source: str = ""
+    edges: _EdgesFile = _EdgesFile()
     types: list[_TypeFile] = Field(min_length=1)
 
 
@@ -115,4 +147,4 @@ def parse_label_set(text: str, *, where: str) -> LabelSet:
     shared = sorted({one.code for one in types} & {one.name for one in types if one.name != one.code})
     if shared:
         raise UserError(f"{where}: types: {', '.join(shared)} is both a code and another type's name")
-    return LabelSet(data.name, data.title or data.name, types, data.nested)
+    return LabelSet(data.name, data.title or data.name, types, data.nested, data.edges.edges())

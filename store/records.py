@@ -106,6 +106,7 @@ class Rejection(StrEnum):
     EMPTY = "empty"
     DUPLICATE = "duplicate"
     TRUNCATED = "truncated"
+    ONLY_EDGES = "only_edges"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from medner.store.characters import is_blank, is_inside_cluster, without_blank_edges
 from medner.store.records import Document, Sentence
 
 _LINE_BREAKS = "\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"  # the ones str.splitlines knows
@@ -23,8 +23,15 @@ _ABBREVIATIONS = frozenset(
     | {"min", "neg", "pos", "post", "prep", "prof", "resp", "sol", "spp", "ssp", "subsp", "syr", "tab", "tabs", "temp"}
     | {"tid", "vit", "vol"}
 )
-_WEAK_PLACES = ("，,：:", "、", " \t\u3000\xa0")
+_WEAK_PLACES = ("，,：:", "、", " \t\u3000\xa0\u2002\u2003\u2009\u202f\u200b")
 _LONGEST_CLUSTER = 32
+_SINGLE_BREAKS = ("\n", "\r\n", "\r")
+_REST_OF_LINE = re.compile(rf"[^{_LINE_BREAKS}]*")
+# Numbers and signs of items (but no number that goes on behind its point), and headings in brackets.
+_NEW_ITEM = re.compile(
+    r"\s*(?:\d{1,2}(?:[.．](?!\d)|[、)）])|[(（](?:\d{1,2}|[一二三四五六七八九十]{1,3})[)）]|[①-⑳]"
+    r"|[一二三四五六七八九十]{1,3}、|[-*•·●○◆■□▪]\s?(?!\d)|[【\[][^】\]]{1,12}[】\]])"
+)
 
 
 class _Piece(NamedTuple):
@@ -32,20 +39,23 @@ class _Piece(NamedTuple):
     end: int
 
 
-def split_sentences(document: Document, *, max_chars: int = 256) -> tuple[Sentence, ...]:
-    """The document's sentences, in order: together they hold all of its text but white space at their edges.
+def split_sentences(document: Document, *, max_chars: int = 256, join_lines: bool = False) -> tuple[Sentence, ...]:
+    """The document's sentences, in order: together they hold all of its text but blank characters at their edges.
 
     A sentence ends at 。！？；… (and their half-width forms), at a line break, or at a full stop that is neither in
     a number nor after an abbreviation; closing quotes and brackets stay with it. A sentence over ``max_chars`` code
     points is cut after a comma, else an enumeration comma, else white space, else where no letter, mark or emoji
     sequence is torn apart. Ids are ``<document id>#<n>``, n from 0.
+
+    ``join_lines``: a single line break inside a paragraph ends no sentence. A paragraph begins behind an empty line,
+    with an item's number or sign, with a heading in brackets, and with a line that is indented more than the last.
     """
     if max_chars < 1:
         raise ValueError(f"max_chars must be at least 1, got {max_chars}")
     text = document.text
     pieces = (
         piece
-        for whole in _pieces(text)
+        for whole in _pieces(text, join_lines=join_lines)
         for cut in _capped(text, whole, max_chars)
         if (piece := _trimmed(text, cut)) is not None
     )
@@ -55,7 +65,7 @@ def split_sentences(document: Document, *, max_chars: int = 256) -> tuple[Senten
     )
 
 
-def _pieces(text: str) -> Iterator[_Piece]:
+def _pieces(text: str, *, join_lines: bool) -> Iterator[_Piece]:
     start = 0
     quotes = _Quotes()
     for match in _STOP.finditer(text):
@@ -63,6 +73,8 @@ def _pieces(text: str) -> Iterator[_Piece]:
             continue
         if match.lastgroup == "dot":
             end = _end_at_dot(text, match)
+        elif match.lastgroup == "line" and join_lines and _is_inside_paragraph(text, match):
+            end = None
         elif match.lastgroup == "end":
             end = quotes.end_before_opening(text, start, match)
         else:
@@ -73,6 +85,25 @@ def _pieces(text: str) -> Iterator[_Piece]:
             start = end
     if start < len(text):
         yield _Piece(start, len(text))
+
+
+def _is_inside_paragraph(text: str, line_end: re.Match[str]) -> bool:
+    """Whether a line break cuts a paragraph at the width of the page, rather than ending it."""
+    if line_end.group() not in _SINGLE_BREAKS:
+        return False
+    start = max(text.rfind(mark, 0, line_end.start()) for mark in _LINE_BREAKS) + 1
+    here = text[start : line_end.start()]
+    there = _REST_OF_LINE.match(text, line_end.end())
+    after = there.group() if there else ""
+    if is_blank(here) or is_blank(after) or _NEW_ITEM.match(after):
+        return False
+    return _indent(after) <= _indent(here)
+
+
+def _indent(line: str) -> int:
+    """The columns of white space a line begins with."""
+    white = line[: len(line) - len(line.lstrip())]
+    return sum(8 if char == "\t" else 2 if char == "\u3000" else 1 for char in white)
 
 
 class _Quotes:
@@ -99,7 +130,7 @@ def _end_at_dot(text: str, dot: re.Match[str]) -> int | None:
     if dot.start() == 0:
         return None
     before, after = text[dot.start() - 1], text[dot.end() : dot.end() + 1]
-    if len(dot.group()) > 1 or (after.isascii() and after.isalnum()) or before.isdigit() or before.isspace():
+    if len(dot.group()) > 1 or (after.isascii() and after.isalnum()) or before.isdigit() or is_blank(before):
         return None
     closers = _CLOSERS_AFTER_DOT.match(text, dot.end())
     end = closers.end() if closers else dot.end()
@@ -111,18 +142,18 @@ def _end_at_dot(text: str, dot: re.Match[str]) -> int | None:
     letters = word.group() if word else before
     if len(letters) < 3 or "." in letters or letters.lower() in _ABBREVIATIONS:
         return None
-    return end if after in ("", *" \t\u3000", *_LINE_BREAKS) else None
+    return end if is_blank(after) else None
 
 
 def _capped(text: str, piece: _Piece, max_chars: int) -> Iterator[_Piece]:
     start, end = piece
-    while start < end and text[start].isspace():
+    while start < end and is_blank(text[start]):
         start += 1
     while end - start > max_chars:
         cut = _cut(text, start, start + max_chars)
         yield _Piece(start, cut)
         start = cut
-        while start < end and text[start].isspace():
+        while start < end and is_blank(text[start]):
             start += 1
     if start < end:
         yield _Piece(start, end)
@@ -157,31 +188,6 @@ def _is_word(char: str) -> bool:
     return char.isascii() and (char.isalnum() or char in "._,%/-")
 
 
-def is_inside_cluster(text: str, at: int) -> bool:
-    """Whether a cut before ``text[at]`` would tear apart what a reader sees as one character."""
-    if not 0 < at < len(text):
-        return False
-    char, before = text[at], text[at - 1]
-    if before == "\u200d" or char == "\u200d" or "\U0001f3fb" <= char <= "\U0001f3ff":
-        return True
-    if "\U000e0020" <= char <= "\U000e007f" or unicodedata.category(char) in ("Mn", "Me", "Mc"):
-        return True
-    if _is_flag_half(char) and _is_flag_half(before):
-        first = at - 1
-        while first > max(0, at - 64) and _is_flag_half(text[first - 1]):
-            first -= 1
-        return (at - first) % 2 == 1
-    return False
-
-
-def _is_flag_half(char: str) -> bool:
-    return "\U0001f1e6" <= char <= "\U0001f1ff"
-
-
 def _trimmed(text: str, piece: _Piece) -> _Piece | None:
-    start, end = piece
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
+    start, end = without_blank_edges(text, *piece)
     return _Piece(start, end) if start < end else None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from medner.agents.engines.local.chat import ChatTokens
-from medner.store.corpora import read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
@@ -48,7 +48,13 @@ class TaskForm:
 
 
 def training_data(
-    tokenizer: Any, files: Sequence[Path], form: TaskForm, *, exclude: Sequence[Path] = (), max_tokens: int = 448
+    tokenizer: Any,
+    files: Sequence[Path],
+    form: TaskForm,
+    *,
+    exclude: Sequence[Path] = (),
+    max_tokens: int = 448,
+    options: ReadOptions = NO_OPTIONS,
 ) -> TrainingData:
     """The examples of some annotated files: the sentences that an annotation run would cut, each text once.
 
@@ -56,18 +62,18 @@ def training_data(
     documents too, and so are examples of more than ``max_tokens``: a few very long ones would take most of the time.
     UserError when nothing is left.
     """
-    unseen = list(_all(exclude, form.labels))
+    unseen = list(_all(exclude, form.labels, options))
     forbidden = {document.text for document in unseen}
-    sentences_unseen = sentence_texts(unseen)
+    sentences_unseen = sentence_texts(unseen, join_lines=options.join_lines)
     sentences: dict[str, Document] = {}
     seen: set[str] = set()
     excluded = torn = 0
-    for document in _all(files, form.labels):
+    for document in _all(files, form.labels, options):
         if document.text in forbidden:
             excluded += 1
         elif document.text not in seen:
             seen.add(document.text)
-            cut, lost = annotated_sentences(document)
+            cut, lost = annotated_sentences(document, join_lines=options.join_lines)
             torn += lost
             for sentence in cut:
                 if sentence.text not in sentences_unseen:
@@ -86,9 +92,9 @@ def training_data(
     return TrainingData(examples, len(seen), excluded, len(made) - len(examples), torn)
 
 
-def _all(files: Sequence[Path], labels: LabelSet) -> Iterator[Document]:
+def _all(files: Sequence[Path], labels: LabelSet, options: ReadOptions) -> Iterator[Document]:
     for file in files:
-        yield from read_documents(file, labels=labels)
+        yield from read_documents(file, labels=labels, options=options)
 
 
 def file_hash(path: Path) -> str:

@@ -6,11 +6,12 @@ No filter of the paper's; it costs nothing, because each span tagger has scored 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from medner.agents.filters.filter import probability
+from medner.agents.taggers import StretchScores
 from medner.store.records import Entity, Sentence
 
 
@@ -18,8 +19,24 @@ from medner.store.records import Entity, Sentence
 class ScoresSpans(Protocol):
     """A tagger that has a score for any stretch and type (``agents/spans``)."""
 
+    @property
+    def name(self) -> str:
+        """The tagger's name in records."""
+        ...
+
     async def logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """The calibrated score of each entity; its sigmoid is the probability."""
+        ...
+
+
+@runtime_checkable
+class FromScores(Protocol):
+    """A filter that is made of taggers' scores, which the graph hands on with the sentence."""
+
+    async def score_from(
+        self, scores: Mapping[str, StretchScores], sentence: Sentence, entities: Sequence[Entity]
+    ) -> list[float]:
+        """As :meth:`Filter.score`; ``scores`` are those there are of this sentence, by tagger."""
         ...
 
 
@@ -33,5 +50,21 @@ class SpanFilter:
 
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """A probability for each entity, in their order."""
-        several = await asyncio.gather(*(tagger.logits(sentence, entities) for tagger in self.taggers))
+        return await self.score_from({}, sentence, entities)
+
+    async def score_from(
+        self, scores: Mapping[str, StretchScores], sentence: Sentence, entities: Sequence[Entity]
+    ) -> list[float]:
+        """A probability for each entity; only a tagger whose scores are not there is asked for them."""
+        several = await asyncio.gather(*(self._logits(tagger, scores, sentence, entities) for tagger in self.taggers))
         return [probability(sum(column) / len(several), 1.0) for column in zip(*several, strict=True)]
+
+    async def _logits(
+        self,
+        tagger: ScoresSpans,
+        scores: Mapping[str, StretchScores],
+        sentence: Sentence,
+        entities: Sequence[Entity],
+    ) -> list[float]:
+        known = scores.get(tagger.name)
+        return known.logits(entities) if known is not None else await tagger.logits(sentence, entities)

@@ -17,6 +17,7 @@ from medner.agents.prompts.judge import NONE, UNSURE, judge_messages, types_at_s
 from medner.agents.prompts.messages import Message
 from medner.agents.prompts.templates import Template, load_template
 from medner.agents.strategies import CODECS
+from medner.store.edges import trimmed_entities
 from medner.store.errors import ExternalError, ModelOutputError
 from medner.store.labels import LabelSet
 from medner.store.records import Entity, Rejection, Span, Verdict, in_order
@@ -88,7 +89,10 @@ class RewriteJudge:
         refused = [one for one in decoded.rejected if one.reason not in _HARMLESS]
         if refused:
             raise ModelOutputError(f"cannot be read: {refused[0].reason.value} ({refused[0].detail})", raw=answer)
-        entities = [entity.shifted(stretch.start) for entity in decoded.entities]
+        # By the rule that the candidates were trimmed by; else the same entity would be dropped and added.
+        entities = trimmed_entities(
+            (entity.shifted(stretch.start) for entity in decoded.entities), case.sentence.text, case.labels.edges
+        )
         agreed = set(case.conflict.context)
         found = [one for one in entities if one.span.overlaps(region) and one not in agreed]
         if not case.labels.nested and _overlapping([*found, *agreed]):

@@ -16,14 +16,13 @@ from typing import Protocol
 from medner.agents.engines.engine import Encoder
 from medner.agents.filters.classifier import ClassifierHead
 from medner.agents.filters.filter import probability
-from medner.agents.filters.spans import ScoresSpans
 from medner.agents.judges.judge import Case, abstention, likeliest_apart, verdict
 from medner.agents.judges.votes import VoteLayer, case_features
 from medner.agents.prompts.filter import candidate_part
 from medner.agents.prompts.trained_judge import conflict_part
 from medner.store.errors import ModelOutputError
 from medner.store.labels import LabelSet
-from medner.store.records import Entity, Verdict
+from medner.store.records import Entity, Sentence, Verdict
 
 
 class Scorer(Protocol):
@@ -43,16 +42,24 @@ class Scorer(Protocol):
         ...
 
 
+class ScoresCells(Protocol):
+    """What has a score for any stretch and type by itself (``agents/spans``)."""
+
+    async def cell_logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
+        """A calibrated score an entity."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SpanScorer:
     """A span tagger's scores: one pass a sentence, however many conflicts and candidates."""
 
-    spans: ScoresSpans
+    spans: ScoresCells
     mode: str = "trained-span-1"
 
     async def scores(self, case: Case) -> list[float]:
         """The scores of the candidates' cells."""
-        return await self.spans.logits(case.sentence, [one.entity for one in case.conflict.candidates])
+        return await self.spans.cell_logits(case.sentence, [one.entity for one in case.conflict.candidates])
 
     def prompt(self, case: Case) -> str:  # noqa: ARG002  the sentence is all it reads
         """Nothing but the sentence."""

@@ -14,6 +14,8 @@ import torch
 from medner.agents.engines.engine import Encoder
 from medner.agents.spans.alignment import Aligned, align
 from medner.agents.spans.head import SpanHead
+from medner.agents.spans.sharing import SharedScores
+from medner.agents.taggers import ScoredOutput
 from medner.store.labels import LabelSet
 from medner.store.records import Decoded, DecodingCost, Entity, Sentence, Span, TaggerOutput
 
@@ -21,16 +23,38 @@ from medner.store.records import Decoded, DecodingCost, Entity, Sentence, Span, 
 OPENING = "\n"
 
 
-#: Sentences whose scores are kept for a filter that asks for them next; more than are under way at a time.
-_RECENT = 32
-
-
-@dataclass(frozen=True, slots=True)
-class _Scores:
+@dataclass(frozen=True, slots=True, eq=False)
+class SpanScores:
     """A sentence's scores [types, start, last character], and the tokens it took."""
 
+    text: str
     scores_YCC: torch.Tensor  # noqa: N815  a tensor's shape stands in its name
     tokens: int
+    labels: LabelSet
+    temperature: float
+
+    @property
+    def size_bytes(self) -> int:
+        """What they take in memory."""
+        return self.scores_YCC.numel() * self.scores_YCC.element_size()
+
+    def logits(self, entities: Sequence[Entity]) -> list[float]:
+        """The calibrated score of each entity, whoever proposed it; its sigmoid is the probability.
+
+        An entity has the best score of all stretches that the label set's rule for edges trims to it: of ' COPD' and
+        'COPD' a tagger may have meant either.
+        """
+        spans = [self.labels.edges.widest(entity, self.text) for entity in entities]
+        cells = [
+            self.scores_YCC[self.labels.codes.index(entity.label), start : entity.start + 1, entity.end - 1 : end]
+            for entity, (start, end) in zip(entities, spans, strict=True)
+        ]
+        return [float(several.max()) / self.temperature for several in cells]
+
+    def cell_logits(self, entities: Sequence[Entity]) -> list[float]:
+        """The calibrated score of each entity's own stretch and no other."""
+        cells = [(self.labels.codes.index(entity.label), entity.start, entity.end - 1) for entity in entities]
+        return [float(self.scores_YCC[cell]) / self.temperature for cell in cells]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,48 +74,35 @@ class SpanTagger:
     two_way_from: int
     temperature: float = 1.0
     threshold: float = 0.5
-    _recent: dict[str, _Scores] = field(default_factory=dict, repr=False, compare=False)
-    _under_way: dict[str, asyncio.Task[_Scores]] = field(default_factory=dict, repr=False, compare=False)
+    _shared: SharedScores[SpanScores] = field(default_factory=SharedScores, repr=False, compare=False)
 
     async def tag(self, sentence: Sentence) -> TaggerOutput:
         """The entities of one sentence; the answer lists them as JSON with their probabilities."""
+        return (await self.tag_scored(sentence)).output
+
+    async def tag_scored(self, sentence: Sentence) -> ScoredOutput:
+        """The entities of one sentence, and the scores of all its stretches."""
         began = time.perf_counter()
-        scores = await self._scores(sentence.text)
+        scores = await self._shared.of(sentence.text, self._scores)
         found = spans_over(scores.scores_YCC, self.labels, score=self.least_score)
         answer = json.dumps([self._line(entity, score) for entity, score in found], ensure_ascii=False)
         cost = DecodingCost(passes=1, prompt_tokens=scores.tokens, seconds=time.perf_counter() - began)
-        self._remember(sentence.text, scores)
-        return TaggerOutput(self.name, answer, Decoded(tuple(entity for entity, _ in found)), cost)
+        output = TaggerOutput(self.name, answer, Decoded(tuple(entity for entity, _ in found)), cost)
+        return ScoredOutput(output, scores)
 
     async def logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
-        """The calibrated score of each entity, whoever proposed it; its sigmoid is the probability.
+        """The calibrated score of each entity, whoever proposed it, for callers that hold no scores of the sentence."""
+        return (await self._shared.of(sentence.text, self._scores)).logits(entities)
 
-        A sentence that was tagged or asked about a moment ago costs no further pass.
-        """
-        scores = self._recent.get(sentence.text) or await self._shared(sentence.text)
-        codes = self.labels.codes
-        places = [(codes.index(entity.label), entity.start, entity.end - 1) for entity in entities]
-        return [float(scores.scores_YCC[place]) / self.temperature for place in places]
+    async def cell_logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
+        """The calibrated score of each entity's own stretch, as a judge with a span head has learnt to read it."""
+        return (await self._shared.of(sentence.text, self._scores)).cell_logits(entities)
 
-    async def _shared(self, text: str) -> _Scores:
-        """The scores that several ask for at once, as the conflicts of a sentence do: one pass for all of them."""
-        task = self._under_way.get(text)
-        if task is None:
-            task = self._under_way[text] = asyncio.create_task(self._scores(text))
-            task.add_done_callback(lambda _: self._under_way.pop(text, None))
-        scores = await asyncio.shield(task)
-        self._remember(text, scores)
-        return scores
-
-    async def _scores(self, text: str) -> _Scores:
+    async def _scores(self, text: str) -> SpanScores:
         aligned = framed(align(text, self.encoder.tokens, self.encoder.token_bytes), self.encoder.tokens)
         hidden = await self.encoder.encode(aligned.tokens, adapter=self.adapter, two_way_from=self.two_way_from)
-        return _Scores(await asyncio.to_thread(span_scores, self.head, hidden, aligned), len(aligned.tokens))
-
-    def _remember(self, text: str, scores: _Scores) -> None:
-        self._recent[text] = scores
-        while len(self._recent) > _RECENT:
-            self._recent.pop(next(iter(self._recent)), None)
+        scores = await asyncio.to_thread(span_scores, self.head, hidden, aligned)
+        return SpanScores(text, scores, len(aligned.tokens), self.labels, self.temperature)
 
     @property
     def least_score(self) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from medner.store.corpora import read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 from medner.store.corpora.jsonl import DocumentLine
 from medner.store.errors import BadInputError
 from medner.store.labels import LabelSet
@@ -42,13 +42,15 @@ class Answers:
     failed: int = 0
 
 
-def read_answers(path: Path, labels: LabelSet, *, tagger: str, output: str | None = None) -> Answers:
+def read_answers(
+    path: Path, labels: LabelSet, *, tagger: str, output: str | None = None, options: ReadOptions = NO_OPTIONS
+) -> Answers:
     """A system's predictions; with ``output``, its own answers out of a file that several taggers wrote.
 
     Costs are those of the tagger ``output`` or ``tagger``, or of the only one in the file. BadInputError when
     the file holds no answers of ``output``.
     """
-    reading = read_documents(path, labels=labels)
+    reading = read_documents(path, labels=labels, options=options)
     documents = tuple(reading)
     lines = list(_sentences(path)) if reading.format.name == "jsonl" else [()] * len(documents)
     failed = sum(not annotation.complete for sentences in lines for annotation in sentences)

@@ -16,6 +16,7 @@ from medner.evaluation.paper.score_tables import CONTENTS, score_grid, wording_o
 from medner.evaluation.paper.systems import Dataset, measure
 from medner.evaluation.report import Setting
 from medner.evaluation.significance import Resampling
+from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.errors import BadInputError
 
 COUNT_TABLES: dict[int, Callable[[Dataset], Grid]] = {4: cost_grid, 6: filter_errors_grid, 12: nested_errors_grid}
@@ -62,11 +63,11 @@ class PaperReport:
     remarks: tuple[str, ...]
 
 
-def paper_report(manifests: Sequence[Path], resampling: Resampling) -> PaperReport:
+def paper_report(manifests: Sequence[Path], resampling: Resampling, options: ReadOptions = NO_OPTIONS) -> PaperReport:
     """The report on the manifests' files. BadInputError and UserError where a manifest or a file is not as said."""
     datasets: list[Dataset] = []
     for path in manifests:
-        dataset = measure(load_manifest(path), path, resampling)
+        dataset = measure(load_manifest(path), path, resampling, options)
         if dataset.name in [other.name for other in datasets]:
             raise BadInputError(
                 f"another manifest reports on {dataset.name!r} too; give each a `dataset` name of its own",

@@ -17,7 +17,7 @@ from medner.evaluation.paper.roles import Roles, assign_roles
 from medner.evaluation.report import Gold, Scored
 from medner.evaluation.scoring import Score, nested_entities, score
 from medner.evaluation.significance import Array, Difference, Resampling, differences, intervals, stack
-from medner.store.corpora import read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import load_label_set
 from medner.store.records import Document
@@ -86,24 +86,24 @@ class Dataset:
         return counted
 
 
-def measure(manifest: Manifest, where: Path, resampling: Resampling) -> Dataset:
+def measure(manifest: Manifest, where: Path, resampling: Resampling, options: ReadOptions = NO_OPTIONS) -> Dataset:
     """The manifest's files read and measured; ``where`` names the manifest in errors.
 
     BadInputError and UserError as the files deserve: bad records, documents that do not fit gold.
     """
     labels = load_label_set(manifest.labels)
-    gold = list(read_documents(manifest.gold, labels=labels))
+    gold = list(read_documents(manifest.gold, labels=labels, options=options))
     if not gold:
         raise BadInputError("holds no document, so there is nothing to measure against", path=manifest.gold)
     answers = {
-        tagger.name: read_answers(tagger.file, labels, tagger=tagger.name, output=tagger.output)
+        tagger.name: read_answers(tagger.file, labels, tagger=tagger.name, output=tagger.output, options=options)
         for tagger in manifest.tagger
     }
     other = [(one.system, one.file) for one in manifest.filter]
     other += [(one.name, one.file) for one in manifest.judge]
     other += [(one.system, one.file) for one in manifest.ensemble if one.file is not None]
     for name, file in other:
-        answers[name] = read_answers(file, labels, tagger=name)
+        answers[name] = read_answers(file, labels, tagger=name, options=options)
     roles = assign_roles(manifest)
     for at, ensemble in enumerate(manifest.ensemble):
         if ensemble.file is None:

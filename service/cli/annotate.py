@@ -25,7 +25,9 @@ from medner.service.cli.options import (
     Taggers,
     Trace,
     TraceChoice,
+    with_read_options,
 )
+from medner.store.corpora.format import ReadOptions
 
 if TYPE_CHECKING:
     from medner.service.overrides import Overrides
@@ -65,6 +67,7 @@ def register(app: typer.Typer) -> None:
     app.command("annotate", help=HELP)(annotate)
 
 
+@with_read_options
 def annotate(  # noqa: PLR0913  the options of a command are its parameters
     context: typer.Context,
     inputs: InputsIfAny = None,
@@ -100,6 +103,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     language: Annotated[Language, typer.Option("--language", help="Language of the page.")] = Language.ZH,
     skip_bad: SkipBad = False,
     limit: Limit = None,
+    options: ReadOptions,
     restart: Annotated[
         bool, typer.Option("--restart", help="Drop what an earlier run to the same OUT has done.")
     ] = False,
@@ -125,7 +129,17 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     from medner.store.traces import TracePolicy
 
     overrides = Overrides(
-        config, labels, model, taggers, judge, filter_, max_chars, exemplars, tuple(server or ()), tuple(said or ())
+        config,
+        labels,
+        model,
+        taggers,
+        judge,
+        filter_,
+        max_chars,
+        exemplars,
+        tuple(server or ()),
+        tuple(said or ()),
+        join_lines=options.join_lines,
     )
     overrides = resolved_now(overrides)
     if pull:
@@ -140,6 +154,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         format=format_,
         skip_bad=skip_bad,
         limit=limit,
+        options=options,
         restart=restart,
         overrides=overrides,
         traces=TraceOrder(TracePolicy(trace.value), traces, keep_days),

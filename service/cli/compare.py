@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from medner.service.cli import evaluate as scoring
+from medner.service.cli.options import with_read_options
+from medner.store.corpora import ReadOptions
 
 HELP = """Compare the predictions A and B on the same GOLD: is the difference more than chance, and where is it?
 
@@ -28,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("compare", help=HELP)(compare)
 
 
+@with_read_options
 def compare(  # noqa: PLR0913  the options of a command are its parameters
     gold: scoring.GoldPath,
     a: Annotated[Path, typer.Argument(metavar="A", help="The predictions of the first system.")],
@@ -36,6 +39,7 @@ def compare(  # noqa: PLR0913  the options of a command are its parameters
     labels: scoring.Labels = None,
     gold_format: scoring.GoldFormat = None,
     format_: scoring.Format = None,
+    options: ReadOptions,
     json_: scoring.JsonPath = None,
     html: scoring.HtmlPath = None,
     seed: scoring.Seed = 0,
@@ -49,8 +53,10 @@ def compare(  # noqa: PLR0913  the options of a command are its parameters
     from medner.evaluation import page, plain, report, structure, wording
 
     setting = scoring.make_setting(labels, seed=seed, resamples=resamples, commit=commit, configuration=configuration)
-    expected = scoring.read(gold, gold_format, setting)
-    systems = {name: scoring.read(path, format_, setting) for name, path in scoring.name_systems([a, b]).items()}
+    expected = scoring.read(gold, gold_format, setting, options)
+    systems = {
+        name: scoring.read(path, format_, setting, options) for name, path in scoring.name_systems([a, b]).items()
+    }
     comparison = report.compare(expected, systems, setting, gold_name=str(gold))
     if html is not None:
         scoring.write(html, page.comparison_page(comparison, by_type=by_type))

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.options import with_read_options
+from medner.store.corpora.format import NO_OPTIONS, ReadOptions
 from medner.store.errors import UserError
 
 if TYPE_CHECKING:
-    from medner.store.corpora import BadRecords, Layout, Note, Reading, Writing
+    from medner.store.corpora import BadRecords, Layout, Reading, Writing
     from medner.store.labels import LabelSet
 
 _HELP = """Convert corpora: CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio, doccano.
@@ -43,6 +45,7 @@ class _Inputs:
     format: str | None
     labels: LabelSet | None
     bad: BadRecords | None
+    options: ReadOptions = NO_OPTIONS
     readings: list[Reading] = field(default_factory=list)
 
     def open(self) -> None:
@@ -50,7 +53,9 @@ class _Inputs:
         from medner.store.corpora import read_documents
 
         for path in self.paths:
-            reading = read_documents(path, format=self.format, labels=self.labels, skip_bad=self.bad)
+            reading = read_documents(
+                path, format=self.format, labels=self.labels, skip_bad=self.bad, options=self.options
+            )
             if reading.guessed:
                 typer.echo(f"{path}: read as {reading.format.name}", err=True)
             self.readings.append(reading)
@@ -61,6 +66,7 @@ def register(app: typer.Typer) -> None:
     app.command("convert", help=_HELP)(convert)
 
 
+@with_read_options
 def convert(  # noqa: PLR0913 - one parameter an option
     inputs: Annotated[
         list[Path], typer.Argument(metavar="INPUT", readable=False, help="Files, or folders of text or brat files.")
@@ -93,6 +99,7 @@ def convert(  # noqa: PLR0913 - one parameter an option
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Go on after bad records and write them to OUT.bad.jsonl.")
     ] = False,
+    options: ReadOptions,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
 ) -> None:
     from medner.store.corpora import BadRecords
@@ -103,7 +110,9 @@ def convert(  # noqa: PLR0913 - one parameter an option
     if output is None and (as_json or skip_bad):
         raise UserError(f"{'--json' if as_json else '--skip-bad'} needs -o OUT: standard output holds the documents")
     label_set = load_label_set(labels) if labels else None
-    source = _Inputs(inputs, from_, label_set, BadRecords() if skip_bad else None)
+    if options.log is not None:
+        options.log.provenance = True
+    source = _Inputs(inputs, from_, label_set, BadRecords() if skip_bad else None, options)
     source.open()
     writing = _write(source, to, output)
     if source.bad and output is not None:
@@ -144,7 +153,7 @@ def _write_bad(bad: BadRecords, path: Path) -> None:
 
 def _report(source: _Inputs, writing: Writing, output: Path | None, *, as_json: bool) -> None:
     notes = sum((reading.notes for reading in source.readings), start=Counter())
-    dropped = sum((reading.dropped_keys for reading in source.readings), start=Counter())
+    dropped = sum((one.dropped_keys + one.provenance for one in source.readings), start=Counter())
     bad = source.bad or ()
     if as_json:
         report = {
@@ -163,7 +172,7 @@ def _report(source: _Inputs, writing: Writing, output: Path | None, *, as_json: 
         }
         typer.echo(json.dumps(report, ensure_ascii=False))
         return
-    for line in _lines(writing, notes, dropped):
+    for line in _lines(writing):
         typer.echo(line, err=True)
     for record in list(bad)[:10]:
         typer.echo(f"bad: {record}", err=True)
@@ -171,13 +180,9 @@ def _report(source: _Inputs, writing: Writing, output: Path | None, *, as_json: 
         typer.echo(f"bad records skipped: {len(bad):,}; they and their reasons are in {_beside(output)}", err=True)
 
 
-def _lines(writing: Writing, notes: Counter[Note], dropped: Counter[str]) -> Iterator[str]:
+def _lines(writing: Writing) -> Iterator[str]:
     documents = "1 document" if writing.documents == 1 else f"{writing.documents:,} documents"
     entities = "1 entity" if writing.entities == 1 else f"{writing.entities:,} entities"
     yield f"{documents} with {entities}"
-    for note, count in notes.items():
-        yield f"note: {count:,} {note}"
-    for key, count in dropped.items():
-        yield f"note: {count:,} values of key {key!r} left out"
     for loss, count in writing.losses.items():
         yield f"lost: {count:,} {loss}"

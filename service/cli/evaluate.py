@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medner.store.corpora import read_documents
+from medner.service.cli.options import with_read_options
+from medner.store.corpora import ReadOptions, read_documents
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
@@ -74,6 +75,7 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate", help=HELP)(evaluate)
 
 
+@with_read_options
 def evaluate(  # noqa: PLR0913  the options of a command are its parameters
     gold: GoldPath,
     predictions: Annotated[
@@ -83,6 +85,7 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
     labels: Labels = None,
     gold_format: GoldFormat = None,
     format_: Format = None,
+    options: ReadOptions,
     json_: JsonPath = None,
     html: HtmlPath = None,
     seed: Seed = 0,
@@ -107,8 +110,8 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
     if ensembles and len(predictions) < 2:
         raise UserError("--ensembles needs two prediction files or more: give one file a system")
     setting = make_setting(labels, seed=seed, resamples=resamples, commit=commit, configuration=configuration)
-    expected = read(gold, gold_format, setting)
-    systems = {name: read(path, format_, setting) for name, path in name_systems(predictions).items()}
+    expected = read(gold, gold_format, setting, options)
+    systems = {name: read(path, format_, setting, options) for name, path in name_systems(predictions).items()}
     agreed = voting.agreement(systems) if ensembles else None
     if ensembles:
         for name, documents in voting.all_ensembles(systems, expected).items():
@@ -137,9 +140,9 @@ def make_setting(labels: str | None, *, seed: int, resamples: int, commit: str, 
     )
 
 
-def read(path: Path, format_: str | None, setting: Setting) -> list[Document]:
+def read(path: Path, format_: str | None, setting: Setting, options: ReadOptions) -> list[Document]:
     """The documents of a file."""
-    return list(read_documents(path, format=format_, labels=setting.labels))
+    return list(read_documents(path, format=format_, labels=setting.labels, options=options))
 
 
 def name_systems(paths: Iterable[Path]) -> dict[str, Path]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.options import with_read_options
+from medner.store.corpora.format import ReadOptions
 from medner.store.errors import UserError
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 @exemplars_app.command()
+@with_read_options
 def build(  # noqa: PLR0913  one parameter an option
     files: Annotated[
         list[Path],
@@ -67,6 +70,7 @@ def build(  # noqa: PLR0913  one parameter an option
     max_per_type: Annotated[
         int, typer.Option("--max-per-type", min=1, help="Entities of a type that are embedded: a seeded sample of all.")
     ] = 2_000,
+    options: ReadOptions,
     seed: Annotated[int, typer.Option(help="Seed of the sample and of K-Means.")] = 7,
 ) -> None:
     """Embed the entities of annotated files in their context, cluster each type, and keep those nearest to the centres.
@@ -81,7 +85,7 @@ def build(  # noqa: PLR0913  one parameter an option
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: is there already; name a new or an empty folder")
-    selection = Selection(load_label_set(labels), max_per_type, seed)
+    selection = Selection(load_label_set(labels), max_per_type, seed, options=options)
     made = ExemplarBuild(Corpus(tuple(files), tuple(exclude or ())), selection, Clustering(clusters, each))
     mentions = made.mentions
     typer.echo(
@@ -126,13 +130,14 @@ def show(  # noqa: PLR0913  one parameter an option
     Example: medner exemplars show exemplars/ --type sym --near 咳嗽咳痰
     """
     from medner.agents.exemplars.folder import ExemplarFolder
+    from medner.store.characters import is_blank
 
     opened = ExemplarFolder.open(folder)
     codes = opened.card.types if type_ is None else (_known(type_, opened.card),)
     if near is None:
         found = [row.exemplar() for row in opened.clustered() if row.label in codes]
     else:
-        if not near.strip():
+        if is_blank(near):
             raise UserError("--near: the text is empty")
         found = asyncio.run(_nearest(opened, near, codes, count, (base or opened.card.base, embedder)))
     if as_json:
@@ -169,12 +174,13 @@ async def _embedding(base: str, embedder: Path | None) -> AsyncIterator[Embedder
     from medner.agents.exemplars.sentence_transformer import SentenceTransformerEmbedder
     from medner.service.engines import EngineOrder, local_engine
     from medner.service.exemplars import encoder_of
+    from medner.store.models import base_model_folder
 
     if embedder is not None:
         typer.echo(f"loading {embedder}", err=True)
         yield SentenceTransformerEmbedder.load(embedder)
         return
-    folder = _model_folder(base)
+    folder = base_model_folder(base)
     origin = origin_of("llm", folder.resolve().name, folder)
     typer.echo(f"loading {base}", err=True)
     engine = local_engine(EngineOrder(folder, {}, max_rows=8))
@@ -182,13 +188,6 @@ async def _embedding(base: str, embedder: Path | None) -> AsyncIterator[Embedder
         yield EncoderEmbedder(encoder_of(engine), origin)
     finally:
         await engine.close()
-
-
-def _model_folder(base: str) -> Path:
-    from medner.store.models import ModelStore
-
-    folder = Path(base).expanduser()
-    return folder if folder.is_dir() else ModelStore().path(base)
 
 
 def _record(one: Exemplar) -> dict[str, object]:

@@ -50,7 +50,7 @@ def show(
     as_toml: Annotated[bool, typer.Option("--toml", help="Print TOML, to start a label set of your own.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Show a label set's types. Example: medner labels show ccks2019"""
+    """Show a label set's types and what no entity begins or ends with. Example: medner labels show ccks2019"""
     from medner.store.labels import label_set_toml, load_label_set
 
     if as_toml and as_json:
@@ -65,6 +65,7 @@ def show(
     typer.echo(f"{labels.name}: {labels.title}")
     for one in labels.types:
         typer.echo(f"{one.code}\t{one.name}\t{one.definition}")
+    typer.echo(f"No entity begins or ends with: {labels.edges.in_words()}")
 
 
 @labels_app.command()

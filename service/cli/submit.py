@@ -23,7 +23,9 @@ from medner.service.cli.options import (
     Taggers,
     Trace,
     TraceChoice,
+    with_read_options,
 )
+from medner.store.corpora.format import ReadOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,6 +80,7 @@ def register(app: typer.Typer) -> None:
     app.command("submit", help=HELP)(submit)
 
 
+@with_read_options
 def submit(  # noqa: PLR0913  the options of a command are its parameters
     inputs: Inputs,
     *,
@@ -110,6 +113,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     format_: Format = None,
     skip_bad: SkipBad = False,
     limit: Limit = None,
+    options: ReadOptions,
     max_chars: MaxChars = None,
     chunk: Annotated[
         int, typer.Option("--chunk", metavar="N", min=1, help="About how many sentences a worker takes at a time.")
@@ -132,9 +136,19 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
         format=format_,
         skip_bad=skip_bad,
         limit=limit,
+        options=options,
         key=key,
         overrides=Overrides(
-            config, labels, model, taggers, judge, filter_, max_chars, exemplars, servers=tuple(server or ())
+            config,
+            labels,
+            model,
+            taggers,
+            judge,
+            filter_,
+            max_chars,
+            exemplars,
+            servers=tuple(server or ()),
+            join_lines=options.join_lines,
         ),
         settings={
             "name": name,

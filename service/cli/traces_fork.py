@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import say
 from medner.service.cli.tracing import Json, Place, RunName, opened
+from medner.store.corpora.format import ReadOptions
 
 if TYPE_CHECKING:
     from medner.service.traces.differences import Sides
@@ -76,6 +78,7 @@ def fork(  # noqa: PLR0913  one parameter an option
     typer.echo(record.run)
 
 
+@with_read_options
 def diff(  # noqa: PLR0913  one parameter an option
     a: RunName,
     b: Annotated[str, typer.Argument(metavar="RUN", help="The other run, usually a fork of the first.")],
@@ -84,6 +87,7 @@ def diff(  # noqa: PLR0913  one parameter an option
         Path | None, typer.Option("--gold", metavar="FILE", help="Gold entities: what the change did to the F1.")
     ] = None,
     show: Annotated[int, typer.Option("--show", metavar="N", min=0, help="How many changed sentences to show.")] = 10,
+    options: ReadOptions,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the resampling.")] = 0,
     resamples: Annotated[int, typer.Option("--resamples", min=100, help="Draws for the interval.")] = 2_000,
     traces: Place = None,
@@ -101,7 +105,7 @@ def diff(  # noqa: PLR0913  one parameter an option
     with opened(traces) as backend:
         left, right = run_named(backend, a), run_named(backend, b)
         sides = compared(backend, left.run, right.run)
-    scored = None if gold is None else _scored(gold, left, sides, seed=seed, resamples=resamples)
+    scored = None if gold is None else _scored((gold, options), left, sides, seed=seed, resamples=resamples)
     if as_json:
         typer.echo(json.dumps({**sides.differences.as_data(), "score": scored}, ensure_ascii=False, indent=1))
         return
@@ -113,11 +117,14 @@ def diff(  # noqa: PLR0913  one parameter an option
         typer.echo(line)
 
 
-def _scored(gold: Path, run: RunRecord, sides: Sides, *, seed: int, resamples: int) -> dict[str, object]:
+def _scored(
+    gold: tuple[Path, ReadOptions], run: RunRecord, sides: Sides, *, seed: int, resamples: int
+) -> dict[str, object]:
     from medner.service.traces.scoring import scored
     from medner.store.corpora import read_documents
     from medner.store.labels import load_label_set
 
     labels = load_label_set(str(run.configuration.get("labels", run.labels.name)))
-    documents = list(read_documents(gold, labels=labels))
+    path, options = gold
+    documents = list(read_documents(path, labels=labels, options=options))
     return scored(documents, sides, seed=seed, resamples=resamples)

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medner.service.cli.ending import Told
+from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
+from medner.store.corpora.format import ReadOptions
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
-from medner.store.models import MANIFEST, ModelStore, read_manifest
+from medner.store.models import base_model_folder, base_model_name
 
 if TYPE_CHECKING:
     from medner.training.filters.data import FilterData
@@ -49,6 +51,7 @@ def register(train: typer.Typer) -> None:
     train.command("filter", help=HELP)(train_filter)
 
 
+@with_read_options
 def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Annotated files: CMeEE, CCKS2019 or medner's own JSONL.")],
@@ -93,6 +96,8 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of samples, weights and order.")] = 7,
     force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
+    *,
+    options: ReadOptions,
 ) -> None:
     from medner.agents.spans.settings import SETTINGS
     from medner.service.cli.train_tagger import shown_command
@@ -107,7 +112,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         raise UserError(f"--kind: there is no filter {kind!r}; there are {', '.join(TRAINERS)}")
     chosen = base or _DEFAULT_BASES[kind]
     label_set = load_label_set(labels)
-    sources = Sources(tuple(files), tuple(exclude or ()), tuple(predictions or ()), tuple(partial or ()))
+    sources = Sources(tuple(files), tuple(exclude or ()), tuple(predictions or ()), tuple(partial or ()), options)
     settings = TaggerTraining(
         rank=rank,
         alpha=2 * rank,
@@ -137,13 +142,13 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         raise typer.Exit(Told(130))
     made = Made(
         kind,
-        chosen if order.base is None else base_name(order.base),
+        chosen if order.base is None else base_model_name(order.base),
         label_set.name,
         trained.samples,
         trained.seconds,
         seed,
         shown_command(context),
-        licence_note(base_name(order.base), data_note) if order.base is not None else data_note,
+        licence_note(base_model_name(order.base), data_note) if order.base is not None else data_note,
         first_layer if two_way else None,
     )
     for line in write_card(trained.folder, made, sources, data, trained.calibration):
@@ -155,12 +160,7 @@ def base_folder(base: str) -> Path | None:
     """The folder of a base model by name or path; None for an encoder that is to be new."""
     if base == NEW:
         return None
-    return Path(base) if Path(base).is_dir() else ModelStore().path(base)
-
-
-def base_name(folder: Path) -> str:
-    """What the card calls the base model: its name in the store, else its folder's without the way there."""
-    return read_manifest(folder).name if (folder / MANIFEST).is_file() else folder.resolve().name
+    return base_model_folder(base)
 
 
 def _tell(data: FilterData) -> None:

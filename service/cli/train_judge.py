@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
+from medner.store.corpora.format import ReadOptions
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 
@@ -45,6 +47,7 @@ def register(train: typer.Typer) -> None:
     train.command("judge", help=HELP)(train_judge)
 
 
+@with_read_options
 def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(metavar="[GOLD]...", help="Gold files, for --said.")] = None,
@@ -82,17 +85,26 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     seed: Annotated[int, typer.Option(help="Seed of the order of the data and of the weights.")] = 7,
     data_note: Annotated[str, typer.Option(help="What the card says of the data's licence.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
+    *,
+    options: ReadOptions,
 ) -> None:
     from medner.agents.spans.settings import SETTINGS
-    from medner.service.cli.train_filter import base_folder, base_name
     from medner.service.judge_data import JudgeSources, judged_cases
     from medner.service.stopping import stop_asked
+    from medner.store.models import base_model_folder, base_model_name
     from medner.training.filters.train import Order, Watch
     from medner.training.judges.train import ScorerKind
     from medner.training.judges.train import train_judge as train
     from medner.training.settings import TaggerTraining
 
-    sources = JudgeSources(*(tuple(one or ()) for one in (files, said, side_by_side, decisions, exclude)))
+    sources = JudgeSources(
+        tuple(files or ()),
+        tuple(said or ()),
+        tuple(side_by_side or ()),
+        tuple(decisions or ()),
+        tuple(exclude or ()),
+        options,
+    )
     if bool(sources.gold) != bool(sources.said):
         raise UserError("gold files and --said go together: gold, and what the taggers said about the same texts")
     label_set = load_label_set(labels)
@@ -116,7 +128,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
         raise UserError(f"--scorer: there is no scorer {chosen!r}; there are classifier and span")
     if two_way is None:
         two_way = from_spans or chosen == "span"
-    folder = base_folder(base)
+    folder = base_model_folder(base)
     order = Order(folder, out, label_set, settings, start, force, two_way)
     with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
         trained = train(order, cases, Watch(Reporter("candidates"), stop), scorer=cast("ScorerKind", chosen))
@@ -124,7 +136,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
         say(f"stopped; the same command goes on from {out}")
         raise typer.Exit(130)
     facts: dict[str, object] = {
-        "base": base_name(folder) if folder is not None else base,
+        "base": base_model_name(folder),
         "labels": label_set.name,
         "scorer": chosen,
         "two_way_from": first_layer if two_way else None,

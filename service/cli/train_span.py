@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 from medner.service.cli.ending import Told
+from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
 from medner.service.cli.train_tagger import shown_command
+from medner.store.corpora.format import ReadOptions
 
 HELP = """Tune a span tagger: it scores every start, end and type in one pass of the model.
 
@@ -35,6 +37,7 @@ def register(train: typer.Typer) -> None:
     train.command("span", help=HELP)(train_span)
 
 
+@with_read_options
 def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Completely annotated files: CMeEE, CCKS2019 or JSONL.")],
@@ -64,6 +67,8 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
     seed: Annotated[int, typer.Option(help="Seed of weights and order.")] = 7,
     force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
+    *,
+    options: ReadOptions,
 ) -> None:
     from medner.service.span_training import SpanOrder, train_span_tagger
     from medner.service.stopping import stop_asked
@@ -92,6 +97,7 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
         name=name,
         data_note=data_note,
         command=shown_command(context),
+        options=options,
         force=force,
     )
     with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:

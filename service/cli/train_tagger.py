@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from medner.service.cli.ending import Told
+from medner.service.cli.options import with_read_options
+from medner.store.corpora.format import ReadOptions
 
 HELP = """Tune a tagger: a LoRA adapter that writes a sentence's entities in one of the strategies.
 
@@ -43,6 +45,7 @@ class Quantise(StrEnum):
     NONE = "none"
 
 
+@with_read_options
 def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Annotated files: CMeEE, CCKS2019 or medner's own JSONL.")],
@@ -93,6 +96,8 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
         bool, typer.Option("--dry-run", help="Say batches, memory and hours after one measured step, then stop.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
+    *,
+    options: ReadOptions,
 ) -> None:
     from medner.service.training import TaggerOrder, train_tagger
     from medner.training.recipes import load_recipe
@@ -128,6 +133,7 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
         name=name,
         data_note=data_note,
         command=shown_command(context),
+        options=options,
         force=force,
         dry_run=dry_run,
     )

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from medner.service.http.bodies import DocumentBody
 from medner.service.http.limits import Limits, check_text, pieces
 from medner.service.http.problems import Problem, wrong
+from medner.store.characters import is_blank
 from medner.store.records import Document
 
 _BOM = b"\xef\xbb\xbf"
@@ -52,7 +53,7 @@ def _document(line: bytes, number: int, limits: Limits) -> list[Document]:
     """The document of a line; none for a blank one."""
     if number == 1:
         line = line.removeprefix(_BOM)
-    if not line.strip():
+    if is_blank(line.decode("utf-8", "replace")):
         return []
     if len(line) > limits.line_bytes:
         raise _long_line(number, limits)

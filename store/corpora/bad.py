@@ -48,6 +48,9 @@ class BadRecords:
     def __len__(self) -> int:
         return len(self.records)
 
+    def __contains__(self, record: object) -> bool:
+        return record in self.records
+
     def __iter__(self) -> Iterator[BadRecord]:
         return iter(self.records)
 

@@ -2,16 +2,21 @@
 
 brat has no entity across a line break; such an entity is written as fragments (``0 3;4 6``), one a line of text,
 and fragments with nothing but white space and a line break between them are read as one entity. Other discontinuous
-entities are refused. Relations, events, attributes and notes are counted and left out.
+entities are refused. Relations, events, attributes and notes are counted and left out. Offsets that count CR LF as
+one character, or UTF-16 units, are recognised by the entities' strings.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from medner.store.characters import is_blank
+from medner.store.corpora.brat_offsets import Fragments, Stated, counting_of, is_stated
+from medner.store.corpora.encoding import recognised
 from medner.store.corpora.filenames import document_id, file_stem
 from medner.store.corpora.format import Format, Loss, Mention, Note, Reading, Writing
 from medner.store.corpora.source import NOT_UTF8, files_in, open_bytes
@@ -29,8 +34,10 @@ def _read(reading: Reading) -> Iterator[Document]:
         raise reading.error("the folder holds no .txt file", None)
     for path in paths:
         try:
-            text = _utf8(path)
-            mentions = list(_mentions(reading, path.with_suffix(".ann"), text))
+            text, has_mark = _content(path, reading)
+            if has_mark:
+                reading.set_layout(replace(reading.layout, bom=True))
+            mentions = list(_mentions(reading, path.with_suffix(".ann"), text, has_mark=has_mark))
             document = reading.document(document_id(path, folder), text, mentions, line=None)
         except BadInputError as error:
             reading.refuse(error, "")
@@ -38,25 +45,32 @@ def _read(reading: Reading) -> Iterator[Document]:
             yield document
 
 
-def _utf8(path: Path) -> str:
+def _content(path: Path, reading: Reading) -> tuple[str, bool]:
+    """A file's text without its byte order mark, and whether it has one; an empty file is an empty text."""
     with open_bytes(path) as file:
-        try:
-            return file.read().decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise BadInputError(NOT_UTF8, path=path) from error
+        data = file.read()
+    encoding = recognised(data, reading.options.encoding)
+    if encoding is None:
+        raise BadInputError(NOT_UTF8, path=path)
+    try:
+        text = data.decode(encoding.name)
+    except ValueError as error:
+        raise BadInputError(f"bytes that are not {encoding.name} (--encoding)", path=path) from error
+    if encoding.note is not None:
+        reading.notes[encoding.note] += 1
+    return text, encoding.has_mark
 
 
-def _mentions(reading: Reading, path: Path, text: str) -> Iterator[Mention]:
+def _mentions(reading: Reading, path: Path, text: str, *, has_mark: bool) -> Iterator[Mention]:
     if not path.exists():
         reading.notes[Note.NO_ANN] += 1
         return
-    for number, line in enumerate(_utf8(path).split("\n"), 1):
-        row = line.removesuffix("\r")
-        if not row.startswith("T"):
-            reading.notes[Note.OTHER_LAYER] += bool(row.strip())
-            continue
+    rows = list(_rows(reading, path))
+    counting = counting_of([stated for _, _, _, stated in rows], text, has_mark=has_mark)
+    reading.notes.update(counting.notes)
+    for number, row, label, stated in rows:
         try:
-            mention = _mention(row, text)
+            mention = _mention(label, stated, counting.fragments(stated), text)
             # Checked one by one, so that a bad line costs its entity and not the document.
             reading.check(mention, text)
         except BadInputError as error:
@@ -65,24 +79,31 @@ def _mentions(reading: Reading, path: Path, text: str) -> Iterator[Mention]:
             yield mention
 
 
-def _mention(row: str, text: str) -> Mention:
-    match = _TEXT_BOUND.fullmatch(row)
-    if match is None:
-        raise BadInputError("not a text-bound line: T1<TAB>label start end<TAB>text is expected")
-    fragments = [(int(start), int(end)) for start, end in (pair.split(" ") for pair in match[2].split(";"))]
+def _rows(reading: Reading, path: Path) -> Iterator[tuple[int, str, str, Stated]]:
+    """The entities of an .ann file: line, row, label, and the entity as it is stated."""
+    content, _ = _content(path, reading)
+    for number, line in enumerate(content.split("\n"), 1):
+        row = line.removesuffix("\r")
+        if not row.startswith("T"):
+            reading.notes[Note.OTHER_LAYER] += not is_blank(row)
+            continue
+        match = _TEXT_BOUND.fullmatch(row)
+        if match is None:
+            reason = "not a text-bound line: T1<TAB>label start end<TAB>text is expected"
+            reading.refuse(BadInputError(reason, path=path, line=number), row)
+            continue
+        pairs = (pair.split(" ") for pair in match[2].split(";"))
+        yield number, row, match[1], Stated(tuple((int(start), int(end)) for start, end in pairs), match[3])
+
+
+def _mention(label: str, stated: Stated, fragments: Fragments, text: str) -> Mention:
     for (_, end), (start, _) in pairwise(fragments):
         gap = text[end:start]
         if not (gap.isspace() and _BREAKS.search(gap)):
             raise BadInputError("a discontinuous entity; an entity here is one stretch of text")
     start, end = fragments[0][0], fragments[-1][1]
-    stated = match[3]
-    if stated is not None and stated in (
-        " ".join(text[first:last] for first, last in fragments),
-        _BREAKS.sub(" ", text[start:end]),
-        text[start:end].replace("\r", " ").replace("\n", " "),
-    ):
-        stated = text[start:end]
-    return Mention(start, end, match[1], stated, "entity")
+    words = text[start:end] if is_stated(stated.text, fragments, text) else stated.text
+    return Mention(start, end, label, words, "entity")
 
 
 def _write(documents: Iterable[Document], folder: Path, writing: Writing) -> None:
@@ -91,7 +112,7 @@ def _write(documents: Iterable[Document], folder: Path, writing: Writing) -> Non
         path = folder / f"{stem}.txt"
         if path.exists():
             raise UserError(f"two documents have the id {document.id!r}: their files would be one")
-        path.write_text(document.text, encoding="utf-8", newline="")
+        path.write_text(writing.mark_before(document.text) + document.text, encoding="utf-8", newline="")
         rows = [row for entity in document.entities for row in _row(entity, document.text, writing)]
         lines = "".join(f"T{number}\t{row}\n" for number, row in enumerate(rows, 1))
         (folder / f"{stem}.ann").write_text(lines, encoding="utf-8", newline="")

@@ -1,4 +1,4 @@
-"""CCKS2019 task 1 JSON lines: ``{"originalText", "entities": [{"label_type", "start_pos", "end_pos"}]}``.
+"""CCKS2019 task 1: ``{"originalText", "entities": [{"label_type", "start_pos", "end_pos"}]}``, lines or an array.
 
 ``start_pos`` counts from 0, ``end_pos`` is exclusive, ``label_type`` is the Chinese name, and there are no entity
 strings. ``overlap`` stands in the training files and not in the test file.
@@ -10,49 +10,49 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TextIO
 
-from pydantic import BaseModel, ConfigDict
-
-from medner.store.corpora.format import Format, Mention, Reading, Writing
-from medner.store.corpora.json_out import to_line, write_lines
-from medner.store.corpora.source import RawRecord, json_lines, parse, read_records
+from medner.store.corpora.format import Format, Reading, Writing
+from medner.store.corpora.json_entities import EntityKeys, as_in_text, entity_mentions, with_ends
+from medner.store.corpora.json_fields import drop_unread, id_field, record_fields, text_field
+from medner.store.corpora.json_out import write_records
+from medner.store.corpora.json_records import json_records
+from medner.store.corpora.source import RawRecord, read_records
 from medner.store.records import Document, Entity
 
-
-class _EntityRecord(BaseModel):
-    model_config = ConfigDict(extra="allow")
-    label_type: str
-    start_pos: int
-    end_pos: int
-    overlap: int | None = None
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="allow")
-    originalText: str  # noqa: N815
-    entities: list[_EntityRecord] = []
+_KEYS = EntityKeys(
+    ("start_pos", "start", "start_idx", "start_offset"),
+    ("end_pos", "end", "end_idx", "end_offset"),
+    ("label_type", "type", "label"),
+    ("entity", "text", "mention"),
+    unused=("overlap",),
+)
 
 
 def _read(reading: Reading) -> Iterator[Document]:
-    return read_records(reading, json_lines(reading), _understand)
+    return read_records(reading, json_records(reading, _is_record), _understand)
 
 
 def _understand(reading: Reading, record: RawRecord) -> Document:
-    parsed = parse(_Record, reading, record)
-    mentions = []
-    for number, entity in enumerate(parsed.entities):
-        reading.drop_keys(entity.model_extra)
-        if entity.overlap is not None and not reading.layout.overlap_key:
-            reading.set_layout(replace(reading.layout, overlap_key=True))
-        mentions.append(Mention(entity.start_pos, entity.end_pos, entity.label_type, None, f"entities.{number}"))
-    return reading.document(reading.made_up_id(record.place), parsed.originalText, mentions, line=record.place)
+    fields, place = record_fields(reading, record), record.place
+    text, _ = text_field(reading, place, fields, ("originalText",))
+    entities = fields.get("entities")
+    mentions = list(entity_mentions(reading, place, entities, "entities", _KEYS))
+    drop_unread(reading, fields, ("originalText", "entities", "id"))
+    if not reading.layout.overlap_key and isinstance(entities, list):
+        overlap = any(isinstance(one, dict) and one.get("overlap") is not None for one in entities)
+        reading.set_layout(replace(reading.layout, overlap_key=overlap))
+    found = as_in_text(reading, text, with_ends(reading, mentions, inclusive=False))
+    return reading.document(id_field(reading, place, fields), text, found, line=place)
+
+
+def _is_record(value: object) -> bool:
+    return isinstance(value, dict) and "originalText" in value
 
 
 def _write(documents: Iterable[Document], out: TextIO, writing: Writing) -> None:
-    write_lines((to_line(_record(document, writing)) for document in documents), out, writing.layout)
+    write_records((_record(document, writing) for document in documents), out, writing.layout, lines=True)
 
 
 def _record(document: Document, writing: Writing) -> dict[str, object]:
-    writing.lose_id()
     crowded = _overlapping(document.entities) if writing.layout.overlap_key else frozenset()
     entities = []
     for entity in document.entities:
@@ -61,7 +61,7 @@ def _record(document: Document, writing: Writing) -> dict[str, object]:
             record["overlap"] = int(entity in crowded)
         record |= {"start_pos": entity.start, "end_pos": entity.end}
         entities.append(record)
-    return {"originalText": document.text, "entities": entities}
+    return {**writing.id_where_kept(document), "originalText": document.text, "entities": entities}
 
 
 def _overlapping(entities: tuple[Entity, ...]) -> frozenset[Entity]:
@@ -75,4 +75,6 @@ def _overlapping(entities: tuple[Entity, ...]) -> frozenset[Entity]:
     return frozenset(found)
 
 
-FORMAT = Format("ccks", "CCKS2019 JSON lines", _read, write_stream=_write)
+FORMAT = Format(
+    "ccks", "CCKS2019 JSON lines", _read, write_stream=_write, expects="'entities' with start_pos, end_pos, label_type"
+)

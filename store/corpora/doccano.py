@@ -1,7 +1,8 @@
-"""doccano JSON lines (sequence labelling): ``{"id", "text", "label": [[start, end, "label"], ...]}``.
+"""doccano (sequence labelling): ``{"id", "text", "label": [[start, end, "label"], ...]}``, lines or an array.
 
-Ends are exclusive. Exports with relations write ``entities`` with ``start_offset`` and ``end_offset`` in place of
-``label``; they are read too.
+Ends are exclusive. Exports over the years name the text ``data``, the list ``labels``, ``entities`` or ``annotations``,
+and write objects with ``start_offset`` and ``end_offset``, for example where there are relations; all are read. doccano
+gives every text an ``id`` of its own when it imports, so ids are written under a key that it carries along.
 """
 
 from __future__ import annotations
@@ -9,63 +10,70 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
-
-from medner.store.corpora.format import Format, Mention, Note, Reading, Writing
-from medner.store.corpora.json_out import to_line, write_lines
-from medner.store.corpora.source import RawRecord, json_lines, parse, read_records
+from medner.store.corpora.format import Format, Note, Reading, Writing, number_or_text
+from medner.store.corpora.json_entities import EntityKeys, as_in_text, entity_mentions, with_ends
+from medner.store.corpora.json_fields import drop_unread, id_field, record_fields, text_field
+from medner.store.corpora.json_out import write_records
+from medner.store.corpora.json_records import json_records
+from medner.store.corpora.source import RawRecord, read_records
 from medner.store.records import Document
 
-
-class _EntityRecord(BaseModel):
-    model_config = ConfigDict(extra="allow")
-    start_offset: int
-    end_offset: int
-    label: str
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="allow")
-    text: str
-    id: str | int | None = None
-    label: list[tuple[int, int, str]] = Field(default=[], validation_alias=AliasChoices("label", "labels"))
-    entities: list[_EntityRecord] = []
-    relations: list[object] = []
+#: doccano keeps keys that it does not know with the text, and exports them again.
+ID = "document_id"
+_IDS = (ID, f"meta.{ID}", f"metadata.{ID}", "id")
+_TEXTS = ("text", "data")
+_LISTS = ("label", "labels", "entities", "annotations")
+_KEYS = EntityKeys(
+    ("start_offset", "start"), ("end_offset", "end"), ("label", "type"), ("entity", "text"), unused=("user",)
+)
 
 
 def _read(reading: Reading) -> Iterator[Document]:
-    return read_records(reading, json_lines(reading), _understand)
+    return read_records(reading, json_records(reading, _is_record), _understand)
 
 
 def _understand(reading: Reading, record: RawRecord) -> Document:
-    parsed = parse(_Record, reading, record)
-    reading.notes[Note.OTHER_LAYER] += len(parsed.relations)
+    fields, place = record_fields(reading, record), record.place
+    text, text_key = text_field(reading, place, fields, _TEXTS)
     mentions = [
-        Mention(start, end, label, None, f"label.{number}") for number, (start, end, label) in enumerate(parsed.label)
-    ] + [
-        Mention(one.start_offset, one.end_offset, one.label, None, f"entities.{number}")
-        for number, one in enumerate(parsed.entities)
+        mention
+        for key in _LISTS
+        for mention in entity_mentions(reading, place, _of_annotator(reading, fields.get(key)), key, _KEYS)
     ]
-    name = reading.made_up_id(record.place) if parsed.id is None else str(parsed.id)
-    return reading.document(name, parsed.text, mentions, line=record.place)
+    relations = fields.get("relations")
+    reading.notes[Note.OTHER_LAYER] += len(relations) if isinstance(relations, list) else 0
+    meta = [key for key in ("meta", "metadata") if isinstance(fields.get(key), dict) and set(fields[key]) <= {ID}]  # type: ignore[call-overload]
+    drop_unread(reading, fields, (text_key, *_LISTS, "relations", "id", ID, *meta))
+    found = as_in_text(reading, text, with_ends(reading, mentions, inclusive=False))
+    return reading.document(id_field(reading, place, fields, _IDS), text, found, line=place)
+
+
+def _of_annotator(reading: Reading, items: object) -> object:
+    """The entities without those of other users than --annotator, where they say whose they are."""
+    wanted = reading.options.annotator
+    if wanted is None or not isinstance(items, list):
+        return items
+    kept = [one for one in items if not (isinstance(one, dict) and "user" in one and str(one["user"]) != wanted)]
+    reading.notes[Note.OTHER_ANNOTATOR] += len(items) - len(kept)
+    return kept
+
+
+def _is_record(value: object) -> bool:
+    return isinstance(value, dict) and any(key in value for key in _TEXTS)
 
 
 def _write(documents: Iterable[Document], out: TextIO, writing: Writing) -> None:
-    write_lines((to_line(_record(document, writing)) for document in documents), out, writing.layout)
+    write_records((_record(document, writing) for document in documents), out, writing.layout, lines=True)
 
 
 def _record(document: Document, writing: Writing) -> dict[str, object]:
     record: dict[str, object] = {}
     if writing.layout.own_ids:
-        record["id"] = number_or_text(document.id)
+        key = writing.layout.id_key
+        record["id" if key == "id" else ID] = number_or_text(document.id)
     record["text"] = document.text
     record["label"] = [[entity.start, entity.end, writing.label(entity.label)] for entity in document.entities]
     return record
 
 
-def number_or_text(id: str) -> str | int:  # noqa: A002
-    """The id as the whole number it spells, else as it is; either way ``str()`` gives it back."""
-    return int(id) if id.isascii() and id.isdigit() and len(id) <= 18 and str(int(id)) == id else id
-
-
-FORMAT = Format("doccano", "doccano JSON lines", _read, write_stream=_write)
+FORMAT = Format("doccano", "doccano JSON lines", _read, write_stream=_write, expects="'label' with [start, end, label]")

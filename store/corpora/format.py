@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TextIO
+from typing import Final, Literal, TextIO
 
+from medner.store.characters import is_blank
 from medner.store.corpora.bad import BadRecords
+from medner.store.corpora.read_log import ReadLog
 from medner.store.errors import BadInputError, Unit, UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document, Entity
@@ -21,7 +23,9 @@ class Layout:
 
     ``end_inclusive``: CMeEE's ``end_idx`` is the last character, not the one after it. ``chinese_names``: labels
     are written as Chinese names, not codes; None follows the format's habit. ``own_ids``: the ids are the
-    documents' own, not made up from the file name. ``record_lines`` and ``indent`` are the style of a JSON array.
+    documents' own, not made up from the file name. ``record_lines`` and ``indent`` are the style of a JSON
+    array. ``lines``: JSON records are lines, not an array; None follows the format's habit. ``id_key``: the key that
+    the ids were read from.
     """
 
     end_inclusive: bool = True
@@ -34,6 +38,42 @@ class Layout:
     own_ids: bool = True
     overlap_key: bool = False
     predictions: bool = False
+    lines: bool | None = None
+    id_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a user says about files that their content does not tell. UserError for an encoding that there is not.
+
+    ``encoding``: the files', where they are not UTF-8. ``join_lines``: lines are cut at a fixed width, so a single
+    line break inside a paragraph ends no sentence. ``text_key`` and ``id_key``: where JSON records keep the text and
+    the id. ``end``: what the end of an entity counts. ``annotator``: whose annotations are read, where there are
+    several. ``log`` is told what each reading left out.
+    """
+
+    encoding: str | None = None
+    join_lines: bool = False
+    text_key: str | None = None
+    id_key: str | None = None
+    end: Literal["inclusive", "exclusive"] | None = None
+    annotator: str | None = None
+    log: ReadLog | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.encoding is None:
+            return
+        try:
+            # Not every codec is an encoding: rot13 and base64 are none, and fail here too.
+            "".encode(self.encoding)
+        except (LookupError, ValueError) as error:
+            raise UserError(
+                f"--encoding: there is no encoding {self.encoding!r}; usual ones are utf-8, gb18030, utf-16, big5"
+            ) from error
+
+
+#: Nothing is said: what a file is comes from the file alone.
+NO_OPTIONS: Final = ReadOptions()
 
 
 class Note(StrEnum):
@@ -42,9 +82,22 @@ class Note(StrEnum):
     EDGE_WHITE = "entities with white space at an edge (kept)"
     REPEATED = "repeated entities (kept once)"
     OTHER_LAYER = "annotations that are not entities (left out)"
-    OTHER_ANNOTATOR = "further annotations of the same task (left out)"
+    OTHER_ANNOTATOR = "further annotations of the same task (left out; --annotator chooses whose are read)"
+    NOT_BY_ANNOTATOR = "records that --annotator did not annotate (left out)"
+    CANCELLED = "cancelled annotations (left out)"
+    REJECTED = "records that were rejected or ignored (left out)"
+    NO_LABEL = "marked places without a label (left out)"
+    NO_PLACE = "entities without a place in the text (left out)"
+    OTHER_WHITE = "entity strings with other white space than the text (the text's is kept)"
     UTF16 = "records with UTF-16 offsets (turned into code points)"
     GB18030 = "files in GB18030 (turned into Unicode)"
+    UTF16_FILE = "files in UTF-16 or UTF-32 (turned into UTF-8)"
+    UTF8_FILE = "files in UTF-8 although --encoding names another encoding (read as UTF-8)"
+    BREAKS_AS_ONE = "records whose offsets count a line end CR LF as one character (turned into code points)"
+    MARK_COUNTED = "files whose offsets count the byte order mark (turned into offsets of the text)"
+    COMMENT = "lines that are comments or -DOCSTART- (left out)"
+    SEGMENTED = "tokens with a word-segmentation digit (the digit is taken off)"
+    NO_TABLE = "texts without an annotation table (no entities)"
     NO_ANN = "texts without an .ann file (no entities)"
 
 
@@ -77,28 +130,63 @@ class Reading(Iterator[Document]):
     """The documents of a file or folder, one after the other, and what was met on the way.
 
     ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
-    ``layout`` is settled with the first document.
+    ``layout`` is settled with the first document. ``unread`` counts dropped keys that seem to hold annotation, and
+    ``provenance`` those of medner's own files that say how the entities came about.
     """
 
-    def __init__(self, path: Path, format: Format, *, labels: LabelSet | None, bad: BadRecords | None, guessed: bool):  # noqa: A002
+    def __init__(
+        self,
+        path: Path,
+        format: Format,  # noqa: A002
+        *,
+        labels: LabelSet | None,
+        bad: BadRecords | None,
+        guessed: bool,
+        options: ReadOptions = NO_OPTIONS,
+    ) -> None:
         self.path = path
         self.format = format
         self.guessed = guessed
         self.labels = labels
+        self.options = options
         self.layout = Layout()
         self.notes: Counter[Note] = Counter()
         self.dropped_keys: Counter[str] = Counter()
+        self.unread: Counter[str] = Counter()
+        self.provenance: Counter[str] = Counter()
         self.documents = 0
         self.entities = 0
         self.unit: Unit = "line"
+        self._ended = False
         self._bad = bad
         self._source = format.read(self)
 
     def __next__(self) -> Document:
-        document = next(self._source)
+        try:
+            document = next(self._source)
+        except StopIteration:
+            self._end()
+            raise
         self.documents += 1
         self.entities += len(document.entities)
         return document
+
+    def _end(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        lost = [*map(repr, self.unread), *(str(note) for note in (Note.NO_LABEL, Note.NO_PLACE) if self.notes[note])]
+        if lost and not self.entities and self.options.text_key is None:
+            self.refuse(self.error(self._why_empty(lost), None), "")
+        if self.options.log is not None:
+            self.options.log.take(self)
+
+    def _why_empty(self, lost: list[str]) -> str:
+        expected = f" ({self.format.name} has {self.format.expects})" if self.format.expects else ""
+        return (
+            f"no entity was read, but there is what looks like annotation: {', '.join(lost)}"
+            f"{expected}; name the right format, convert the file, or take the texts alone with --text-key"
+        )
 
     def drop_keys(self, keys: Iterable[str] | None) -> None:
         """Counts keys of a record that have no place in a document."""
@@ -130,7 +218,7 @@ class Reading(Iterator[Document]):
         document = Document(id, text, tuple(entities))
         self.notes[Note.REPEATED] += len(entities) - len(document.entities)
         for entity in document.entities:
-            self.notes[Note.EDGE_WHITE] += text[entity.start].isspace() or text[entity.end - 1].isspace()
+            self.notes[Note.EDGE_WHITE] += is_blank(text[entity.start]) or is_blank(text[entity.end - 1])
         return document
 
     def check(self, mention: Mention, text: str, *, line: int | None = None) -> Entity:
@@ -143,7 +231,7 @@ class Reading(Iterator[Document]):
         if mention.text is not None and text[start:end] != mention.text:
             raise self.error(
                 f"the entity is said to be {_short(mention.text)}, but [{start}, {end}) of the text is "
-                f"{_short(text[start:end])}",
+                f"{_short(text[start:end])}{_other_end(mention, text)}",
                 line,
                 mention.key,
             )
@@ -204,6 +292,13 @@ class Writing:
         """
         return "\ufeff" if self.layout.bom or start.startswith("\ufeff") else ""
 
+    def id_where_kept(self, document: Document) -> dict[str, str | int]:
+        """The id under the key that the file had it in, for a format without ids; none, and the loss counted, else."""
+        if self.layout.id_key is None:
+            self.lose_id()
+            return {}
+        return {self.layout.id_key: number_or_text(document.id)}
+
     def lose_id(self) -> None:
         """Counts a document id that has no place in the format, unless it was made up anyway."""
         self.losses[Loss.IDS] += self.layout.own_ids
@@ -211,13 +306,17 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A corpus format: how it is read, and how it is written to one file, to a folder, or either."""
+    """A corpus format: how it is read, and how it is written to one file, to a folder, or either.
+
+    ``expects`` says where its entities are, for the error when there are none.
+    """
 
     name: str
     title: str
     read: Callable[[Reading], Iterator[Document]]
     write_stream: Callable[[Iterable[Document], TextIO, Writing], None] | None = None
     write_folder: Callable[[Iterable[Document], Path, Writing], None] | None = None
+    expects: str = ""
 
     def goes_into_folder(self, target: Path) -> bool:
         """Whether writing to ``target`` makes a folder of files."""
@@ -226,10 +325,25 @@ class Format:
         )
 
     def stream_writer(self) -> Callable[[Iterable[Document], TextIO, Writing], None]:
-        """The writer to one file; UserError when the format is a folder of files."""
+        """The writer to one file; UserError when the format is a folder of files, or is read alone."""
+        if self.write_stream is None and self.write_folder is None:
+            raise UserError(f"{self.name} is read here, not written; give another format")
         if self.write_stream is None:
             raise UserError(f"{self.name} is a folder of files: name the folder with -o")
         return self.write_stream
+
+
+def number_or_text(id: str) -> str | int:  # noqa: A002
+    """The id as the whole number it spells, else as it is; either way ``str()`` gives it back."""
+    return int(id) if id.isascii() and id.isdigit() and len(id) <= 18 and str(int(id)) == id else id
+
+
+def _other_end(mention: Mention, text: str) -> str:
+    """The way out where the string is there under the other reading of the end; else nothing."""
+    for past, name in ((1, "inclusive"), (-1, "exclusive")):
+        if text[mention.start : mention.end + past] == mention.text:
+            return f" (it would fit with {name} ends: --end {name})"
+    return ""
 
 
 def _short(text: str) -> str:

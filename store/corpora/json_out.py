@@ -11,6 +11,14 @@ from medner.store.corpora.format import Layout
 _BOM = "\ufeff"
 
 
+def write_records(records: Iterable[object], out: TextIO, layout: Layout, *, lines: bool = False) -> None:
+    """The records as an array or as lines: as the layout says, else as the format's habit ``lines``."""
+    if lines if layout.lines is None else layout.lines:
+        write_lines(map(to_line, records), out, layout)
+    else:
+        write_array(records, out, layout)
+
+
 def write_array(records: Iterable[object], out: TextIO, layout: Layout) -> None:
     """A JSON array, one element in memory at a time."""
     newline = layout.newline

@@ -8,11 +8,18 @@ from typing import Any, TextIO
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from medner.store.characters import is_blank
 from medner.store.corpora.format import Format, Mention, Reading, Writing
-from medner.store.corpora.json_out import to_line, write_lines
-from medner.store.corpora.source import RawRecord, complaint, json_lines, parse, read_records
+from medner.store.corpora.json_entities import EntityKeys, as_in_text, entity_mentions, with_ends
+from medner.store.corpora.json_fields import drop_unread, id_field, record_fields, text_field
+from medner.store.corpora.json_out import to_line, write_records
+from medner.store.corpora.json_records import json_records
+from medner.store.corpora.source import RawRecord, complaint, parse, read_records
 from medner.store.errors import BadInputError, UserError
 from medner.store.records import AnnotatedDocument, AnnotatedEntity, Annotation, Decision, Document, Entity, in_order
+
+PROVENANCE = ("decision", "taggers", "score", "conflict")
+_KEYS = EntityKeys(("start",), ("end",), ("label", "type"), ("text", "entity"), unused=PROVENANCE)
 
 
 class EntityLine(BaseModel):
@@ -86,7 +93,7 @@ def read_annotated(path: Path) -> Iterator[AnnotatedDocument]:
     try:
         with path.open(encoding="utf-8-sig", newline="\n") as lines:
             for number, line in enumerate(lines, 1):
-                if line.strip():
+                if not is_blank(line):
                     try:
                         yield line_to_annotated(line)
                     except BadInputError as error:
@@ -99,13 +106,15 @@ def read_annotated(path: Path) -> Iterator[AnnotatedDocument]:
 
 def document_to_line(document: Document) -> str:
     """The document and its entities as one line of JSON without its end."""
-    return to_line(
-        {
-            "id": document.id,
-            "text": document.text,
-            "entities": [_entity(entity, document.text) for entity in document.entities],
-        }
-    )
+    return to_line(_record(document))
+
+
+def _record(document: Document) -> dict[str, object]:
+    return {
+        "id": document.id,
+        "text": document.text,
+        "entities": [_entity(entity, document.text) for entity in document.entities],
+    }
 
 
 def _entity(entity: Entity, text: str) -> dict[str, object]:
@@ -156,33 +165,53 @@ def _check_texts(parsed: DocumentLine) -> None:
 
 
 def _read(reading: Reading) -> Iterator[Document]:
-    return read_records(reading, json_lines(reading), _understand)
+    return read_records(reading, json_records(reading, _is_record), _understand)
 
 
 def _understand(reading: Reading, record: RawRecord) -> Document:
+    fields, place = record_fields(reading, record), record.place
+    if fields.get("sentences") is not None:
+        return _understand_annotated(reading, record)
+    text, text_key = text_field(reading, place, fields, ("text",))
+    items = fields.get("entities")
+    mentions = list(entity_mentions(reading, place, items, "entities", _KEYS))
+    if isinstance(items, list):
+        reading.provenance.update(key for one in items if isinstance(one, dict) for key in PROVENANCE if one.get(key))
+    reading.provenance.update(key for key in ("given",) if fields.get(key))
+    drop_unread(reading, fields, (text_key, "entities", "id", "given", "sentences"))
+    found = as_in_text(reading, text, with_ends(reading, mentions, inclusive=False))
+    return reading.document(id_field(reading, place, fields), text, found, line=place)
+
+
+def _understand_annotated(reading: Reading, record: RawRecord) -> Document:
+    """A document with its whole annotation, which must not contradict itself."""
     parsed = parse(DocumentLine, reading, record)
     try:
         _check_texts(parsed)
     except BadInputError as error:
         raise reading.error(error.reason, record.place, error.key) from error
-    reading.drop_keys(key for key in ("given", "sentences") if getattr(parsed, key))
+    reading.provenance.update(key for key in ("given", "sentences") if getattr(parsed, key))
     mentions = []
     for number, one in enumerate(parsed.entities):
         mentions.append(Mention(one.start, one.end, one.label, one.text, f"entities.{number}"))
-        reading.drop_keys(one.model_fields_set - {"start", "end", "label", "text"})
+        reading.provenance.update(one.model_fields_set - {"start", "end", "label", "text"})
     name = reading.made_up_id(record.place) if parsed.id is None else parsed.id
     return reading.document(name, parsed.text, mentions, line=record.place)
 
 
+def _is_record(value: object) -> bool:
+    return isinstance(value, dict) and "text" in value
+
+
 def _write(documents: Iterable[Document], out: TextIO, writing: Writing) -> None:
-    write_lines((_line(document, writing) for document in documents), out, writing.layout)
+    write_records((_line(document, writing) for document in documents), out, writing.layout, lines=True)
 
 
-def _line(document: Document, writing: Writing) -> str:
+def _line(document: Document, writing: Writing) -> dict[str, object]:
     if writing.labels is not None:
         named = tuple(Entity(one.start, one.end, writing.label(one.label)) for one in document.entities)
         document = Document(document.id, document.text, named)
-    return document_to_line(document)
+    return _record(document)
 
 
-FORMAT = Format("jsonl", "medner's JSON lines", _read, write_stream=_write)
+FORMAT = Format("jsonl", "medner's JSON lines", _read, write_stream=_write, expects="'entities' with start, end, label")

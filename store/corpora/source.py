@@ -12,13 +12,16 @@ from typing import BinaryIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from medner.store.characters import is_blank
+from medner.store.corpora.encoding import is_streamable, unicode_text
 from medner.store.corpora.format import Layout, Reading
 from medner.store.errors import BadInputError, UserError
 from medner.store.records import Document
 
-NOT_UTF8 = "bytes that are not UTF-8 (for a GB18030 file: iconv -f GB18030 -t UTF-8 OLD > NEW)"
+NOT_UTF8 = "bytes that are not UTF-8 (for another encoding --encoding NAME, or iconv -f NAME -t UTF-8 OLD > NEW)"
 _BOM = "\ufeff"
 _OBJECT = re.compile(r'\{\s*"')
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _WHITE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder()
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -42,10 +45,13 @@ def open_bytes(path: Path) -> BinaryIO:
         raise BadInputError(f"cannot be read: {error.strerror}", path=path) from error
 
 
-def read_unicode(path: Path) -> str:
-    """The file's text with its byte order mark; bytes that are not UTF-8 stand as lone surrogates."""
+def read_unicode(path: Path, reading: Reading | None = None) -> str:
+    """The file's text with its byte order mark; bytes that are in no known encoding stand as lone surrogates.
+
+    GB18030 and UTF-16 are recognised. With ``reading`` this is noted, and an encoding that its options name is used.
+    """
     with open_bytes(path) as file:
-        return file.read().decode("utf-8", "surrogateescape")
+        return unicode_text(file.read(), reading)
 
 
 def files_in(folder: Path, suffix: str) -> list[Path]:
@@ -63,20 +69,36 @@ def files_in(folder: Path, suffix: str) -> list[Path]:
 
 
 def read_records(
-    reading: Reading, records: Iterator[RawRecord], understand: Callable[[Reading, RawRecord], Document]
+    reading: Reading, records: Iterator[RawRecord], understand: Callable[[Reading, RawRecord], Document | None]
 ) -> Iterator[Document]:
-    """The documents of the records that can be understood; the others are refused through ``reading``."""
+    """The documents of the records that can be understood; the others are refused through ``reading``.
+
+    Records for which ``understand`` gives None are left out.
+    """
+
+    def one_or_none(reading: Reading, record: RawRecord) -> Iterator[Document]:
+        document = understand(reading, record)
+        if document is not None:
+            yield document
+
+    return read_several(reading, records, one_or_none)
+
+
+def read_several(
+    reading: Reading, records: Iterator[RawRecord], understand: Callable[[Reading, RawRecord], Iterator[Document]]
+) -> Iterator[Document]:
+    """The documents of records that may hold several; a record of which one is bad is refused as a whole."""
     for record in records:
         try:
             if record.error is not None:
                 raise reading.error(record.error, record.place)
             if not _is_unicode(record.raw):
                 raise reading.error(NOT_UTF8, record.place)
-            document = understand(reading, record)
+            documents = list(understand(reading, record))
         except BadInputError as error:
             reading.refuse(error, record.raw)
         else:
-            yield document
+            yield from documents
 
 
 def parse(model: type[_Model], reading: Reading, record: RawRecord) -> _Model:
@@ -97,26 +119,34 @@ def complaint(error: ValidationError, line: int | None, prefix: str = "") -> tup
 
 
 def lines(reading: Reading) -> Iterator[RawRecord]:
-    """The lines of a UTF-8 file that are not blank, without their ends; BadInputError when there is none."""
+    """The lines of a file, without their ends; BadInputError when none of them holds anything."""
     empty = True
-    with open_bytes(reading.path) as file:
-        for number, data in enumerate(file, 1):
-            line = data.decode("utf-8", "surrogateescape")
-            if number == 1:
-                newline = "\r\n" if line.endswith("\r\n") else "\n"
-                reading.set_layout(replace(reading.layout, bom=line.startswith(_BOM), newline=newline))
-                line = line.removeprefix(_BOM)
-            line = line.removesuffix("\n").removesuffix("\r")
-            if line.strip():
-                empty = False
-            yield RawRecord(number, line)
+    for number, line in enumerate(_whole_lines(reading), 1):
+        if number == 1:
+            newline = "\r\n" if line.endswith("\r\n") else "\n"
+            reading.set_layout(replace(reading.layout, bom=line.startswith(_BOM), newline=newline))
+            line = line.removeprefix(_BOM)  # noqa: PLW2901
+        row = line.removesuffix("\n").removesuffix("\r")
+        if not is_blank(row):
+            empty = False
+        yield RawRecord(number, row)
     if empty:
         raise reading.error("the file is empty", None)
 
 
-def json_lines(reading: Reading) -> Iterator[RawRecord]:
-    """The records of a JSON lines file."""
-    return (record for record in lines(reading) if record.raw.strip())
+def filled_lines(reading: Reading) -> Iterator[RawRecord]:
+    """The lines of a file that are not blank."""
+    return (record for record in lines(reading) if not is_blank(record.raw))
+
+
+def _whole_lines(reading: Reading) -> Iterator[str]:
+    """The lines with their ends; a file that is not UTF-8 is held in memory."""
+    with open_bytes(reading.path) as file:
+        if is_streamable(reading.path, reading.options):
+            for data in file:
+                yield data.decode("utf-8", "surrogateescape")
+        else:
+            yield from _LINE.findall(unicode_text(file.read(), reading))
 
 
 def json_array(reading: Reading, text: str, is_record: Callable[[object], bool]) -> Iterator[RawRecord]:
@@ -126,12 +156,12 @@ def json_array(reading: Reading, text: str, is_record: Callable[[object], bool])
     or cut-off file still gives its good records.
     """
     reading.unit = "record"
-    at = _after_white(text, 1 if text.startswith(_BOM) else 0)
+    at = after_white(text, 1 if text.startswith(_BOM) else 0)
     if at == len(text):
         raise reading.error("the file is empty", None)
     if text[at] != "[":
         raise reading.error("not a JSON array (it does not begin with '[')", None)
-    at, place = _after_white(text, at + 1), 1
+    at, place = after_white(text, at + 1), 1
     if text[at : at + 1] == "]":
         return
     while True:
@@ -145,12 +175,12 @@ def json_array(reading: Reading, text: str, is_record: Callable[[object], bool])
             at, place = resume, place + 1
             continue
         yield RawRecord(place, text[at:end], value)
-        at, place = _after_white(text, end), place + 1
+        at, place = after_white(text, end), place + 1
         mark = text[at : at + 1]
         if mark == "]":
             return
         if mark == ",":
-            at = _after_white(text, at + 1)
+            at = after_white(text, at + 1)
             continue
         resume = _next_record(text, at, is_record)
         reason = "a comma is missing before this record" if mark else "the file is cut off: the closing ']' is missing"
@@ -196,7 +226,8 @@ def _next_record(text: str, at: int, is_record: Callable[[object], bool]) -> int
     return None
 
 
-def _after_white(text: str, at: int) -> int:
+def after_white(text: str, at: int) -> int:
+    """The first place from ``at`` on that is no white space of JSON."""
     match = _WHITE.match(text, at)
     return match.end() if match else at
 

@@ -67,7 +67,7 @@ def sentences_of(chunk: Chunk) -> list[Sentence]:
     return [sentence for piece in chunk for sentence in piece.sentences()]
 
 
-def chunks_of(documents: Iterable[Document], *, size: int, max_chars: int) -> Iterator[Chunk]:
+def chunks_of(documents: Iterable[Document], *, size: int, max_chars: int, join_lines: bool = False) -> Iterator[Chunk]:
     """Chunks of whole documents with about ``size`` sentences; very long documents are cut into pieces.
 
     Holds one chunk and one document at a time.
@@ -75,7 +75,8 @@ def chunks_of(documents: Iterable[Document], *, size: int, max_chars: int) -> It
     gathered: list[Piece] = []
     sentences = 0
     for document in documents:
-        for piece in _pieces(document, split_sentences(document, max_chars=max_chars), size * _LONGEST_CHUNKS):
+        sentences_there = split_sentences(document, max_chars=max_chars, join_lines=join_lines)
+        for piece in _pieces(document, sentences_there, size * _LONGEST_CHUNKS):
             if gathered and sentences + len(piece.places) > size:
                 yield tuple(gathered)
                 gathered, sentences = [], 0

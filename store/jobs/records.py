@@ -41,6 +41,7 @@ class JobSpec(BaseModel):
     fingerprint: str
     medner: str
     max_chars: int = Field(default=256, ge=8)
+    join_lines: bool = False
     priority: Priority = Priority.NORMAL
     trace: TracePolicy = "conflicts"
     judge_follow: JudgeFollow = "pinned"

@@ -100,7 +100,7 @@ class Submitter:
         spec = self._spec
         spool = spool_of(self._redis, job, spec)
         await spool.prepare()
-        chunks = chunks_of(documents, size=spec.chunk_sentences, max_chars=spec.max_chars)
+        chunks = chunks_of(documents, size=spec.chunk_sentences, max_chars=spec.max_chars, join_lines=spec.join_lines)
         number = seen = sentences = 0
         # Reading and splitting a large file would hold up the loop.
         while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:

@@ -1,5 +1,6 @@
 """Base models by name: where they come from, and where they lie on this machine."""
 
+from medner.store.models.base import base_model_folder, base_model_name, looks_like_path, settled_base_model
 from medner.store.models.catalogue import Catalogue, CatalogueEntry, shipped_catalogue
 from medner.store.models.manifest import MANIFEST, Manifest, read_manifest
 from medner.store.models.progress import Progress, Report, Stage
@@ -16,7 +17,11 @@ __all__ = [
     "Report",
     "Stage",
     "Verification",
+    "base_model_folder",
+    "base_model_name",
     "default_root",
+    "looks_like_path",
     "read_manifest",
+    "settled_base_model",
     "shipped_catalogue",
 ]

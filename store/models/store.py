@@ -11,7 +11,7 @@ from pathlib import Path
 
 from medner.store.errors import ExternalError, UserError
 from medner.store.home import data_folder
-from medner.store.models.catalogue import Catalogue, CatalogueEntry, checked_name, shipped_catalogue
+from medner.store.models.catalogue import NAME, Catalogue, CatalogueEntry, checked_name, shipped_catalogue
 from medner.store.models.convert import Convert, convert_gguf
 from medner.store.models.install import WORK, install, workspace_of
 from medner.store.models.lock import exclusive
@@ -68,6 +68,10 @@ class ModelStore:
         self._catalogue = catalogue or shipped_catalogue()
         self._sources, self._convert, self._free_bytes = sources, convert, free_bytes
 
+    def has(self, name: str) -> bool:
+        """Whether a model of this name is here; False for what cannot be a name."""
+        return NAME.fullmatch(name) is not None and (self.root / name / MANIFEST).is_file()
+
     def path(self, name: str) -> Path:
         """The folder of a model, ready for ``from_pretrained(..., local_files_only=True)``; needs no network.
 
@@ -75,7 +79,10 @@ class ModelStore:
         """
         folder = self.root / checked_name(name)
         if not (folder / MANIFEST).is_file():
-            raise UserError(f"model {name!r} is not in {self.root}; get it with: medner models pull {name}")
+            raise UserError(
+                f"model {name!r} is not in {self.root}; get it with: medner models pull {name} "
+                "(or give the folder of a model)"
+            )
         return folder
 
     def list(self) -> tuple[ListedModel, ...]:

@@ -67,18 +67,24 @@ async def test_a_served_classifier_is_asked_once_a_sentence() -> None:
 
 
 async def test_span_taggers_give_the_probability_of_their_mean_score() -> None:
-    """Each is asked for all candidates; the sigmoid of the mean of their scores."""
+    """Each is asked for all candidates, unless its scores came with the sentence; the sigmoid of their mean."""
 
     class Spans:
-        def __init__(self, *logits: float) -> None:
-            self._logits = logits
+        def __init__(self, name: str, *logits: float) -> None:
+            self.name, self._logits = name, logits
 
         async def logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
             assert sentence == SENTENCE
             return list(self._logits[: len(entities)])
 
-    both = SpanFilter((Spans(2.0, -3.0), Spans(0.0, 1.0)))
+    class Known:
+        def logits(self, entities: Sequence[Entity]) -> list[float]:
+            return [4.0 for _ in entities]
+
+    both = SpanFilter((Spans("a", 2.0, -3.0), Spans("b", 0.0, 1.0)))
     assert await both.score(SENTENCE, [FIRST, SECOND]) == [probability(1.0, 1.0), probability(-1.0, 1.0)]
+    handed_on = await both.score_from({"a": Known()}, SENTENCE, [FIRST, SECOND])
+    assert handed_on == [probability(2.0, 1.0), probability(2.5, 1.0)]
     assert await both.score(SENTENCE, []) == []
 
 

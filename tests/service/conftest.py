@@ -84,7 +84,7 @@ class Kit:
 
     def records(self, path: Path) -> list[dict[str, object]]:
         """The lines of a JSON lines file."""
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_skip_bad_writes_the_bad_beside_the_output(source: Path, tmp_path: Path)
         (["--to", "brat"], "name the folder with -o"),
         (["--to", "jsonl", "--labels", "ccks2019"], "unknown label 'sym'"),
         (["--to", "jsonl", "--labels", "nothing"], "no label set"),
-        (["--to", "jsonl", "--from", "ccks"], "should be an object"),
+        (["--to", "jsonl", "--from", "ccks"], "no key 'originalText'"),
     ],
 )
 def test_a_wrong_option_says_the_way_out(source: Path, arguments: list[str], reason: str) -> None:

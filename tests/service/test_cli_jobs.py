@@ -131,6 +131,27 @@ def test_bad_records_leave_no_job_unless_they_are_skipped(run: Run, tmp_path: Pa
     assert json.loads(out)["sentences"] == 1
 
 
+def test_blank_notes_and_documents_harm_no_job(run: Run, address: RedisAddress, tmp_path: Path) -> None:
+    """A blank .txt is an empty file; a blank document of a corpus has a result without sentences, alone as well."""
+    notes = Path(__file__).parents[1] / "cases" / "34-blank-note-u3000"
+    code, _, err = run("submit", notes, "--skip-bad", *AGENTS)
+    assert code == 1
+    assert "blank.txt: the file is empty" in err
+    assert "1 document, 1 sentence" in err
+    blank = [{"id": name, "text": text} for name, text in {"a": "\u3000\n", "b": "\ufeff\u200b", "c": "咳嗽"}.items()]
+    for lines, found in ((blank, 1), (blank[:2], 0)):
+        file = tmp_path / "notes.jsonl"
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        job = run("submit", file, *AGENTS)[1].strip()
+        with workers(1, address, tmp_path):
+            code, out, _ = run("jobs", "watch", job)
+        assert (code, out) == (0, f"completed: {found} sentences, {found} entities\n")
+        results = [json.loads(line) for line in run("jobs", "results", job)[1].split("\n") if line]
+        assert [(one["id"], one["text"], len(one["entities"])) for one in results] == [
+            (line["id"], line["text"], int(line["id"] == "c")) for line in lines
+        ]
+
+
 def test_the_embedded_server_is_started_shown_and_stopped(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

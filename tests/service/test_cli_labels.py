@@ -26,11 +26,13 @@ def test_list_names_the_shipped_sets() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_show_has_every_type(name: str) -> None:
-    """Codes, Chinese names and definitions are there, as text and as JSON."""
+    """Codes, Chinese names, definitions and the rule for edges are there, as text and as JSON."""
     printed, data = run("show", name).stdout, json.loads(run("show", name, "--json").stdout)
     for one in load_label_set(name).types:
         assert f"{one.code}\t{one.name}\t{one.definition}" in printed
         assert {"code": one.code, "name": one.name, "definition": one.definition} in data["types"]
+    assert "No entity begins or ends with: white space, any of ，," in printed
+    assert data["edges"]["words"] == ["的"]
 
 
 def test_the_printed_toml_passes_the_check(tmp_path: Path) -> None:

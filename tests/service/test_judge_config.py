@@ -43,6 +43,12 @@ def test_judges_in_words(said: str, read: dict[str, Any]) -> None:
         ({"kind": "hard-vote", "template": "step-by-step"}, "template: only select, rewrite takes this"),
         ({"kind": "select", "tagger": "span"}, "tagger: only best-tagger"),
         ({"kind": "rewrite", "joint": True}, "joint: only select"),
+        ({"kind": "hard-vote", "joint": False}, "joint: only select takes this, hard-vote does not"),
+        ({"kind": "best-tagger", "least": 0.5}, "least: only filter-score"),
+        ({"kind": "filter-score", "template": "direct"}, "template: only select, rewrite"),
+        ({"kind": "select", "abstain": None}, "abstain: only trained"),
+        ({"least": 0.5}, "least: only filter-score takes this, best-tagger does not"),
+        ({"kind": "select", "fallback": [{"kind": "hard-vote", "attempts": 3}]}, "attempts: only select"),
         ({"kind": "trained"}, "adapter: a trained judge needs"),
         ({"kind": "select", "model": "gpt-4o"}, "model"),
         ({"kind": "select", "model": "vllm:qwen"}, "url: a vLLM model needs"),
@@ -59,6 +65,14 @@ def test_what_does_not_fit_is_refused(data: dict[str, Any], message: str) -> Non
     with pytest.raises(ValidationError) as refused:
         JudgeConfig.model_validate(data)
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("judge", ["hard-vote", "best-tagger:a", "filter-score:0.3", "select", "rewrite", "trained:x"])
+@pytest.mark.parametrize("mode", ["python", "json"])
+def test_a_judge_written_out_in_full_is_read_again(judge: str, mode: Any) -> None:
+    """Jobs, traces and the registry hold judges with every key; those of other kinds are at their defaults there."""
+    chosen = JudgeConfig.model_validate({**read_judge(judge), "fallback": ["hard-vote"]})
+    assert JudgeConfig.model_validate(chosen.model_dump(mode=mode)) == chosen
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medner.store.edges import Edges
 from medner.store.errors import UserError
 from medner.store.labels import SHIPPED, label_set_toml, load_label_set, parse_label_set
 
@@ -44,6 +45,13 @@ def test_a_printed_set_is_a_set_of_ones_own(name: str, tmp_path: Path) -> None:
         ("name = ", "not valid TOML"),
         ('name = "x"\ntypes = []', "types"),
         ('name = "x"\ncolour = 1\n' + _TYPE.format(code="a", name="甲"), "colour"),
+        (
+            'name = "x"\nedges = {marks = "，a"}\n' + _TYPE.format(code="a", name="甲"),
+            "edges.marks: 'a' is no punctuation",
+        ),
+        ('name = "x"\nedges = {words = ["的", " "]}\n' + _TYPE.format(code="a", name="甲"), "edges.words"),
+        ('name = "x"\nedges = {abbreviations = ["sp."]}\n' + _TYPE.format(code="a", name="甲"), "edges.abbreviations"),
+        ('name = "x"\nedges = {mark = "，"}\n' + _TYPE.format(code="a", name="甲"), "edges.mark"),
         ('name = "x"\n' + _TYPE.format(code="a b", name="甲"), "types.0.code"),
         ('name = "x"\n' + _TYPE.format(code="a", name="甲[乙]"), "types.0.name"),
         ('name = "x"\n' + _TYPE.format(code="a", name="甲") * 2, "more than once"),
@@ -55,6 +63,15 @@ def test_a_bad_set_names_file_and_fault(text: str, reason: str) -> None:
     with pytest.raises(UserError, match=reason) as caught:
         parse_label_set(text, where="mine.toml")
     assert str(caught.value).startswith("mine.toml")
+
+
+def test_a_set_says_where_entities_may_begin_and_end() -> None:
+    """Without the table a set has the shipped rule; a key that is given replaces its default."""
+    plain = 'name = "x"\n' + _TYPE.format(code="a", name="甲")
+    own = 'name = "x"\nedges = {words = [], abbreviations = ["No"]}\n' + _TYPE.format(code="a", name="甲")
+    assert all(load_label_set(name).edges == Edges() for name in SHIPPED)
+    assert parse_label_set(plain, where="x").edges == Edges()
+    assert parse_label_set(own, where="x").edges == Edges(words=(), abbreviations=("no",))
 
 
 def test_a_missing_or_unreadable_set_says_the_way_out(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from medner.store.corpora import read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document, Entity
@@ -40,12 +40,16 @@ class Mentions:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which entities are taken: at most ``max_per_type`` of a type, a seeded sample; sentences as a run cuts them."""
+    """Which entities are taken: at most ``max_per_type`` of a type, a seeded sample; sentences as a run cuts them.
+
+    ``options`` say how the files are read.
+    """
 
     labels: LabelSet
     max_per_type: int = 2_000
     seed: int = 7
     max_chars: int = 256
+    options: ReadOptions = NO_OPTIONS
 
 
 def gather_mentions(files: Sequence[Path], selection: Selection, *, exclude: Sequence[Path] = ()) -> Mentions:
@@ -55,13 +59,13 @@ def gather_mentions(files: Sequence[Path], selection: Selection, *, exclude: Seq
     """
     forbidden = {
         text
-        for document in _documents(exclude, selection.labels)
+        for document in _documents(exclude, selection)
         for text in (document.text, *_sentence_texts(document, selection))
     }
     found: dict[str, dict[str, Mention]] = {code: {} for code in selection.labels.codes}
     excluded = cut = 0
-    for document in _documents(files, selection.labels):
-        sentences, lost = annotated_sentences(document, max_chars=selection.max_chars)
+    for document in _documents(files, selection):
+        sentences, lost = _cut(document, selection)
         cut += lost
         for sentence in sentences:
             if document.text in forbidden or sentence.text in forbidden:
@@ -79,13 +83,18 @@ def gather_mentions(files: Sequence[Path], selection: Selection, *, exclude: Seq
     return Mentions(chosen, {code: len(known) for code, known in found.items()}, excluded, cut)
 
 
-def _documents(files: Iterable[Path], labels: LabelSet) -> Iterable[Document]:
+def _documents(files: Iterable[Path], selection: Selection) -> Iterable[Document]:
     for file in files:
-        yield from read_documents(file, labels=labels)
+        yield from read_documents(file, labels=selection.labels, options=selection.options)
+
+
+def _cut(document: Document, selection: Selection) -> tuple[list[Document], int]:
+    join = selection.options.join_lines
+    return annotated_sentences(document, max_chars=selection.max_chars, join_lines=join)
 
 
 def _sentence_texts(document: Document, selection: Selection) -> list[str]:
-    return [sentence.text for sentence in annotated_sentences(document, max_chars=selection.max_chars)[0]]
+    return [sentence.text for sentence in _cut(document, selection)[0]]
 
 
 def _mention(context: str, entity: Entity) -> Mention | None:

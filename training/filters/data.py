@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medner.store.corpora import read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
@@ -27,13 +27,15 @@ class Sources:
     """The files a filter is made from.
 
     ``annotated`` hold right entities, ``partial`` too but perhaps without nested ones, ``predictions`` what taggers
-    said about the same texts; texts that stand in a file of ``exclude`` (test sets) are left out of all.
+    said about the same texts; texts that stand in a file of ``exclude`` (test sets) are left out of all. ``options``
+    say how the files are read.
     """
 
     annotated: tuple[Path, ...]
     exclude: tuple[Path, ...] = ()
     predictions: tuple[Path, ...] = ()
     partial: tuple[Path, ...] = ()
+    options: ReadOptions = NO_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +80,19 @@ def filter_data(
     candidate. Sentences that stand in an excluded document too, or in one held back, are not trained on. UserError when
     nothing is left to train on, or to hold back.
     """
-    excluded = list(_read(sources.exclude, labels))
+    excluded = list(_read(sources.exclude, labels, sources.options))
     forbidden = {document.text for document in excluded}
-    complete = _first_of_each_text(_read(sources.annotated, labels))
-    read = {**_first_of_each_text(_read(sources.partial, labels)), **complete}
+    complete = _first_of_each_text(_read(sources.annotated, labels, sources.options))
+    read = {**_first_of_each_text(_read(sources.partial, labels, sources.options)), **complete}
     missing = nested_pairs(complete.values()) if labels.nested and sources.partial else frozenset()
     known = {
         text: _Known(document, frozenset() if text in complete else missing)
         for text, document in read.items()
         if text not in forbidden
     }
-    unseen = sentence_texts(excluded, max_chars=max_chars)
-    kept, back = _by_side(known.values(), unseen, max_chars)
+    cut = _Cut(max_chars, sources.options.join_lines)
+    unseen = sentence_texts(excluded, max_chars=max_chars, join_lines=cut.join_lines)
+    kept, back = _by_side(known.values(), unseen, cut)
     train = sampled(list(kept.values()), labels.codes, samples=samples, seed=seed)
     held = sampled(list(back.values()), labels.codes, samples=max(_LEAST_HELD, samples // HELD_BACK), seed=seed)
     if not train or not held:
@@ -100,8 +103,18 @@ def filter_data(
     data = FilterData(train, HeldBack(held, sum(one.right for one in held)), len(known), len(read))
     if not sources.predictions:
         return data
-    said = _united(document for document in _read(sources.predictions, labels) if document.text not in forbidden)
-    return _with_predictions(data, known, (kept, back), said, max_chars)
+    said = _united(
+        document for document in _read(sources.predictions, labels, sources.options) if document.text not in forbidden
+    )
+    return _with_predictions(data, known, (kept, back), said, cut)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How documents are cut into sentences."""
+
+    max_chars: int
+    join_lines: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,7 @@ def _with_predictions(
     known: Mapping[str, _Known],
     sides: tuple[_Side, _Side],
     said: Sequence[Document],
-    max_chars: int,
+    cut: _Cut,
 ) -> FilterData:
     kept, back = sides
     found = [document for document in said if document.text in known]
@@ -136,9 +149,13 @@ def _with_predictions(
         candidate
         for prediction in found
         if not is_held_back(prediction.text)
-        for candidate in judged(prediction, kept, max_chars)
+        for candidate in judged(prediction, kept, cut.max_chars, join_lines=cut.join_lines)
     ]
-    candidates = tuple(candidate for prediction in held for candidate in judged(prediction, back, max_chars))
+    candidates = tuple(
+        candidate
+        for prediction in held
+        for candidate in judged(prediction, back, cut.max_chars, join_lines=cut.join_lines)
+    )
     if not held:
         raise UserError(
             f"none of the {len(said)} predicted documents is among those held back ({len(found)} are annotated); "
@@ -157,13 +174,13 @@ def _with_predictions(
     )
 
 
-def judged(prediction: Document, truth: _Side, max_chars: int) -> Iterator[Judged]:
+def judged(prediction: Document, truth: _Side, max_chars: int, *, join_lines: bool = False) -> Iterator[Judged]:
     """The predicted entities of a document as candidates of its sentences, right where ``truth`` has them.
 
     Sentences that ``truth`` does not have are left out, and candidates of which it says nothing, because it may lack
     nested entities.
     """
-    for sentence in annotated_sentences(prediction, max_chars=max_chars)[0]:
+    for sentence in annotated_sentences(prediction, max_chars=max_chars, join_lines=join_lines)[0]:
         known = truth.get(sentence.text)
         if known is not None:
             for entity in sentence.entities:
@@ -175,7 +192,7 @@ def judged(prediction: Document, truth: _Side, max_chars: int) -> Iterator[Judge
 _Side = Mapping[str, GoldSentence]
 
 
-def _by_side(documents: Iterable[_Known], unseen: AbstractSet[str], max_chars: int) -> tuple[_Side, _Side]:
+def _by_side(documents: Iterable[_Known], unseen: AbstractSet[str], cut: _Cut) -> tuple[_Side, _Side]:
     """The sentences to train on and those held back, each text once with all that is right in it.
 
     Those of ``unseen`` are not trained on, nor are those of a document held back.
@@ -184,7 +201,7 @@ def _by_side(documents: Iterable[_Known], unseen: AbstractSet[str], max_chars: i
     back: list[GoldSentence] = []
     for known in documents:
         side = back if is_held_back(known.document.text) else kept
-        for sentence in annotated_sentences(known.document, max_chars=max_chars)[0]:
+        for sentence in annotated_sentences(known.document, max_chars=cut.max_chars, join_lines=cut.join_lines)[0]:
             side.append(GoldSentence(sentence.text, frozenset(sentence.entities), known.missing))
     held = merged(back)
     return {text: one for text, one in merged(kept).items() if text not in held and text not in unseen}, held
@@ -197,6 +214,6 @@ def _first_of_each_text(documents: Iterable[Document]) -> dict[str, Document]:
     return found
 
 
-def _read(files: Iterable[Path], labels: LabelSet) -> Iterator[Document]:
+def _read(files: Iterable[Path], labels: LabelSet, options: ReadOptions) -> Iterator[Document]:
     for file in files:
-        yield from read_documents(file, labels=labels)
+        yield from read_documents(file, labels=labels, options=options)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from medner.agents.engines.local.vocabulary import Vocabulary
-from medner.store.corpora import read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import Document
@@ -34,7 +34,7 @@ class SpanData:
     lost_entities: int
 
 
-def span_data(
+def span_data(  # noqa: PLR0913  where the data comes from, and how it is read
     tokenizer: Any,
     files: Sequence[Path],
     labels: LabelSet,
@@ -42,6 +42,7 @@ def span_data(
     partial: Sequence[Path] = (),
     exclude: Sequence[Path] = (),
     most_partial: int | None = None,
+    options: ReadOptions = NO_OPTIONS,
 ) -> SpanData:
     """The training data of some annotated files, each text once, cut into sentences as a run cuts them.
 
@@ -50,8 +51,11 @@ def span_data(
     hash of their text. Texts of ``exclude`` (test sets) are left out, and sentences that stand in one of them too; of
     what is learnt from, also those that stand in a text held back. UserError when nothing is left.
     """
-    set_aside = [document for file in exclude for document in read_documents(file, labels=labels)]
-    forbidden, unseen = {document.text for document in set_aside}, sentence_texts(set_aside)
+    set_aside = [document for file in exclude for document in read_documents(file, labels=labels, options=options)]
+    forbidden, unseen = (
+        {document.text for document in set_aside},
+        sentence_texts(set_aside, join_lines=options.join_lines),
+    )
     known: set[str] = set()
     excluded = 0
 
@@ -59,7 +63,7 @@ def span_data(
         nonlocal excluded
         found = []
         for path in paths:
-            for document in read_documents(path, labels=labels):
+            for document in read_documents(path, labels=labels, options=options):
                 excluded += document.text in forbidden
                 if document.text not in forbidden and document.text not in known:
                     known.add(document.text)
@@ -77,7 +81,7 @@ def span_data(
         nonlocal lost
         made = []
         for document in documents:
-            sentences, missed = annotated_sentences(document)
+            sentences, missed = annotated_sentences(document, join_lines=options.join_lines)
             lost += missed
             made += [
                 (one, span_example(one, labels, vocabulary.encode, vocabulary.data, missing=pairs))
@@ -90,7 +94,7 @@ def span_data(
     kept = [document for document in complete if _hash(document.text) % HELD_BACK]
     if not held or not kept:
         raise UserError(f"{len(complete)} annotated texts are too few to train on and to hold some back")
-    mine = unseen | sentence_texts(held)
+    mine = unseen | sentence_texts(held, join_lines=options.join_lines)
     return SpanData(
         complete=tuple(example for _, example in examples(kept, frozenset(), mine)),
         partial=tuple(example for _, example in examples(rest, missing, mine)),

@@ -14,7 +14,7 @@ from tests.agents.letters import LettersEncoder
 torch = pytest.importorskip("torch")
 from medner.agents.spans.head import SpanHead, SpanShape, load_head
 from medner.agents.spans.settings import SpanSettings, load_span_tagger, read_settings
-from medner.agents.spans.tagger import SpanTagger, least_score, spans_over
+from medner.agents.spans.tagger import SpanScores, SpanTagger, least_score, spans_over
 
 NESTED = LabelSet("n", "", (LabelType("sym", "症状", "d"), LabelType("bod", "身体", "d")))
 FLAT = LabelSet("f", "", NESTED.types, nested=False)
@@ -103,15 +103,31 @@ def test_any_stretch_has_a_score_and_a_tagged_sentence_no_second_pass():
     assert len(spans.encoder.asked) == 2
 
 
-def test_only_the_last_sentences_are_remembered():
-    """What is kept does not grow with the run."""
+def test_sentences_of_equal_text_are_one_pass():
+    """At once or one after the other, tagged or asked about: a text is scored once, and the answers are equal."""
     spans = tagger()
-    for number in range(40):
-        asyncio.run(spans.tag(Sentence(f"{number}#0", f"发热{number}天")))
-    asyncio.run(spans.logits(Sentence("39#0", "发热39天"), [Entity(0, 2, "sym")]))
-    assert len(spans.encoder.asked) == 40
-    asyncio.run(spans.logits(Sentence("0#0", "发热0天"), [Entity(0, 2, "sym")]))
-    assert len(spans.encoder.asked) == 41
+
+    async def together():
+        tagging = [spans.tag(Sentence(f"{number}#0", "咽部充血")) for number in range(5)]
+        asking = [spans.logits(Sentence("a#0", "咽部充血"), [Entity(0, 2, "sym")]) for _ in range(5)]
+        return await asyncio.gather(*tagging), await asyncio.gather(*asking)
+
+    outputs, logits = asyncio.run(together())
+    asyncio.run(together())
+    assert len(spans.encoder.asked) == 1
+    assert len({output.answer for output in outputs}) == 1
+    assert all(output.cost.passes == 1 for output in outputs)
+    assert logits == logits[:1] * 5
+
+
+def test_an_entity_has_the_best_score_of_all_it_was_trimmed_from():
+    """The tagger's score for ' COPD ，' counts for 'COPD' as well; that of a longer entity does not."""
+    text = "诊断 COPD ，急性"
+    cells = torch.full((9, len(text), len(text)), -5.0)
+    cells[0, 2, 8], cells[0, 3, 6], cells[0, 0, 6], cells[1, 2, 8] = 3.0, -1.0, 9.0, 7.0
+    scored = SpanScores(text, cells, 12, load_label_set("cmeee-v2"), 2.0)
+    assert scored.logits([Entity(3, 7, "dis"), Entity(3, 7, "sym"), Entity(0, 7, "dis")]) == [1.5, 3.5, 4.5]
+    assert scored.logits([Entity(4, 7, "dis")]) == [-2.5]
 
 
 def test_an_empty_sentence_has_no_entities():

@@ -82,8 +82,8 @@ def test_a_few_of_the_other_convention_are_bad_records(make: Make) -> None:
         ([entity(2, 3, "咳嗽"), entity(5, 60, "胸痛")], "not a span", "entities.1"),
         ([entity(2, 3, "咳嗽"), entity(-1, 0, "患")], "not a span", "entities.1"),
         ([entity(2, 3, "咳嗽", "xyz")], "unknown label 'xyz'", "entities.0"),
-        ([entity(2, 3, "咳嗽"), {"end_idx": 3, "type": "sym"}], "Field required", "entities.1.start_idx"),
-        ([entity(2, 3, "咳嗽"), {**entity(2, 3), "start_idx": "2"}], "valid integer", "entities.1.start_idx"),
+        ([entity(2, 3, "咳嗽"), {"end_idx": 3, "type": "sym"}], "is missing", "entities.1.start_idx"),
+        ([entity(2, 3, "咳嗽"), {**entity(2, 3), "start_idx": "two"}], "valid integer", "entities.1.start_idx"),
     ],
 )
 def test_a_bad_entity_names_record_key_and_reason(

@@ -40,7 +40,7 @@ def test_a_text_with_an_ann_beside_it_is_brat(make: Make, tmp_path: Path) -> Non
 def test_an_unclear_file_lists_the_formats(make: Make, tmp_path: Path) -> None:
     """The error is the way out: --from and the names."""
     with pytest.raises(UserError, match=r"there are cmeee, ccks, jsonl.*--from"):
-        guess_format(make("a,b\n1,2\n", "a.csv"))
+        guess_format(make("a,b\n1,2\n", "a.unknown"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="--from"):
         guess_format(tmp_path / "empty")
