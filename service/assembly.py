@@ -81,7 +81,8 @@ async def _engine(configuration: Configuration, model: Path | None, factory: Eng
     """The engine of a configuration: in this process, on servers, or both where a span tagger stands beside servers."""
     names = adapter_names(configuration)
     if configuration.engine.kind == "local":
-        order = EngineOrder(model, {name: folder for folder, name in names.items()}, configuration.max_rows)
+        adapters = {name: folder for folder, name in names.items()}
+        order = EngineOrder(model, adapters, configuration.max_rows, configuration.dtype)
         return await asyncio.to_thread(factory, order)
     remote = await vllm_engine(configuration, names)
     if not needs_local(configuration):
@@ -89,7 +90,8 @@ async def _engine(configuration: Configuration, model: Path | None, factory: Eng
     elsewhere = served_names(configuration)
     mine = {name: folder for folder, name in names.items() if folder not in elsewhere}
     try:
-        local = await asyncio.to_thread(factory, EngineOrder(model, mine, configuration.max_rows))
+        order = EngineOrder(model, mine, configuration.max_rows, configuration.dtype)
+        local = await asyncio.to_thread(factory, order)
     except BaseException:
         await remote.close()
         raise

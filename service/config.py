@@ -13,6 +13,9 @@ from medner.store.errors import BadInputError
 from medner.store.models import looks_like_path
 from medner.store.validation import complaint
 
+#: The number formats by name: eight-bit integers, bfloat16, half precision, single precision.
+DtypeName = Literal["auto", "int8", "bf16", "f16", "f32"]
+
 DEFAULT_LABELS = "cmeee-v2"
 DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct"
 
@@ -126,7 +129,8 @@ class Configuration(BaseModel):
     """Everything that decides how a text is annotated.
 
     ``labels`` and ``model`` are a name that medner knows, or a path. ``concurrency`` sentences are under way at a
-    time, ``max_rows`` of their requests in one forward pass; neither changes an answer.
+    time, ``max_rows`` of their requests in one forward pass; neither changes an answer. ``dtype`` is the number format
+    of models in this process; ``auto`` is what the machine computes fastest.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -142,6 +146,7 @@ class Configuration(BaseModel):
     join_lines: bool = False
     concurrency: int = Field(default=16, ge=1, le=1_024)
     max_rows: int = Field(default=8, ge=1, le=256)
+    dtype: DtypeName = "auto"
 
     @model_validator(mode="after")
     def _span_filter_has_taggers(self) -> Configuration:

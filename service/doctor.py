@@ -38,6 +38,7 @@ def examine(configuration: Configuration, *, hashes: bool = True) -> list[Findin
         python,
         lambda: packages(needs_local(configuration)),
         processor,
+        lambda: number_formats(configuration),
         disk,
         lambda: base_model(configuration, hashes=hashes),
         lambda: adapters(configuration),
@@ -69,17 +70,34 @@ def processor(cpu: Path = _CPU_FACTS, memory: Path = _MEMORY_FACTS) -> Iterator[
 
     with suppress(OSError):
         flags = next((line for line in cpu.read_text(encoding="utf-8").splitlines() if line.startswith("flags")), "")
-        fast = [name for name in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if name in flags.split()]
+        known = ("amx_int8", "amx_bf16", "avx512_vnni", "avx512_bf16", "avx_vnni", "avx512f", "avx2")
+        fast = [name for name in known if name in flags.split()]
         what = f"{physical_cores()} cores, {', '.join(fast) or 'no vector instructions that are known'}"
-        slow = not {"amx_bf16", "avx512_bf16"} & set(fast)
-        remedy = "bfloat16 is emulated here: expect a few times less speed, or use a GPU server" if slow else ""
-        yield Finding(warning if slow else ok, "processor", what, remedy)
+        yield Finding(ok, "processor", what)
     with suppress(OSError, ValueError, StopIteration):
         lines = memory.read_text(encoding="utf-8").splitlines()
         kib = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1])
         few = kib < 3 * 1024**2
         remedy = "the default model takes about 2 GB; close other programs" if few else ""
         yield Finding(warning if few else ok, "memory", f"{kib / 1024**2:.1f} GiB free", remedy)
+
+
+def number_formats(configuration: Configuration) -> Iterator[Finding]:
+    """How fast this machine computes in each number format, and which one models get."""
+    try:
+        from medner.agents.engines.local.formats import measured_formats, pick_device  # noqa: PLC0415  heavy
+        from medner.service.engines import settled_dtype  # noqa: PLC0415  beside what it is for
+    except ImportError:
+        return
+    if pick_device().type != "cpu":
+        return
+    measured = measured_formats()
+    times = ", ".join(f"{name} {measured.microseconds[name]:g}" for name in measured.order)
+    told = f"microseconds a token for a layer's largest product: {times}"
+    with suppress(MednerError):
+        told = f"{settled_dtype(configuration, model_folder(configuration))} ({told})"
+    remedy = "" if "int8" in measured.order else "this processor has no exact integer kernels (VNNI, AMX): slower"
+    yield Finding(ok, "number format", told, remedy)
 
 
 def disk(root: Path | None = None) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from typing import Any
 from medner.agents.prompts.templates import load_template
 from medner.service.adapters import export_card, filter_card
 from medner.service.config import Configuration, ExemplarsConfig, FilterConfig
+from medner.service.engines import settled_dtype
 from medner.service.judge_config import JudgeConfig
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
@@ -46,6 +47,7 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
         facts["exemplars"] = _exemplar_facts(configuration.exemplars)
     if model is not None:
         facts["model"] = _model_facts(model)
+        facts["dtype"] = settled_dtype(configuration, model)
     facts["medner"] = version("medner")
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 

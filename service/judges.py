@@ -160,7 +160,8 @@ async def judging(
         engine: Engine | None = None
         planned = await asyncio.to_thread(planned_exemplars, configuration, model)
         if needs_base_model(configuration):
-            order = EngineOrder(model, {name: folder for folder, name in adapters.items()}, configuration.max_rows)
+            named = {name: folder for folder, name in adapters.items()}
+            order = EngineOrder(model, named, configuration.max_rows, configuration.dtype)
             engine = await asyncio.to_thread(engine_factory, order)
             closing.push_async_callback(engine.close)
         first, base = configuration.taggers[0].name, Path(configuration.model).name

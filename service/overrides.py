@@ -41,6 +41,7 @@ class Overrides:
     servers: tuple[str, ...] = ()
     said: tuple[Path, ...] = ()
     join_lines: bool = False
+    dtype: str | None = None
 
 
 def configured(overrides: Overrides) -> Configuration:
@@ -51,10 +52,8 @@ def configured(overrides: Overrides) -> Configuration:
     else:
         base = load_configuration(overrides.config, labels=overrides.labels, model=model)
     data: dict[str, Any] = base.model_dump()
-    if overrides.max_chars is not None:
-        data["max_chars"] = overrides.max_chars
-    if overrides.join_lines:
-        data["join_lines"] = True
+    plain = {"max_chars": overrides.max_chars, "join_lines": overrides.join_lines or None, "dtype": overrides.dtype}
+    data |= {key: value for key, value in plain.items() if value is not None}
     if overrides.taggers is not None:
         known = (*tuned_taggers(base.labels, base.model), *base.taggers)
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]

@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.formats import pick_device
+from medner.agents.engines.local.loading import quiet
 from medner.agents.strategies import CODECS
 from medner.service.adapters import CARD
 from medner.service.config import DEFAULT_MODEL, Configuration, TaggerConfig

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from medner.agents.engines.local.formats import pick_device
 from medner.agents.engines.local.int8 import is_exact
 from medner.agents.engines.local.loading import quiet
-from medner.agents.engines.local.formats import pick_device
 from medner.store.errors import UserError
 from medner.training.settings import Products, Quantise, TaggerTraining
 from medner.training.straight_through import quantise_linear_layers

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.formats import pick_device
+from medner.agents.engines.local.loading import quiet
 from medner.agents.filters.classifier import ClassifierHead
 from medner.store.corpora.atomic import replacing_folder
 from medner.store.errors import ExternalError, UserError

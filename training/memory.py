@@ -126,9 +126,10 @@ def _shapes(base: Path, layers: int | None) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM  # noqa: PLC0415  heavy
 
     try:
-        config = (
-            AutoConfig.from_pretrained(base, local_files_only=True) if layers is None else shortened_config(base, layers)
-        )
+        if layers is None:
+            config = AutoConfig.from_pretrained(base, local_files_only=True)
+        else:
+            config = shortened_config(base, layers)
         with torch.device("meta"):
             return AutoModelForCausalLM.from_config(config)
     except (OSError, ValueError, KeyError) as error:

@@ -17,11 +17,12 @@ GROWING = ("time_limit_s", "epochs", "checkpoint_every_s")
 class TaggerTraining:
     """The settings of a run. Defaults are for a 0.5B base on a laptop CPU.
 
-    ``layers`` is how many of the base's layers the model has, from the first on; None is all of them. ``targets`` are the names of the layers that LoRA adapts, None for all linear layers; layers below ``first_layer``
-    stay as they are. A batch holds at most ``batch_tokens`` padded tokens and, where given, ``batch_examples``
-    examples; an optimiser step takes ``batches_per_step`` batches. ``whole_vocabulary``: the loss runs over all
-    tokens, not only over those that occur in answers. ``recompute`` computes each layer again in the backward pass
-    instead of keeping what it needs: about a third more time, far less memory.
+    ``layers`` is how many of the base's layers the model has, from the first on; None is all of them. ``targets`` are
+    the names of the layers that LoRA adapts, None for all linear layers; layers below ``first_layer`` stay as they
+    are. A batch holds at most ``batch_tokens`` padded tokens and, where given, ``batch_examples`` examples; an
+    optimiser step takes ``batches_per_step`` batches. ``whole_vocabulary``: the loss runs over all tokens, not only
+    over those that occur in answers. ``recompute`` computes each layer again in the backward pass instead of keeping
+    what it needs: about a third more time, far less memory.
     """
 
     rank: int = 16

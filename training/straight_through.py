@@ -40,17 +40,16 @@ class StraightThroughLinear(nn.Linear):
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:  # noqa: A002  the name that PyTorch gave it
         """The layer over [..., in], in float32."""
-        out: torch.Tensor = _Product.apply(input, self)
+        out: torch.Tensor = _Product.apply(input, self)  # type: ignore[no-untyped-call]
         return out
 
 
 @torch.no_grad()
 def quantise_linear_layers(body: nn.Module) -> int:
     """Makes every plain linear layer under ``body`` a :class:`StraightThroughLinear`; returns how many."""
-    layers = [module for module in body.modules() if type(module) is nn.Linear]
+    layers: list[Any] = [module for module in body.modules() if type(module) is nn.Linear]
     for layer in layers:
         layer.__class__ = StraightThroughLinear
-        assert isinstance(layer, StraightThroughLinear)
         layer.int8 = int8_weight(*quantised_rows(layer.weight))
         layer.int8_transposed = int8_weight(*quantised_rows(layer.weight.T))
         if layer.bias is not None:

@@ -68,4 +68,5 @@ def load_span_tagger(folder: Path, *, name: str, adapter: str, encoder: Encoder,
         two_way_from=settings.two_way_from,
         temperature=settings.temperature,
         threshold=settings.threshold,
+        layers=settings.layers,
     )

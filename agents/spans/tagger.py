@@ -61,7 +61,8 @@ class SpanScores:
 class SpanTagger:
     """A language model with an adapter and a span head.
 
-    ``two_way_from`` is the first layer that looks both ways; it must be what the adapter was trained with.
+    ``two_way_from`` is the first layer that looks both ways, ``layers`` how many of the base's layers are run (None:
+    all); both must be what the adapter was trained with.
     ``temperature`` and ``threshold`` make probabilities of scores and entities of probabilities; both come from held
     back training data.
     """
@@ -74,6 +75,7 @@ class SpanTagger:
     two_way_from: int
     temperature: float = 1.0
     threshold: float = 0.5
+    layers: int | None = None
     _shared: SharedScores[SpanScores] = field(default_factory=SharedScores, repr=False, compare=False)
 
     async def tag(self, sentence: Sentence) -> TaggerOutput:
@@ -100,7 +102,9 @@ class SpanTagger:
 
     async def _scores(self, text: str) -> SpanScores:
         aligned = framed(align(text, self.encoder.tokens, self.encoder.token_bytes), self.encoder.tokens)
-        hidden = await self.encoder.encode(aligned.tokens, adapter=self.adapter, two_way_from=self.two_way_from)
+        hidden = await self.encoder.encode(
+            aligned.tokens, adapter=self.adapter, two_way_from=self.two_way_from, layers=self.layers
+        )
         scores = await asyncio.to_thread(span_scores, self.head, hidden, aligned)
         return SpanScores(text, scores, len(aligned.tokens), self.labels, self.temperature)
 

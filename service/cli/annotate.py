@@ -11,6 +11,7 @@ import typer
 from medner.service.cli.ending import Told
 from medner.service.cli.options import (
     Config,
+    Dtype,
     Exemplars,
     Filter,
     Format,
@@ -83,6 +84,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     filter_: Filter = None,
     exemplars: Exemplars = None,
     model: Model = None,
+    dtype: Dtype = None,
     config: Config = None,
     server: Servers = None,
     said: Annotated[
@@ -140,6 +142,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         tuple(server or ()),
         tuple(said or ()),
         join_lines=options.join_lines,
+        dtype=dtype,
     )
     overrides = resolved_now(overrides)
     if pull:

@@ -28,6 +28,16 @@ class EndChoice(StrEnum):
     EXCLUSIVE = "exclusive"
 
 
+class DtypeChoice(StrEnum):
+    """The number formats, as options say them."""
+
+    AUTO = "auto"
+    INT8 = "int8"
+    BF16 = "bf16"
+    F16 = "f16"
+    F32 = "f32"
+
+
 class TraceChoice(StrEnum):
     """The tracing policies, as options say them."""
 
@@ -66,6 +76,10 @@ Labels = Annotated[
     typer.Option("--labels", metavar="NAME|FILE", help="Label set: cmeee-v2 (default), ccks2019, or a .toml file."),
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model (medner models list).")]
+Dtype = Annotated[
+    DtypeChoice | None,
+    typer.Option("--dtype", help="Number format of models in this process; auto is the fastest here (medner doctor)."),
+]
 Taggers = Annotated[
     str | None,
     typer.Option(

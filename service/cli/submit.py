@@ -9,6 +9,7 @@ import typer
 
 from medner.service.cli.options import (
     Config,
+    Dtype,
     Exemplars,
     Filter,
     Format,
@@ -108,6 +109,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     filter_: Filter = None,
     exemplars: Exemplars = None,
     model: Model = None,
+    dtype: Dtype = None,
     config: Config = None,
     server: Servers = None,
     format_: Format = None,
@@ -149,6 +151,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
             exemplars,
             servers=tuple(server or ()),
             join_lines=options.join_lines,
+            dtype=dtype,
         ),
         settings={
             "name": name,

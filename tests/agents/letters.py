@@ -20,7 +20,7 @@ class LettersEncoder:
     def token_bytes(self, token):
         return chr(token).encode()
 
-    async def encode(self, tokens, *, shared=0, adapter=None, two_way_from=None):
+    async def encode(self, tokens, *, shared=0, adapter=None, two_way_from=None, layers=None):
         self.asked.append(("".join(map(chr, tokens[:shared])), "".join(map(chr, tokens[shared:])), adapter))
         self.two_way_from = two_way_from
         return self._states(tokens, shared)

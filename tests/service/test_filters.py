@@ -29,7 +29,7 @@ class EncodingScript(ScriptedEngine):
     def token_bytes(self, token: int) -> bytes:
         raise NotImplementedError
 
-    async def encode(self, tokens, *, shared=0, adapter=None, two_way_from=None):
+    async def encode(self, tokens, *, shared=0, adapter=None, two_way_from=None, layers=None):
         raise NotImplementedError
 
 

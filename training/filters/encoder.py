@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.formats import pick_device
+from medner.agents.engines.local.loading import quiet
 from medner.agents.filters.encoder import encoder_logits, most_tokens
 from medner.agents.prompts.filter import encoder_parts
 from medner.store.errors import UserError

@@ -86,7 +86,12 @@ class LocalEngine:
 
     @classmethod
     def load(
-        cls, path: Path, adapters: Mapping[str, Path] | None = None, *, format: Format | None = None, **options: Any  # noqa: A002
+        cls,
+        path: Path,
+        adapters: Mapping[str, Path] | None = None,
+        *,
+        format: Format | None = None,  # noqa: A002  the word for it
+        **options: Any,
     ) -> LocalEngine:
         """The engine for a model folder and its adapters, in a number format, or in this machine's fastest."""
         return cls(LocalModel(path, adapters, format=format), **options)

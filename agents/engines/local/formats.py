@@ -25,7 +25,8 @@ from medner.agents.engines.local.prepacked import can_prepack, packed_product, p
 from medner.store.home import data_folder
 
 Format = Literal["int8", "bf16", "f16", "f32"]
-DTYPES: Mapping[str, torch.dtype] = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
+DTYPES: Mapping[Format, torch.dtype] = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
+FORMAT_OF: Mapping[torch.dtype, Format] = {dtype: name for name, dtype in DTYPES.items()}
 FILE = "formats.json"
 
 #: A layer's largest product in a 0.5B model, and how many tokens a pass has: few when decoding, many when scoring.

@@ -87,7 +87,7 @@ def quantised_tokens(x: torch.Tensor) -> QuantisedTokens:
 def quantised_product(
     tokens: QuantisedTokens, weight: Int8Weight, bias_O: torch.Tensor | None = None, *, scaled: bool = True
 ) -> torch.Tensor:
-    """``x W^T + b`` [tokens, out] of quantised activations, in float32; without the tokens' scales if not ``scaled``."""
+    """``x W^T + b`` [tokens, out] of quantised activations, in float32; ``scaled`` False leaves tokens' scales out."""
     out: torch.Tensor = torch.ops.onednn.qlinear_pointwise(
         tokens.bytes_TI, 1.0, _ZERO, weight.packed, weight.scales_O, weight._zeros_O,
         None, 1.0, 0, torch.float32, "none", [], "",

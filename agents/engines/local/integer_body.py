@@ -30,6 +30,10 @@ FAMILIES = ("qwen2", "qwen3", "llama")
 _FEED_FORWARD_TOKENS = 128
 
 
+#: Products of fewer rows take other kernels, which add up in another order.
+_LEAST_QUERIES = 8
+
+
 @dataclass(frozen=True, slots=True)
 class BodyShape:
     """The sizes of a body, from its config.json."""
@@ -224,7 +228,7 @@ class IntegerBody:
         return states
 
     def _geometry(self, segments: Sequence[Segment]) -> _Geometry:
-        packed = PackedPass(segments, device=torch.device("cpu"), dtype=torch.float32)
+        packed = PackedPass(segments, device=torch.device("cpu"), dtype=torch.float32, least_queries=_LEAST_QUERIES)
         angles = packed.positions()[0].float().unsqueeze(1) * self._rates
         turned = torch.cat([angles, angles], dim=1).unsqueeze(1)
         owners: list[tuple[str | None, int, int]] = []
@@ -351,7 +355,7 @@ def _names(shape: BodyShape) -> list[str]:
 
 
 def _rows(states: torch.Tensor, segments: Sequence[Segment]) -> tuple[torch.Tensor, ...]:
-    return states.split([segment.count for segment in segments])
+    return torch.split(states, [segment.count for segment in segments])
 
 
 def _equal_rows(rows: Sequence[tuple[int, ...]], segments: Sequence[Segment]) -> tuple[list[int], list[int]]:
@@ -377,9 +381,7 @@ def _seen(group: KeyGroup, keys: torch.Tensor, values: torch.Tensor, layer: int)
     return torch.stack([one for one, _ in stored]), torch.stack([one for _, one in stored])
 
 
-def _attend_whole(
-    queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor
-) -> torch.Tensor:
+def _attend_whole(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Attention of rows that are run whole: they always have the same number of queries, so the fast kernel serves."""
     return functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
 

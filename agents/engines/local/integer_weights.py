@@ -56,7 +56,9 @@ class BaseTensors:
                 try:
                     file = open_files.enter_context(safe_open(path, framework="pt"))
                 except (SafetensorError, OSError) as error:
-                    raise UserError(f"{folder}: the model cannot be loaded: {path.name}: {error} ({WAY_OUT})") from error
+                    raise UserError(
+                        f"{folder}: the model cannot be loaded: {path.name}: {error} ({WAY_OUT})"
+                    ) from error
                 self._files.update(dict.fromkeys(file.keys(), path))
 
     def has(self, name: str) -> bool:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.decoding import Question
-from medner.agents.engines.local.formats import DTYPES, Format, formats_by_speed, pick_device
+from medner.agents.engines.local.formats import DTYPES, FORMAT_OF, Format, formats_by_speed, pick_device
 from medner.agents.engines.local.int8 import is_exact
 from medner.agents.engines.local.integer_body import FAMILIES, IntegerBody, body_shape
 from medner.agents.engines.local.packed import KeyValueShape, RowCache, Segment
@@ -72,14 +72,11 @@ class LocalModel:
         device: torch.device | None = None,
     ) -> None:
         self.device = device or pick_device()
-        if dtype is not None:
-            format = next(name for name, known in DTYPES.items() if known == dtype)  # type: ignore[assignment]  # noqa: A001
-        self.format: Format = format or best_format(path, self.device)
-        self._softcap: float | None = None
+        self.format: Format = format or (FORMAT_OF[dtype] if dtype else best_format(path, self.device))
         self.tokenizer, self._body, config, ends = self._loaded(path)
         self.dtype = self._body.dtype
         self.context = int(config["max_position_embeddings"])
-        self._softcap = config.get("final_logit_softcapping")
+        self._softcap: float | None = config.get("final_logit_softcapping")
         self._head = self._body.head()
         self.end_ids = frozenset(number for number in (*ends, self.tokenizer.eos_token_id) if number is not None)
         self.vocabulary = Vocabulary(self.tokenizer, self.end_ids, size=len(self._head))
@@ -192,7 +189,9 @@ def _load_integers(path: Path, device: torch.device) -> tuple[Any, Body, Mapping
     from medner.agents.engines.local.tokenizer_file import TokenizerFile  # noqa: PLC0415  heavy
 
     if device.type != "cpu" or not is_exact():
-        raise UserError("int8 needs a processor with exact integer kernels (VNNI or AMX); leave --dtype out, or take bf16")
+        raise UserError(
+            "int8 needs a processor with exact integer kernels (VNNI or AMX); leave --dtype out, or take bf16"
+        )
     config = _config(path)
     shape = body_shape(config)
     if shape is None:

@@ -150,9 +150,21 @@ class RowPart:
 
 
 class PackedPass:
-    """What attention needs to know in one pass: whose tokens stand where."""
+    """What attention needs to know in one pass: whose tokens stand where.
 
-    def __init__(self, segments: Sequence[Segment], *, device: torch.device, dtype: torch.dtype, fill: int = 0) -> None:
+    The pass has ``fill`` tokens more that belong to no row. Parts of rows are padded to ``least_queries`` tokens.
+    """
+
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        fill: int = 0,
+        least_queries: int = 1,
+    ) -> None:
+        self._least_queries = least_queries
         self.segments = segments
         self.dtype = dtype
         self._fill = fill
@@ -194,7 +206,7 @@ class PackedPass:
 
     def _group(self, keys: int, parts: Sequence[RowPart]) -> KeyGroup:
         # A row without a cache is padded to its own block, whatever its neighbours are.
-        longest = keys if parts[0].cache is None else max(part.end - part.first for part in parts)
+        longest = keys if parts[0].cache is None else self._longest(parts)
         taken, places, last, kept, given = [], [], [], [], []
         for row, part in enumerate(parts):
             count = part.end - part.first
@@ -215,6 +227,9 @@ class PackedPass:
             two_way_from=parts[0].two_way_from,
             seen=None if parts[0].cache is not None else self._seen(keys, parts),
         )
+
+    def _longest(self, parts: Sequence[RowPart]) -> int:
+        return max(self._least_queries, *(part.end - part.first for part in parts))
 
     def _seen(self, keys: int, parts: Sequence[RowPart]) -> torch.Tensor:
         places = [part.at + min(step, part.end - 1) for part in parts for step in range(keys)]
@@ -242,7 +257,8 @@ def packed_attention(
     at = 0
     for segment in packed.segments:
         here = slice(at, at + segment.count)
-        assert segment.cache is not None
+        if segment.cache is None:
+            raise ValueError("this attention needs a cache for every row")
         segment.cache.write(module.layer_idx, segment.start, key[0, :, here], value[0, :, here])
         at += segment.count
     heads, size = query.shape[1], query.shape[3]

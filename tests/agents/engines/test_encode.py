@@ -42,7 +42,7 @@ def encode_all(engine, texts, **options):
 
 
 @torch.inference_mode()
-def reference(body, tokens, two_way_from=None):
+def reference(body, tokens, two_way_from=None, layers=None):
     count = len(tokens)
     seen = torch.ones(1, count, count, dtype=torch.bool).tril()
     upper = None if two_way_from is None else torch.ones_like(seen)

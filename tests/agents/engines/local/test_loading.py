@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from transformers import Qwen2Config
 from transformers.utils import logging
 
-from medner.agents.engines.local.loading import load, quiet
 from medner.agents.engines.local.formats import formats_by_speed, pick_device
+from medner.agents.engines.local.loading import load, quiet
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.prompts.messages import Message
 from medner.store.errors import UserError
