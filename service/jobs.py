@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +12,7 @@ from rich.console import Console
 
 from medner.service.config import Configuration
 from medner.service.fingerprint import fingerprint
-from medner.service.inputs import Inputs, open_inputs
+from medner.service.inputs import Inputs, open_inputs, standard_input
 from medner.service.overrides import Overrides, configured
 from medner.service.progress import showing
 from medner.service.registered import with_registered_judge
@@ -74,7 +74,8 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
     settings = {**order.settings, "results": absolute(results) if results else None}
     spec = spec_of(configured(overrides), **settings)
     said = _Said(console)
-    with open_inputs(order.inputs, None, sys.stdin.buffer) as sources:
+    tell = partial(console.print, markup=False)
+    with open_inputs(order.inputs, None, standard_input(), tell=tell) as sources:
         inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit)
         submitted = await jobs.submit(spec, inputs.documents(count_bad=True), key=order.key, told=said.hearing())
         for record in list(inputs.bad)[:20]:

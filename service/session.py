@@ -19,10 +19,11 @@ from medner.service.annotate import Annotating
 from medner.service.assembly import assembled, needs_local
 from medner.service.engines import EngineFactory, local_engine, model_folder
 from medner.service.fingerprint import fingerprint
-from medner.service.inputs import Inputs, Survey, open_inputs
-from medner.service.journal import Journal, RunIdentity, open_journal
+from medner.service.inputs import Inputs, Survey, open_inputs, standard_input
+from medner.service.journal import Journal, RunIdentity, journal_path, open_journal
 from medner.service.outlets import Emit, Outlets, Page
 from medner.service.overrides import Overrides, configured
+from medner.service.overwriting import refuse_overwriting
 from medner.service.page import Language
 from medner.service.plain import LEGEND
 from medner.service.progress import showing
@@ -96,7 +97,10 @@ class _Session:
 
     def run(self) -> int:
         order = self._order
-        with open_inputs(order.inputs, order.text, sys.stdin.buffer) as sources:
+        refuse_overwriting(self._written(), [*order.overrides.said, order.overrides.config])
+        with open_inputs(
+            order.inputs, order.text, standard_input(), outputs=self._written(), tell=self._say
+        ) as sources:
             inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit)
             survey = inputs.survey(max_chars=self._configuration.max_chars)
             self._tell_bad(inputs)
@@ -159,6 +163,14 @@ class _Session:
                     on_progress=on_progress,
                 )
                 await run.run(inputs.documents(), emit)
+
+    def _written(self) -> dict[str, Path]:
+        """The files that the run writes, by their options."""
+        order = self._order
+        named = {"-o": order.output, "--html": order.html, "--traces": order.traces.file}
+        if order.output is not None:
+            named["the journal"] = journal_path(order.output)
+        return {option: path for option, path in named.items() if path is not None}
 
     def _outlets(self, *, several: bool) -> Outlets:
         order = self._order

@@ -12,6 +12,7 @@ from typing import TextIO
 from medner.store.corpora.bad import BadRecords
 from medner.store.errors import BadInputError, Unit, UserError
 from medner.store.labels import LabelSet
+from medner.store.paths import readable_path
 from medner.store.records import Document, Entity
 
 
@@ -77,11 +78,12 @@ class Reading(Iterator[Document]):
     """The documents of a file or folder, one after the other, and what was met on the way.
 
     ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
-    ``layout`` is settled with the first document.
+    ``layout`` is settled with the first document. ``stem`` begins the ids of records without an id.
     """
 
     def __init__(self, path: Path, format: Format, *, labels: LabelSet | None, bad: BadRecords | None, guessed: bool):  # noqa: A002
         self.path = path
+        self.stem = readable_path(path.stem)
         self.format = format
         self.guessed = guessed
         self.labels = labels
@@ -122,7 +124,7 @@ class Reading(Iterator[Document]):
     def made_up_id(self, number: int) -> str:
         """The id of a record without one: the file's name and the record's place, from 1."""
         self.layout = replace(self.layout, own_ids=False)
-        return f"{self.path.stem}-{number}"
+        return f"{self.stem}-{number}"
 
     def document(self, id: str, text: str, mentions: Iterable[Mention], *, line: int | None) -> Document:  # noqa: A002
         """A document whose entities were all checked against the text; BadInputError at the first that is wrong."""

@@ -17,12 +17,14 @@ def read_documents(
     format: str | None = None,  # noqa: A002
     labels: LabelSet | None = None,
     skip_bad: BadRecords | None = None,
+    stem: str | None = None,
 ) -> Reading:
     """The documents of a file or folder, as an iterator that also knows the format, the layout and what it met.
 
     Every entity is checked: it lies in the text, its string stands there, its label is known. With ``labels`` the
     labels become codes (a code or a Chinese name is understood); without, they stay as they are. BadInputError at
-    the first bad record; with ``skip_bad`` bad records go there and the reading goes on.
+    the first bad record; with ``skip_bad`` bad records go there and the reading goes on. ``stem``
+    begins the ids of records without an id, in the place of the file's name.
     """
     path = Path(path)
     try:
@@ -32,4 +34,7 @@ def read_documents(
     except OSError as error:
         raise BadInputError(f"cannot be read: {error.strerror}", path=path) from error
     known = format_named(format) if format is not None else guess_format(path)
-    return Reading(path, known, labels=labels, bad=skip_bad, guessed=format is None)
+    reading = Reading(path, known, labels=labels, bad=skip_bad, guessed=format is None)
+    if stem is not None:
+        reading.stem = stem
+    return reading
