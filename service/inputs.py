@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import TemporaryDirectory, gettempdir
 from typing import BinaryIO
 
 from medner.service.fingerprint import sha256_file
@@ -21,6 +22,7 @@ from medner.store.errors import BadInputError, UserError
 from medner.store.records import Document
 from medner.store.sentences import split_sentences
 
+_SCRATCH = "medner-"
 #: Formats that hold one document a file: its id is the file's name, below the folder that was given.
 _NAMED_BY_FILE = ("text", "brat")
 
@@ -73,7 +75,7 @@ class Inputs:
         return islice(self._read(self.bad if count_bad else BadRecords(), {}), self._limit)
 
     def _read(self, bad: BadRecords, hashes: dict[str, str]) -> Iterator[Document]:
-        ids = _Ids()
+        ids = DocumentIds()
         for source in self._sources:
             try:
                 hashes[source.shown] = _hash(source)
@@ -105,7 +107,7 @@ class Inputs:
         bad.records += [replace(record, path=source.name(record.path)) for record in refused]
 
 
-class _Ids:
+class DocumentIds:
     """The ids of the documents so far, each with the source it came from."""
 
     def __init__(self) -> None:
@@ -162,7 +164,7 @@ def open_inputs(
         raise UserError(
             "give either INPUT or --text" if arguments else "nothing to annotate: give files, folders, - or --text TEXT"
         )
-    with TemporaryDirectory(prefix="medner-") as scratch:
+    with TemporaryDirectory(prefix=_SCRATCH) as scratch:
         if text is not None:
             path = Path(scratch) / "text.txt"
             path.write_bytes(_encoded(text))
@@ -172,6 +174,14 @@ def open_inputs(
         for remark in found.remarks():
             tell(remark)
         yield tuple(found.sources)
+
+
+def discard_copies(sources: Sequence[Source]) -> None:
+    """Removes what was copied from a pipe or a text: for a process that ends at once."""
+    for source in sources:
+        for parent in source.path.parents:
+            if parent.parent == Path(gettempdir()) and parent.name.startswith(_SCRATCH):
+                rmtree(parent, ignore_errors=True)
 
 
 def standard_input() -> BinaryIO | None:

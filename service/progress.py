@@ -15,6 +15,19 @@ from medner.service.tally import Tally
 LINE_EVERY_S = 10.0
 
 
+class _Remarks(Console):
+    """A console on standard error that falls silent where its reader has gone: the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Says nothing more."""
+        self.quiet = True
+
+
+def remarks_console() -> Console:
+    """The console for what is said beside the result: standard error, whole lines, no colours of its own."""
+    return _Remarks(stderr=True, highlight=False, soft_wrap=True)
+
+
 @contextmanager
 def showing(tally: Tally, console: Console) -> Iterator[Callable[[], None]]:
     """A function to call after every sentence; shows the tally until the block ends."""

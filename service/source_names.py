@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medner.store.corpora.filenames import document_id
-from medner.store.paths import readable_path
+from medner.store.paths import percent_encoded, readable_path
 
 #: Files whose name becomes the id of their one document.
 _TEXTS = (".txt", ".text", ".md", "")
@@ -27,6 +27,11 @@ class Source:
     id: str = ""
     stem: str = ""
 
+    @property
+    def short_id(self) -> str:
+        """The id of its document as long as no other has it."""
+        return document_id(self.path, self.folder)
+
     def name(self, path: str | None) -> str:
         """What messages call a path that a reader named: the source itself as the user knows it."""
         return self.shown if path in (None, str(self.path), readable_path(self.path)) else str(path)
@@ -38,7 +43,7 @@ def with_distinct_names(sources: Sequence[Source]) -> list[Source]:
     ``01`` of the folders ``a`` and ``b`` become ``a/01`` and ``b/01``; ``note.txt`` beside ``note.md`` keeps its
     suffix. Names that are alike nowhere stay as short as they are.
     """
-    ids = _distinct(sources, lambda source: document_id(source.path, source.folder))
+    ids = _distinct(sources, lambda source: source.short_id)
     stems = _distinct(sources, lambda source: readable_path(source.path.stem))
     return [replace(source, id=ids[source], stem=stems[source]) for source in sources]
 
@@ -58,6 +63,11 @@ def _told_apart(sources: Sequence[Source], short: dict[Source, str]) -> dict[Sou
     for one in sources:
         if beside[one.path.parent.absolute(), short[one]] > 1:
             short[one] += readable_path(one.path.suffix)
+    alike = Counter(short.values())
+    for one in sources:
+        # One name in two encodings.
+        if alike[short[one]] > 1 and readable_path(one.path.name) != one.path.name:
+            short[one] = percent_encoded(one.path.stem)
     steps = dict.fromkeys(sources, 0)
     while True:
         names = {one: _with_folders(short[one], parents[one], steps[one]) for one in sources}

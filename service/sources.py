@@ -33,9 +33,9 @@ class Found:
     def remarks(self) -> Iterator[str]:
         """What was left out, in a line a reason."""
         if self.unread:
-            yield f"not read: {_listed(self.unread)} (read are {', '.join(SUFFIXES)})"
+            yield f"not read: {listed(self.unread)} (read are {', '.join(SUFFIXES)})"
         if self.own:
-            yield f"not read, written by medner: {_listed(self.own)} (to read such a file, name the file itself)"
+            yield f"not read, written by medner: {listed(self.own)} (to read such a file, name the file itself)"
 
 
 def find_sources(arguments: Sequence[str], outputs: Mapping[str, Path], scratch: Path, stdin: BinaryIO | None) -> Found:
@@ -47,21 +47,18 @@ def find_sources(arguments: Sequence[str], outputs: Mapping[str, Path], scratch:
     found = Found()
     writes = WrittenFiles(outputs)
     for number, argument in enumerate(dict.fromkeys("-" if one in _STDIN_PATHS else one for one in arguments)):
-        if argument == "-":
-            if stdin is None:
-                raise UserError("-: standard input is closed")
-            writes.refuse(os.fstat(0) if _is_real(stdin) else None, STDIN)
-            found.sources.append(Source(_copied(stdin, scratch / f"{number}" / "stdin.txt"), STDIN))
+        if (copied := copied_stream(argument, scratch / str(number), stdin)) is not None:
+            if argument == "-" and stdin is not None and _is_real(stdin):
+                writes.refuse(os.fstat(0), STDIN)
+            found.sources.append(copied)
             continue
         path, shown = Path(argument), readable_path(argument)
         status = _status(path, shown)
         if stat.S_ISDIR(status.st_mode):
             _look_into(path, writes, found)
-        elif stat.S_ISREG(status.st_mode):
+        else:
             writes.refuse(status, shown)
             found.sources.append(Source(path, shown))
-        else:
-            found.sources.append(_streamed(path, shown, status, scratch / f"{number}"))
     once = {os.path.realpath(one.path): one for one in reversed(found.sources)}
     found.sources = with_distinct_names(list(once.values())[::-1])
     return found
@@ -83,9 +80,23 @@ def _is_real(stdin: BinaryIO) -> bool:
         return False
 
 
-def _streamed(path: Path, shown: str, status: os.stat_result, scratch: Path) -> Source:
-    """A pipe's content as a file: it can be read once, and an input is read several times."""
-    if not stat.S_ISFIFO(status.st_mode) and not (stat.S_ISCHR(status.st_mode) and _ends(path)):
+def copied_stream(argument: str, scratch: Path, stdin: BinaryIO | None) -> Source | None:
+    """What comes through ``-``, a pipe or a terminal as a file in ``scratch``; None for a file or a folder.
+
+    A pipe can be read once, and an input is read several times. UserError for what has no end.
+    """
+    if argument in _STDIN_PATHS:
+        if stdin is None:
+            raise UserError(f"{argument}: standard input is closed")
+        return Source(_copied(stdin, scratch / "stdin.txt"), STDIN)
+    path, shown = Path(argument), readable_path(argument)
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+    if stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+        return None
+    if not stat.S_ISFIFO(mode) and not (stat.S_ISCHR(mode) and _ends(path)):
         raise BadInputError("is a device or a socket, not a file that can be read to its end", path=shown)
     name = path.name if path.suffix.lower() in SUFFIXES else f"{path.name}.txt"
     if path.parent.as_posix() in ("/dev/fd", "/proc/self/fd"):
@@ -138,7 +149,7 @@ def _look_into(folder: Path, writes: WrittenFiles, found: Found) -> None:
     found.unread += unread
     found.own += own
     if len(found.sources) == before:
-        there = f"; not read: {_listed([*own, *unread])}" if own or unread else ""
+        there = f"; not read: {listed([*own, *unread])}" if own or unread else ""
         raise UserError(f"{readable_path(folder)}: holds no file that ends in {', '.join(SUFFIXES)}{there}")
 
 
@@ -190,7 +201,8 @@ def _belongs_to_brat(path: Path) -> bool:
     return path.suffix.lower() == ".ann" and path.with_suffix(".txt").is_file()
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """How many files, and the names of the first ones."""
     more = len(names) - _NAMED_MOST
     count = "1 file" if len(names) == 1 else f"{len(names):,} files"
     return f"{count}: {', '.join(names[:_NAMED_MOST])}{f' and {more:,} more' if more > 0 else ''}"

@@ -18,13 +18,23 @@ def readable_path(path: Path | str) -> str:
     return "/".join(_readable_name(part) for part in name.split("/"))
 
 
+def percent_encoded(name: str) -> str:
+    """A name whose bytes outside of ASCII are percent-encoded, one name for each row of bytes."""
+    return "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in name.encode("utf-8", "surrogateescape"))
+
+
+def printable(text: str) -> str:
+    """The text with escapes for what no output can hold."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _readable_name(name: str) -> str:
     if _is_text(name):
         return name
     try:
         data = os.fsencode(name)
     except UnicodeEncodeError:
-        return name.encode("utf-8", "backslashreplace").decode("utf-8")
+        return printable(name)
     for encoding in ("utf-8", "gb18030"):
         try:
             decoded = data.decode(encoding)
@@ -33,7 +43,7 @@ def _readable_name(name: str) -> str:
         # GB18030 takes most bytes for something; what nobody would write is no name.
         if decoded.isprintable() and not any("\ue000" <= char <= "\uf8ff" for char in decoded):
             return decoded
-    return "".join(chr(byte) if byte < 0x80 else f"%{byte:02X}" for byte in data)
+    return percent_encoded(name)
 
 
 def _is_text(name: str) -> bool:

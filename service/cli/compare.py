@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medner.service.cli import evaluate as scoring
+from medner.service.overwriting import refuse_overwriting
 
 HELP = """Compare the predictions A and B on the same GOLD: is the difference more than chance, and where is it?
 
@@ -48,6 +49,7 @@ def compare(  # noqa: PLR0913  the options of a command are its parameters
     """Compares two systems and gives out the report."""
     from medner.evaluation import page, plain, report, structure, wording
 
+    refuse_overwriting(scoring.reports(json_, html), [gold, a, b])
     setting = scoring.make_setting(labels, seed=seed, resamples=resamples, commit=commit, configuration=configuration)
     expected = scoring.read(gold, gold_format, setting)
     systems = {name: scoring.read(path, format_, setting) for name, path in scoring.name_systems([a, b]).items()}

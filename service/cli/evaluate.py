@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medner.service.overwriting import refuse_overwriting
 from medner.store.corpora import read_documents
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
@@ -106,6 +107,7 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
 
     if ensembles and len(predictions) < 2:
         raise UserError("--ensembles needs two prediction files or more: give one file a system")
+    refuse_overwriting(reports(json_, html), [gold, *predictions])
     setting = make_setting(labels, seed=seed, resamples=resamples, commit=commit, configuration=configuration)
     expected = read(gold, gold_format, setting)
     systems = {name: read(path, format_, setting) for name, path in name_systems(predictions).items()}
@@ -122,6 +124,11 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
         plain.evaluation_text(evaluation, by_type=by_type),
         wording.remarks(evaluation),
     )
+
+
+def reports(json_: str | None, html: Path | None) -> dict[str, Path | None]:
+    """The files that the reports go into, by their options."""
+    return {"--json": None if json_ in (None, "-") else Path(str(json_)), "--html": html}
 
 
 def make_setting(labels: str | None, *, seed: int, resamples: int, commit: str, configuration: str) -> Setting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 from medner.store.corpora.bad import BadRecords
@@ -28,11 +29,17 @@ def read_documents(
     """
     path = Path(path)
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file or folder") from error
     except OSError as error:
         raise BadInputError(f"cannot be read: {error.strerror}", path=path) from error
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise BadInputError(
+            "is a pipe or a device, and is read more than once: save it as a file first (annotate and convert read "
+            "pipes)",
+            path=path,
+        )
     known = format_named(format) if format is not None else guess_format(path)
     reading = Reading(path, known, labels=labels, bad=skip_bad, guessed=format is None)
     if stem is not None:
