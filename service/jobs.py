@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from medner.service.config import Configuration
@@ -18,8 +19,10 @@ from medner.service.progress import showing
 from medner.service.registered import with_registered_judge
 from medner.service.tally import Tally, duration
 from medner.service.worker.portable import freeze
+from medner.store.errors import BadInputError
 from medner.store.jobs import Hearing, JobCounts, Jobs, JobSpec, JobState, JobView, Submitted
 from medner.store.jobs.folder import absolute
+from medner.store.validation import complaint
 
 #: What a command ends with when the job it looks at has ended so.
 EXIT_CODES = {
@@ -88,14 +91,21 @@ def _follows(order: SubmitOrder) -> bool:
 
 
 def spec_of(configuration: Configuration, **settings: Any) -> JobSpec:
-    """The specification of a job with a configuration; ``settings`` are its other fields."""
-    return JobSpec(
-        configuration=freeze(configuration),
-        fingerprint=fingerprint(configuration),
-        medner=version("medner"),
-        max_chars=configuration.max_chars,
-        **settings,
-    )
+    """The specification of a job with a configuration; ``settings`` are its other fields.
+
+    BadInputError for a value that no job can have.
+    """
+    try:
+        return JobSpec(
+            configuration=freeze(configuration),
+            fingerprint=fingerprint(configuration),
+            medner=version("medner"),
+            max_chars=configuration.max_chars,
+            **settings,
+        )
+    except ValidationError as error:
+        reason, key = complaint(error, JobSpec)
+        raise BadInputError(reason, path="job", key=key) from error
 
 
 async def watch(jobs: Jobs, job: str, console: Console) -> JobView:

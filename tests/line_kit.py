@@ -12,11 +12,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from medner.agents.engines.engine import Completion, Request
 from medner.agents.engines.scripted import ScriptedEngine
@@ -36,6 +37,12 @@ class Ended:
     err: str
 
 
+@cache
+def _commands() -> Any:
+    """All commands; to build them takes longer than most of them."""
+    return typer.main.get_command(build())
+
+
 class Line:
     """Runs commands through :func:`main`, as the script does."""
 
@@ -48,7 +55,8 @@ class Line:
         """The end of a command."""
         self._capsys.readouterr()
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        code = main([*map(str, words)], build=lambda: partial(build(), obj=self.kit.factory))  # type: ignore[arg-type,return-value]
+        tree: Any = partial(_commands(), obj=self.kit.factory)
+        code = main([*map(str, words)], build=lambda: tree)
         said = self._capsys.readouterr()
         return Ended(int(code), said.out, said.err)
 

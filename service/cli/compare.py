@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medner.service.cli import evaluate as scoring
+from medner.service.cli.bounds import MOST
 from medner.service.overwriting import refuse_overwriting
 
 HELP = """Compare the predictions A and B on the same GOLD: is the difference more than chance, and where is it?
@@ -42,7 +43,9 @@ def compare(  # noqa: PLR0913  the options of a command are its parameters
     seed: scoring.Seed = 0,
     resamples: scoring.Resamples = 2000,
     by_type: scoring.ByType = True,
-    show: Annotated[int, typer.Option(min=0, metavar="N", help="How many places of difference the text shows.")] = 20,
+    show: Annotated[
+        int, typer.Option(min=0, max=MOST, metavar="N", help="How many places of difference the text shows.")
+    ] = 20,
     commit: scoring.Commit = "",
     configuration: scoring.Configuration = "",
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medner.service.cli.bounds import MOST_SEED
 from medner.service.overwriting import refuse_overwriting
 from medner.store.corpora import read_documents
 from medner.store.corpora.atomic import replacing_file
@@ -59,7 +60,9 @@ JsonPath = Annotated[
 HtmlPath = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one self-contained HTML page.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="The seed of the resampling; the same seed gives the same intervals.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=MOST_SEED, help="The seed of the resampling; the same seed gives the same intervals.")
+]
 Resamples = Annotated[
     int, typer.Option(min=100, max=1_000_000, help="How many times the documents are drawn again for an interval.")
 ]

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST, not_empty, server_urls
+
 
 class TraceChoice(StrEnum):
     """The tracing policies, as options say them."""
@@ -33,9 +35,12 @@ Format = Annotated[
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out inputs and records that cannot be read, and list them.")
 ]
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Take only the first N documents.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, max=MOST, help="Take only the first N documents.")
+]
 MaxChars = Annotated[
-    int | None, typer.Option("--max-chars", metavar="N", help="Cut sentences longer than this (default 256).")
+    int | None,
+    typer.Option("--max-chars", metavar="N", min=8, max=8_192, help="Cut sentences longer than this (default 256)."),
 ]
 
 Config = Annotated[
@@ -44,9 +49,17 @@ Config = Annotated[
 ]
 Labels = Annotated[
     str | None,
-    typer.Option("--labels", metavar="NAME|FILE", help="Label set: cmeee-v2 (default), ccks2019, or a .toml file."),
+    typer.Option(
+        "--labels",
+        metavar="NAME|FILE",
+        callback=not_empty,
+        help="Label set: cmeee-v2 (default), ccks2019, or a .toml file.",
+    ),
 ]
-Model = Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model (medner models list).")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME|FOLDER", callback=not_empty, help="Base model (medner models list)."),
+]
 Taggers = Annotated[
     str | None,
     typer.Option(
@@ -79,7 +92,12 @@ Exemplars = Annotated[
 ]
 Servers = Annotated[
     list[str] | None,
-    typer.Option("--server", metavar="URL", help="Run the models on vLLM servers (medner serve-models); repeatable."),
+    typer.Option(
+        "--server",
+        metavar="URL",
+        callback=server_urls,
+        help="Run the models on vLLM servers (medner serve-models); repeatable.",
+    ),
 ]
 Trace = Annotated[
     TraceChoice,

@@ -64,7 +64,9 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     ] = Speculation.COPY,
     context: Annotated[
         int | None,
-        typer.Option("--context", metavar="TOKENS", min=256, help="Of prompt and answer; by default computed."),
+        typer.Option(
+            "--context", metavar="TOKENS", min=256, max=1_048_576, help="Of prompt and answer; by default computed."
+        ),
     ] = None,
     dtype: Annotated[str | None, typer.Option("--dtype", metavar="TYPE", help="bfloat16 (default) or float32.")] = None,
     vllm: Annotated[

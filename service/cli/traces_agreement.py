@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST
 from medner.service.cli.reporting import say
 from medner.service.cli.tracing import Json, Place, opened
 from medner.store.errors import UserError
@@ -33,7 +34,9 @@ def agreement(  # noqa: PLR0913  one parameter an option
         str | None, typer.Option("--job", metavar="JOB", help="Count over a job's results, instead.")
     ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it too, as SVG.")] = None,
-    show: Annotated[int, typer.Option("--show", metavar="N", min=0, help="How many contested texts to show.")] = 20,
+    show: Annotated[
+        int, typer.Option("--show", metavar="N", min=0, max=MOST, help="How many contested texts to show.")
+    ] = 20,
     traces: Place = None,
     as_json: Json = False,
 ) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST_DAYS
 from medner.service.cli.reporting import say
 from medner.service.cli.tracing import Place, RunName, opened
 from medner.store.errors import UserError
@@ -137,7 +138,10 @@ def remove(
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, by name.")] = None,
     *,
     older_than: Annotated[
-        int | None, typer.Option("--older-than", metavar="DAYS", min=0, help="Also all runs older than so many days.")
+        int | None,
+        typer.Option(
+            "--older-than", metavar="DAYS", min=0, max=MOST_DAYS, help="Also all runs older than so many days."
+        ),
     ] = None,
     traces: Place = None,
 ) -> None:

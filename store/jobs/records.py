@@ -40,17 +40,17 @@ class JobSpec(BaseModel):
     configuration: dict[str, Any]
     fingerprint: str
     medner: str
-    max_chars: int = Field(default=256, ge=8)
+    max_chars: int = Field(default=256, ge=8, le=8_192)
     priority: Priority = Priority.NORMAL
     trace: TracePolicy = "conflicts"
     judge_follow: JudgeFollow = "pinned"
     results: str | None = None
     part_format: PartFormat = "jsonl"
-    keep_s: int = Field(default=7 * 86_400, ge=60)
+    keep_s: int = Field(default=7 * 86_400, ge=60, le=3_650 * 86_400)
     chunk_sentences: int = Field(default=32, ge=1, le=4_096)
     attempts: int = Field(default=3, ge=1, le=100)
-    backoff_s: float = Field(default=2.0, ge=0)
-    sentence_timeout_s: float = Field(default=300.0, gt=0)
+    backoff_s: float = Field(default=2.0, ge=0, le=86_400)
+    sentence_timeout_s: float = Field(default=300.0, gt=0, le=7 * 86_400)
 
 
 @dataclass(frozen=True, slots=True)
