@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
@@ -20,7 +21,7 @@ from medner.service.registered import with_registered_judge
 from medner.service.tally import Tally, duration
 from medner.service.worker.portable import freeze
 from medner.store.errors import BadInputError
-from medner.store.jobs import Hearing, JobCounts, Jobs, JobSpec, JobState, JobView, Submitted
+from medner.store.jobs import Hearing, JobCounts, Jobs, JobSpec, JobState, JobView, Submitted, WorkerView
 from medner.store.jobs.folder import absolute
 from medner.store.validation import complaint
 
@@ -133,6 +134,12 @@ async def remarks(jobs: Jobs, view: JobView) -> list[str]:
     workers = await jobs.workers()
     if not workers:
         return ["no worker is running; start one: medner worker"]
+    if view.reason:
+        return [view.reason, *_waiting(view, workers)]
+    return _waiting(view, workers)
+
+
+def _waiting(view: JobView, workers: Sequence[WorkerView]) -> list[str]:
     paused = [f"worker {one.id} waits: {one.reason}" for one in workers if one.doing == "paused" and one.reason]
     return [*paused, *(f"worker {name} cannot do it: {reason}" for name, reason in view.refusals.items())]
 
@@ -143,7 +150,8 @@ def told_end(view: JobView) -> str:
     words = {
         JobState.COMPLETED: f"completed: {counts.done:,} sentences, {counts.entities:,} entities",
         JobState.COMPLETED_WITH_ERRORS: (
-            f"completed with errors: {counts.done:,} sentences have a result, {counts.dead:,} were given up "
+            f"completed with errors: {counts.done:,} sentences have a result, {counts.dead:,} were given up"
+            f"{f', the first with {view.reason}' if view.reason else ''} "
             f"(medner jobs dead {view.id}; after a fix: medner jobs replay {view.id})"
         ),
         JobState.CANCELLED: (

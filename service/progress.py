@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from medner.service.tally import Tally
 
 LINE_EVERY_S = 10.0
+_WHOLE_LINES = 10_000
 
 
 class _Remarks(Console):
@@ -21,6 +22,11 @@ class _Remarks(Console):
     def on_broken_pipe(self) -> None:
         """Says nothing more."""
         self.quiet = True
+
+
+def results_console() -> Console:
+    """The console for a result in columns: standard output, whose lines are not cut where it is no terminal."""
+    return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _WHOLE_LINES)
 
 
 def remarks_console() -> Console:

@@ -47,11 +47,13 @@ def agreement(  # noqa: PLR0913  one parameter an option
     Example: medner traces agreement --job last --plot agreement.svg
     """
     from medner.evaluation.disputes import disputes_in
+    from medner.service.overwriting import refuse_overwriting
     from medner.service.traces.agreement import agreement_lines, agreement_svg
     from medner.store.corpora.atomic import replacing_file
 
     if sum(one is not None for one in (run, results, job)) != 1:
         raise UserError("name a traced run, a file with --results, or a job with --job")
+    refuse_overwriting({"--plot": plot}, [results])
     labels: LabelSet | None = None
     if run is not None:
         labels, found = _traced(traces, run)
@@ -79,12 +81,10 @@ def _traced(place: str | None, name: str) -> tuple[LabelSet, list[Annotation]]:
 
 
 def _written(path: Path) -> Iterator[Annotation]:
-    from medner.store.corpora.jsonl import line_to_annotated
+    from medner.store.corpora.jsonl import read_annotated
 
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.strip():
-                yield from line_to_annotated(line).annotations
+    for document in read_annotated(path):
+        yield from document.annotations
 
 
 def _of_job(name: str) -> list[Annotation]:

@@ -104,9 +104,12 @@ def diff(  # noqa: PLR0913  one parameter an option
     """  # noqa: E501  typer keeps line breaks inside a paragraph
     from medner.service.traces.differences import compared
     from medner.service.traces.naming import run_named
+    from medner.store.errors import UserError
 
     with opened(traces) as backend:
         left, right = run_named(backend, a), run_named(backend, b)
+        if left.run == right.run:
+            raise UserError(f"{a} and {b} are the same run, {left.run}; name the run and its fork (medner traces list)")
         sides = compared(backend, left.run, right.run)
     scored = None if gold is None else _scored(gold, left, sides, seed=seed, resamples=resamples)
     if as_json:

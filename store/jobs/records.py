@@ -82,7 +82,8 @@ class JobCounts:
 class JobView:
     """A job as it is now. Times are seconds since the epoch, None while they have not come.
 
-    ``spec`` None: it was written by a newer version of medner. ``refusals`` are workers that cannot do it, with why.
+    ``spec`` None: it was written by a newer version of medner. ``reason`` is why it failed, or the first thing that
+    went wrong in it. ``refusals`` are workers that cannot do it, with why.
     """
 
     id: str
