@@ -126,16 +126,40 @@ class Jobs:
             raise UserError(f"{job}: its submit was not finished; submit it again")
         raise UserError(f"{job} is {view.state.value}: only what has ended can be replayed")
 
-    async def results(self, job: str) -> AsyncIterator[AnnotatedDocument]:
-        """The documents with what is known of them, in order; sentences without a result are not among theirs."""
+    async def results(self, job: str, *, offset: int = 0) -> AsyncIterator[AnnotatedDocument]:
+        """The documents with what is known of them, in order; sentences without a result are not among theirs.
+
+        The first ``offset`` documents that are there are left out, and the chunks that hold nothing else are not read.
+        """
         spool = self.spool_of(job, known_spec(await self.show(job)))
+        first, number = await self._chunk_of(job, spool, offset)
         held: list[tuple[Any, Any]] = []
-        async for piece, found in spool.read():
+        async for piece, found in spool.read(first):
             held.append((piece, tuple(one for one in found if one is not None)))
             if piece.last:
-                for document in joined(held):
-                    yield document
-                held = []
+                if number >= offset:
+                    for document in joined(held):
+                        yield document
+                held, number = [], number + 1
+
+    async def _chunk_of(self, job: str, spool: Spool, offset: int) -> tuple[int, int]:
+        """The first chunk that may hold some of document ``offset``, and how many documents end before it.
+
+        A document begins at the earliest where the one before it ends.
+        """
+        if offset == 0:
+            return 0, 0
+        sizes = [int(size) for size in await self._redis.lrange(f"{job_key(job)}:sizes", 0, -1)]
+        readable = await spool.readable()
+        before = 0
+        for chunk, size in enumerate(sizes):
+            if readable is not None and chunk not in readable:
+                continue
+            if before + size >= offset:
+                return chunk, before
+            before += size
+        # A job without these numbers is read from its beginning; behind the last document there is nothing to read.
+        return (len(sizes), before) if sizes else (0, 0)
 
     async def dead(self, job: str) -> list[DeadLetter]:
         """The sentences that were given up, in order."""

@@ -20,7 +20,7 @@ from medner.store.redis.client import Client
 WINDOW = 512
 TASK = "medner.chunk"
 #: What a job has beside its hash.
-PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused")
+PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused", "sizes")
 
 
 def _table(entries: dict[str, str]) -> str:
@@ -115,6 +115,7 @@ if number('chunks') == tonumber(ARGV[3]) then
   redis.call('HINCRBY', base, 'chunks', 1)
   redis.call('HINCRBY', base, 'sentences', ARGV[4])
   redis.call('HINCRBY', base, 'documents', ARGV[5])
+  redis.call('RPUSH', base .. ':sizes', ARGV[5])
 end
 redis.call('HSET', base, 'submit_until', now + ARGV[2])
 return 'ok'
