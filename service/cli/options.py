@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from medner.service.cli.bounds import MOST, not_empty, server_urls
 from medner.service.cli.ending import Told
 from medner.store.corpora.bad import BadRecord, BadRecords
 from medner.store.corpora.format import ReadOptions
@@ -52,9 +53,12 @@ Format = Annotated[
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out inputs and records that cannot be read, and list them.")
 ]
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Take only the first N documents.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, max=MOST, help="Take only the first N documents.")
+]
 MaxChars = Annotated[
-    int | None, typer.Option("--max-chars", metavar="N", help="Cut sentences longer than this (default 256).")
+    int | None,
+    typer.Option("--max-chars", metavar="N", min=8, max=8_192, help="Cut sentences longer than this (default 256)."),
 ]
 
 Config = Annotated[
@@ -63,9 +67,17 @@ Config = Annotated[
 ]
 Labels = Annotated[
     str | None,
-    typer.Option("--labels", metavar="NAME|FILE", help="Label set: cmeee-v2 (default), ccks2019, or a .toml file."),
+    typer.Option(
+        "--labels",
+        metavar="NAME|FILE",
+        callback=not_empty,
+        help="Label set: cmeee-v2 (default), ccks2019, or a .toml file.",
+    ),
 ]
-Model = Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model (medner models list).")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME|FOLDER", callback=not_empty, help="Base model (medner models list)."),
+]
 Taggers = Annotated[
     str | None,
     typer.Option(
@@ -98,7 +110,12 @@ Exemplars = Annotated[
 ]
 Servers = Annotated[
     list[str] | None,
-    typer.Option("--server", metavar="URL", help="Run the models on vLLM servers (medner serve-models); repeatable."),
+    typer.Option(
+        "--server",
+        metavar="URL",
+        callback=server_urls,
+        help="Run the models on vLLM servers (medner serve-models); repeatable.",
+    ),
 ]
 Trace = Annotated[
     TraceChoice,
@@ -111,7 +128,10 @@ _READ_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             typer.Option(
-                "--encoding", metavar="NAME", help="The files' encoding: gb18030, utf-16, big5 ...; else UTF-8."
+                "--encoding",
+                metavar="NAME",
+                callback=not_empty,
+                help="The files' encoding: gb18030, utf-16, big5 ...; else UTF-8.",
             ),
         ],
         None,
@@ -127,11 +147,19 @@ _READ_OPTIONS: dict[str, tuple[Any, Any]] = {
         False,
     ),
     "text_key": (
-        Annotated[str | None, typer.Option("--text-key", metavar="KEY", help="The key of JSON records with the text.")],
+        Annotated[
+            str | None,
+            typer.Option(
+                "--text-key", metavar="KEY", callback=not_empty, help="The key of JSON records with the text."
+            ),
+        ],
         None,
     ),
     "id_key": (
-        Annotated[str | None, typer.Option("--id-key", metavar="KEY", help="The key of JSON records with the id.")],
+        Annotated[
+            str | None,
+            typer.Option("--id-key", metavar="KEY", callback=not_empty, help="The key of JSON records with the id."),
+        ],
         None,
     ),
     "end": (
@@ -145,7 +173,10 @@ _READ_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             typer.Option(
-                "--annotator", metavar="NAME", help="Read this person's annotations, where there are several."
+                "--annotator",
+                metavar="NAME",
+                callback=not_empty,
+                help="Read this person's annotations, where there are several.",
             ),
         ],
         None,

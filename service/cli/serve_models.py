@@ -37,6 +37,9 @@ Exit code: 0 stopped; 2 wrong input or option; 3 a server could not be started o
 """
 
 
+_PORTS = 65_536
+
+
 def register(app: typer.Typer) -> None:
     """Adds the subcommand."""
     app.command("serve-models", help=HELP)(serve_models)
@@ -64,7 +67,9 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     ] = Speculation.COPY,
     context: Annotated[
         int | None,
-        typer.Option("--context", metavar="TOKENS", min=256, help="Of prompt and answer; by default computed."),
+        typer.Option(
+            "--context", metavar="TOKENS", min=256, max=1_048_576, help="Of prompt and answer; by default computed."
+        ),
     ] = None,
     dtype: Annotated[str | None, typer.Option("--dtype", metavar="TYPE", help="bfloat16 (default) or float32.")] = None,
     vllm: Annotated[
@@ -108,6 +113,10 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     )
     _check_host(host)
     commands = serve_commands(configuration, model_folder(configuration), plan)
+    if port + len(commands) > _PORTS:
+        raise typer.BadParameter(
+            f"{len(commands)} servers from {port} on need ports above 65535", param_hint="'--port'"
+        )
     if as_json:
         shown = [
             {"url": one.url, "arguments": list(one.arguments), "environment": dict(one.environment)} for one in commands

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from medner.service.cli.bounds import DAY_S, finite
+
 HELP = """Do the jobs that medner submit put into Redis, until stopped. Several may run, on any number of machines.
 
 Ctrl-C or SIGTERM: the sentences under way are finished, the rest of their chunks goes back to the queue; nothing is \
@@ -38,7 +40,14 @@ def worker(
     ] = 2,
     lease: Annotated[
         float,
-        typer.Option("--lease", metavar="SECONDS", min=1, help="A worker silent for so long loses its chunks."),
+        typer.Option(
+            "--lease",
+            metavar="SECONDS",
+            min=1,
+            max=DAY_S,
+            callback=finite,
+            help="A worker silent for so long loses its chunks.",
+        ),
     ] = 30,
     metrics_port: Annotated[
         int | None,

@@ -29,6 +29,12 @@ def text_of(path: Path) -> Path | None:
     return text if path.suffix.lower() == ".txt" and text.is_file() else None
 
 
+def table_of(path: Path) -> Path:
+    """The table of a pair that this text belongs to; any other file is given back."""
+    is_text = path.name.lower().endswith(TEXT_SUFFIX)
+    return path.with_name(path.name[: -len("original.txt")]) if is_text else path
+
+
 def looks_like_table(lines: Sequence[str]) -> bool:
     """Whether these lines of a file are a table of entities."""
     return is_table(lines)
@@ -59,7 +65,7 @@ def _read(reading: Reading) -> Iterator[Document]:
 
 def _document(reading: Reading, path: Path, folder: Path | None) -> Document:
     text = _content(reading, path)
-    table = path.with_name(path.name[: -len("original.txt")])
+    table = table_of(path)
     mentions: list[Mention] = []
     if table.is_file():
         mentions = as_mentions(list(_rows(reading, table)), text, reading.options.end, inclusive=True)

@@ -14,6 +14,7 @@ from medner.store.corpora.bad import BadRecords
 from medner.store.corpora.read_log import ReadLog
 from medner.store.errors import BadInputError, Unit, UserError
 from medner.store.labels import LabelSet
+from medner.store.paths import readable_path
 from medner.store.records import Document, Entity
 
 
@@ -131,7 +132,8 @@ class Reading(Iterator[Document]):
 
     ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
     ``layout`` is settled with the first document. ``unread`` counts dropped keys that seem to hold annotation, and
-    ``provenance`` those of medner's own files that say how the entities came about.
+    ``provenance`` those of medner's own files that say how the entities came about. ``stem`` begins the ids of records
+    without an id.
     """
 
     def __init__(
@@ -145,6 +147,7 @@ class Reading(Iterator[Document]):
         options: ReadOptions = NO_OPTIONS,
     ) -> None:
         self.path = path
+        self.stem = readable_path(path.stem)
         self.format = format
         self.guessed = guessed
         self.labels = labels
@@ -210,7 +213,7 @@ class Reading(Iterator[Document]):
     def made_up_id(self, number: int) -> str:
         """The id of a record without one: the file's name and the record's place, from 1."""
         self.layout = replace(self.layout, own_ids=False)
-        return f"{self.path.stem}-{number}"
+        return f"{self.stem}-{number}"
 
     def document(self, id: str, text: str, mentions: Iterable[Mention], *, line: int | None) -> Document:  # noqa: A002
         """A document whose entities were all checked against the text; BadInputError at the first that is wrong."""

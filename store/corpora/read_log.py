@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medner.store.corpora.bad import BadRecords
+from medner.store.paths import readable_path
 
 if TYPE_CHECKING:
     from medner.store.corpora.format import Reading
@@ -56,5 +57,6 @@ class ReadLog:
             return
         self._ended.add(reading.path)
         if self.say is not None:
+            name = self.names.get(reading.path) or readable_path(reading.path)
             for line in note_lines(reading, provenance=self.provenance):
-                self.say(f"{self.names.get(reading.path, reading.path)}: {line}")
+                self.say(f"{name}: {line}")
