@@ -28,7 +28,7 @@ from medner.service.cli.options import (
     TraceChoice,
     with_read_options,
 )
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from medner.service.overrides import Overrides

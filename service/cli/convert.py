@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medner.service.cli.options import with_read_options
-from medner.store.corpora.format import NO_OPTIONS, ReadOptions
+from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
 from medner.store.errors import UserError
 from medner.store.paths import readable_path
 

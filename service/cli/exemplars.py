@@ -13,7 +13,7 @@ import typer
 
 from medner.service.cli.bounds import MOST, MOST_SEED
 from medner.service.cli.options import with_read_options
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 from medner.store.errors import UserError
 
 if TYPE_CHECKING:

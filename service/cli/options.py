@@ -14,8 +14,8 @@ import typer
 from medner.service.cli.bounds import MOST, not_empty, server_urls
 from medner.service.cli.ending import Told
 from medner.store.corpora.bad import BadRecord, BadRecords
-from medner.store.corpora.format import ReadOptions
 from medner.store.corpora.read_log import ReadLog
+from medner.store.corpora.read_options import ReadOptions
 
 _Result = TypeVar("_Result")
 #: How many bad records are shown; the number of all is said.

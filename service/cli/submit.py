@@ -26,7 +26,7 @@ from medner.service.cli.options import (
     TraceChoice,
     with_read_options,
 )
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from rich.console import Console

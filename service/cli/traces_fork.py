@@ -13,7 +13,7 @@ from medner.service.cli.bounds import MOST, MOST_DAYS, MOST_SEED
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import say
 from medner.service.cli.tracing import Json, Place, RunName, opened
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from medner.service.traces.differences import Sides

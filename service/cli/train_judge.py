@@ -11,7 +11,7 @@ from medner.service.cli.bounds import MOST_SEED, YEAR_HOURS, finite
 from medner.service.cli.ending import Told
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 

@@ -12,7 +12,7 @@ from medner.service.cli.ending import Told
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
 from medner.service.cli.train_tagger import shown_command
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 
 HELP = """Tune a span tagger: it scores every start, end and type in one pass of the model.
 

@@ -12,7 +12,7 @@ import typer
 from medner.service.cli.bounds import MOST_SEED, YEAR_HOURS, finite
 from medner.service.cli.ending import Told
 from medner.service.cli.options import with_read_options
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 
 HELP = """Tune a tagger: a LoRA adapter that writes a sentence's entities in one of the strategies.
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from medner.store.characters import is_blank
-from medner.store.corpora.format import Mention, Note, Reading
+from medner.store.corpora.format import Mention, Reading
+from medner.store.corpora.notes import Note
 from medner.store.corpora.source import RawRecord, lines, read_records
 from medner.store.corpora.tag_rows import Habits, Mark, Row, Tag, habits_of, is_comment, is_docstart, row_of, tag_of
 from medner.store.records import Document

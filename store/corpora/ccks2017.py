@@ -12,7 +12,8 @@ from medner.store.characters import is_blank
 from medner.store.corpora.encoding import decode_text
 from medner.store.corpora.entity_table import TableRow, as_mentions, is_table, table_row
 from medner.store.corpora.filenames import document_id
-from medner.store.corpora.format import Format, Mention, Note, Reading
+from medner.store.corpora.format import Format, Mention, Reading
+from medner.store.corpora.notes import Note
 from medner.store.corpora.source import files_in, open_bytes, read_unicode
 from medner.store.errors import BadInputError
 from medner.store.records import Document

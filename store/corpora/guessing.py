@@ -10,8 +10,8 @@ from medner.store.characters import is_blank
 from medner.store.corpora import ccks2017, ccks2018, cmeee_v1
 from medner.store.corpora.encoding import head_text, refuse_binary
 from medner.store.corpora.foreign import foreign_bytes, foreign_suffix, foreign_text
-from medner.store.corpora.format import NO_OPTIONS, ReadOptions
 from medner.store.corpora.json_signs import json_format
+from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
 from medner.store.corpora.source import files_in, open_bytes
 from medner.store.corpora.tag_rows import look_tagged
 from medner.store.errors import BadInputError

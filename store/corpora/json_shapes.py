@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from medner.store.corpora.format import Mention, Note, Reading
+from medner.store.corpora.format import Mention, Reading
 from medner.store.corpora.json_entities import EntityKeys, entity_mentions, is_entity_list, label_text
 from medner.store.corpora.json_fields import drop_unread, id_field, kind_of, lookup, string, text_field, whole_number
+from medner.store.corpora.notes import Note
 from medner.store.corpora.tags import is_tag_list, joined, tagged_mentions
 
 _TEXTS = ("text", "content", "sentence", "context", "data", "raw_text", "sent", "note", "doc", "document", "passage")

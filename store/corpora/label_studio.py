@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TextIO
 
-from medner.store.corpora.format import Format, Mention, Note, Reading, Writing, number_or_text
+from medner.store.corpora.format import Format, Mention, Reading, Writing, number_or_text
 from medner.store.corpora.json_entities import as_in_text, with_ends
 from medner.store.corpora.json_fields import (
     BOOKKEEPING,
@@ -26,6 +26,7 @@ from medner.store.corpora.json_fields import (
 from medner.store.corpora.json_out import write_records
 from medner.store.corpora.json_records import json_records
 from medner.store.corpora.label_studio_results import region_mentions, regions_fit
+from medner.store.corpora.notes import Note
 from medner.store.corpora.offsets import fits
 from medner.store.corpora.source import RawRecord, read_records
 from medner.store.records import Document

@@ -6,7 +6,8 @@ import stat
 from pathlib import Path
 
 from medner.store.corpora.bad import BadRecords
-from medner.store.corpora.format import NO_OPTIONS, Reading, ReadOptions
+from medner.store.corpora.format import Reading
+from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
 from medner.store.corpora.registry import format_named, guess_format
 from medner.store.errors import BadInputError, UserError
 from medner.store.labels import LabelSet
