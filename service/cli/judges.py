@@ -136,10 +136,10 @@ def add(  # noqa: PLR0913  one parameter an option
     try:
         checked = _validated(table)
     except BadInputError as error:
-        option = _OPTIONS.get((error.key or "").partition(".")[0])
-        if option is None:
+        key = (error.key or "").partition(".")[0]
+        if key not in _OPTIONS or not {**given, "fallback": fallback}.get(key):
             raise
-        raise typer.BadParameter(error.reason, param_hint=f"'{option}'") from error
+        raise UserError(f"Invalid value for '{_OPTIONS[key]}': {error.reason}") from error
     for host in checked.goes_out_to():
         say(f"note: this judge sends sentences to {host}")
     data = freeze_data(checked.model_dump(mode="json"))
