@@ -25,7 +25,7 @@ from medner.store.sentences import split_sentences
 _SCRATCH = "medner-"
 _TEXT_OPTION = "--text"
 #: So many files are named with what they were read as.
-_MOST_TOLD = 20
+_MOST_GUESSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +128,10 @@ class Inputs:
             self.guesses[source.shown] = name
         return name
 
-    def told_guesses(self) -> Iterator[str]:
+    def guess_lines(self) -> Iterator[str]:
         """What the files were taken for, where it is not plain text: a line a file, of many the first ones."""
         for number, (shown, name) in enumerate(self.guesses.items()):
-            if number == _MOST_TOLD:
+            if number == _MOST_GUESSES:
                 names = sorted(set(self.guesses.values()))
                 yield f"{len(self.guesses) - number:,} more files read as {', '.join(names)}"
                 return

@@ -84,7 +84,7 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
     with open_inputs(order.inputs, None, standard_input(), tell=tell) as sources:
         inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options)
         submitted = await jobs.submit(spec, inputs.documents(count_bad=True), key=order.key, told=said.hearing())
-        for line in inputs.told_guesses():
+        for line in inputs.guess_lines():
             console.print(line, markup=False)
         for record in list(inputs.bad)[:20]:
             console.print(f"skipped: {record}", markup=False)

@@ -113,7 +113,7 @@ class _Session:
                 sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options
             )
             survey = inputs.survey(max_chars=self._configuration.max_chars, join_lines=self._configuration.join_lines)
-            for line in inputs.told_guesses():
+            for line in inputs.guess_lines():
                 self._say(line)
             self._tell_bad(inputs)
             if survey.documents == 0:

@@ -24,7 +24,7 @@ _NAMED_MOST = 8
 
 
 @dataclass(slots=True)
-class Found:
+class FoundSources:
     """What the arguments lead to; files of folders that are left out, with the reason where there is one."""
 
     sources: list[Source] = field(default_factory=list)
@@ -39,13 +39,15 @@ class Found:
             yield f"not read, written by medner: {listed(self.own)} (to read such a file, name the file itself)"
 
 
-def find_sources(arguments: Sequence[str], outputs: Mapping[str, Path], scratch: Path, stdin: BinaryIO | None) -> Found:
+def find_sources(
+    arguments: Sequence[str], outputs: Mapping[str, Path], scratch: Path, stdin: BinaryIO | None
+) -> FoundSources:
     """The files that the arguments name. ``outputs`` are files this run writes, by the option that names them.
 
     What comes through a pipe is copied into ``scratch``, once. UserError for an argument that is no path, and for an
     input that the run would write over.
     """
-    found = Found()
+    found = FoundSources()
     writes = WrittenFiles(outputs)
     for number, argument in enumerate(dict.fromkeys("-" if one in _STDIN_PATHS else one for one in arguments)):
         if (copied := copied_stream(argument, scratch / str(number), stdin)) is not None:
@@ -128,7 +130,7 @@ def _copied(stream: BinaryIO, path: Path) -> Path:
     return path
 
 
-def _look_into(folder: Path, writes: WrittenFiles, found: Found) -> None:
+def _look_into(folder: Path, writes: WrittenFiles, found: FoundSources) -> None:
     """Takes in the files of a folder and its subfolders; UserError where there is none to read."""
     before = len(found.sources)
     unread: list[str] = []

@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None, *, build: Callable[[], typer.Typer]
         code = build()(args=rest, prog_name="medner", standalone_mode=False)
         flush_output()
     except BaseException as error:
-        with _deaf_to_ctrl_c():
+        with _ignoring_interrupts():
             told = _tell(error, rest)
             if told is None:
                 raise
@@ -110,7 +110,7 @@ def main(arguments: list[str] | None = None, *, build: Callable[[], typer.Typer]
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def _ignoring_interrupts() -> Iterator[None]:
     """Ctrl-C within the block does nothing: a second one must not fall into the words about the first."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -207,7 +207,7 @@ def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]
         given = {name: values.pop(name) for name in _READ_OPTIONS}
         end = given.pop("end")
         skips = "skip_bad" not in own.parameters and values.pop("skip_bad", False)
-        log = ReadLog(_say_note, BadRecords() if skips else None)
+        log = ReadLog(_print_note, BadRecords() if skips else None)
         options = ReadOptions(**given, end=None if end is None else end.value, log=log)
         return ending_with_bad(lambda: command(*arguments, **values, options=options), log)
 
@@ -217,9 +217,9 @@ def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]
     return run
 
 
-def notes_said() -> ReadOptions:
+def logged_options() -> ReadOptions:
     """No options, for a command that has none: what its readings leave out is said on stderr all the same."""
-    return ReadOptions(log=ReadLog(_say_note))
+    return ReadOptions(log=ReadLog(_print_note))
 
 
 def ending_with_bad(command: Callable[[], _Result], log: ReadLog) -> _Result:
@@ -245,5 +245,5 @@ def _list_bad(bad: Collection[BadRecord]) -> None:
         typer.echo(f"bad records skipped: {len(bad):,}{more}", err=True)
 
 
-def _say_note(line: str) -> None:
+def _print_note(line: str) -> None:
     typer.echo(f"note: {line}", err=True)

@@ -37,12 +37,12 @@ _Fields = Mapping[str, object]
 
 
 def _read(reading: Reading) -> Iterator[Document]:
-    people = _People(reading)
-    yield from read_records(reading, json_records(reading, _is_task), people.understand)
-    people.check()
+    annotators = _Annotators(reading)
+    yield from read_records(reading, json_records(reading, _is_task), annotators.understand)
+    annotators.check()
 
 
-class _People:
+class _Annotators:
     """The reading's tasks, and who annotated them."""
 
     def __init__(self, reading: Reading) -> None:

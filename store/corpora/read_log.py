@@ -1,4 +1,4 @@
-"""What the readings of a command left out, said as each ends, and the bad records they skipped."""
+"""What the readings of a command left out, printed as each ends, and the bad records they skipped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def note_lines(reading: Reading, *, provenance: bool = False) -> Iterator[str]:
     """What a reading met and left out, a line each; complete when the reading has ended.
 
     ``provenance``: whether to name what medner itself writes about where entities come from, which only matters where
-    the file is written anew.
+    the file is written again.
     """
     for note, count in (+reading.notes).items():
         yield f"{count:,} {note}"

@@ -39,5 +39,5 @@ class ReadOptions:
             ) from error
 
 
-#: Nothing is said: what a file is comes from the file alone.
+#: What a file is comes from the file alone.
 NO_OPTIONS: Final = ReadOptions()
