@@ -43,7 +43,17 @@ class WrittenFiles:
 
 
 def refuse_overwriting(outputs: Mapping[str, Path | None], inputs: Iterable[Path | None]) -> None:
-    """UserError where an output, named by its option, is one of the files that are read, under whatever name."""
+    """UserError where an output, named by its option, is one of the files that are read, under whatever name.
+
+    The same for two outputs that are one file.
+    """
+    places: dict[Path, str] = {}
+    for option, path in outputs.items():
+        if path is None or (path.exists() and not path.is_file()):
+            continue
+        other = places.setdefault(path.resolve(), option)
+        if other != option:
+            raise UserError(f"{readable_path(path)}: {other} and {option} would both write it; name two files")
     writes = WrittenFiles({option: path for option, path in outputs.items() if path is not None})
     for path in inputs:
         if path is None:

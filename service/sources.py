@@ -195,7 +195,7 @@ def _files_below(folder: Path, unread: list[str]) -> list[Path]:
             path = Path(parent) / name
             if not name.startswith("."):
                 files.append(path)
-            elif not name.endswith(".part"):
+            elif path.suffix and path.suffix != ".part":
                 unread.append(f"{readable_path(path)} (hidden)")
     return sorted(files)
 

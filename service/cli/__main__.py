@@ -1,6 +1,7 @@
 """`python -m medner.service.cli` and the `medner` script."""
 
 import os
+import signal
 import sys
 
 from medner.service.cli.app import main
@@ -12,6 +13,8 @@ def run() -> None:
     in_utf8_mode()
     prepare_streams()
     code = main()
+    # What is left is the interpreter's own end, in which Ctrl-C would show a traceback.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(code))
     drop_output()
     if code == 130:
         # Threads that still compute would be waited for, and the next Ctrl-C would show a traceback.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medner.service.cli.bounds import MOST, finite
+from medner.service.cli.bounds import MOST, finite, not_empty
 
 HELP = """Answer HTTP: jobs are submitted, watched and read over an API (docs/http.md), and on a web page at /.
 
@@ -55,7 +55,9 @@ def register(app: typer.Typer) -> None:
 def serve_(  # noqa: PLR0913  the options of a command are its parameters
     context: typer.Context,
     *,
-    host: Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", callback=not_empty, help="The address to listen on.")
+    ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="The port; 0: any free one.")
     ] = 8080,

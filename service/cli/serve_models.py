@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import not_empty
 from medner.service.serving.command import Device, Part, Speculation
 
 if TYPE_CHECKING:
@@ -58,7 +59,12 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         int, typer.Option("--port", min=1, max=65_535, help="Of the first server; the others follow.")
     ] = 8101,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; another than this machine's own needs VLLM_API_KEY.")
+        str,
+        typer.Option(
+            "--host",
+            callback=not_empty,
+            help="Address to listen on; another than this machine's own needs VLLM_API_KEY.",
+        ),
     ] = "127.0.0.1",
     part: Annotated[Part, typer.Option("--part", help="Start only those that write, or only the filter's.")] = Part.ALL,
     replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Equal servers of each kind.")] = 1,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from medner.service.cli.bounds import DAY_S, finite
+from medner.service.cli.bounds import DAY_S, finite, not_empty
 
 HELP = """Do the jobs that medner submit put into Redis, until stopped. Several may run, on any number of machines.
 
@@ -54,7 +54,7 @@ def worker(
         typer.Option("--metrics-port", metavar="PORT", min=1, max=65_535, help="Answer Prometheus on this port."),
     ] = None,
     metrics_host: Annotated[
-        str, typer.Option("--metrics-host", metavar="HOST", help="The address it listens on.")
+        str, typer.Option("--metrics-host", metavar="HOST", callback=not_empty, help="The address it listens on.")
     ] = "127.0.0.1",
 ) -> None:
     from medner.store.redis.connection import require_redis

@@ -19,10 +19,11 @@ def replacing_file(path: Path) -> Iterator[TextIO]:
     Until then, and for good when the block raises, ``path`` is as it was. ExternalError when the disk refuses.
     A device or pipe is written to directly.
     """
-    path = path.resolve()
+    direct = path.exists() and not path.is_file()
+    # A pipe behind a link has no path of its own that could be opened.
+    path = path if direct else path.resolve()
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a file")
-    direct = path.exists() and not path.is_file()
     part = path if direct else part_of(path)
     try:
         with part.open("w", encoding="utf-8", newline="") as out:

@@ -130,7 +130,7 @@ def test_a_corpus_of_the_folder_is_not_written_over(line: Line, here: Path) -> N
 def test_unread_files_are_counted_and_named(line: Line, here: Path) -> None:
     """Other suffixes, hidden files and folders, links to folders; a folder of nothing else is an error."""
     _copy("32-output-in-input-folder", here)
-    for name in ("scan.pdf", "letter.docx", ".hidden.txt"):
+    for name in ("scan.pdf", "letter.docx", ".hidden.txt", ".gitattributes"):
         Path(name).write_bytes(b"x")
     Path(".git").mkdir()
     Path(".git", "x.txt").write_text("咳嗽", encoding="utf-8")
@@ -139,6 +139,7 @@ def test_unread_files_are_counted_and_named(line: Line, here: Path) -> None:
     ended = line.annotate(".", "--json")
     assert ended.code == 0
     assert "not read: 6 files: .git/ (a hidden folder), elsewhere/ (a link), .hidden.txt (hidden)" in ended.err
+    assert ".gitattributes" not in ended.err
     for name in ("letter.docx", "scan.pdf", "pipe.txt"):
         assert name in ended.err
     Path("only").mkdir()
@@ -200,3 +201,19 @@ def test_ids_of_their_own_that_are_alike_are_refused(line: Line, here: Path) -> 
     for words in (("a.jsonl", "b.jsonl"), ("c.jsonl",)):
         ended = line("convert", *words, "--to", "jsonl", "-o", "d.jsonl")
         assert (ended.code, "is the id of" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-o", "x", "--html", "x"),
+        ("-o", "x", "--html", "./x"),
+        ("-o", "x", "--html", "x.journal"),
+        ("-o", "x", "--trace", "all", "--traces", "x"),
+    ],
+)
+def test_two_outputs_are_two_files(line: Line, here: Path, words: tuple[str, ...]) -> None:
+    """One would take the other's place in the end."""
+    ended = line.annotate("--text", "咳嗽。", *words)
+    assert (ended.code, "name two files" in ended.err or "give two files" in ended.err) == (2, True), ended.err
+    assert not line.kit.asked
