@@ -15,6 +15,7 @@ MODEL := qwen2.5-coder-0.5b-instruct
 BIN  := $(VENV)/bin
 RUN  := $(VENV)/.ready-run
 DEV  := $(VENV)/.ready-dev
+BENCH := $(VENV)/.ready-bench
 DEMO := build/demo
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
@@ -46,6 +47,10 @@ $(DEV): $(RUN)
 	$(PIP) install --quiet --editable '.[local,dev]'
 	@touch $@
 
+$(BENCH): $(DEV)
+	$(PIP) install --quiet --editable '.[local,dev,bench]'
+	@touch $@
+
 setup: $(DEV)  ## the virtual environment, with all that a developer needs
 
 model: $(RUN)  ## bring the base model to this machine (about 0.5 GB, once)
@@ -75,7 +80,7 @@ test-vllm: $(DEV) model  ## real vLLM servers on this machine's processor
 	scripts/vllm_environment.sh $(VLLM)
 	MEDNER_VLLM_PYTHON=$(abspath $(VLLM))/bin/python $(BIN)/pytest tests/vllm $(ARGS)
 
-test-faults: $(DEV)  ## jobs while workers and Redis are killed, stopped and cut off; minutes
+test-faults: $(DEV)  ## jobs while workers and Redis are killed, stopped and cut off; under five minutes
 	$(BIN)/pytest tests/faults $(ARGS)
 
 typing: | $(VENV)/bin/python
@@ -91,7 +96,7 @@ check: $(DEV) typing  ## style, types (strict) and layers
 docs: $(RUN)  ## write docs/cli.md anew from the commands
 	$(BIN)/python scripts/cli_reference.py docs/cli.md
 
-bench: $(DEV) model  ## measure: every script of benchmarks/, one after another
+bench: $(BENCH) model  ## measure: every script of benchmarks/, one after another; those that lack an input say so
 	@ls benchmarks/*.py >/dev/null 2>&1 || { echo "medner: no script in benchmarks/" >&2; exit 1; }
 	@for script in $(wildcard benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script; done
 

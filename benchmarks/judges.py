@@ -308,7 +308,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write the numbers as JSON")
     options = parser.parse_args()
     if options.predictions is None:
-        print("benchmarks/judges.py needs a file of predictions; it holds research data and is no part of medner")
+        print("skipped: needs a file of predictions, which holds research data and is no part of medner")
         sys.exit(0)
     return options
 

@@ -19,6 +19,7 @@ import argparse
 import asyncio
 import random
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -161,6 +162,9 @@ async def rows_of(
 def main() -> None:
     """Runs every server, prints the table."""
     options = arguments()
+    if shutil.which(options.vllm) is None:
+        print(f"skipped: there is no vLLM at {options.vllm} (make test-vllm makes its environment; or name --vllm)")
+        return
     texts = sentences(options.input, options.limit, options.seed, options.longest)
     tuned = configured(Overrides(taggers=options.tagger, filter="off")).model_copy(
         update={"judge": JudgeConfig(kind="hard-vote")}

@@ -33,7 +33,7 @@ class AdapterCard(BaseModel):
     """What ``card.toml`` says of an adapter: its base model, and how the tagger that uses it is built.
 
     A card also tells readers what the adapter was trained on and how it scored; those keys
-    (:data:`medner.service.card_keys.TOLD`) are not read here.
+    (:data:`medner.service.card_keys.INFORMATIVE_KEYS`) are not read here.
     """
 
     model_config = ConfigDict(extra="ignore")

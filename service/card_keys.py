@@ -15,7 +15,7 @@ from medner.store.errors import BadInputError
 from medner.store.validation import complaint
 
 #: What cards tell readers of how a thing was made and how it scored; nothing that runs reads it.
-TOLD = (
+INFORMATIVE_KEYS = (
     *("data", "predictions", "excluded", "start", "command", "licence_note", "scores", "before", "notes"),
     *("samples", "samples_seen", "sentences", "sentences_seen", "examples", "tokens", "epochs", "seconds"),
     *("rank", "learning_rate", "quantise", "seed", "votes_penalty", "dtype"),
@@ -31,7 +31,7 @@ def validated_card(card: type[Card], data: Mapping[str, Any], path: Path) -> Car
     BadInputError names the first key that is wrong, missing or, by its looks, misspelt. Another key that no card has is
     left out, with a warning.
     """
-    unknown = sorted(data.keys() - card.model_fields.keys() - set(TOLD))
+    unknown = sorted(data.keys() - card.model_fields.keys() - set(INFORMATIVE_KEYS))
     keys = ", ".join(card.model_fields)
     for key in unknown:
         if meant := get_close_matches(key, card.model_fields, 1, 0.75):

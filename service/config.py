@@ -32,7 +32,7 @@ class TaggerConfig(BaseModel):
     name: str = Field(min_length=1)
     strategy: TaggerKind
     style: StyleName = "full"
-    shots: int = Field(default=0, ge=0)
+    shots: int = Field(default=0, ge=0, le=100)
     adapter: Path | None = None
     constrained: bool = True
     served: str | None = Field(default=None, min_length=1)
@@ -99,7 +99,7 @@ class EngineConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: Literal["local", "vllm"] = "local"
     servers: tuple[ServerConfig, ...] = ()
-    timeout_s: float = Field(default=120, gt=0)
+    timeout_s: float = Field(default=120, gt=0, le=86_400)
     attempts: int = Field(default=4, ge=1, le=20)
 
     @model_validator(mode="after")
@@ -120,8 +120,8 @@ class ExemplarsConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     folder: Path
-    each: int = Field(default=5, ge=0)
-    nearest: int = Field(default=0, ge=0)
+    each: int = Field(default=5, ge=0, le=1_000)
+    nearest: int = Field(default=0, ge=0, le=1_000)
     embedder: Path | None = None
 
 

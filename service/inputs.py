@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import stat
-from collections.abc import Iterable, Iterator, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import TemporaryDirectory, gettempdir
 from typing import BinaryIO
 
 from medner.service.fingerprint import sha256_file
+from medner.service.source_names import NAMED_BY_FILE, Source
+from medner.service.sources import find_sources
 from medner.store.corpora import FORMATS, NO_OPTIONS, ReadOptions, guess_format, read_documents
 from medner.store.corpora.bad import BadRecords
-from medner.store.corpora.ccks2017 import text_of
-from medner.store.corpora.filenames import document_id
-from medner.store.corpora.source import files_in
 from medner.store.errors import BadInputError, UserError
 from medner.store.records import Document
 from medner.store.sentences import split_sentences
 
-SUFFIXES = (".txt", ".text", ".md", ".json", ".jsonl", ".bio", ".conll")
-_STDIN = "standard input"
+_SCRATCH = "medner-"
 _TEXT_OPTION = "--text"
 #: So many files are named with what they were read as.
-_MOST_TOLD = 20
-#: Formats that hold one document a file: its id is the file's name, below the folder that was given.
-_NAMED_BY_FILE = ("text", "brat", "ccks2017")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A file to read. ``folder`` is the input folder it was found in; ``shown`` is what messages call it."""
-
-    path: Path
-    shown: str
-    folder: Path | None = None
-
-    def name(self, path: str | None) -> str:
-        """What messages call a path that a reader named: the source itself as the user knows it."""
-        return self.shown if path in (None, str(self.path)) else str(path)
+_MOST_GUESSES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +81,19 @@ class Inputs:
         return islice(self._read(self.bad if count_bad else BadRecords(), {}), self._limit)
 
     def _read(self, bad: BadRecords, hashes: dict[str, str]) -> Iterator[Document]:
+        ids = DocumentIds()
         for source in self._sources:
             try:
                 hashes[source.shown] = _hash(source)
-                yield from self._documents_of(source, bad)
+                for document in self._documents_of(source, bad):
+                    try:
+                        ids.add(document.id, source)
+                    except BadInputError as error:
+                        if not self._skip_bad:
+                            raise
+                        bad.add(error, "")
+                    else:
+                        yield document
             except BadInputError as error:
                 guess = self.guesses.get(source.shown)
                 reason = error.reason if guess is None else f"{error.reason} (read as {guess}; another: --format)"
@@ -115,14 +109,17 @@ class Inputs:
         name = self._format or ("text" if is_typed else self._guess(source))
         options = replace(self._options, encoding=None) if is_typed else self._options
         refused = BadRecords()
-        kept_aside = refused if self._skip_bad else None
         if options.log is not None:
             options.log.names[source.path] = source.shown
-        for document in read_documents(source.path, format=name, skip_bad=kept_aside, options=options):
-            if source.folder is not None and name in _NAMED_BY_FILE:
-                yield replace(document, id=document_id(source.path, source.folder))
-            else:
-                yield document
+        reading = read_documents(
+            source.path,
+            format=name,
+            skip_bad=refused if self._skip_bad else None,
+            stem=source.stem or None,
+            options=options,
+        )
+        for document in reading:
+            yield replace(document, id=source.id) if name in NAMED_BY_FILE else document
         bad.records += [replace(record, path=source.name(record.path)) for record in refused]
 
     def _guess(self, source: Source) -> str:
@@ -131,14 +128,35 @@ class Inputs:
             self.guesses[source.shown] = name
         return name
 
-    def told_guesses(self) -> Iterator[str]:
+    def guess_lines(self) -> Iterator[str]:
         """What the files were taken for, where it is not plain text: a line a file, of many the first ones."""
         for number, (shown, name) in enumerate(self.guesses.items()):
-            if number == _MOST_TOLD:
+            if number == _MOST_GUESSES:
                 names = sorted(set(self.guesses.values()))
                 yield f"{len(self.guesses) - number:,} more files read as {', '.join(names)}"
                 return
             yield f"{shown}: read as {name}"
+
+
+class DocumentIds:
+    """The ids of the documents so far, each with the source it came from."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Source] = {}
+
+    def add(self, id: str, source: Source) -> None:  # noqa: A002
+        """Takes note of a document's id; BadInputError for one that another document has."""
+        first = self._known.get(id)
+        if first is None:
+            self._known[id] = source
+            return
+        where = "another of its documents" if first is source else f"a document of {first.shown}"
+        raise BadInputError(
+            f"{id!r} is the id of {where} too; give every document an id of its own"
+            f"{'' if first is source else ', or annotate the files one by one'} (--skip-bad leaves it out)",
+            path=source.shown,
+            key="id",
+        )
 
 
 def _hash(source: Source) -> str:
@@ -159,60 +177,56 @@ def _guess(source: Source, options: ReadOptions) -> str:
 
 
 @contextmanager
-def open_inputs(arguments: Sequence[str], text: str | None, stdin: BinaryIO) -> Iterator[tuple[Source, ...]]:
+def open_inputs(
+    arguments: Sequence[str],
+    text: str | None,
+    stdin: BinaryIO | None,
+    *,
+    outputs: Mapping[str, Path] | None = None,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Iterator[tuple[Source, ...]]:
     """The sources that the arguments name; what comes from standard input or ``text`` lives until the block ends.
 
-    UserError for an argument that is no path, and when there is nothing to annotate.
+    ``outputs`` are the files that the run writes, by their options; ``tell`` hears which files of folders are not
+    read. UserError for an argument that is no path, for an input that is an output, and when there is nothing to
+    annotate.
     """
     if (text is None) == (not arguments):
         raise UserError(
             "give either INPUT or --text" if arguments else "nothing to annotate: give files, folders, - or --text TEXT"
         )
-    with TemporaryDirectory(prefix="medner-") as scratch:
+    with TemporaryDirectory(prefix=_SCRATCH) as scratch:
         if text is not None:
-            yield (_written(Path(scratch) / "text.txt", _encoded(text), _TEXT_OPTION),)
+            path = Path(scratch) / "text.txt"
+            path.write_bytes(_encoded(text))
+            yield (Source(path, _TEXT_OPTION, id="text", stem="text"),)
             return
-        found: list[Source] = []
-        for argument in arguments:
-            if argument == "-":
-                found.append(_written(Path(scratch) / "stdin.txt", stdin.read(), _STDIN))
-            else:
-                found += _expand(argument)
-        yield tuple(_without_paired_texts(dict.fromkeys(found)))
+        found = find_sources(arguments, outputs or {}, Path(scratch), stdin)
+        for remark in found.remarks():
+            tell(remark)
+        yield tuple(found.sources)
 
 
-def _without_paired_texts(found: Iterable[Source]) -> list[Source]:
-    """The sources without the texts whose annotation tables (CCKS2017) are among them: the two are read as one."""
-    sources = list(found)
-    with_tables = {text for source in sources if (text := text_of(source.path)) not in (None, source.path)}
-    return [source for source in sources if source.path not in with_tables]
+def discard_copies(sources: Sequence[Source]) -> None:
+    """Removes what was copied from a pipe or a text: for a process that ends at once."""
+    for source in sources:
+        for parent in source.path.parents:
+            if parent.parent == Path(gettempdir()) and parent.name.startswith(_SCRATCH):
+                rmtree(parent, ignore_errors=True)
 
 
-def _written(path: Path, data: bytes, shown: str) -> Source:
-    path.write_bytes(data)
-    return Source(path, shown)
+def standard_input() -> BinaryIO | None:
+    """Standard input in bytes; None where it is closed."""
+    return None if sys.stdin is None else sys.stdin.buffer
 
 
 def _encoded(text: str) -> bytes:
     try:
+        # What a terminal of another encoding gave comes back as the bytes it was.
+        return os.fsencode(text)
+    except UnicodeEncodeError:
+        pass
+    try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise UserError("--text: not UTF-8; set the terminal to UTF-8, or give the text as a file") from error
-
-
-def _expand(argument: str) -> list[Source]:
-    path = Path(argument)
-    try:
-        mode = path.stat().st_mode
-    except PermissionError as error:
-        raise BadInputError(f"cannot be read: {error.strerror}", path=argument) from error
-    except (OSError, ValueError) as error:  # a text may be too long for a name, or hold what no name can
-        raise UserError(f"{argument}: no such file or folder (a text itself goes behind --text)") from error
-    return _in_folder(path) if stat.S_ISDIR(mode) else [Source(path, argument)]
-
-
-def _in_folder(folder: Path) -> list[Source]:
-    found = sorted(path for suffix in SUFFIXES for path in files_in(folder, suffix))
-    if not found:
-        raise UserError(f"{folder}: holds no file that ends in {', '.join(SUFFIXES)}")
-    return [Source(path, str(path), folder) for path in found]

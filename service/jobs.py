@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Console
 
 from medner.service.config import Configuration
 from medner.service.fingerprint import fingerprint
-from medner.service.inputs import Inputs, open_inputs
+from medner.service.inputs import Inputs, open_inputs, standard_input
 from medner.service.overrides import Overrides, configured
 from medner.service.progress import showing
 from medner.service.registered import with_registered_judge
 from medner.service.tally import Tally, duration
 from medner.service.worker.portable import freeze
 from medner.store.corpora import NO_OPTIONS, ReadOptions
-from medner.store.jobs import Hearing, JobCounts, Jobs, JobSpec, JobState, JobView, Submitted
+from medner.store.errors import BadInputError
+from medner.store.jobs import Hearing, JobCounts, Jobs, JobSpec, JobState, JobView, Submitted, WorkerView
 from medner.store.jobs.folder import absolute
+from medner.store.validation import complaint
 
 #: What a command ends with when the job it looks at has ended so.
 EXIT_CODES = {
@@ -76,10 +80,11 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
     settings = {**order.settings, "results": absolute(results) if results else None}
     spec = spec_of(configured(overrides), **settings)
     said = _Said(console)
-    with open_inputs(order.inputs, None, sys.stdin.buffer) as sources:
+    tell = partial(console.print, markup=False)
+    with open_inputs(order.inputs, None, standard_input(), tell=tell) as sources:
         inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options)
         submitted = await jobs.submit(spec, inputs.documents(count_bad=True), key=order.key, told=said.hearing())
-        for line in inputs.told_guesses():
+        for line in inputs.guess_lines():
             console.print(line, markup=False)
         for record in list(inputs.bad)[:20]:
             console.print(f"skipped: {record}", markup=False)
@@ -91,15 +96,22 @@ def _follows(order: SubmitOrder) -> bool:
 
 
 def spec_of(configuration: Configuration, **settings: Any) -> JobSpec:
-    """The specification of a job with a configuration; ``settings`` are its other fields."""
-    return JobSpec(
-        configuration=freeze(configuration),
-        fingerprint=fingerprint(configuration),
-        medner=version("medner"),
-        max_chars=configuration.max_chars,
-        join_lines=configuration.join_lines,
-        **settings,
-    )
+    """The specification of a job with a configuration; ``settings`` are its other fields.
+
+    BadInputError for a value that no job can have.
+    """
+    try:
+        return JobSpec(
+            configuration=freeze(configuration),
+            fingerprint=fingerprint(configuration),
+            medner=version("medner"),
+            max_chars=configuration.max_chars,
+            join_lines=configuration.join_lines,
+            **settings,
+        )
+    except ValidationError as error:
+        reason, key = complaint(error, JobSpec)
+        raise BadInputError(reason, path="job", key=key) from error
 
 
 async def watch(jobs: Jobs, job: str, console: Console) -> JobView:
@@ -127,6 +139,12 @@ async def remarks(jobs: Jobs, view: JobView) -> list[str]:
     workers = await jobs.workers()
     if not workers:
         return ["no worker is running; start one: medner worker"]
+    if view.reason:
+        return [view.reason, *_waiting(view, workers)]
+    return _waiting(view, workers)
+
+
+def _waiting(view: JobView, workers: Sequence[WorkerView]) -> list[str]:
     paused = [f"worker {one.id} waits: {one.reason}" for one in workers if one.doing == "paused" and one.reason]
     return [*paused, *(f"worker {name} cannot do it: {reason}" for name, reason in view.refusals.items())]
 
@@ -137,7 +155,8 @@ def told_end(view: JobView) -> str:
     words = {
         JobState.COMPLETED: f"completed: {counts.done:,} sentences, {counts.entities:,} entities",
         JobState.COMPLETED_WITH_ERRORS: (
-            f"completed with errors: {counts.done:,} sentences have a result, {counts.dead:,} were given up "
+            f"completed with errors: {counts.done:,} sentences have a result, {counts.dead:,} were given up"
+            f"{f', the first with {view.reason}' if view.reason else ''} "
             f"(medner jobs dead {view.id}; after a fix: medner jobs replay {view.id})"
         ),
         JobState.CANCELLED: (

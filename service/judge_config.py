@@ -71,8 +71,8 @@ class JudgeConfig(BaseModel):
     joint: bool = False
     may_abstain: bool = False
     attempts: int = Field(default=3, ge=1, le=20)
-    timeout_s: float = Field(default=120, gt=0)
-    max_tokens: int = Field(default=1_024, ge=1)
+    timeout_s: float = Field(default=120, gt=0, le=86_400)
+    max_tokens: int = Field(default=1_024, ge=1, le=1_048_576)
     options: dict[str, Any] = Field(default_factory=dict)
     fallback: tuple[JudgeConfig, ...] = ()
 

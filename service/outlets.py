@@ -13,7 +13,7 @@ from typing import TextIO
 from medner.service.page import Language, render_page
 from medner.service.plain import plain_view
 from medner.store.corpora import annotated_to_line
-from medner.store.corpora.atomic import replacing_file
+from medner.store.corpora.atomic import part_of, replacing_file
 from medner.store.errors import UserError
 from medner.store.labels import LabelSet
 from medner.store.records import AnnotatedDocument
@@ -83,6 +83,13 @@ class Outlets:
             yield emit
             if self.page is not None:
                 self._write_page(self.page, kept)
+
+    def discard(self) -> None:
+        """Removes what this process has half written."""
+        for path in (self.output, self.page.path if self.page else None):
+            if path is not None:
+                with suppress(OSError):
+                    part_of(path).unlink()
 
     def _write_page(self, page: Page, documents: list[AnnotatedDocument]) -> None:
         title = f"{documents[0].document.id} · medner" if len(documents) == 1 else "medner"

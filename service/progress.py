@@ -13,6 +13,25 @@ from rich.progress import BarColumn, Progress, TextColumn
 from medner.service.tally import Tally
 
 LINE_EVERY_S = 10.0
+_WHOLE_LINES = 10_000
+
+
+class _Remarks(Console):
+    """A console on standard error that falls silent where its reader has gone: the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Says nothing more."""
+        self.quiet = True
+
+
+def results_console() -> Console:
+    """The console for a result in columns: standard output, whose lines are not cut where it is no terminal."""
+    return Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else _WHOLE_LINES)
+
+
+def remarks_console() -> Console:
+    """The console for what is said beside the result: standard error, whole lines, no colours of its own."""
+    return _Remarks(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager

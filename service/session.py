@@ -8,29 +8,30 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-
-from rich.console import Console
 
 from medner.graph.tracing import Tracer
 from medner.service.annotate import Annotating
 from medner.service.assembly import assembled, needs_local
 from medner.service.engines import EngineFactory, local_engine, model_folder
 from medner.service.fingerprint import fingerprint
-from medner.service.inputs import Inputs, Survey, open_inputs
-from medner.service.journal import Journal, RunIdentity, open_journal
+from medner.service.inputs import Inputs, Survey, discard_copies, open_inputs, standard_input
+from medner.service.interruption import Interruption, interruptible
+from medner.service.journal import Journal, RunIdentity, journal_path, open_journal
 from medner.service.outlets import Emit, Outlets, Page
 from medner.service.overrides import Overrides, configured
+from medner.service.overwriting import refuse_overwriting
 from medner.service.page import Language
 from medner.service.plain import LEGEND
-from medner.service.progress import showing
+from medner.service.progress import remarks_console, showing
 from medner.service.tally import Tally
 from medner.service.traces.recording import Recording, TraceOrder, recording, run_record
 from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.errors import MednerError, UserError
 from medner.store.labels import load_label_set
+from medner.store.paths import printable, readable_path
 
 _BAD_SHOWN = 20
 
@@ -79,9 +80,11 @@ class _Progress:
 class _Session:
     """The parts of a run that its steps share."""
 
+    _interruption: Interruption
+
     def __init__(self, order: Order, engine_factory: EngineFactory | None) -> None:
         self._order = order
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = remarks_console()
         self._configuration = configured(order.overrides)
         self._labels = load_label_set(self._configuration.labels)
         self._is_local = engine_factory is None
@@ -97,13 +100,20 @@ class _Session:
         return fingerprint(self._configuration, self._model)
 
     def run(self) -> int:
+        with interruptible() as self._interruption:
+            return self._run_order()
+
+    def _run_order(self) -> int:
         order = self._order
-        with open_inputs(order.inputs, order.text, sys.stdin.buffer) as sources:
+        refuse_overwriting(self._written(), [*order.overrides.said, order.overrides.config])
+        with open_inputs(
+            order.inputs, order.text, standard_input(), outputs=self._written(), tell=self._say
+        ) as sources:
             inputs = Inputs(
                 sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options
             )
             survey = inputs.survey(max_chars=self._configuration.max_chars, join_lines=self._configuration.join_lines)
-            for line in inputs.told_guesses():
+            for line in inputs.guess_lines():
                 self._say(line)
             self._tell_bad(inputs)
             if survey.documents == 0:
@@ -137,20 +147,29 @@ class _Session:
             self._say(f"note: the judge sends sentences of these texts to {host}")
         if model is not None:
             self._say(f"loading {self._configuration.model}")
+        outlets = self._outlets(several=survey.documents > 1)
+        self._interruption.at_once = partial(self._end_at_once, outlets, survey, progress)
         try:
-            with self._outlets(several=survey.documents > 1).opened() as emit, warnings.catch_warnings():
+            with outlets.opened() as emit, warnings.catch_warnings():
                 # LangGraph drops tasks it has not begun when it is cancelled; on Ctrl-C that is as it should be.
                 warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
                 asyncio.run(self._run(inputs, progress, emit))
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, asyncio.CancelledError):
             return True
-        except MednerError:
+        except (MednerError, BrokenPipeError):
             if progress.journal:
                 self._say(f"{self._kept(progress.journal)}, once this is mended:")
             raise
         return False
 
+    def _end_at_once(self, outlets: Outlets, survey: Survey, progress: _Progress) -> None:
+        """What must not stay away even where Ctrl-C is pressed again and again. Finished sentences are on disk."""
+        outlets.discard()
+        discard_copies(survey.sources)
+        self._tell_end(progress.tally, progress.journal, stopped=True)
+
     async def _run(self, inputs: Inputs, progress: _Progress, emit: Emit) -> None:
+        self._interruption.holds()
         configuration, tally = self._configuration, progress.tally
         async with assembled(
             configuration, model=self._model, engine_factory=self._factory, tracer=progress.tracer
@@ -165,6 +184,14 @@ class _Session:
                     on_progress=on_progress,
                 )
                 await run.run(inputs.documents(), emit)
+
+    def _written(self) -> dict[str, Path]:
+        """The files that the run writes, by their options."""
+        order = self._order
+        named = {"-o": order.output, "--html": order.html, "--traces": order.traces.file}
+        if order.output is not None:
+            named["the journal"] = journal_path(order.output)
+        return {option: path for option, path in named.items() if path is not None}
 
     def _outlets(self, *, several: bool) -> Outlets:
         order = self._order
@@ -213,7 +240,7 @@ class _Session:
         self._say(f"{tally.line()}{reused}, {tally.entities:,} entities")
         for path in (order.output, order.html):
             if path is not None:
-                self._say(f"written: {path}")
+                self._say(f"written: {readable_path(path)}")
         if tally.partial:
             self._say(f"{tally.partial:,} sentences lack an agent's answer; their failures are in the result")
         if tally.failed:
@@ -224,4 +251,4 @@ class _Session:
         return f"{len(journal):,} finished sentences are kept in {journal.path}: the same command goes on from there"
 
     def _say(self, message: str) -> None:
-        self._console.print(message, markup=False)
+        self._console.print(printable(message), markup=False)

@@ -17,6 +17,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from medner.store.paths import readable_path
+
 #: What a place in a file counts: lines, or the records of a JSON array, which may share a line or take several.
 Unit = Literal["line", "record"]
 
@@ -50,7 +52,7 @@ class BadInputError(UserError):
         key: str | None = None,
     ):
         self.reason = reason
-        self.path = None if path is None else str(path)
+        self.path = None if path is None else readable_path(path)
         self.line = line
         self.unit = unit
         self.key = key

@@ -7,14 +7,15 @@ sentence fails how.
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,48 @@ async def until_ended(jobs: Jobs, job: str, *, patience_s: float = 60) -> JobVie
     return last
 
 
+#: Workers are forked from a process that has imported everything: to import takes longer than most of what is tested.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.jobs_kit", "tests.judges_kit", "medner.service.worker.worker"])
+
+
+def _become(program: str, environment: dict[str, str], log: str) -> None:
+    """Makes a forked process what a started one would be, and runs it."""
+    os.environ.update(environment)
+    os.chdir(Path(__file__).parents[1])
+    os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115  as long as the process
+    sys.exit(import_module(program).main())
+
+
+class Forked:
+    """A forked process, with the verbs of :class:`subprocess.Popen`."""
+
+    def __init__(self, program: str, environment: dict[str, str], log: Path) -> None:
+        self._process = _FORKS.Process(target=_become, args=(program, environment, str(log)), daemon=True)
+        self._process.start()
+
+    def send_signal(self, number: int) -> None:
+        """Sends a signal, unless it has ended."""
+        if self._process.is_alive() and self._process.pid is not None:
+            os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        """Ends it as a power cut would."""
+        self.send_signal(signal.SIGKILL)
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout_s: float) -> int:
+        """Its exit code. Fails when it does not end."""
+        self._process.join(timeout_s)
+        assert self._process.exitcode is not None, "the worker did not end"
+        return self._process.exitcode
+
+
 @dataclass
 class WorkerProcess:
     """A scripted worker in a process of its own."""
@@ -115,21 +158,15 @@ class WorkerProcess:
     delay_s: float = 0.0
     environment: dict[str, str] = field(default_factory=dict)
     program: str = "tests.jobs_kit"
-    process: subprocess.Popen[bytes] | None = None
+    process: Forked | None = None
     starts: int = 0
 
     def start(self) -> WorkerProcess:
         """Starts it; it needs a second or two until it works."""
         settings = {"KIT_FOLDER": str(self.folder), "KIT_LEASE": str(self.lease_s), "KIT_DELAY": str(self.delay_s)}
         self.starts += 1
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603  a module of the tests
-                [sys.executable, "-m", self.program],
-                cwd=Path(__file__).parents[1],
-                env={**os.environ, "OMP_NUM_THREADS": "1", **settings, **self.environment},
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-            )
+        self.log.touch()
+        self.process = Forked(self.program, {"OMP_NUM_THREADS": "1", **settings, **self.environment}, self.log)
         return self
 
     def signal(self, number: int) -> None:

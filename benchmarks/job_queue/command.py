@@ -7,7 +7,7 @@ time from the first submitted chunk to the last result, "cpu" what submitter, wo
 divided by the sentences: on a machine that does something else as well, compare cpu. The graph's own cost is printed
 apart.
 
-    pip install --no-deps saq croniter       # saq's own extra wants an older redis client
+    pip install -e '.[bench]'                                # brings saq
     python benchmarks/queue.py                               # overhead with 1 to 4 workers
     python benchmarks/queue.py scaling                       # 1 to 4 workers with an engine that sleeps
     python benchmarks/queue.py memory --sizes 10000 100000   # or 1000000: half an hour on one busy core
@@ -19,6 +19,7 @@ import argparse
 import os
 import time
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 from job_queue.memory import memory, memory_of
@@ -51,6 +52,14 @@ def arguments() -> argparse.Namespace:
     return found
 
 
+def there(queues: list[str]) -> list[str]:
+    """The queues that are installed; says which are left out."""
+    missing = [name for name in queues if name != "medner" and find_spec(name) is None]
+    for name in missing:
+        print(f"{name}: left out, it is not installed (pip install 'medner[bench]')", flush=True)
+    return [name for name in queues if name not in missing]
+
+
 async def main() -> None:
     """What was asked for."""
     found = arguments()
@@ -63,4 +72,5 @@ async def main() -> None:
         print(
             f"medner {version('medner')}, {len(os.sched_getaffinity(0))} cores, {time.strftime('%Y-%m-%d')}", flush=True
         )
+        found.queues = there(found.queues)
     await {"overhead": overhead, "scaling": scaling, "memory": memory, "memory-of": memory_of}[found.what](found)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST_DAYS, not_empty
 from medner.service.cli.ending import Told
 from medner.service.cli.options import (
     Config,
@@ -28,7 +29,7 @@ from medner.service.cli.options import (
     TraceChoice,
     with_read_options,
 )
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from medner.service.overrides import Overrides
@@ -116,11 +117,13 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         typer.Option(
             "--traces",
             metavar="FILE|URL",
+            callback=not_empty,
             help="Where traces go: an SQLite file (default: in the data folder), postgresql:// or redis://.",
         ),
     ] = None,
     keep_days: Annotated[
-        int | None, typer.Option("--keep-days", metavar="N", min=0, help="Remove the traces after so many days.")
+        int | None,
+        typer.Option("--keep-days", metavar="N", min=0, max=MOST_DAYS, help="Remove the traces after so many days."),
     ] = None,
     pull: Annotated[bool, typer.Option("--pull", help="Bring the base model first, if it is not here.")] = False,
 ) -> None:

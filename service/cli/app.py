@@ -1,22 +1,27 @@
 """The command's frame: subcommands, errors in one line, exit codes.
 
 Exit codes: 0 done, 1 done with failures (said on stderr), 2 the user can fix it, 3 something outside failed,
-4 a defect of medner, 130 interrupted.
+4 a defect of medner, 130 interrupted, 141 the reader of a pipe has gone (``| head``).
 """
 
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 
 from medner.service.cli.ending import Told
+from medner.service.cli.standard_streams import READER_GONE, drop_output, flush_output, is_reader_gone
 from medner.store.errors import MednerError
+from medner.store.paths import printable
 
 SUBCOMMANDS = (
     "annotate",
@@ -89,17 +94,32 @@ def main(arguments: list[str] | None = None, *, build: Callable[[], typer.Typer]
     debug, rest = _without_debug(sys.argv[1:] if arguments is None else arguments)
     try:
         code = build()(args=rest, prog_name="medner", standalone_mode=False)
+        flush_output()
     except BaseException as error:
-        told = _tell(error, rest)
-        if told is None:
-            raise
-        if debug and not isinstance(error, (typer.Exit, typer.Abort)):
-            traceback.print_exc()
-        return told
+        with _ignoring_interrupts():
+            told = _tell(error, rest)
+            if told is None:
+                raise
+            if debug and not isinstance(error, (typer.Exit, typer.Abort)):
+                traceback.print_exc()
+            return told
     if code == _INTERRUPTED and not isinstance(code, Told):
         # Some releases of typer turn Ctrl-C into this code without a word.
         return _say("interrupted", _INTERRUPTED)
     return code if isinstance(code, int) else 0
+
+
+@contextmanager
+def _ignoring_interrupts() -> Iterator[None]:
+    """Ctrl-C within the block does nothing: a second one must not fall into the words about the first."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _without_debug(arguments: list[str]) -> tuple[bool, list[str]]:
@@ -111,6 +131,10 @@ def _without_debug(arguments: list[str]) -> tuple[bool, list[str]]:
 
 def _tell(error: BaseException, arguments: list[str]) -> int | None:
     """The exit code for an error, after saying what it is in one line; None when it is not ours to handle."""
+    if isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError):
+        # The framework's own answer to a pipe without a reader.
+        drop_output()
+        return READER_GONE
     if isinstance(error, typer.Exit):
         return error.exit_code
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
@@ -119,6 +143,11 @@ def _tell(error: BaseException, arguments: list[str]) -> int | None:
         return _say(str(error), error.exit_code)
     if isinstance(error, _CommandLineError):
         return _tell_command_line(error, arguments)
+    if is_reader_gone(error):
+        drop_output()
+        return READER_GONE
+    if isinstance(error, UnicodeEncodeError) and not _is_text(error.object):
+        return _say(f"{error.object!a} is not UTF-8; set the terminal to UTF-8", 2)
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _say(f"{place}{error.strerror or error}", 3)
@@ -139,6 +168,11 @@ def _tell_command_line(error: Any, arguments: list[str]) -> int:
     return int(error.exit_code)
 
 
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def _say(message: str, code: int) -> int:
-    typer.echo("medner: " + " ".join(line.strip() for line in message.splitlines()), err=True)
+    with suppress(OSError):  # nobody may be listening
+        typer.echo("medner: " + " ".join(line.strip() for line in printable(message).splitlines()), err=True)
     return code

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from medner.service.cli import evaluate as scoring
+from medner.service.cli.bounds import MOST
 from medner.service.cli.options import with_read_options
+from medner.service.overwriting import refuse_overwriting
 from medner.store.corpora import ReadOptions
 
 HELP = """Compare the predictions A and B on the same GOLD: is the difference more than chance, and where is it?
@@ -45,13 +47,16 @@ def compare(  # noqa: PLR0913  the options of a command are its parameters
     seed: scoring.Seed = 0,
     resamples: scoring.Resamples = 2000,
     by_type: scoring.ByType = True,
-    show: Annotated[int, typer.Option(min=0, metavar="N", help="How many places of difference the text shows.")] = 20,
+    show: Annotated[
+        int, typer.Option(min=0, max=MOST, metavar="N", help="How many places of difference the text shows.")
+    ] = 20,
     commit: scoring.Commit = "",
     configuration: scoring.Configuration = "",
 ) -> None:
     """Compares two systems and gives out the report."""
     from medner.evaluation import page, plain, report, structure, wording
 
+    refuse_overwriting(scoring.reports(json_, html), [gold, a, b])
     setting = scoring.make_setting(labels, seed=seed, resamples=resamples, commit=commit, configuration=configuration)
     expected = scoring.read(gold, gold_format, setting, options)
     systems = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medner.service.cli.options import with_read_options
-from medner.store.corpora.format import NO_OPTIONS, ReadOptions
+from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
 from medner.store.errors import UserError
+from medner.store.paths import readable_path
 
 if TYPE_CHECKING:
-    from medner.store.corpora import BadRecords, Layout, Reading, Writing
+    from medner.service.corpus_inputs import Corpus
+    from medner.store.corpora import BadRecord, BadRecords, Layout, Reading, Writing
     from medner.store.labels import LabelSet
+    from medner.store.records import Document
 
 _HELP = """Convert corpora: CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio, doccano.
 
@@ -28,6 +31,8 @@ The format of an input is found from its name and content unless --from says it.
     medner convert train.json --to bio --labels cmeee-v2 -o train.bio
 
     medner convert notes.jsonl --to brat -o notes/
+
+    cat notes.jsonl | medner convert - --to cmeee -o notes.json
 
     medner convert broken.json --to jsonl --skip-bad -o good.jsonl
 
@@ -39,9 +44,9 @@ Exit code: 0 done, 1 done but bad records were skipped, 2 bad input or option, 3
 
 @dataclass(slots=True)
 class _Inputs:
-    """The input files, read one after the other."""
+    """The inputs, read one after the other."""
 
-    paths: list[Path]
+    corpora: list[Corpus]
     format: str | None
     labels: LabelSet | None
     bad: BadRecords | None
@@ -50,15 +55,24 @@ class _Inputs:
 
     def open(self) -> None:
         """Opens all inputs, so that a missing file or an unknown format is an error before anything is written."""
-        from medner.store.corpora import read_documents
-
-        for path in self.paths:
-            reading = read_documents(
-                path, format=self.format, labels=self.labels, skip_bad=self.bad, options=self.options
-            )
+        for corpus in self.corpora:
+            reading = corpus.reading(format=self.format, labels=self.labels, bad=self.bad, options=self.options)
             if reading.guessed:
-                typer.echo(f"{path}: read as {reading.format.name}", err=True)
+                typer.echo(f"{corpus.source.shown}: read as {reading.format.name}", err=True)
             self.readings.append(reading)
+
+    def documents(self) -> Iterator[Document]:
+        """All documents in order, no two with one id."""
+        from medner.service.inputs import DocumentIds
+
+        ids = DocumentIds()
+        for corpus, reading in zip(self.corpora, self.readings, strict=True):
+            yield from corpus.documents(reading, ids, self.bad)
+
+    def shown_bad(self) -> list[BadRecord]:
+        """The refused records, under the names of the inputs that the user knows."""
+        known = {str(corpus.source.path): corpus.source.shown for corpus in self.corpora}
+        return [replace(record, path=known.get(record.path, record.path)) for record in self.bad or ()]
 
 
 def register(app: typer.Typer) -> None:
@@ -69,7 +83,10 @@ def register(app: typer.Typer) -> None:
 @with_read_options
 def convert(  # noqa: PLR0913 - one parameter an option
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT", readable=False, help="Files, or folders of text or brat files.")
+        list[Path],
+        typer.Argument(
+            metavar="INPUT", readable=False, help="Files, folders of text or brat files, or - for standard input."
+        ),
     ],
     *,
     to: Annotated[
@@ -102,6 +119,8 @@ def convert(  # noqa: PLR0913 - one parameter an option
     options: ReadOptions,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
 ) -> None:
+    from medner.service.corpus_inputs import open_corpora
+    from medner.service.inputs import standard_input
     from medner.store.corpora import BadRecords
     from medner.store.corpora.registry import format_named
     from medner.store.labels import load_label_set
@@ -112,11 +131,13 @@ def convert(  # noqa: PLR0913 - one parameter an option
     label_set = load_label_set(labels) if labels else None
     if options.log is not None:
         options.log.provenance = True
-    source = _Inputs(inputs, from_, label_set, BadRecords() if skip_bad else None, options)
-    source.open()
-    writing = _write(source, to, output)
+    outputs = {"-o": output, "the file of bad records": _beside(output) if output and skip_bad else None}
+    with open_corpora(inputs, outputs, standard_input(), tell=lambda line: typer.echo(line, err=True)) as corpora:
+        source = _Inputs(corpora, from_, label_set, BadRecords() if skip_bad else None, options)
+        source.open()
+        writing = _write(source, to, output)
     if source.bad and output is not None:
-        _write_bad(source.bad, _beside(output))
+        _write_bad(source.shown_bad(), _beside(output))
     _report(source, writing, output, as_json=as_json)
     if source.bad:
         raise typer.Exit(1)
@@ -125,7 +146,7 @@ def convert(  # noqa: PLR0913 - one parameter an option
 def _write(source: _Inputs, to: str, output: Path | None) -> Writing:
     from medner.store.corpora import write_documents
 
-    documents = chain.from_iterable(source.readings)
+    documents = source.documents()
     first = next(documents, None)
     # Only now does the first input know its layout.
     started = documents if first is None else chain((first,), documents)
@@ -144,7 +165,7 @@ def _beside(output: Path) -> Path:
     return output.with_name(output.name + ".bad.jsonl")
 
 
-def _write_bad(bad: BadRecords, path: Path) -> None:
+def _write_bad(bad: Iterable[BadRecord], path: Path) -> None:
     from medner.store.corpora.atomic import replacing_file
 
     with replacing_file(path) as out:
@@ -154,27 +175,32 @@ def _write_bad(bad: BadRecords, path: Path) -> None:
 def _report(source: _Inputs, writing: Writing, output: Path | None, *, as_json: bool) -> None:
     notes = sum((reading.notes for reading in source.readings), start=Counter())
     dropped = sum((one.dropped_keys + one.provenance for one in source.readings), start=Counter())
-    bad = source.bad or ()
+    bad = source.shown_bad()
     if as_json:
         report = {
             "inputs": [
-                {"path": str(one.path), "format": one.format.name, "documents": one.documents, "entities": one.entities}
-                for one in source.readings
+                {
+                    "path": corpus.source.shown,
+                    "format": one.format.name,
+                    "documents": one.documents,
+                    "entities": one.entities,
+                }
+                for corpus, one in zip(source.corpora, source.readings, strict=True)
             ],
-            "output": str(output),
+            "output": readable_path(output) if output else None,
             "documents": writing.documents,
             "entities": writing.entities,
             "losses": {loss.name.lower(): count for loss, count in writing.losses.items()},
             "notes": {note.name.lower(): count for note, count in notes.items()},
             "dropped_keys": dict(dropped),
             "bad_records": len(bad),
-            "bad_file": str(_beside(output)) if bad and output else None,
+            "bad_file": readable_path(_beside(output)) if bad and output else None,
         }
         typer.echo(json.dumps(report, ensure_ascii=False))
         return
     for line in _lines(writing):
         typer.echo(line, err=True)
-    for record in list(bad)[:10]:
+    for record in bad[:10]:
         typer.echo(f"bad: {record}", err=True)
     if bad and output:
         typer.echo(f"bad records skipped: {len(bad):,}; they and their reasons are in {_beside(output)}", err=True)

@@ -45,11 +45,11 @@ def doctor(  # noqa: PLR0913  the options of a command are its parameters
     import json
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table
 
     from medner.service.doctor import examine
     from medner.service.overrides import Overrides, configured
+    from medner.service.progress import results_console
     from medner.store.findings import errors_among
 
     overrides = Overrides(config, labels, model, taggers, servers=tuple(server or ()))
@@ -61,6 +61,6 @@ def doctor(  # noqa: PLR0913  the options of a command are its parameters
         for finding in findings:
             remedy = f"\n-> {finding.remedy}" if finding.remedy else ""
             table.add_row(finding.level.value, finding.subject, finding.what + remedy)
-        Console(markup=False, highlight=False).print(table)
+        results_console().print(table)
     if errors_among(findings):
         raise typer.Exit(1)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medner.service.cli.bounds import MOST_SEED
 from medner.service.cli.options import with_read_options
+from medner.service.overwriting import refuse_overwriting
 from medner.store.corpora import ReadOptions, read_documents
 from medner.store.corpora.atomic import replacing_file
 from medner.store.errors import UserError
@@ -59,7 +61,9 @@ JsonPath = Annotated[
 HtmlPath = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write the report as one self-contained HTML page.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="The seed of the resampling; the same seed gives the same intervals.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=MOST_SEED, help="The seed of the resampling; the same seed gives the same intervals.")
+]
 Resamples = Annotated[
     int, typer.Option(min=100, max=1_000_000, help="How many times the documents are drawn again for an interval.")
 ]
@@ -109,6 +113,7 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
 
     if ensembles and len(predictions) < 2:
         raise UserError("--ensembles needs two prediction files or more: give one file a system")
+    refuse_overwriting(reports(json_, html), [gold, *predictions])
     setting = make_setting(labels, seed=seed, resamples=resamples, commit=commit, configuration=configuration)
     expected = read(gold, gold_format, setting, options)
     systems = {name: read(path, format_, setting, options) for name, path in name_systems(predictions).items()}
@@ -125,6 +130,11 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
         plain.evaluation_text(evaluation, by_type=by_type),
         wording.remarks(evaluation),
     )
+
+
+def reports(json_: str | None, html: Path | None) -> dict[str, Path | None]:
+    """The files that the reports go into, by their options."""
+    return {"--json": None if json_ in (None, "-") else Path(str(json_)), "--html": html}
 
 
 def make_setting(labels: str | None, *, seed: int, resamples: int, commit: str, configuration: str) -> Setting:

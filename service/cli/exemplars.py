@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST, MOST_SEED
 from medner.service.cli.options import with_read_options
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 from medner.store.errors import UserError
 
 if TYPE_CHECKING:
@@ -65,13 +66,16 @@ def build(  # noqa: PLR0913  one parameter an option
     exclude: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="A file whose sentences must not be taken, as test sets.")
     ] = None,
-    each: Annotated[int, typer.Option(min=1, help="Exemplars a type.")] = 5,
-    clusters: Annotated[int, typer.Option(min=1, help="Clusters a type.")] = 5,
+    each: Annotated[int, typer.Option(min=1, max=1_000, help="Exemplars a type.")] = 5,
+    clusters: Annotated[int, typer.Option(min=1, max=10_000, help="Clusters a type.")] = 5,
     max_per_type: Annotated[
-        int, typer.Option("--max-per-type", min=1, help="Entities of a type that are embedded: a seeded sample of all.")
+        int,
+        typer.Option(
+            "--max-per-type", min=1, max=MOST, help="Entities of a type that are embedded: a seeded sample of all."
+        ),
     ] = 2_000,
     options: ReadOptions,
-    seed: Annotated[int, typer.Option(help="Seed of the sample and of K-Means.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the sample and of K-Means.")] = 7,
 ) -> None:
     """Embed the entities of annotated files in their context, cluster each type, and keep those nearest to the centres.
 
@@ -117,7 +121,7 @@ def show(  # noqa: PLR0913  one parameter an option
         str | None,
         typer.Option(metavar="TEXT", help="The entities nearest to this text instead of the clusters' exemplars."),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many nearest entities a type.")] = 5,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many nearest entities a type.")] = 5,
     base: Annotated[
         str | None,
         typer.Option(metavar="NAME|FOLDER", help="The base model the index was made with, if it lies elsewhere now."),

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST
+
 HELP = """Merge an adapter into its base model, and check that the outcome says the same.
 
 A tagger or an llm-causal filter becomes a model that writes: faster than an adapter on a server that serves it alone. \
@@ -44,7 +46,9 @@ def export(
     check: Annotated[
         Path | None, typer.Option("--check", metavar="FILE", help="Annotated file whose sentences are compared.")
     ] = None,
-    sentences: Annotated[int, typer.Option("--sentences", min=1, help="Compare at most so many sentences.")] = 20,
+    sentences: Annotated[
+        int, typer.Option("--sentences", min=1, max=MOST, help="Compare at most so many sentences.")
+    ] = 20,
 ) -> None:
     from medner.service.export import export_adapter
     from medner.store.errors import UserError

@@ -238,10 +238,7 @@ def _print_json(data: object) -> None:
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from medner.evaluation.tables import table
 
-    table = Table(*head, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*row)
-    Console(markup=False, highlight=False, soft_wrap=True).print(table)
+    # Whole lines, however narrow the terminal: an id that is cut is none that a command takes.
+    typer.echo(table(head, rows, left=len(head)))

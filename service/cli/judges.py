@@ -35,6 +35,8 @@ Examples:
   medner submit notes/ --judge @4        # this version, whatever comes
 """
 
+#: Which option gives a key of a judge's table.
+_OPTIONS = {"url": "--url", "key_env": "--key-env", "template": "--template", "fallback": "--fallback"}
 judges_app = typer.Typer(no_args_is_help=True, help=HELP)
 
 
@@ -131,7 +133,13 @@ def add(  # noqa: PLR0913  one parameter an option
     table |= {key: value for key, value in given.items() if value is not None}
     if fallback:
         table["fallback"] = list(fallback)
-    checked = _validated(table)
+    try:
+        checked = _validated(table)
+    except BadInputError as error:
+        key = (error.key or "").partition(".")[0]
+        if key not in _OPTIONS or not {**given, "fallback": fallback}.get(key):
+            raise
+        raise UserError(f"Invalid value for '{_OPTIONS[key]}': {error.reason}") from error
     for host in checked.goes_out_to():
         say(f"note: this judge sends sentences to {host}")
     data = freeze_data(checked.model_dump(mode="json"))

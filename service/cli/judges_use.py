@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medner.service.cli.bounds import DAY_S, MOST, finite, judge_name
 from medner.service.cli.registry import AsJson, Name, print_json, with_registry
 from medner.service.cli.reporting import say
 from medner.store.errors import UserError
@@ -41,16 +42,27 @@ def examine_judge(context: typer.Context, name: Name, *, as_json: AsJson = False
 
 def use(  # noqa: PLR0913  one parameter an option
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The judge to put in place.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", callback=judge_name, help="The judge to put in place.")
+    ] = None,
     *,
     back_to: Annotated[
-        int | None, typer.Option("--back-to", metavar="VERSION", min=1, help="The judge of an earlier version again.")
+        int | None,
+        typer.Option("--back-to", metavar="VERSION", min=1, max=MOST, help="The judge of an earlier version again."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Without the test, or although it was not passed.")] = False,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; kept in the history.")] = "",
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")] = "",
     wait: Annotated[
-        float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long to wait for the workers to change.")
+        float,
+        typer.Option(
+            "--wait",
+            metavar="SECONDS",
+            min=0,
+            max=DAY_S,
+            callback=finite,
+            help="How long to wait for the workers to change.",
+        ),
     ] = 5,
 ) -> None:
     """Put a judge in place: jobs that follow are judged by it from each worker's next sentence on.

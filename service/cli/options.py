@@ -11,10 +11,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from medner.service.cli.bounds import MOST, not_empty, server_urls
 from medner.service.cli.ending import Told
 from medner.store.corpora.bad import BadRecord, BadRecords
-from medner.store.corpora.format import ReadOptions
 from medner.store.corpora.read_log import ReadLog
+from medner.store.corpora.read_options import ReadOptions
 
 _Result = TypeVar("_Result")
 #: How many bad records are shown; the number of all is said.
@@ -62,9 +63,12 @@ Format = Annotated[
 SkipBad = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out inputs and records that cannot be read, and list them.")
 ]
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Take only the first N documents.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=1, max=MOST, help="Take only the first N documents.")
+]
 MaxChars = Annotated[
-    int | None, typer.Option("--max-chars", metavar="N", help="Cut sentences longer than this (default 256).")
+    int | None,
+    typer.Option("--max-chars", metavar="N", min=8, max=8_192, help="Cut sentences longer than this (default 256)."),
 ]
 
 Config = Annotated[
@@ -73,9 +77,17 @@ Config = Annotated[
 ]
 Labels = Annotated[
     str | None,
-    typer.Option("--labels", metavar="NAME|FILE", help="Label set: cmeee-v2 (default), ccks2019, or a .toml file."),
+    typer.Option(
+        "--labels",
+        metavar="NAME|FILE",
+        callback=not_empty,
+        help="Label set: cmeee-v2 (default), ccks2019, or a .toml file.",
+    ),
 ]
-Model = Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model (medner models list).")]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME|FOLDER", callback=not_empty, help="Base model (medner models list)."),
+]
 Dtype = Annotated[
     DtypeChoice | None,
     typer.Option("--dtype", help="Number format of models in this process; auto is the fastest here (medner doctor)."),
@@ -112,7 +124,12 @@ Exemplars = Annotated[
 ]
 Servers = Annotated[
     list[str] | None,
-    typer.Option("--server", metavar="URL", help="Run the models on vLLM servers (medner serve-models); repeatable."),
+    typer.Option(
+        "--server",
+        metavar="URL",
+        callback=server_urls,
+        help="Run the models on vLLM servers (medner serve-models); repeatable.",
+    ),
 ]
 Trace = Annotated[
     TraceChoice,
@@ -125,7 +142,10 @@ _READ_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             typer.Option(
-                "--encoding", metavar="NAME", help="The files' encoding: gb18030, utf-16, big5 ...; else UTF-8."
+                "--encoding",
+                metavar="NAME",
+                callback=not_empty,
+                help="The files' encoding: gb18030, utf-16, big5 ...; else UTF-8.",
             ),
         ],
         None,
@@ -141,11 +161,19 @@ _READ_OPTIONS: dict[str, tuple[Any, Any]] = {
         False,
     ),
     "text_key": (
-        Annotated[str | None, typer.Option("--text-key", metavar="KEY", help="The key of JSON records with the text.")],
+        Annotated[
+            str | None,
+            typer.Option(
+                "--text-key", metavar="KEY", callback=not_empty, help="The key of JSON records with the text."
+            ),
+        ],
         None,
     ),
     "id_key": (
-        Annotated[str | None, typer.Option("--id-key", metavar="KEY", help="The key of JSON records with the id.")],
+        Annotated[
+            str | None,
+            typer.Option("--id-key", metavar="KEY", callback=not_empty, help="The key of JSON records with the id."),
+        ],
         None,
     ),
     "end": (
@@ -159,7 +187,10 @@ _READ_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             typer.Option(
-                "--annotator", metavar="NAME", help="Read this person's annotations, where there are several."
+                "--annotator",
+                metavar="NAME",
+                callback=not_empty,
+                help="Read this person's annotations, where there are several.",
             ),
         ],
         None,
@@ -190,7 +221,7 @@ def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]
         given = {name: values.pop(name) for name in _READ_OPTIONS}
         end = given.pop("end")
         skips = "skip_bad" not in own.parameters and values.pop("skip_bad", False)
-        log = ReadLog(_say_note, BadRecords() if skips else None)
+        log = ReadLog(_print_note, BadRecords() if skips else None)
         options = ReadOptions(**given, end=None if end is None else end.value, log=log)
         return ending_with_bad(lambda: command(*arguments, **values, options=options), log)
 
@@ -200,9 +231,9 @@ def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]
     return run
 
 
-def notes_said() -> ReadOptions:
+def logged_options() -> ReadOptions:
     """No options, for a command that has none: what its readings leave out is said on stderr all the same."""
-    return ReadOptions(log=ReadLog(_say_note))
+    return ReadOptions(log=ReadLog(_print_note))
 
 
 def ending_with_bad(command: Callable[[], _Result], log: ReadLog) -> _Result:
@@ -228,5 +259,5 @@ def _list_bad(bad: Collection[BadRecord]) -> None:
         typer.echo(f"bad records skipped: {len(bad):,}{more}", err=True)
 
 
-def _say_note(line: str) -> None:
+def _print_note(line: str) -> None:
     typer.echo(f"note: {line}", err=True)

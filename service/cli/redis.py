@@ -14,14 +14,13 @@ if TYPE_CHECKING:
 
 def with_jobs(command: Callable[[Jobs, Console], Awaitable[int]]) -> int:
     """What a command gives that works on the jobs of the Redis that is meant; remarks go to the console, stderr."""
-    from rich.console import Console
-
+    from medner.service.progress import remarks_console
     from medner.store.redis.connection import open_redis, require_redis
 
     require_redis()
     from medner.store.jobs import Jobs
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = remarks_console()
 
     async def run() -> int:
         async with open_redis() as redis:

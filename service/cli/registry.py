@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from medner.service.cli.bounds import judge_name
+
 if TYPE_CHECKING:
     from medner.store.judges import JudgeRegistry
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The judge's name.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", callback=judge_name, help="The judge's name.")]
 
 
 def with_registry(command: Callable[[JudgeRegistry], Awaitable[Any]]) -> Any:

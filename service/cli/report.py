@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medner.service.cli.evaluate import Resamples, Seed, write
-from medner.service.cli.options import notes_said
+from medner.service.cli.options import logged_options
 from medner.store.errors import ExternalError, UserError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def paper(
 
     if output.exists() and not output.is_dir():
         raise UserError(f"{output}: is a file; -o names the folder for paper.html and paper.md")
-    report = paper_report(manifests, Resampling(seed=seed, resamples=resamples), notes_said())
+    report = paper_report(manifests, Resampling(seed=seed, resamples=resamples), logged_options())
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST, finite, not_empty
+
 HELP = """Answer HTTP: jobs are submitted, watched and read over an API (docs/http.md), and on a web page at /.
 
 The jobs are those of medner submit and medner jobs; medner worker does them. Without API keys the server listens on \
@@ -53,7 +55,9 @@ def register(app: typer.Typer) -> None:
 def serve_(  # noqa: PLR0913  the options of a command are its parameters
     context: typer.Context,
     *,
-    host: Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen on.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", callback=not_empty, help="The address to listen on.")
+    ] = "127.0.0.1",
     port: Annotated[
         int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="The port; 0: any free one.")
     ] = 8080,
@@ -73,10 +77,14 @@ def serve_(  # noqa: PLR0913  the options of a command are its parameters
     ] = None,
     tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key in PEM.")] = None,
     max_body: Annotated[
-        float, typer.Option("--max-body", metavar="MIB", min=0.001, help="The largest body of JSON.")
+        float,
+        typer.Option(
+            "--max-body", metavar="MIB", min=0.001, max=4_096, callback=finite, help="The largest body of JSON."
+        ),
     ] = 8,
     max_text: Annotated[
-        int, typer.Option("--max-text", metavar="N", min=1, help="The longest text of a document, in characters.")
+        int,
+        typer.Option("--max-text", metavar="N", min=1, max=MOST, help="The longest text of a document, in characters."),
     ] = 200_000,
 ) -> None:
     if context.invoked_subcommand is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import not_empty
 from medner.service.serving.command import Device, Part, Speculation
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ Exit code: 0 stopped; 2 wrong input or option; 3 a server could not be started o
 """
 
 
+_PORTS = 65_536
+
+
 def register(app: typer.Typer) -> None:
     """Adds the subcommand."""
     app.command("serve-models", help=HELP)(serve_models)
@@ -55,7 +59,12 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         int, typer.Option("--port", min=1, max=65_535, help="Of the first server; the others follow.")
     ] = 8101,
     host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; another than this machine's own needs VLLM_API_KEY.")
+        str,
+        typer.Option(
+            "--host",
+            callback=not_empty,
+            help="Address to listen on; another than this machine's own needs VLLM_API_KEY.",
+        ),
     ] = "127.0.0.1",
     part: Annotated[Part, typer.Option("--part", help="Start only those that write, or only the filter's.")] = Part.ALL,
     replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Equal servers of each kind.")] = 1,
@@ -64,7 +73,9 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     ] = Speculation.COPY,
     context: Annotated[
         int | None,
-        typer.Option("--context", metavar="TOKENS", min=256, help="Of prompt and answer; by default computed."),
+        typer.Option(
+            "--context", metavar="TOKENS", min=256, max=1_048_576, help="Of prompt and answer; by default computed."
+        ),
     ] = None,
     dtype: Annotated[str | None, typer.Option("--dtype", metavar="TYPE", help="bfloat16 (default) or float32.")] = None,
     vllm: Annotated[
@@ -108,6 +119,10 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     )
     _check_host(host)
     commands = serve_commands(configuration, model_folder(configuration), plan)
+    if port + len(commands) > _PORTS:
+        raise typer.BadParameter(
+            f"{len(commands)} servers from {port} on need ports above 65535", param_hint="'--port'"
+        )
     if as_json:
         shown = [
             {"url": one.url, "arguments": list(one.arguments), "environment": dict(one.environment)} for one in commands

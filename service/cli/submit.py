@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import DAY_S, finite, job_name, not_empty, submit_key
 from medner.service.cli.options import (
     Config,
     Dtype,
@@ -26,7 +27,7 @@ from medner.service.cli.options import (
     TraceChoice,
     with_read_options,
 )
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -85,19 +86,31 @@ def register(app: typer.Typer) -> None:
 def submit(  # noqa: PLR0913  the options of a command are its parameters
     inputs: Inputs,
     *,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="A name to find the job by.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", callback=job_name, help="A name to find the job by.")
+    ] = "",
     key: Annotated[
         str | None,
-        typer.Option("--key", metavar="KEY", help="One job for this key, however often the command runs."),
+        typer.Option(
+            "--key", metavar="KEY", callback=submit_key, help="One job for this key, however often the command runs."
+        ),
     ] = None,
     priority: Annotated[Priority, typer.Option("--priority", help="Which jobs go first.")] = Priority.NORMAL,
     results: Annotated[
         str | None,
-        typer.Option("--results", metavar="FOLDER|URL", help="A new folder for the results, or its fsspec URL."),
+        typer.Option(
+            "--results",
+            metavar="FOLDER|URL",
+            callback=not_empty,
+            help="A new folder for the results, or its fsspec URL.",
+        ),
     ] = None,
     parts: Annotated[Parts, typer.Option("--parts", help="The form of the parts in that folder.")] = Parts.JSONL,
     keep: Annotated[
-        float, typer.Option("--keep", metavar="DAYS", min=0.01, help="How long Redis keeps an ended job.")
+        float,
+        typer.Option(
+            "--keep", metavar="DAYS", min=0.01, max=3_650, callback=finite, help="How long Redis keeps an ended job."
+        ),
     ] = 7,
     labels: Labels = None,
     taggers: Taggers = None,
@@ -118,11 +131,24 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     options: ReadOptions,
     max_chars: MaxChars = None,
     chunk: Annotated[
-        int, typer.Option("--chunk", metavar="N", min=1, help="About how many sentences a worker takes at a time.")
+        int,
+        typer.Option(
+            "--chunk", metavar="N", min=1, max=4_096, help="About how many sentences a worker takes at a time."
+        ),
     ] = 32,
-    attempts: Annotated[int, typer.Option("--attempts", metavar="N", min=1, help="How often a sentence is tried.")] = 3,
+    attempts: Annotated[
+        int, typer.Option("--attempts", metavar="N", min=1, max=100, help="How often a sentence is tried.")
+    ] = 3,
     time_limit: Annotated[
-        float, typer.Option("--time-limit", metavar="SECONDS", help="How long one sentence may take.")
+        float,
+        typer.Option(
+            "--time-limit",
+            metavar="SECONDS",
+            min=0.1,
+            max=7 * DAY_S,
+            callback=finite,
+            help="How long one sentence may take.",
+        ),
     ] = 300,
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
 ) -> None:

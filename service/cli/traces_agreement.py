@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST
 from medner.service.cli.reporting import say
 from medner.service.cli.tracing import Json, Place, opened
 from medner.store.errors import UserError
@@ -33,7 +34,9 @@ def agreement(  # noqa: PLR0913  one parameter an option
         str | None, typer.Option("--job", metavar="JOB", help="Count over a job's results, instead.")
     ] = None,
     plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it too, as SVG.")] = None,
-    show: Annotated[int, typer.Option("--show", metavar="N", min=0, help="How many contested texts to show.")] = 20,
+    show: Annotated[
+        int, typer.Option("--show", metavar="N", min=0, max=MOST, help="How many contested texts to show.")
+    ] = 20,
     traces: Place = None,
     as_json: Json = False,
 ) -> None:
@@ -44,11 +47,13 @@ def agreement(  # noqa: PLR0913  one parameter an option
     Example: medner traces agreement --job last --plot agreement.svg
     """
     from medner.evaluation.disputes import disputes_in
+    from medner.service.overwriting import refuse_overwriting
     from medner.service.traces.agreement import agreement_lines, agreement_svg
     from medner.store.corpora.atomic import replacing_file
 
     if sum(one is not None for one in (run, results, job)) != 1:
         raise UserError("name a traced run, a file with --results, or a job with --job")
+    refuse_overwriting({"--plot": plot}, [results])
     labels: LabelSet | None = None
     if run is not None:
         labels, found = _traced(traces, run)
@@ -76,12 +81,10 @@ def _traced(place: str | None, name: str) -> tuple[LabelSet, list[Annotation]]:
 
 
 def _written(path: Path) -> Iterator[Annotation]:
-    from medner.store.corpora.jsonl import line_to_annotated
+    from medner.store.corpora.jsonl import read_annotated
 
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.strip():
-                yield from line_to_annotated(line).annotations
+    for document in read_annotated(path):
+        yield from document.annotations
 
 
 def _of_job(name: str) -> list[Annotation]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST, MOST_DAYS, MOST_SEED
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import say
 from medner.service.cli.tracing import Json, Place, RunName, opened
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from medner.service.traces.differences import Sides
@@ -31,12 +32,14 @@ def fork(  # noqa: PLR0913  one parameter an option
     *,
     judge: Annotated[str, typer.Option("--judge", metavar="JUDGE", help="The other judge, as annotate's --judge.")],
     sample: Annotated[
-        int | None, typer.Option("--sample", metavar="N", min=1, help="Only N of the sentences, drawn by the seed.")
+        int | None,
+        typer.Option("--sample", metavar="N", min=1, max=MOST, help="Only N of the sentences, drawn by the seed."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEED, help="Seed of the sample.")] = 0,
     traces: Place = None,
     keep_days: Annotated[
-        int | None, typer.Option("--keep-days", metavar="N", min=0, help="Remove the fork after so many days.")
+        int | None,
+        typer.Option("--keep-days", metavar="N", min=0, max=MOST_DAYS, help="Remove the fork after so many days."),
     ] = None,
 ) -> None:
     """Settle the conflicts of a run again with another judge, from detect_conflicts on. No tagger is called.
@@ -86,10 +89,14 @@ def diff(  # noqa: PLR0913  one parameter an option
     gold: Annotated[
         Path | None, typer.Option("--gold", metavar="FILE", help="Gold entities: what the change did to the F1.")
     ] = None,
-    show: Annotated[int, typer.Option("--show", metavar="N", min=0, help="How many changed sentences to show.")] = 10,
+    show: Annotated[
+        int, typer.Option("--show", metavar="N", min=0, max=MOST, help="How many changed sentences to show.")
+    ] = 10,
     options: ReadOptions,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the resampling.")] = 0,
-    resamples: Annotated[int, typer.Option("--resamples", min=100, help="Draws for the interval.")] = 2_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEED, help="Seed of the resampling.")] = 0,
+    resamples: Annotated[
+        int, typer.Option("--resamples", min=100, max=1_000_000, help="Draws for the interval.")
+    ] = 2_000,
     traces: Place = None,
     as_json: Json = False,
 ) -> None:
@@ -101,9 +108,12 @@ def diff(  # noqa: PLR0913  one parameter an option
     """  # noqa: E501  typer keeps line breaks inside a paragraph
     from medner.service.traces.differences import compared
     from medner.service.traces.naming import run_named
+    from medner.store.errors import UserError
 
     with opened(traces) as backend:
         left, right = run_named(backend, a), run_named(backend, b)
+        if left.run == right.run:
+            raise UserError(f"{a} and {b} are the same run, {left.run}; name the run and its fork (medner traces list)")
         sides = compared(backend, left.run, right.run)
     scored = None if gold is None else _scored((gold, options), left, sides, seed=seed, resamples=resamples)
     if as_json:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST_DAYS
 from medner.service.cli.reporting import say
 from medner.service.cli.tracing import Place, RunName, opened
 from medner.store.errors import UserError
@@ -91,9 +92,11 @@ def export(
 
     Example: medner traces export last --results notes.jsonl -o decided.jsonl
     """
+    from medner.service.overwriting import refuse_overwriting
     from medner.service.traces.exporting import lines_of
     from medner.service.traces.naming import run_named
 
+    refuse_overwriting({"-o": out}, [results])
     with opened(traces) as backend:
         record = run_named(backend, run)
         if what is What.DECISIONS:
@@ -113,14 +116,22 @@ def _decisions(backend: TraceBackend, run: RunRecord) -> Iterator[str]:
 
 def _documents(backend: TraceBackend, run: RunRecord, results: Path | None) -> Iterable[AnnotatedDocument]:
     from medner.service.traces.differences import annotations_of
-    from medner.service.traces.exporting import decided_annotations, sentence_documents, with_decisions
-    from medner.store.corpora.jsonl import line_to_annotated
+    from medner.service.traces.exporting import (
+        decided_annotations,
+        missing_decisions,
+        sentence_documents,
+        with_decisions,
+    )
+    from medner.store.corpora.jsonl import read_annotated
 
     if results is None:
         return sentence_documents(annotations_of(backend, run.run))
-    lines = results.read_text(encoding="utf-8").splitlines()
-    read = (line_to_annotated(line) for line in lines if line.strip())
-    return with_decisions(read, decided_annotations(backend, run))
+    documents = list(read_annotated(results))
+    decided = decided_annotations(backend, run)
+    missing = missing_decisions(backend, run, documents, decided)
+    if missing:
+        say(f"{results}: has no sentence {', '.join(missing[:8])}: {len(missing):,} decisions are not in the output")
+    return with_decisions(documents, decided)
 
 
 def _write(out: Path | None, lines: Iterable[str]) -> None:
@@ -137,7 +148,10 @@ def remove(
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, by name.")] = None,
     *,
     older_than: Annotated[
-        int | None, typer.Option("--older-than", metavar="DAYS", min=0, help="Also all runs older than so many days.")
+        int | None,
+        typer.Option(
+            "--older-than", metavar="DAYS", min=0, max=MOST_DAYS, help="Also all runs older than so many days."
+        ),
     ] = None,
     traces: Place = None,
 ) -> None:

@@ -18,7 +18,9 @@ Place = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, the beginning of one, or last.")]
+RunName = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's name, the beginning of one, or last (forks left out).")
+]
 
 
 @contextmanager

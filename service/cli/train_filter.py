@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST, MOST_SEED, YEAR_HOURS, finite
 from medner.service.cli.ending import Told
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 from medner.store.models import base_model_folder, base_model_name
@@ -72,13 +73,23 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     predictions: Annotated[
         list[Path] | None, typer.Option(help="A tagger's predictions of the annotated files; may be given again.")
     ] = None,
-    samples: Annotated[int, typer.Option(min=2, help="Right and wrong candidates to make, half of each.")] = 10_000,
+    samples: Annotated[
+        int, typer.Option(min=2, max=MOST, help="Right and wrong candidates to make, half of each.")
+    ] = 10_000,
     epochs: Annotated[
-        float | None, typer.Option(min=0.001, help="How often to go over the samples (2; 10 for bert-cls).")
+        float | None,
+        typer.Option(
+            min=0.001, max=10_000, callback=finite, help="How often to go over the samples (2; 10 for bert-cls)."
+        ),
     ] = None,
-    hours: Annotated[float, typer.Option(min=0.0, help="Time limit; it ends with a usable filter.")] = 1.0,
+    hours: Annotated[
+        float, typer.Option(min=0.0, max=YEAR_HOURS, callback=finite, help="Time limit; it ends with a usable filter.")
+    ] = 1.0,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Highest learning rate (4e-4; 3e-5 for a pretrained encoder).")
+        float | None,
+        typer.Option(
+            min=1e-9, max=1.0, callback=finite, help="Highest learning rate (4e-4; 3e-5 for a pretrained encoder)."
+        ),
     ] = None,
     start: Annotated[
         Path | None,
@@ -91,10 +102,10 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
             help="Whether the sentence's tokens look both ways (llm-cls); by default where --start is a span tagger's.",
         ),
     ] = None,
-    rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter (llm-cls, llm-causal).")] = 16,
-    first_layer: Annotated[int, typer.Option(min=0, help="Layers below this one stay as they are.")] = 8,
+    rank: Annotated[int, typer.Option(min=1, max=4_096, help="Rank of the adapter (llm-cls, llm-causal).")] = 16,
+    first_layer: Annotated[int, typer.Option(min=0, max=1_000, help="Layers below this one stay as they are.")] = 8,
     data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
-    seed: Annotated[int, typer.Option(help="Seed of samples, weights and order.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of samples, weights and order.")] = 7,
     force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
     *,
     options: ReadOptions,

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from medner.service.cli.bounds import MOST_SEED, YEAR_HOURS, finite
+from medner.service.cli.ending import Told
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 from medner.store.errors import UserError
 from medner.store.labels import load_label_set
 
@@ -76,13 +78,21 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
         bool | None,
         typer.Option("--two-way/--causal", help="Whether what stands before a candidate looks both ways (classifier)."),
     ] = None,
-    epochs: Annotated[float, typer.Option(min=0.001, help="How often to go over the conflicts.")] = 2.0,
-    hours: Annotated[float, typer.Option(min=0.0, help="Time limit; it ends with a usable judge.")] = 1.0,
-    learning_rate: Annotated[float, typer.Option(help="Highest learning rate.")] = 4e-4,
-    batch_tokens: Annotated[int, typer.Option(min=64, help="Tokens a step.")] = 512,
-    rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter.")] = 16,
-    first_layer: Annotated[int, typer.Option(min=0, help="The first layer that is trained.")] = 8,
-    seed: Annotated[int, typer.Option(help="Seed of the order of the data and of the weights.")] = 7,
+    epochs: Annotated[
+        float, typer.Option(min=0.001, max=10_000, callback=finite, help="How often to go over the conflicts.")
+    ] = 2.0,
+    hours: Annotated[
+        float, typer.Option(min=0.0, max=YEAR_HOURS, callback=finite, help="Time limit; it ends with a usable judge.")
+    ] = 1.0,
+    learning_rate: Annotated[
+        float, typer.Option(min=1e-9, max=1.0, callback=finite, help="Highest learning rate.")
+    ] = 4e-4,
+    batch_tokens: Annotated[int, typer.Option(min=64, max=1_048_576, help="Tokens a step.")] = 512,
+    rank: Annotated[int, typer.Option(min=1, max=4_096, help="Rank of the adapter.")] = 16,
+    first_layer: Annotated[int, typer.Option(min=0, max=1_000, help="The first layer that is trained.")] = 8,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Seed of the order of the data and of the weights.")
+    ] = 7,
     data_note: Annotated[str, typer.Option(help="What the card says of the data's licence.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
     *,
@@ -134,7 +144,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
         trained = train(order, cases, Watch(Reporter("candidates"), stop), scorer=cast("ScorerKind", chosen))
     if trained is None:
         say(f"stopped; the same command goes on from {out}")
-        raise typer.Exit(130)
+        raise typer.Exit(Told(130))
     facts: dict[str, object] = {
         "base": base_model_name(folder),
         "labels": label_set.name,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from medner.service.cli.bounds import MOST, MOST_SEED, YEAR_HOURS, finite
 from medner.service.cli.ending import Told
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
 from medner.service.cli.train_tagger import shown_command
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 
 HELP = """Tune a span tagger: it scores every start, end and type in one pass of the model.
 
@@ -32,6 +34,14 @@ Examples:
 """
 
 
+class ProductsChoice(StrEnum):
+    """The formats of products, as the option says them."""
+
+    AUTO = "auto"
+    BF16 = "bf16"
+    INT8 = "int8"
+
+
 def register(train: typer.Typer) -> None:
     """Adds the command to the group."""
     train.command("span", help=HELP)(train_span)
@@ -45,27 +55,34 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     partial: Annotated[
         list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities; read once.")
     ] = None,
-    most_partial: Annotated[int | None, typer.Option(min=0, help="At most so many documents of those.")] = None,
+    most_partial: Annotated[
+        int | None, typer.Option(min=0, max=MOST, help="At most so many documents of those.")
+    ] = None,
     labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = "cmeee-v2",
     base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = "qwen2.5-coder-0.5b-instruct",
     exclude: Annotated[list[Path] | None, typer.Option(help="A file whose texts must not be trained on.")] = None,
     start: Annotated[
         Path | None, typer.Option(help="Go on from this span tagger's folder: its adapter and its head.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="How often to go over the complete files.")] = 2,
-    hours: Annotated[float, typer.Option(min=0.0, help="Time limit; it ends with a usable tagger.")] = 1.0,
-    rank: Annotated[int, typer.Option(min=1, help="Rank of the adapter.")] = 16,
-    learning_rate: Annotated[float, typer.Option(help="Highest learning rate of the adapter.")] = 4e-4,
-    first_layer: Annotated[int, typer.Option(min=0, help="Layers below this one stay as they are.")] = 8,
+    epochs: Annotated[int, typer.Option(min=1, max=10_000, help="How often to go over the complete files.")] = 2,
+    hours: Annotated[
+        float, typer.Option(min=0.0, max=YEAR_HOURS, callback=finite, help="Time limit; it ends with a usable tagger.")
+    ] = 1.0,
+    rank: Annotated[int, typer.Option(min=1, max=4_096, help="Rank of the adapter.")] = 16,
+    learning_rate: Annotated[
+        float, typer.Option(min=1e-9, max=1.0, callback=finite, help="Highest learning rate of the adapter.")
+    ] = 4e-4,
+    first_layer: Annotated[int, typer.Option(min=0, max=1_000, help="Layers below this one stay as they are.")] = 8,
     layers: Annotated[
-        int | None, typer.Option(min=1, help="Take only this many of the base's layers, from the first on: faster.")
+        int | None,
+        typer.Option(min=1, max=1_000, help="Take only this many of the base's layers, from the first on: faster."),
     ] = None,
     products: Annotated[
-        str, typer.Option(help="Format of the frozen layers' products: auto (what is faster here), bf16 or int8.")
-    ] = "auto",
+        ProductsChoice, typer.Option(help="Format of the frozen layers' products; auto is int8 where it is exact.")
+    ] = ProductsChoice.AUTO,
     name: Annotated[str, typer.Option(help="The tagger's name in results.")] = "span",
     data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
-    seed: Annotated[int, typer.Option(help="Seed of weights and order.")] = 7,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of weights and order.")] = 7,
     force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
     *,
     options: ReadOptions,

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from medner.service.cli.bounds import MOST_SEED, YEAR_HOURS, finite
 from medner.service.cli.ending import Told
 from medner.service.cli.options import with_read_options
-from medner.store.corpora.format import ReadOptions
+from medner.store.corpora.read_options import ReadOptions
 
 HELP = """Tune a tagger: a LoRA adapter that writes a sentence's entities in one of the strategies.
 
@@ -66,20 +67,32 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
     start: Annotated[Path | None, typer.Option(help="Go on from this adapter instead of a fresh one.")] = None,
     name: Annotated[str | None, typer.Option(help="The tagger's name; by default its strategy.")] = None,
     data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
-    epochs: Annotated[float | None, typer.Option(min=0.001, help="How often to go over the data (1).")] = None,
+    epochs: Annotated[
+        float | None, typer.Option(min=0.001, max=10_000, callback=finite, help="How often to go over the data (1).")
+    ] = None,
     hours: Annotated[
-        float | None, typer.Option(min=0.001, help="Time limit (1); it ends with a usable adapter.")
+        float | None,
+        typer.Option(min=0.001, max=YEAR_HOURS, callback=finite, help="Time limit (1); it ends with a usable adapter."),
     ] = None,
-    rank: Annotated[int | None, typer.Option(min=1, help="Rank of the adapter (16).")] = None,
-    alpha: Annotated[int | None, typer.Option(min=1, help="Scale of the adapter (twice the rank).")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate (4e-4).")] = None,
-    first_layer: Annotated[int | None, typer.Option(min=0, help="Layers below this one stay as they are (8).")] = None,
+    rank: Annotated[int | None, typer.Option(min=1, max=4_096, help="Rank of the adapter (16).")] = None,
+    alpha: Annotated[int | None, typer.Option(min=1, max=65_536, help="Scale of the adapter (twice the rank).")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-9, max=1.0, callback=finite, help="Highest learning rate (4e-4).")
+    ] = None,
+    first_layer: Annotated[
+        int | None, typer.Option(min=0, max=1_000, help="Layers below this one stay as they are (8).")
+    ] = None,
     batch_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Padded tokens in a batch, at most (1024); longer examples go alone.")
+        int | None,
+        typer.Option(min=1, max=1_048_576, help="Padded tokens in a batch, at most (1024); longer examples go alone."),
     ] = None,
-    batch_examples: Annotated[int | None, typer.Option(min=1, help="Examples in a batch, at most.")] = None,
-    batches_per_step: Annotated[int | None, typer.Option(min=1, help="Batches in an optimiser step (2).")] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, help="Leave out longer examples (448).")] = None,
+    batch_examples: Annotated[int | None, typer.Option(min=1, max=65_536, help="Examples in a batch, at most.")] = None,
+    batches_per_step: Annotated[
+        int | None, typer.Option(min=1, max=65_536, help="Batches in an optimiser step (2).")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, max=1_048_576, help="Leave out longer examples (448).")
+    ] = None,
     quantise: Annotated[
         Quantise | None,
         typer.Option(help="Weights of the base model: nf4 (four bits), none (bf16), auto (nf4 on a GPU only)."),
@@ -89,9 +102,17 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
         typer.Option("--recompute/--no-recompute", help="Less memory for a third more time."),
     ] = None,
     checkpoint_every: Annotated[
-        float | None, typer.Option("--checkpoint-every", metavar="MINUTES", min=0.0, help="Minutes between (10).")
+        float | None,
+        typer.Option(
+            "--checkpoint-every",
+            metavar="MINUTES",
+            min=0.0,
+            max=60 * YEAR_HOURS,
+            callback=finite,
+            help="Minutes between (10).",
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of weights and order (7).")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of weights and order (7).")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say batches, memory and hours after one measured step, then stop.")
     ] = False,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from medner.service.cli.bounds import DAY_S, finite, not_empty
+
 HELP = """Do the jobs that medner submit put into Redis, until stopped. Several may run, on any number of machines.
 
 Ctrl-C or SIGTERM: the sentences under way are finished, the rest of their chunks goes back to the queue; nothing is \
@@ -38,14 +40,21 @@ def worker(
     ] = 2,
     lease: Annotated[
         float,
-        typer.Option("--lease", metavar="SECONDS", min=1, help="A worker silent for so long loses its chunks."),
+        typer.Option(
+            "--lease",
+            metavar="SECONDS",
+            min=1,
+            max=DAY_S,
+            callback=finite,
+            help="A worker silent for so long loses its chunks.",
+        ),
     ] = 30,
     metrics_port: Annotated[
         int | None,
         typer.Option("--metrics-port", metavar="PORT", min=1, max=65_535, help="Answer Prometheus on this port."),
     ] = None,
     metrics_host: Annotated[
-        str, typer.Option("--metrics-host", metavar="HOST", help="The address it listens on.")
+        str, typer.Option("--metrics-host", metavar="HOST", callback=not_empty, help="The address it listens on.")
     ] = "127.0.0.1",
 ) -> None:
     from medner.store.redis.connection import require_redis

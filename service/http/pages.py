@@ -39,14 +39,12 @@ async def page(request: Request) -> Response:
 
 async def _documents(service: Service, job: str, wanted: PageQuery) -> list[AnnotatedDocument]:
     found: list[AnnotatedDocument] = []
-    number = chars = 0
-    async for document in service.jobs.results(job):
-        if number >= wanted.offset:
-            chars += len(document.document.text)
-            if found and chars > _MOST_CHARS:
-                break
-            found.append(document)
-        number += 1
+    chars = 0
+    async for document in service.jobs.results(job, offset=wanted.offset):
+        chars += len(document.document.text)
+        if found and chars > _MOST_CHARS:
+            break
+        found.append(document)
         if len(found) == wanted.limit:
             break
     return found

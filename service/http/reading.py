@@ -55,11 +55,11 @@ async def labels(request: Request) -> Response:
 async def listed(request: Request) -> Response:
     """GET /v1/jobs"""
     jobs, wanted = service_of(request).jobs, query_of(request, ListQuery)
-    views, workers = await jobs.all(), await jobs.workers()
+    (views, total), workers = await jobs.newest(wanted.limit), await jobs.workers()
     return json_answer(
         JobsAnswer(
-            jobs=tuple(JobAnswer.of(view) for view in views[: wanted.limit]),
-            total=len(views),
+            jobs=tuple(JobAnswer.of(view) for view in views),
+            total=total,
             workers=tuple(WorkerAnswer.of(one) for one in workers),
         )
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from medner.service.traces.differences import annotations_of
 from medner.store.corpora import annotated_to_line
+from medner.store.errors import UserError
 from medner.store.records import AnnotatedDocument, Annotation, Document, Entity
 from medner.store.traces import RunRecord, TraceBackend
 
@@ -35,6 +36,27 @@ def _newest(annotation: Annotation, decided: Mapping[str, Annotation]) -> Annota
     if found is None or found.sentence.text != annotation.sentence.text:
         return annotation
     return replace(found, sentence=annotation.sentence)
+
+
+def missing_decisions(
+    backend: TraceBackend,
+    run: RunRecord,
+    documents: Iterable[AnnotatedDocument],
+    decided: Mapping[str, Annotation],
+) -> list[str]:
+    """The ids of sentences that a person decided about and that the documents do not have.
+
+    UserError where the documents have no sentence of the run at all: they are another run's.
+    """
+    texts = {one.sentence.id: one.sentence.text for document in documents for one in document.annotations}
+    traced = [one.sentence_id for one in backend.summaries(run.run)]
+    missing = [id_ for id_, one in decided.items() if texts.get(id_) != one.sentence.text]
+    if traced and (not texts.keys() & set(traced) or (decided and len(missing) == len(decided))):
+        raise UserError(
+            f"--results: the file holds none of the sentences of run {run.run}: name what that run wrote, or another "
+            "run (medner traces list)"
+        )
+    return missing
 
 
 def decided_annotations(backend: TraceBackend, run: RunRecord) -> dict[str, Annotation]:

@@ -11,12 +11,15 @@ LAST = "last"
 
 
 def run_named(backend: TraceBackend, name: str) -> RunRecord:
-    """The run of a name, of the beginning of one name alone, or the ``last`` one. UserError when there is none."""
+    """The run of a name, of the beginning of one name alone, or the ``last`` one. UserError when there is none.
+
+    A fork is not the last run: it is made to be compared with the run that it was made of.
+    """
     runs = backend.runs()
     if not runs:
         raise UserError(f"{backend.place}: holds no run; medner annotate --trace conflicts records one")
     if name == LAST:
-        return runs[-1]
+        return next((run for run in reversed(runs) if run.parent is None), runs[-1])
     exact = [run for run in runs if run.run == name]
     found = exact or [run for run in runs if run.run.startswith(name)]
     if len(found) == 1:

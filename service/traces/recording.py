@@ -25,6 +25,11 @@ class TraceOrder:
     place: str | None = None
     keep_days: int | None = None
 
+    @property
+    def file(self) -> Path | None:
+        """The file that is named, None for a server or the default place."""
+        return None if self.place is None or "://" in self.place else Path(self.place).expanduser()
+
 
 @dataclass(slots=True)
 class Recording:

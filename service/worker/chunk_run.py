@@ -10,9 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pydantic import ValidationError
+from redis.exceptions import RedisError
+
 from medner.service.annotate import first_error
 from medner.service.worker.attempts import Annotator, Failed, answers, attempt
 from medner.service.worker.steady import Steady, Stopped
+from medner.store.errors import MednerError
 from medner.store.jobs.annotations import given_up
 from medner.store.jobs.claims import Claim, Claims, Finished
 from medner.store.jobs.pieces import Chunk, load_chunk, sentences_of
@@ -32,6 +36,14 @@ _LONGEST_BACKOFF_S = 300.0
 _PROBE_TIMEOUT_S = 60.0
 #: So many failures from outside and no result: the agents are asked before the rest of the chunk is tried.
 _ENOUGH = 4
+
+
+_LONGEST_REASON = 500
+
+
+def is_unexpected(error: BaseException) -> bool:
+    """Whether an error is none that is known to pass, that the user can mend, or that asks to end."""
+    return isinstance(error, Exception) and not isinstance(error, (MednerError, OSError, RedisError, Stopped))
 
 
 class Outcome(StrEnum):
@@ -89,12 +101,14 @@ class ChunkRun:
         self._attempts: dict[int, int] = {}
         self._recorded_s = time.monotonic()
         self._trusted = False
+        self._texts: tuple[str, ...] = ()
 
     async def run(self, annotator: Annotator) -> Outcome:
         """Does what is left of the chunk. UserError where the agents are set up wrongly; the claim is given back."""
         try:
             chunk = await self._load()
             sentences = sentences_of(chunk)
+            self._texts = tuple(sentence.text for sentence in sentences)
             await self._annotate(annotator, sentences)
             if not self.signals.stop and self._may_be_outage():
                 if not await answers(annotator, min(_PROBE_TIMEOUT_S, self._spec.sentence_timeout_s)):
@@ -110,9 +124,52 @@ class ChunkRun:
             return await self._settle(chunk, sentences)
         except Stopped:
             return await self._hand_back()
-        except BaseException:
-            await asyncio.shield(self._hand_back())
+        except BaseException as error:
+            await asyncio.shield(self._record_quietly() if is_unexpected(error) else self._hand_back())
             raise
+
+    async def broke_off(self, error: Exception) -> Outcome:
+        """Counts an attempt that ended unexpectedly; after the last, what has no result becomes dead letters.
+
+        A chunk that cannot even be given up ends the job, with the reason.
+        """
+        reason = f"{type(error).__name__}: {self._without_text(error)}"
+        spec, claims = self._spec, self._around.claims
+        count = await self._around.steady(
+            lambda: claims.break_off(self.claim, reason, attempts=spec.attempts, backoff_s=spec.backoff_s),
+            give_up=self._lost,
+        )
+        if count == 0:
+            return Outcome.LOST
+        if count < spec.attempts:
+            return Outcome.AGAIN_LATER
+        try:
+            return await self._give_up(type(error).__name__, self._without_text(error), count)
+        except Exception as second:
+            if not is_unexpected(second):
+                raise
+            await claims.fail(self.claim.job, f"chunk {self.claim.chunk} breaks off each time: {reason}")
+            return Outcome.LOST
+
+    async def _give_up(self, kind: str, reason: str, count: int) -> Outcome:
+        chunk = await self._load()
+        sentences = sentences_of(chunk)
+        for index in self._untried(sentences):
+            self._failed[index] = Failed(kind, reason, outside=False)
+            self._attempts[index] = count
+        return await self._complete(chunk, sentences, [self._letter(sentences[at], at) for at in sorted(self._failed)])
+
+    def _without_text(self, error: Exception) -> str:
+        """The error's message, unless it may quote a text."""
+        said = str(error)
+        if isinstance(error, ValidationError):
+            return f"{error.error_count()} values of {error.title} cannot be used"
+        return said[:_LONGEST_REASON] if not any(text in said for text in self._texts) else "…"
+
+    async def _record_quietly(self) -> None:
+        """Keeps what is finished, if that can be done."""
+        with suppress(Exception):
+            await self._record()
 
     async def _load(self) -> Chunk:
         steady, claim = self._around.steady, self.claim

@@ -20,7 +20,7 @@ from taskiq.acks import AcknowledgeType
 from taskiq.receiver import Receiver
 
 from medner.service.worker.broker import ChunkBroker
-from medner.service.worker.chunk_run import ChunkRun, Outcome, Surroundings
+from medner.service.worker.chunk_run import ChunkRun, Outcome, Surroundings, is_unexpected
 from medner.service.worker.ending import is_cancelled
 from medner.service.worker.job_agents import JobTraces, SharedAgents, WorkerParts
 from medner.service.worker.metrics import WorkerMetrics
@@ -238,6 +238,12 @@ class Worker:
             with suppress(RedisError):
                 await self._claims.release(run.claim, delay_s=spec.backoff_s)
             raise
+        except Exception as error:
+            if not is_unexpected(error):
+                raise
+            where = {"job": run.claim.job, "chunk": run.claim.chunk}
+            log.error("a chunk broke off", extra={**where, "kind": type(error).__name__}, exc_info=True)
+            return await run.broke_off(error)
 
     async def _spec(self, job: str) -> JobSpec | None:
         """The job's specification; None for one that is gone, or that this worker cannot do."""

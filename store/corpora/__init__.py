@@ -1,8 +1,10 @@
 """Corpora in the formats of the field: one file a format, one way in and one way out."""
 
 from medner.store.corpora.bad import BadRecord, BadRecords
-from medner.store.corpora.format import NO_OPTIONS, Format, Layout, Loss, Note, Reading, ReadOptions, Writing
+from medner.store.corpora.format import Format, Layout, Reading, Writing
 from medner.store.corpora.jsonl import annotated_to_line, document_to_line, line_to_annotated
+from medner.store.corpora.notes import Loss, Note
+from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
 from medner.store.corpora.reading import read_documents
 from medner.store.corpora.registry import FORMATS, guess_format
 from medner.store.corpora.writing import write_documents

@@ -19,11 +19,12 @@ def replacing_file(path: Path) -> Iterator[TextIO]:
     Until then, and for good when the block raises, ``path`` is as it was. ExternalError when the disk refuses.
     A device or pipe is written to directly.
     """
-    path = path.resolve()
+    direct = path.exists() and not path.is_file()
+    # A pipe behind a link has no path of its own that could be opened.
+    path = path if direct else path.resolve()
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name a file")
-    direct = path.exists() and not path.is_file()
-    part = path if direct else _part(path)
+    part = path if direct else part_of(path)
     try:
         with part.open("w", encoding="utf-8", newline="") as out:
             yield out
@@ -33,6 +34,9 @@ def replacing_file(path: Path) -> Iterator[TextIO]:
         if not direct:
             part.replace(path)
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and not direct:
+            # No file gives this one: the reader of another output has gone.
+            raise
         raise _refused(path, error) from error
     finally:
         if not direct:
@@ -47,7 +51,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     path = path.resolve()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UserError(f"{path}: is there already; name a new or an empty folder")
-    part = _part(path)
+    part = part_of(path)
     try:
         part.mkdir()
         yield part
@@ -58,7 +62,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _part(path: Path) -> Path:
+def part_of(path: Path) -> Path:
+    """Where this process writes until a file or folder takes its place; UserError where there is no folder for it."""
+    path = path.resolve()
     if not path.parent.is_dir():
         raise UserError(f"{path}: cannot be written: there is no folder {path.parent}")
     return path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -11,7 +11,8 @@ from typing import TextIO
 
 from medner.store.characters import is_blank
 from medner.store.corpora.bio_reading import read_tagged
-from medner.store.corpora.format import Format, Loss, Writing
+from medner.store.corpora.format import Format, Writing
+from medner.store.corpora.notes import Loss
 from medner.store.records import Document, Entity
 
 

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from medner.store.characters import is_blank
-from medner.store.corpora.format import Mention, Note, Reading
+from medner.store.corpora.format import Mention, Reading
+from medner.store.corpora.notes import Note
 from medner.store.corpora.source import RawRecord, lines, read_records
-from medner.store.corpora.tag_rows import Habits, Mark, Row, Tag, habits_of, is_comment, is_docstart, row_of, tag_of
+from medner.store.corpora.tag_rows import (
+    Mark,
+    Row,
+    Tag,
+    TagScheme,
+    is_comment,
+    is_docstart,
+    row_of,
+    tag_of,
+    tag_scheme_of,
+)
 from medner.store.records import Document
 
 _TAGS = "O, or B-type, I-type (also E, S, M, L, U, W; also B_type and type-B)"
@@ -15,15 +26,15 @@ _TAGS = "O, or B-type, I-type (also E, S, M, L, U, W; also B_type and type-B)"
 
 def read_tagged(reading: Reading) -> Iterator[Document]:
     """The documents of a file of tagged tokens, the scheme of its tags found from all of them."""
-    habits = habits_of(record.raw for record in lines(reading))
-    if habits.counted:
+    scheme = tag_scheme_of(record.raw for record in lines(reading))
+    if scheme.counted:
         raise reading.error(
             "the first column counts the tokens, as in CoNLL-U; the token must be the first column and the tag the "
             "last (cut -f 2- OLD > NEW)",
             None,
         )
     for number, block in enumerate(_blocks(reading), 1):
-        yield from read_records(reading, iter((block,)), _Understand(number, habits))
+        yield from read_records(reading, iter((block,)), _Understand(number, scheme))
 
 
 def _blocks(reading: Reading) -> Iterator[RawRecord]:
@@ -47,12 +58,12 @@ def _blocks(reading: Reading) -> Iterator[RawRecord]:
 class _Understand:
     """Reads one block; ``number`` is its place in the file, which the made-up id carries."""
 
-    def __init__(self, number: int, habits: Habits) -> None:
+    def __init__(self, number: int, scheme: TagScheme) -> None:
         self._number = number
-        self._habits = habits
+        self._scheme = scheme
 
     def __call__(self, reading: Reading, record: RawRecord) -> Document:
-        entities = _Entities(reading, self._habits)
+        entities = _Entities(reading, self._scheme)
         text: list[str] = []
         length = comments = 0
         line = record.place
@@ -63,11 +74,11 @@ class _Understand:
                 continue
             checked, tag = self._checked(reading, row, line)
             entities.add(tag, checked.tag, length, line)
-            token = checked.token[:-1] if self._habits.segmented else checked.token
+            token = checked.token[:-1] if self._scheme.segmented else checked.token
             text.append(token)
             length += len(token)
         entities.end(length, line)
-        reading.notes[Note.SEGMENTED] += len(text) if self._habits.segmented else 0
+        reading.notes[Note.SEGMENTED] += len(text) if self._scheme.segmented else 0
         reading.notes[Note.COMMENT] += comments
         name = reading.made_up_id(self._number)
         return reading.document(name, "".join(text), entities.mentions, line=record.place)
@@ -78,9 +89,9 @@ class _Understand:
         tag = tag_of(row.tag)
         if tag is None:
             raise reading.error(f"unknown tag {row.tag!r}: {_TAGS} is expected", line, "tag")
-        if not row.by_tab and len(row.columns) != self._habits.columns:
+        if not row.by_tab and len(row.columns) != self._scheme.columns:
             raise reading.error(
-                f"{len(row.columns)} columns where the other lines have {self._habits.columns}; a token with spaces in "
+                f"{len(row.columns)} columns where the other lines have {self._scheme.columns}; a token with spaces in "
                 "it needs a tab before its tag",
                 line,
             )
@@ -90,10 +101,10 @@ class _Understand:
 class _Entities:
     """The entities of one block, from its tags one after the other."""
 
-    def __init__(self, reading: Reading, habits: Habits) -> None:
+    def __init__(self, reading: Reading, scheme: TagScheme) -> None:
         self.mentions: list[Mention] = []
         self._reading = reading
-        self._habits = habits
+        self._scheme = scheme
         self._open: Tag | None = None
         self._start = 0
 
@@ -114,7 +125,7 @@ class _Entities:
         before = self._open
         continues = before is not None and before.label == tag.label and before.mark in (Mark.FIRST, Mark.INSIDE)
         if not continues:
-            if not (self._habits.iob1 and tag.mark is Mark.INSIDE):
+            if not (self._scheme.iob1 and tag.mark is Mark.INSIDE):
                 raise self._reading.error(
                     f"{shown} does not continue an entity of its type (an entity begins with B-)", line, "tag"
                 )
@@ -127,7 +138,7 @@ class _Entities:
         tag, self._open = self._open, None
         if tag is None:
             return
-        if self._habits.closes and tag.mark in (Mark.FIRST, Mark.INSIDE):
+        if self._scheme.closes and tag.mark in (Mark.FIRST, Mark.INSIDE):
             raise self._reading.error(
                 f"the entity {tag.label!r} ends here without its last tag (E- or L-), which the file's other entities "
                 "have",

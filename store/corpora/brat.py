@@ -18,7 +18,8 @@ from medner.store.characters import is_blank
 from medner.store.corpora.brat_offsets import Fragments, Stated, counting_of, is_stated
 from medner.store.corpora.encoding import recognised
 from medner.store.corpora.filenames import document_id, file_stem
-from medner.store.corpora.format import Format, Loss, Mention, Note, Reading, Writing
+from medner.store.corpora.format import Format, Mention, Reading, Writing
+from medner.store.corpora.notes import Loss, Note
 from medner.store.corpora.source import NOT_UTF8, files_in, open_bytes
 from medner.store.errors import BadInputError, UserError
 from medner.store.records import Document, Entity

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, product
 
-from medner.store.corpora.format import Note
+from medner.store.corpora.notes import Note
 
 _BREAKS = re.compile(r"[\r\n]+")
 

@@ -12,7 +12,8 @@ from medner.store.characters import is_blank
 from medner.store.corpora.encoding import decode_text
 from medner.store.corpora.entity_table import TableRow, as_mentions, is_table, table_row
 from medner.store.corpora.filenames import document_id
-from medner.store.corpora.format import Format, Mention, Note, Reading
+from medner.store.corpora.format import Format, Mention, Reading
+from medner.store.corpora.notes import Note
 from medner.store.corpora.source import files_in, open_bytes, read_unicode
 from medner.store.errors import BadInputError
 from medner.store.records import Document
@@ -27,6 +28,12 @@ def text_of(path: Path) -> Path | None:
         return path
     text = path.with_name(path.name + "original.txt")
     return text if path.suffix.lower() == ".txt" and text.is_file() else None
+
+
+def table_of(path: Path) -> Path:
+    """The table of a pair that this text belongs to; any other file is given back."""
+    is_text = path.name.lower().endswith(TEXT_SUFFIX)
+    return path.with_name(path.name[: -len("original.txt")]) if is_text else path
 
 
 def looks_like_table(lines: Sequence[str]) -> bool:
@@ -59,7 +66,7 @@ def _read(reading: Reading) -> Iterator[Document]:
 
 def _document(reading: Reading, path: Path, folder: Path | None) -> Document:
     text = _content(reading, path)
-    table = path.with_name(path.name[: -len("original.txt")])
+    table = table_of(path)
     mentions: list[Mention] = []
     if table.is_file():
         mentions = as_mentions(list(_rows(reading, table)), text, reading.options.end, inclusive=True)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from medner.store.corpora.format import Format, Note, Reading, Writing, number_or_text
+from medner.store.corpora.format import Format, Reading, Writing, number_or_text
 from medner.store.corpora.json_entities import EntityKeys, as_in_text, entity_mentions, with_ends
 from medner.store.corpora.json_fields import drop_unread, id_field, record_fields, text_field
 from medner.store.corpora.json_out import write_records
 from medner.store.corpora.json_records import json_records
+from medner.store.corpora.notes import Note
 from medner.store.corpora.source import RawRecord, read_records
 from medner.store.records import Document
 

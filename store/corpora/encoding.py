@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medner.store.characters import is_blank
-from medner.store.corpora.format import NO_OPTIONS, Note, Reading, ReadOptions
+from medner.store.corpora.format import Reading
+from medner.store.corpora.notes import Note
+from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
 from medner.store.errors import BadInputError
 
 _TEXT_CONTROLS = frozenset("\t\n\r\f\v\x85")

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from medner.store.paths import readable_path
+
 _UNSAFE = re.compile(r"^\.|\A\Z|[%/\\:*?\"<>|\x00-\x1f\x7f]")
 
 
@@ -17,7 +19,7 @@ def file_stem(id: str) -> str:  # noqa: A002
 def document_id(path: Path, folder: Path | None) -> str:
     """The id of a document in a file: its name without the suffix, below ``folder`` with the folders on the way."""
     relative = path.relative_to(folder) if folder else Path(path.name)
-    stem = relative.with_suffix("").as_posix()
+    stem = readable_path(relative.with_suffix("").as_posix())
     return "" if stem == "%" else unquote(stem, errors="strict") if _is_encoded(stem) else stem
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Final, Literal, TextIO
+from typing import TextIO
 
 from medner.store.characters import is_blank
 from medner.store.corpora.bad import BadRecords
-from medner.store.corpora.read_log import ReadLog
+from medner.store.corpora.notes import Loss, Note
+from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
 from medner.store.errors import BadInputError, Unit, UserError
 from medner.store.labels import LabelSet
+from medner.store.paths import readable_path
 from medner.store.records import Document, Entity
 
 
@@ -43,79 +44,6 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadOptions:
-    """What a user says about files that their content does not tell. UserError for an encoding that there is not.
-
-    ``encoding``: the files', where they are not UTF-8. ``join_lines``: lines are cut at a fixed width, so a single
-    line break inside a paragraph ends no sentence. ``text_key`` and ``id_key``: where JSON records keep the text and
-    the id. ``end``: what the end of an entity counts. ``annotator``: whose annotations are read, where there are
-    several. ``log`` is told what each reading left out.
-    """
-
-    encoding: str | None = None
-    join_lines: bool = False
-    text_key: str | None = None
-    id_key: str | None = None
-    end: Literal["inclusive", "exclusive"] | None = None
-    annotator: str | None = None
-    log: ReadLog | None = field(default=None, compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if self.encoding is None:
-            return
-        try:
-            # Not every codec is an encoding: rot13 and base64 are none, and fail here too.
-            "".encode(self.encoding)
-        except (LookupError, ValueError) as error:
-            raise UserError(
-                f"--encoding: there is no encoding {self.encoding!r}; usual ones are utf-8, gb18030, utf-16, big5"
-            ) from error
-
-
-#: Nothing is said: what a file is comes from the file alone.
-NO_OPTIONS: Final = ReadOptions()
-
-
-class Note(StrEnum):
-    """What a reader met that is no error and that the user should know."""
-
-    EDGE_WHITE = "entities with white space at an edge (kept)"
-    REPEATED = "repeated entities (kept once)"
-    OTHER_LAYER = "annotations that are not entities (left out)"
-    OTHER_ANNOTATOR = "further annotations of the same task (left out; --annotator chooses whose are read)"
-    NOT_BY_ANNOTATOR = "records that --annotator did not annotate (left out)"
-    CANCELLED = "cancelled annotations (left out)"
-    REJECTED = "records that were rejected or ignored (left out)"
-    NO_LABEL = "marked places without a label (left out)"
-    NO_PLACE = "entities without a place in the text (left out)"
-    OTHER_WHITE = "entity strings with other white space than the text (the text's is kept)"
-    UTF16 = "records with UTF-16 offsets (turned into code points)"
-    GB18030 = "files in GB18030 (turned into Unicode)"
-    UTF16_FILE = "files in UTF-16 or UTF-32 (turned into UTF-8)"
-    UTF8_FILE = "files in UTF-8 although --encoding names another encoding (read as UTF-8)"
-    BREAKS_AS_ONE = "records whose offsets count a line end CR LF as one character (turned into code points)"
-    MARK_COUNTED = "files whose offsets count the byte order mark (turned into offsets of the text)"
-    COMMENT = "lines that are comments or -DOCSTART- (left out)"
-    SEGMENTED = "tokens with a word-segmentation digit (the digit is taken off)"
-    NO_TABLE = "texts without an annotation table (no entities)"
-    NO_ANN = "texts without an .ann file (no entities)"
-
-
-class Loss(StrEnum):
-    """What a format could not hold."""
-
-    NESTED = "nested entities"
-    CROSSING = "crossing entities"
-    SAME_SPAN = "entities on a span that another label holds"
-    ALL_ENTITIES = "entities (the format holds text alone)"
-    ACROSS_BREAK = "entities across a line break"
-    EDGE_BREAK = "line breaks at the edge of an entity"
-    CUT_AT_BREAK = "documents cut at their line breaks"
-    IDS = "document ids"
-    EMPTY = "documents without text"
-
-
-@dataclass(frozen=True, slots=True)
 class Mention:
     """An entity as a file states it, end-exclusive; ``text`` is the entity string, where the file has one."""
 
@@ -131,7 +59,8 @@ class Reading(Iterator[Document]):
 
     ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
     ``layout`` is settled with the first document. ``unread`` counts dropped keys that seem to hold annotation, and
-    ``provenance`` those of medner's own files that say how the entities came about.
+    ``provenance`` those of medner's own files that say how the entities came about. ``stem`` begins the ids of records
+    without an id.
     """
 
     def __init__(
@@ -145,6 +74,7 @@ class Reading(Iterator[Document]):
         options: ReadOptions = NO_OPTIONS,
     ) -> None:
         self.path = path
+        self.stem = readable_path(path.stem)
         self.format = format
         self.guessed = guessed
         self.labels = labels
@@ -210,7 +140,7 @@ class Reading(Iterator[Document]):
     def made_up_id(self, number: int) -> str:
         """The id of a record without one: the file's name and the record's place, from 1."""
         self.layout = replace(self.layout, own_ids=False)
-        return f"{self.path.stem}-{number}"
+        return f"{self.stem}-{number}"
 
     def document(self, id: str, text: str, mentions: Iterable[Mention], *, line: int | None) -> Document:  # noqa: A002
         """A document whose entities were all checked against the text; BadInputError at the first that is wrong."""

@@ -10,15 +10,16 @@ from medner.store.characters import is_blank
 from medner.store.corpora import ccks2017, ccks2018, cmeee_v1
 from medner.store.corpora.encoding import head_text, refuse_binary
 from medner.store.corpora.foreign import foreign_bytes, foreign_suffix, foreign_text
-from medner.store.corpora.format import NO_OPTIONS, ReadOptions
 from medner.store.corpora.json_signs import json_format
+from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
 from medner.store.corpora.source import files_in, open_bytes
 from medner.store.corpora.tag_rows import look_tagged
 from medner.store.errors import BadInputError
 
+#: How the names of files end: of notes, of JSON, of tokens with tags.
+TEXT_SUFFIXES = (".txt", ".text", ".md")
+JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 TAGGED_SUFFIXES = (".bio", ".conll", ".iob", ".iob2", ".bioes", ".bieos", ".bmes", ".bilou", ".bmeo")
-_TEXT_SUFFIXES = (".txt", ".text", ".md")
-_JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 _HEAD_BYTES = 1 << 16
 #: How a JSON object, or an array of objects, begins; and a key anywhere.
 _JSON_START = re.compile(r'\[?\s*\{\s*"[^"\n]*"\s*:')
@@ -54,12 +55,12 @@ def format_of_file(path: Path, options: ReadOptions = NO_OPTIONS) -> str | None:
     head = head_text(data, options)
     if is_blank(head):
         # A long blank beginning says nothing of what follows; the reader of text knows.
-        if len(data) == _HEAD_BYTES and suffix in _TEXT_SUFFIXES:
+        if len(data) == _HEAD_BYTES and suffix in TEXT_SUFFIXES:
             return "text"
         raise BadInputError("the file is empty", path=path)
     start = head.lstrip()
-    is_note = suffix in _TEXT_SUFFIXES and _KEY.search(start) is None
-    if start[0] in "[{" and not is_note and (suffix in _JSON_SUFFIXES or looks_like_json(start)):
+    is_note = suffix in TEXT_SUFFIXES and _KEY.search(start) is None
+    if start[0] in "[{" and not is_note and (suffix in JSON_SUFFIXES or looks_like_json(start)):
         return _of_json(path, start, options)
     return _of_text(path, head, suffix, cut=len(data) == _HEAD_BYTES)
 
@@ -103,8 +104,8 @@ def _of_text(path: Path, head: str, suffix: str, *, cut: bool) -> str | None:
     foreign = foreign_text(head)
     if foreign is None and suffix in TAGGED_SUFFIXES:
         return "bio"
-    if foreign is None and suffix not in _TEXT_SUFFIXES:
+    if foreign is None and suffix not in TEXT_SUFFIXES:
         foreign = foreign_suffix(path)
     if foreign is not None:
         raise foreign.error(path)
-    return "text" if suffix in _TEXT_SUFFIXES else None
+    return "text" if suffix in TEXT_SUFFIXES else None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from medner.store.corpora.format import Mention, Note, Reading
+from medner.store.corpora.format import Mention, Reading
 from medner.store.corpora.json_fields import is_unicode, kind_of, listed, whole_number
+from medner.store.corpora.notes import Note
 from medner.store.corpora.offsets import fitted
 
 STARTS = (

@@ -8,7 +8,8 @@ from dataclasses import replace
 from enum import StrEnum
 
 from medner.store.characters import is_blank
-from medner.store.corpora.format import Note, Reading
+from medner.store.corpora.format import Reading
+from medner.store.corpora.notes import Note
 from medner.store.corpora.source import RawRecord, after_white, array_layout, filled_lines, json_array, read_unicode
 
 _BOM = "\ufeff"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from medner.store.corpora.format import Mention, Note, Reading
+from medner.store.corpora.format import Mention, Reading
 from medner.store.corpora.json_entities import EntityKeys, entity_mentions, is_entity_list, label_text
 from medner.store.corpora.json_fields import drop_unread, id_field, kind_of, lookup, string, text_field, whole_number
+from medner.store.corpora.notes import Note
 from medner.store.corpora.tags import is_tag_list, joined, tagged_mentions
 
 _TEXTS = ("text", "content", "sentence", "context", "data", "raw_text", "sent", "note", "doc", "document", "passage")
@@ -16,7 +17,7 @@ _Fields = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RecordText:
     """A text with its mentions, ends as in the file.
 
     ``inclusive`` is the shape's habit; None: the strings tell. ``of_tokens``: the places were counted in tokens, and
@@ -31,13 +32,13 @@ class Found:
     parted: bool = False
 
 
-Read = Callable[[Reading, int, "_Fields"], Iterator[Found]]
+Read = Callable[[Reading, int, "_Fields"], Iterator[RecordText]]
 
 
-def shape_of(value: object, text_key: str | None = None) -> Callable[[Reading, int], Iterator[Found]] | None:
+def shape_of(value: object, text_key: str | None = None) -> Callable[[Reading, int], Iterator[RecordText]] | None:
     """How a record of this shape is read; None when it is of none of them."""
     if isinstance(value, str):
-        return lambda reading, place: iter([Found(reading.made_up_id(place), value, ())])
+        return lambda reading, place: iter([RecordText(reading.made_up_id(place), value, ())])
     if isinstance(value, list):
         return _pair_reader(value)
     if not isinstance(value, dict):
@@ -48,7 +49,7 @@ def shape_of(value: object, text_key: str | None = None) -> Callable[[Reading, i
     return plain_reader(value, text_key) if _entity_keys(value) else None
 
 
-def plain_reader(value: object, text_key: str | None = None) -> Callable[[Reading, int], Iterator[Found]] | None:
+def plain_reader(value: object, text_key: str | None = None) -> Callable[[Reading, int], Iterator[RecordText]] | None:
     """How a record is read that has a text and no entities; None when there is no text either."""
     if not isinstance(value, dict):
         return None
@@ -57,7 +58,7 @@ def plain_reader(value: object, text_key: str | None = None) -> Callable[[Readin
     return lambda reading, place: _entity_lists(reading, place, value)
 
 
-def _pair_reader(value: list[object]) -> Callable[[Reading, int], Iterator[Found]] | None:
+def _pair_reader(value: list[object]) -> Callable[[Reading, int], Iterator[RecordText]] | None:
     """spaCy's training data: [text, {"entities": [[start, end, label]]}], or the list itself."""
     if len(value) != 2:
         return None
@@ -69,12 +70,12 @@ def _pair_reader(value: list[object]) -> Callable[[Reading, int], Iterator[Found
     else:
         return None
 
-    def read(reading: Reading, place: int) -> Iterator[Found]:
+    def read(reading: Reading, place: int) -> Iterator[RecordText]:
         if isinstance(marks, dict):
             drop_unread(reading, marks, ("entities",))
         mentions = tuple(entity_mentions(reading, place, items, "entities"))
         whole = string(reading, place, text, "0", "the text")
-        yield Found(reading.made_up_id(place), whole, mentions, inclusive=False)
+        yield RecordText(reading.made_up_id(place), whole, mentions, inclusive=False)
 
     return read
 
@@ -90,7 +91,7 @@ def _text_id(reading: Reading, place: int, value: _Fields) -> tuple[str, str, st
     return text, key, id_field(reading, place, value, _IDS)
 
 
-def _entity_lists(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
+def _entity_lists(reading: Reading, place: int, value: _Fields) -> Iterator[RecordText]:
     """Prodigy's ``spans``, spaCy's ``ents``, TPLinker's ``entity_list`` ...: a text and one list of entities."""
     text, key, name = _text_id(reading, place, value)
     wanted = reading.options.annotator
@@ -108,10 +109,10 @@ def _entity_lists(reading: Reading, place: int, value: _Fields) -> Iterator[Foun
         )
     drop_unread(reading, value, (key, *lists, *_IDS, "answer", "tokens", "meta", "entities", "spans", "ents"))
     mentions = tuple(entity_mentions(reading, place, value.get(first), first)) if lists else ()
-    yield Found(name, text, mentions)
+    yield RecordText(name, text, mentions)
 
 
-def _cluener(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
+def _cluener(reading: Reading, place: int, value: _Fields) -> Iterator[RecordText]:
     text, key, name = _text_id(reading, place, value)
     labels = value["label"]
     mentions = []
@@ -121,10 +122,10 @@ def _cluener(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
                 start, end = _two(reading, place, span, f"label.{label}.{number}")
                 mentions.append(Mention(start, end, str(label), str(mention), f"label.{label}"))
     drop_unread(reading, value, (key, "label", *_IDS))
-    yield Found(name, text, mentions)
+    yield RecordText(name, text, mentions)
 
 
-def _tokens(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
+def _tokens(reading: Reading, place: int, value: _Fields) -> Iterator[RecordText]:
     key, tags_key = _tagged_keys(value) or ("", "")
     raw, tags = value[key], value[tags_key]
     tokens = [str(one) for one in raw] if isinstance(raw, list) else list(str(raw))
@@ -134,10 +135,10 @@ def _tokens(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
     text, bounds = joined(tokens)
     drop_unread(reading, value, (key, tags_key, *_IDS, "speaker", "sentence_id"))
     mentions = tagged_mentions(reading, place, names, bounds, tags_key)
-    yield Found(id_field(reading, place, value, _IDS), text, mentions, of_tokens=True)
+    yield RecordText(id_field(reading, place, value, _IDS), text, mentions, of_tokens=True)
 
 
-def _dialogue(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
+def _dialogue(reading: Reading, place: int, value: _Fields) -> Iterator[RecordText]:
     """IMCS: a dialogue of sentences, each with its tags; a document a sentence."""
     name = id_field(reading, place, value, _IDS)
     sentences = value["dialogue"]
@@ -145,20 +146,20 @@ def _dialogue(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
     for number, sentence in enumerate(sentences if isinstance(sentences, list) else (), 1):
         if isinstance(sentence, dict) and _is_tagged(sentence):
             for found in _tokens(reading, place, sentence):
-                yield Found(f"{name}-{number}", found.text, found.mentions, of_tokens=True)
+                yield RecordText(f"{name}-{number}", found.text, found.mentions, of_tokens=True)
 
 
-def _gliner(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
+def _gliner(reading: Reading, place: int, value: _Fields) -> Iterator[RecordText]:
     """GLiNER: tokens, and [first token, last token, label]."""
     raw = value["tokenized_text"]
     text, bounds = joined([str(one) for one in raw] if isinstance(raw, list) else [])
     counted = entity_mentions(reading, place, value.get("ner"), "ner")
     mentions = [_over_tokens(reading, place, mention, bounds, "ner") for mention in counted]
     drop_unread(reading, value, ("tokenized_text", "ner", *_IDS))
-    yield Found(id_field(reading, place, value, _IDS), text, mentions, of_tokens=True)
+    yield RecordText(id_field(reading, place, value, _IDS), text, mentions, of_tokens=True)
 
 
-def _langextract(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
+def _langextract(reading: Reading, place: int, value: _Fields) -> Iterator[RecordText]:
     text, key, name = _text_id(reading, place, value)
     items = value["extractions"]
     objects = [one for one in items if isinstance(one, dict)] if isinstance(items, list) else []
@@ -167,13 +168,13 @@ def _langextract(reading: Reading, place: int, value: _Fields) -> Iterator[Found
     keys = EntityKeys((), (), ("extraction_class",), ("extraction_text",), unused=_LANGEXTRACT)
     mentions = tuple(entity_mentions(reading, place, placed, "extractions", keys))
     drop_unread(reading, value, (key, "extractions", *_IDS))
-    yield Found(name, text, mentions, inclusive=False)
+    yield RecordText(name, text, mentions, inclusive=False)
 
 
 _LANGEXTRACT = ("alignment_status", "extraction_index", "group_index", "description", "token_interval")
 
 
-def _uie(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
+def _uie(reading: Reading, place: int, value: _Fields) -> Iterator[RecordText]:
     """UIE: a record a text and prompt; the prompt is the label."""
     text, key, name = _text_id(reading, place, value)
     label = label_text(reading, place, value.get("prompt"), "prompt")
@@ -181,10 +182,10 @@ def _uie(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
     named = [{**one, "label": label} for one in items if isinstance(one, dict)] if isinstance(items, list) else []
     mentions = tuple(entity_mentions(reading, place, named, "result_list"))
     drop_unread(reading, value, (key, "result_list", "prompt", *_IDS))
-    yield Found(name, text, mentions, parted=True)
+    yield RecordText(name, text, mentions, parted=True)
 
 
-def _mrc(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
+def _mrc(reading: Reading, place: int, value: _Fields) -> Iterator[RecordText]:
     """Entities as answers to questions: a record a text and label, offsets of tokens with inclusive ends."""
     context = string(reading, place, value["context"], "context", "the text")
     text, bounds = joined(context.split(" ") if " " in context else list(context))
@@ -199,7 +200,7 @@ def _mrc(reading: Reading, place: int, value: _Fields) -> Iterator[Found]:
             _over_tokens(reading, place, Mention(start, end, label, None, "start_position"), bounds, "start_position")
         )
     drop_unread(reading, value, (*_MRC, *_IDS))
-    yield Found(id_field(reading, place, value, ()), text, mentions, of_tokens=True, parted=True)
+    yield RecordText(id_field(reading, place, value, ()), text, mentions, of_tokens=True, parted=True)
 
 
 _MRC = ("context", "start_position", "end_position", "entity_label", "span_position", "query", "qas_id", "impossible")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TextIO
 
-from medner.store.corpora.format import Format, Mention, Note, Reading, Writing, number_or_text
+from medner.store.corpora.format import Format, Mention, Reading, Writing, number_or_text
 from medner.store.corpora.json_entities import as_in_text, with_ends
 from medner.store.corpora.json_fields import (
     BOOKKEEPING,
@@ -26,6 +26,7 @@ from medner.store.corpora.json_fields import (
 from medner.store.corpora.json_out import write_records
 from medner.store.corpora.json_records import json_records
 from medner.store.corpora.label_studio_results import region_mentions, regions_fit
+from medner.store.corpora.notes import Note
 from medner.store.corpora.offsets import fits
 from medner.store.corpora.source import RawRecord, read_records
 from medner.store.records import Document
@@ -36,12 +37,12 @@ _Fields = Mapping[str, object]
 
 
 def _read(reading: Reading) -> Iterator[Document]:
-    people = _People(reading)
-    yield from read_records(reading, json_records(reading, _is_task), people.understand)
-    people.check()
+    annotators = _Annotators(reading)
+    yield from read_records(reading, json_records(reading, _is_task), annotators.understand)
+    annotators.check()
 
 
-class _People:
+class _Annotators:
     """The reading's tasks, and who annotated them."""
 
     def __init__(self, reading: Reading) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from medner.store.corpora.format import Mention, Note, Reading
+from medner.store.corpora.format import Mention, Reading
 from medner.store.corpora.json_entities import label_text, number_at
+from medner.store.corpora.notes import Note
 
 _Fields = Mapping[str, object]
 #: Types of results that mark places of a text.

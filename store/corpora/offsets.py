@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from medner.store.corpora.format import Mention, Note, Reading
+from medner.store.corpora.format import Mention, Reading
+from medner.store.corpora.notes import Note
 
 _BREAK = "\r\n"
 

@@ -12,7 +12,7 @@ from medner.store.corpora.json_entities import as_in_text, with_ends
 from medner.store.corpora.json_fields import listed
 from medner.store.corpora.json_records import TEXT_KEYS, json_records
 from medner.store.corpora.json_refused import refusal
-from medner.store.corpora.json_shapes import Found, plain_reader, shape_of
+from medner.store.corpora.json_shapes import RecordText, plain_reader, shape_of
 from medner.store.corpora.source import RawRecord, read_several
 from medner.store.errors import BadInputError
 from medner.store.records import Document
@@ -32,7 +32,7 @@ def _read(reading: Reading) -> Iterator[Document]:
     wholes: dict[str, _Whole] = {}
 
     def understand(reading: Reading, record: RawRecord) -> Iterator[Document]:
-        for found in _found(reading, record):
+        for found in _record_texts(reading, record):
             mentions = _settled(reading, found, inclusive=inclusive)
             if not found.parted:
                 yield reading.document(found.id, found.text, mentions, line=record.place)
@@ -46,7 +46,7 @@ def _read(reading: Reading) -> Iterator[Document]:
         yield reading.document(whole.id, text, whole.mentions, line=whole.place)
 
 
-def _settled(reading: Reading, found: Found, *, inclusive: bool) -> Sequence[Mention]:
+def _settled(reading: Reading, found: RecordText, *, inclusive: bool) -> Sequence[Mention]:
     """The mentions in code points with exclusive ends."""
     if found.of_tokens:
         return found.mentions
@@ -54,7 +54,7 @@ def _settled(reading: Reading, found: Found, *, inclusive: bool) -> Sequence[Men
     return as_in_text(reading, found.text, with_ends(reading, found.mentions, inclusive=ends))
 
 
-def _found(reading: Reading, record: RawRecord) -> list[Found]:
+def _record_texts(reading: Reading, record: RawRecord) -> list[RecordText]:
     read = shape_of(record.value, reading.options.text_key) or plain_reader(record.value, reading.options.text_key)
     if read is not None:
         return list(read(reading, record.place))
@@ -73,10 +73,10 @@ def _ends_are_inclusive(reading: Reading) -> bool:
     votes = EndVotes()
     for record in json_records(reading, _is_record):
         try:
-            founds = [] if record.error is not None else _found(reading, record)
-        except BadInputError:  # said when the record is read for its document
+            texts = [] if record.error is not None else _record_texts(reading, record)
+        except BadInputError:  # raised again when the record is read for its document
             continue
-        for found in founds:
+        for found in texts:
             if found.inclusive is None:
                 for one in found.mentions:
                     if one.text is not None:

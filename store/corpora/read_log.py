@@ -1,4 +1,4 @@
-"""What the readings of a command left out, said as each ends, and the bad records they skipped."""
+"""What the readings of a command left out, printed as each ends, and the bad records they skipped."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medner.store.corpora.bad import BadRecords
+from medner.store.paths import readable_path
 
 if TYPE_CHECKING:
     from medner.store.corpora.format import Reading
@@ -20,7 +21,7 @@ def note_lines(reading: Reading, *, provenance: bool = False) -> Iterator[str]:
     """What a reading met and left out, a line each; complete when the reading has ended.
 
     ``provenance``: whether to name what medner itself writes about where entities come from, which only matters where
-    the file is written anew.
+    the file is written again.
     """
     for note, count in (+reading.notes).items():
         yield f"{count:,} {note}"
@@ -56,5 +57,6 @@ class ReadLog:
             return
         self._ended.add(reading.path)
         if self.say is not None:
+            name = self.names.get(reading.path) or readable_path(reading.path)
             for line in note_lines(reading, provenance=self.provenance):
-                self.say(f"{self.names.get(reading.path, reading.path)}: {line}")
+                self.say(f"{name}: {line}")

@@ -18,8 +18,9 @@ from medner.store.corpora import (
     other_json,
     text,
 )
-from medner.store.corpora.format import NO_OPTIONS, Format, ReadOptions
+from medner.store.corpora.format import Format
 from medner.store.corpora.guessing import format_of_file, format_of_folder
+from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
 from medner.store.errors import UserError
 
 FORMATS: dict[str, Format] = {

@@ -46,7 +46,7 @@ def open_bytes(path: Path) -> BinaryIO:
 
 
 def read_unicode(path: Path, reading: Reading | None = None) -> str:
-    """The file's text with its byte order mark; bytes that are in no known encoding stand as lone surrogates.
+    """The file's text with its byte order mark; bytes that are in no known encoding are lone surrogates.
 
     GB18030 and UTF-16 are recognised. With ``reading`` this is noted, and an encoding that its options name is used.
     """

@@ -94,7 +94,7 @@ def is_comment(line: str, row: Row | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class TagScheme:
     """What all rows of a file have in common.
 
     ``columns`` is the usual number of columns of rows parted by spaces. ``closes``: entities end in a tag of their own
@@ -109,8 +109,8 @@ class Habits:
     segmented: bool = False
 
 
-def habits_of(lines: Iterable[str]) -> Habits:
-    """The habits of a file; lines that cannot be understood have no say."""
+def tag_scheme_of(lines: Iterable[str]) -> TagScheme:
+    """The scheme of a file; lines that cannot be understood have no say."""
     widths: Counter[int] = Counter()
     marks: Counter[Mark] = Counter()
     tokens = running = segmented = starts = real_firsts = loose = 0
@@ -135,7 +135,7 @@ def habits_of(lines: Iterable[str]) -> Habits:
         loose += tag.mark is Mark.INSIDE and not follows
         last = tag
     closes = marks[Mark.LAST] > 0
-    return Habits(
+    return TagScheme(
         columns=widths.most_common(1)[0][0] if widths else 2,
         closes=closes,
         iob1=not closes and not marks[Mark.SINGLE] and loose > 0 and not real_firsts,

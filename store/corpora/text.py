@@ -9,8 +9,9 @@ from typing import TextIO
 
 from medner.store.corpora.encoding import decode_text
 from medner.store.corpora.filenames import document_id, file_stem
-from medner.store.corpora.format import Format, Loss, Reading, Writing
+from medner.store.corpora.format import Format, Reading, Writing
 from medner.store.corpora.guessing import format_of_file
+from medner.store.corpora.notes import Loss
 from medner.store.corpora.source import files_in, open_bytes
 from medner.store.errors import BadInputError, UserError
 from medner.store.records import Document

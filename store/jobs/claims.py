@@ -115,6 +115,16 @@ class Claims:
         """Gives a chunk back, to be taken again at once or after a delay; whether the claim still held."""
         return bool(await self._scripts("release", job_key(claim.job), claim.chunk, claim.token, int(delay_s * 1000)))
 
+    async def break_off(self, claim: Claim, reason: str, *, attempts: int, backoff_s: float) -> int:
+        """Counts an attempt at the whole chunk that ended unexpectedly; 0 when the claim no longer holds.
+
+        Until there were ``attempts`` the chunk is given back, to be tried again after a while; then the claim stays.
+        """
+        backoff_ms = max(1, int(backoff_s * 1000))
+        return int(
+            await self._scripts("break_off", job_key(claim.job), claim.chunk, claim.token, attempts, backoff_ms, reason)
+        )
+
     async def fail(self, job: str, reason: str) -> bool:
         """Ends a job that cannot be done; whether it was not ended already."""
         return bool(await self._scripts("fail", job_key(job), reason))

@@ -121,10 +121,14 @@ class FolderSpool:
         part = Part.model_validate_json(kept)
         await asyncio.to_thread(self._remove, [f"{self._root}/{part.file}"])
 
-    async def read(self) -> AsyncIterator[tuple[Piece, tuple[Annotation | None, ...]]]:
+    async def readable(self) -> set[int] | None:
+        """The finished ones."""
+        return {int(number) for number in await self._redis.hkeys(f"{self._key}:parts")}
+
+    async def read(self, first: int = 0) -> AsyncIterator[tuple[Piece, tuple[Annotation | None, ...]]]:
         """All pieces of finished chunks in order."""
         chunks = int(await self._redis.hget(self._key, "chunks") or 0)
-        for number in range(chunks):
+        for number in range(first, chunks):
             part = await self._part(number)
             if part is None:
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -17,13 +18,21 @@ from medner.store.jobs.scripts import Scripts
 from medner.store.jobs.spool import Spool
 from medner.store.jobs.states import ACTIVE, TERMINAL, JobState
 from medner.store.jobs.submitting import Hearing, Submitted, Submitter, is_abandoned
-from medner.store.jobs.views import known_spec, read_view, remove, spool_of
+from medner.store.jobs.views import known_spec, read_fields, read_view, read_views, remove, spool_of
 from medner.store.judges import JudgeRegistry
 from medner.store.records import AnnotatedDocument, Document
 from medner.store.redis.client import Client
 
 _LETTER = TypeAdapter(DeadLetter)
 _WORKER = TypeAdapter(WorkerView)
+
+
+@dataclass(frozen=True, slots=True)
+class _Brief:
+    """What the queue needs of a job: its state, and how many of its sentences have no end yet."""
+
+    state: JobState
+    left: int
 
 
 class Jobs:
@@ -55,12 +64,13 @@ class Jobs:
 
     async def all(self) -> list[JobView]:
         """All jobs, the newest first."""
-        names = [name.decode() for name in await self._redis.zrevrange(INDEX, 0, -1)]
-        found = [await read_view(self._redis, name) for name in names]
-        gone = [name for name, view in zip(names, found, strict=True) if view is None]
-        if gone:
-            await self._redis.zrem(INDEX, *gone)
-        return [view for view in found if view is not None]
+        return (await self.newest(None))[0]
+
+    async def newest(self, limit: int | None) -> tuple[list[JobView], int]:
+        """The newest ``limit`` jobs, the newest first, and how many there are in all."""
+        names = list(await self._briefly())
+        found = await read_views(self._redis, names[:limit])
+        return [view for view in found if view is not None], len(names)
 
     async def show(self, job: str) -> JobView:
         """A job as it is now. UserError where there is none of this id."""
@@ -77,7 +87,9 @@ class Jobs:
         if name in names:
             return name
         begin = [one for one in names if name and one.startswith(name)]
-        called = [one for one in names if (await self._redis.hget(job_key(one), "name") or b"").decode() == name]
+        called = [
+            one for one, (called_so,) in (await read_fields(self._redis, names, "name")).items() if called_so == name
+        ]
         found = called or begin
         if len(found) == 1:
             return found[0]
@@ -114,16 +126,40 @@ class Jobs:
             raise UserError(f"{job}: its submit was not finished; submit it again")
         raise UserError(f"{job} is {view.state.value}: only what has ended can be replayed")
 
-    async def results(self, job: str) -> AsyncIterator[AnnotatedDocument]:
-        """The documents with what is known of them, in order; sentences without a result are not among theirs."""
+    async def results(self, job: str, *, offset: int = 0) -> AsyncIterator[AnnotatedDocument]:
+        """The documents with what is known of them, in order; sentences without a result are not among theirs.
+
+        The first ``offset`` documents that are there are left out, and the chunks that hold nothing else are not read.
+        """
         spool = self.spool_of(job, known_spec(await self.show(job)))
+        first, number = await self._chunk_of(job, spool, offset)
         held: list[tuple[Any, Any]] = []
-        async for piece, found in spool.read():
+        async for piece, found in spool.read(first):
             held.append((piece, tuple(one for one in found if one is not None)))
             if piece.last:
-                for document in joined(held):
-                    yield document
-                held = []
+                if number >= offset:
+                    for document in joined(held):
+                        yield document
+                held, number = [], number + 1
+
+    async def _chunk_of(self, job: str, spool: Spool, offset: int) -> tuple[int, int]:
+        """The first chunk that may hold some of document ``offset``, and how many documents end before it.
+
+        A document begins at the earliest where the one before it ends.
+        """
+        if offset == 0:
+            return 0, 0
+        sizes = [int(size) for size in await self._redis.lrange(f"{job_key(job)}:sizes", 0, -1)]
+        readable = await spool.readable()
+        before = 0
+        for chunk, size in enumerate(sizes):
+            if readable is not None and chunk not in readable:
+                continue
+            if before + size >= offset:
+                return chunk, before
+            before += size
+        # A job without these numbers is read from its beginning; behind the last document there is nothing to read.
+        return (len(sizes), before) if sizes else (0, 0)
 
     async def dead(self, job: str) -> list[DeadLetter]:
         """The sentences that were given up, in order."""
@@ -141,31 +177,48 @@ class Jobs:
     async def workers(self) -> list[WorkerView]:
         """The workers that were heard of lately."""
         names = [name.decode() for name in await self._redis.zrange(WORKERS, 0, -1)]
-        found = []
-        for name in names:
-            data = await self._redis.get(worker_key(name))
-            if data is None:
-                await self._redis.zrem(WORKERS, name)
-            else:
-                found.append(_WORKER.validate_json(data))
-        return found
+        if not names:
+            return []
+        told = await self._redis.mget([worker_key(name) for name in names])
+        silent = [name for name, data in zip(names, told, strict=True) if data is None]
+        if silent:
+            await self._redis.zrem(WORKERS, *silent)
+        return [_WORKER.validate_json(data) for data in told if data is not None]
 
     async def queue(self) -> QueueView:
         """How much there is to do."""
         now = time.time()
         chunks: dict[str, int] = {}
         oldest_s: dict[str, float] = {}
-        for priority, stream in QUEUES.items():
-            chunks[priority.value] = int(await self._redis.xlen(stream))
-            first = await self._redis.xrange(stream, count=1)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for stream in QUEUES.values():
+                pipe.xlen(stream)
+                pipe.xrange(stream, count=1)
+            answers = await pipe.execute()
+        for at, priority in enumerate(QUEUES):
+            length, first = answers[2 * at : 2 * at + 2]
+            chunks[priority.value] = int(length)
             oldest_s[priority.value] = max(0.0, now - int(first[0][0].split(b"-")[0]) / 1000) if first else 0.0
-        views = await self.all()
+        jobs = (await self._briefly()).values()
         return QueueView(
             chunks,
             oldest_s,
-            {state.value: sum(view.state is state for view in views) for state in JobState},
-            sum(view.counts.left for view in views if view.state in ACTIVE),
+            {state.value: sum(one.state is state for one in jobs) for state in JobState},
+            sum(one.left for one in jobs if one.state in ACTIVE),
         )
+
+    async def _briefly(self) -> dict[str, _Brief]:
+        """Every job's state and sentences left, the newest first; jobs that are gone leave the index."""
+        names = [name.decode() for name in await self._redis.zrevrange(INDEX, 0, -1)]
+        found = await read_fields(self._redis, names, "state", "sentences", "done", "dead")
+        gone = [name for name, (state, *_) in found.items() if not state]
+        if gone:
+            await self._redis.zrem(INDEX, *gone)
+        return {
+            name: _Brief(JobState(state), int(sentences or 0) - int(done or 0) - int(dead or 0))
+            for name, (state, sentences, done, dead) in found.items()
+            if state
+        }
 
     async def tidy(self) -> None:
         """Puts the result folders of ended jobs in order. What cannot be reached now is left for later."""

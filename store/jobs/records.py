@@ -40,18 +40,18 @@ class JobSpec(BaseModel):
     configuration: dict[str, Any]
     fingerprint: str
     medner: str
-    max_chars: int = Field(default=256, ge=8)
+    max_chars: int = Field(default=256, ge=8, le=8_192)
     join_lines: bool = False
     priority: Priority = Priority.NORMAL
     trace: TracePolicy = "conflicts"
     judge_follow: JudgeFollow = "pinned"
     results: str | None = None
     part_format: PartFormat = "jsonl"
-    keep_s: int = Field(default=7 * 86_400, ge=60)
+    keep_s: int = Field(default=7 * 86_400, ge=60, le=3_650 * 86_400)
     chunk_sentences: int = Field(default=32, ge=1, le=4_096)
     attempts: int = Field(default=3, ge=1, le=100)
-    backoff_s: float = Field(default=2.0, ge=0)
-    sentence_timeout_s: float = Field(default=300.0, gt=0)
+    backoff_s: float = Field(default=2.0, ge=0, le=86_400)
+    sentence_timeout_s: float = Field(default=300.0, gt=0, le=7 * 86_400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ class JobCounts:
 class JobView:
     """A job as it is now. Times are seconds since the epoch, None while they have not come.
 
-    ``spec`` None: it was written by a newer version of medner. ``refusals`` are workers that cannot do it, with why.
+    ``spec`` None: it was written by a newer version of medner. ``reason`` is why it failed, or the first thing that
+    went wrong in it. ``refusals`` are workers that cannot do it, with why.
     """
 
     id: str

@@ -2,7 +2,8 @@
 
 A chunk that was given out has an entry in the job's ``:open`` hash until it is done. ``s`` is its state: ``queued``,
 its message ``m`` waits in stream ``q``; ``claimed``, worker ``w`` holds it under token ``t`` until ``l``, by its call
-``c``; ``waiting``, not before ``d``. ``a`` counts the workers that were lost over it. Times are milliseconds of Redis'
+``c``; ``waiting``, not before ``d``. ``a`` counts the workers that were lost over it, ``b`` the attempts
+at it that broke off. Times are milliseconds of Redis'
 own clock. At most ``WINDOW`` chunks of a job are given out at a time, so that what Redis holds does not grow with it.
 """
 
@@ -19,7 +20,7 @@ from medner.store.redis.client import Client
 WINDOW = 512
 TASK = "medner.chunk"
 #: What a job has beside its hash.
-PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused")
+PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused", "sizes")
 
 
 def _table(entries: dict[str, str]) -> str:
@@ -66,7 +67,7 @@ local function move(to)
     for _, part in ipairs(PARTS) do redis.call('EXPIRE', base .. ':' .. part, keep_s) end
   elseif ACTIVE[to] then
     if TERMINAL[from] then
-      redis.call('HDEL', base, 'finished', 'reason')
+      redis.call('HDEL', base, 'finished', 'reason', 'problem')
       redis.call('PERSIST', base)
       if get('key') ~= '' then redis.call('PERSIST', '{SUBMIT_KEYS}' .. get('key')) end
       for _, part in ipairs(PARTS) do redis.call('PERSIST', base .. ':' .. part) end
@@ -114,6 +115,7 @@ if number('chunks') == tonumber(ARGV[3]) then
   redis.call('HINCRBY', base, 'chunks', 1)
   redis.call('HINCRBY', base, 'sentences', ARGV[4])
   redis.call('HINCRBY', base, 'documents', ARGV[5])
+  redis.call('RPUSH', base .. ':sizes', ARGV[5])
 end
 redis.call('HSET', base, 'submit_until', now + ARGV[2])
 return 'ok'
@@ -201,6 +203,8 @@ for i = 7, #ARGV, 2 do
   redis.call('HSET', base .. ':dead', ARGV[1] .. ':' .. ARGV[i], ARGV[i + 1])
   redis.call('HINCRBY', base, 'dead', 1)
   redis.call('HDEL', base .. ':tries', ARGV[1] .. ':' .. ARGV[i])
+  local letter = cjson.decode(ARGV[i + 1])
+  redis.call('HSETNX', base, 'problem', letter.kind .. ': ' .. letter.error)
 end
 redis.call('HSET', base .. ':' .. ARGV[3], ARGV[1], ARGV[4])
 redis.call('DEL', base .. ':part:' .. ARGV[1])
@@ -228,6 +232,22 @@ else
   send(tonumber(ARGV[1]), entry)
 end
 return 1
+"""
+
+# ARGV: chunk, token, attempts, first back-off ms, reason. Counts an attempt at a whole chunk that broke off. Gives how
+# many there were, 0 when the claim no longer holds; before the last the chunk waits to be tried again, after it the
+# claim stays, for the holder to give the chunk up.
+_BREAK_OFF = """
+local entry = holds(ARGV[1], ARGV[2])
+if not entry then return 0 end
+entry.b = (entry.b or 0) + 1
+redis.call('HSET', base, 'problem', ARGV[5])
+if entry.b < tonumber(ARGV[3]) then
+  entry.t, entry.w, entry.l = nil, nil, nil
+  entry.s, entry.d = 'waiting', now + math.min(ARGV[4] * 3 ^ (entry.b - 1), 300000)
+end
+keep(ARGV[1], entry)
+return entry.b
 """
 
 # ARGV: back-off ms after a lost worker. Gives chunks sent anew: their holder was lost, their time has come, or their
@@ -292,7 +312,7 @@ local raw = redis.call('HGETALL', base .. ':open')
 for i = 1, #raw, 2 do
   local entry = cjson.decode(raw[i + 1])
   if entry.s ~= 'claimed' or entry.l <= now then
-    entry.t, entry.w, entry.l, entry.a = nil, nil, nil, 0
+    entry.t, entry.w, entry.l, entry.b, entry.a = nil, nil, nil, nil, 0
     send(tonumber(raw[i]), entry)
   end
 end
@@ -316,6 +336,7 @@ _BODIES = {
     "attempt": _ATTEMPT,
     "complete": _COMPLETE,
     "release": _RELEASE,
+    "break_off": _BREAK_OFF,
     "sweep": _SWEEP,
     "cancel": _CANCEL,
     "fail": _FAIL,

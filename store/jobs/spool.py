@@ -53,8 +53,12 @@ class Spool(Protocol):
         """Takes back what :meth:`keep` wrote, because it does not count."""
         ...
 
-    def read(self) -> AsyncIterator[tuple[Piece, tuple[Annotation | None, ...]]]:
-        """All pieces in order, with the annotations there are."""
+    def read(self, first: int = 0) -> AsyncIterator[tuple[Piece, tuple[Annotation | None, ...]]]:
+        """All pieces from a chunk on, in order, with the annotations there are."""
+        ...
+
+    async def readable(self) -> set[int] | None:
+        """The chunks that :meth:`read` gives anything of; None for all."""
         ...
 
     async def tidy(self, *, done: bool) -> None:
@@ -112,10 +116,14 @@ class RedisSpool:
     async def withdraw(self, kept: bytes) -> None:
         """Nothing lies elsewhere."""
 
-    async def read(self) -> AsyncIterator[tuple[Piece, tuple[Annotation | None, ...]]]:
+    async def readable(self) -> set[int] | None:
+        """All: of unfinished chunks there is the text."""
+        return None
+
+    async def read(self, first: int = 0) -> AsyncIterator[tuple[Piece, tuple[Annotation | None, ...]]]:
         """All pieces in order, with the annotations there are, those of unfinished chunks included."""
         chunks = int(await self._redis.hget(self._key, "chunks") or 0)
-        for number in range(chunks):
+        for number in range(first, chunks):
             async with self._redis.pipeline(transaction=True) as pipe:
                 pipe.hget(f"{self._key}:in", str(number))
                 pipe.hget(f"{self._key}:res", str(number))

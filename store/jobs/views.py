@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from pydantic import ValidationError
@@ -14,6 +15,9 @@ from medner.store.jobs.scripts import PARTS, Scripts
 from medner.store.jobs.spool import RedisSpool, Spool
 from medner.store.jobs.states import JobState
 from medner.store.redis.client import Client
+
+#: So many jobs are read with one question.
+_AT_ONCE = 500
 
 
 def spool_of(redis: Client, job: str, spec: JobSpec) -> Spool:
@@ -38,6 +42,40 @@ async def read_view(redis: Client, job: str) -> JobView | None:
         pipe.hgetall(job_key(job))
         pipe.hgetall(f"{job_key(job)}:refused")
         raw, refused = await pipe.execute()
+    return _read(job, raw, refused)
+
+
+async def read_views(redis: Client, jobs: Sequence[str]) -> list[JobView | None]:
+    """Several jobs as they are now, in few questions; None for those there are none of."""
+    views: list[JobView | None] = []
+    for begin in range(0, len(jobs), _AT_ONCE):
+        names = jobs[begin : begin + _AT_ONCE]
+        async with redis.pipeline(transaction=False) as pipe:
+            for job in names:
+                pipe.hgetall(job_key(job))
+                pipe.hgetall(f"{job_key(job)}:refused")
+            answers = await pipe.execute()
+        views += [_read(job, answers[2 * at], answers[2 * at + 1]) for at, job in enumerate(names)]
+    return views
+
+
+async def read_fields(redis: Client, jobs: Sequence[str], *fields: str) -> dict[str, tuple[str, ...]]:
+    """Some fields of several jobs, in few questions; "" for what is not there."""
+    found: dict[str, tuple[str, ...]] = {}
+    for begin in range(0, len(jobs), _AT_ONCE):
+        names = jobs[begin : begin + _AT_ONCE]
+        async with redis.pipeline(transaction=False) as pipe:
+            for job in names:
+                pipe.hmget(job_key(job), fields)
+            answers = await pipe.execute()
+        found |= {
+            job: tuple("" if value is None else value.decode() for value in values)
+            for job, values in zip(names, answers, strict=True)
+        }
+    return found
+
+
+def _read(job: str, raw: Mapping[bytes, bytes], refused: Mapping[bytes, bytes]) -> JobView | None:
     if not raw or b"state" not in raw:
         return None
     facts = {name.decode(): value.decode() for name, value in raw.items()}
@@ -81,7 +119,7 @@ def _view_of(job: str, facts: dict[str, str], refusals: dict[str, str]) -> JobVi
         name=facts.get("name", ""),
         started_s=_seconds(facts.get("started")),
         finished_s=_seconds(facts.get("finished")),
-        reason=facts.get("reason", ""),
+        reason=facts.get("reason") or facts.get("problem", ""),
         refusals=refusals,
     )
 

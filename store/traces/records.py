@@ -162,4 +162,7 @@ class RunRecord(BaseModel):
 
     def is_over(self, at: datetime) -> bool:
         """Whether the time it was to be kept for has passed."""
-        return self.keep_days is not None and at >= self.created + timedelta(days=self.keep_days)
+        if self.keep_days is None:
+            return False
+        # Added to the beginning, many days would be a date that no calendar has.
+        return at - self.created >= timedelta(days=min(self.keep_days, timedelta.max.days))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medner.service.adapters import adapter_card, export_card, filter_card, judge_card
-from medner.service.card_keys import TOLD
+from medner.service.card_keys import INFORMATIVE_KEYS
 from medner.store.errors import BadInputError
 
 TAGGER = {"base": "b", "labels": "cmeee-v2", "strategy": "symbol"}
@@ -34,7 +34,7 @@ def write(folder: Path, file: str, data: dict[str, Any]) -> Path:
 @pytest.mark.parametrize(("read", "file", "data"), CARDS)
 def test_keys_for_readers_are_no_fault(read: Any, file: str, data: dict[str, Any], tmp_path: Path, caplog: Any) -> None:
     """What trainings write of data and scores is left to readers, without a word."""
-    card = read(write(tmp_path, file, {**data, **dict.fromkeys(TOLD, "something")}))
+    card = read(write(tmp_path, file, {**data, **dict.fromkeys(INFORMATIVE_KEYS, "something")}))
     assert card.base == "b"
     assert not caplog.records
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 import typer
 
+from medner.service import cli
 from medner.service.cli.app import main, new_app
 from medner.service.cli.ending import Told
 from medner.store.errors import ExternalError, UserError
@@ -117,3 +119,10 @@ def test_the_real_tree_has_every_subcommand(capsys: pytest.CaptureFixture[str]) 
     assert main(["--help"]) == 0
     said = capsys.readouterr().out
     assert all(name in said for name in ("annotate", "evaluate", "compare", "convert", "models", "labels"))
+
+
+def test_a_command_that_ends_with_130_has_said_why() -> None:
+    """A bare code would be called an interruption; a command that stopped on purpose says so itself."""
+    folder = Path(cli.__file__).parent
+    bare = [path.name for path in sorted(folder.glob("*.py")) if "Exit(130)" in path.read_text(encoding="utf-8")]
+    assert not bare

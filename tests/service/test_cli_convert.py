@@ -46,7 +46,9 @@ def test_documents_go_to_standard_output_and_remarks_do_not(source: Path) -> Non
 
 def test_the_json_report_counts_everything(source: Path, tmp_path: Path) -> None:
     """With --json, standard output is one report."""
-    result = run(source, source, "--to", "ccks", "--labels", "cmeee-v2", "-o", tmp_path / "out.txt", "--json")
+    other = tmp_path / "other.json"
+    other.write_bytes(source.read_bytes())
+    result = run(source, other, "--to", "ccks", "--labels", "cmeee-v2", "-o", tmp_path / "out.txt", "--json")
     report = json.loads(result.stdout)
     assert (report["documents"], report["entities"], report["bad_records"]) == (4, 6, 0)
     assert [one["format"] for one in report["inputs"]] == ["cmeee", "cmeee"]
@@ -54,10 +56,11 @@ def test_the_json_report_counts_everything(source: Path, tmp_path: Path) -> None
 
 
 def test_there_and_back_is_byte_equal(source: Path, tmp_path: Path) -> None:
-    """The same format again changes nothing, also onto the input itself."""
-    before = source.read_bytes()
-    assert run(source, "--to", "cmeee", "-o", source).exit_code == 0
-    assert source.read_bytes() == before
+    """The same format again changes nothing; the input itself is never written over."""
+    before, again = source.read_bytes(), tmp_path / "again.json"
+    assert run(source, "--to", "cmeee", "-o", again).exit_code == 0
+    assert again.read_bytes() == before
+    assert isinstance(run(source, "--to", "cmeee", "-o", source).exception, MednerError)
 
 
 def test_a_bad_record_stops_and_leaves_no_file(source: Path, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medner.store.corpora import FORMATS, BadRecords, Layout, read_documents, write_documents
-from medner.store.corpora.format import ReadOptions
 from medner.store.corpora.read_log import ReadLog, note_lines
+from medner.store.corpora.read_options import ReadOptions
 from medner.store.errors import BadInputError, MednerError
 
 Make = Callable[..., Path]

@@ -340,3 +340,43 @@ async def test_jobs_are_found_by_id_beginning_name_and_last(jobs: Jobs) -> None:
         await jobs.find(first[:8])
     with pytest.raises(UserError, match="no job"):
         await jobs.find("丙")
+
+
+async def test_results_begin_where_they_are_wanted(jobs: Jobs, redis: Client, tmp_path: Path) -> None:
+    """From any document on, also where long documents are cut into pieces; earlier chunks are not read."""
+    long = Document("长", "".join(f"第{number}天好转。\n" for number in range(100)))
+    given = [*documents(7), long, *documents(3, sentences=9)]
+    for settings in ({}, {"results": str(tmp_path / "out")}):
+        job = (await jobs.submit(spec(chunk_sentences=4, **settings), given)).id
+        chunks = (await jobs.show(job)).counts.chunks
+        if settings:
+            own = jobs.spool_of(job, spec(chunk_sentences=4, **settings))
+            for chunk in range(chunks):
+                kept = await own.keep(chunk, 1, await own.get(chunk), [None] * len(sentences_of(await own.get(chunk))))
+                await redis.hset(f"{job_key(job)}:parts", str(chunk), kept)
+        every = [one.document.id async for one in jobs.results(job)]
+        assert len(every) == len(given)
+        for offset in range(len(given) + 2):
+            assert [one.document.id async for one in jobs.results(job, offset=offset)] == every[offset:]
+    job = (await jobs.submit(spec(chunk_sentences=4), given)).id
+    await redis.hset(f"{job_key(job)}:in", "0", "damaged")
+    assert [one.document.id async for one in jobs.results(job, offset=8)] == [one.id for one in given[8:]]
+
+
+async def test_jobs_are_read_together(jobs: Jobs, redis: Client) -> None:
+    """Lists and numbers ask Redis a few times, however many jobs there are; jobs that are gone leave the index."""
+    ids = [(await jobs.submit(spec(name=str(number)), documents(1))).id for number in range(12)]
+    await redis.delete(job_key(ids[3]))
+    before = int((await redis.info("commandstats"))["cmdstat_exec"]["calls"]) if await _counted(redis, "exec") else 0
+    listed, total = await jobs.newest(5)
+    assert ([one.id for one in listed], total) == ([*reversed(ids)][:5], 11)
+    assert [one.id for one in await jobs.all()] == [one for one in reversed(ids) if one != ids[3]]
+    queue = await jobs.queue()
+    assert (queue.jobs["queued"], queue.sentences_left) == (11, 44)
+    assert await jobs.find("7") == ids[7]
+    after = int((await redis.info("commandstats"))["cmdstat_exec"]["calls"]) if await _counted(redis, "exec") else 0
+    assert after == before
+
+
+async def _counted(redis: Client, command: str) -> bool:
+    return f"cmdstat_{command}" in await redis.info("commandstats")

@@ -1,0 +1,44 @@
+"""What a reading met that is no error, and what a writing could not hold, in words and to be counted."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Note(StrEnum):
+    """What a reader met that is no error and that the user should know."""
+
+    EDGE_WHITE = "entities with white space at an edge (kept)"
+    REPEATED = "repeated entities (kept once)"
+    OTHER_LAYER = "annotations that are not entities (left out)"
+    OTHER_ANNOTATOR = "further annotations of the same task (left out; --annotator chooses whose are read)"
+    NOT_BY_ANNOTATOR = "records that --annotator did not annotate (left out)"
+    CANCELLED = "cancelled annotations (left out)"
+    REJECTED = "records that were rejected or ignored (left out)"
+    NO_LABEL = "marked places without a label (left out)"
+    NO_PLACE = "entities without a place in the text (left out)"
+    OTHER_WHITE = "entity strings with other white space than the text (the text's is kept)"
+    UTF16 = "records with UTF-16 offsets (turned into code points)"
+    GB18030 = "files in GB18030 (turned into Unicode)"
+    UTF16_FILE = "files in UTF-16 or UTF-32 (turned into UTF-8)"
+    UTF8_FILE = "files in UTF-8 although --encoding names another encoding (read as UTF-8)"
+    BREAKS_AS_ONE = "records whose offsets count a line end CR LF as one character (turned into code points)"
+    MARK_COUNTED = "files whose offsets count the byte order mark (turned into offsets of the text)"
+    COMMENT = "lines that are comments or -DOCSTART- (left out)"
+    SEGMENTED = "tokens with a word-segmentation digit (the digit is taken off)"
+    NO_TABLE = "texts without an annotation table (no entities)"
+    NO_ANN = "texts without an .ann file (no entities)"
+
+
+class Loss(StrEnum):
+    """What a format could not hold."""
+
+    NESTED = "nested entities"
+    CROSSING = "crossing entities"
+    SAME_SPAN = "entities on a span that another label holds"
+    ALL_ENTITIES = "entities (the format holds text alone)"
+    ACROSS_BREAK = "entities across a line break"
+    EDGE_BREAK = "line breaks at the edge of an entity"
+    CUT_AT_BREAK = "documents cut at their line breaks"
+    IDS = "document ids"
+    EMPTY = "documents without text"
