@@ -96,13 +96,27 @@ class JudgeCard(BaseModel):
     two_way_from: int | None = Field(default=None, ge=0)
 
 
-class ShippedPlan(BaseModel):
-    """``default.toml``: which of the shipped taggers, by name and in order, with which filter and judge."""
+class Preset(BaseModel):
+    """Some of the shipped taggers, by name and in order, with a filter and a judge."""
 
     model_config = ConfigDict(extra="forbid")
     taggers: tuple[str, ...] = Field(min_length=1)
     filter: str | None = None
     judge: dict[str, Any] = Field(default_factory=dict)
+
+
+class ShippedPlan(Preset):
+    """``default.toml``: the default of a label set, and other choices by name (``--preset``)."""
+
+    presets: dict[str, Preset] = Field(default_factory=dict)
+
+    def named(self, preset: str | None) -> Preset:
+        """A preset; None is the default itself. UserError when there is none of this name."""
+        if preset in (None, "default"):
+            return self
+        if preset not in self.presets:
+            raise UserError(f"--preset: no preset {preset!r}; there are {', '.join(['default', *self.presets])}")
+        return self.presets[preset]
 
 
 @dataclass(frozen=True, slots=True)

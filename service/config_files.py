@@ -14,12 +14,14 @@ from medner.store.errors import BadInputError, UserError
 from medner.store.models import settled_base_model
 
 
-def load_configuration(path: Path, *, labels: str | None = None, model: str | None = None) -> Configuration:
+def load_configuration(
+    path: Path, *, labels: str | None = None, model: str | None = None, preset: str | None = None
+) -> Configuration:
     """The configuration of a TOML file; paths in it count from its folder.
 
-    ``labels`` and ``model`` replace the file's. A tagger is a table, or the name of one that ships. Keys that are left
-    out take the default for these two, taggers too; without taggers also filter and judge, where ``filter = "off"``
-    leaves the filter out.
+    ``labels``, ``model`` and ``preset`` replace the file's. A tagger is a table, or the name of one that ships. Keys
+    that are left out take the default for these three, taggers too; without taggers also filter and judge, where
+    ``filter = "off"`` leaves the filter out.
     BadInputError names the key and what is allowed.
     """
     try:
@@ -34,14 +36,20 @@ def load_configuration(path: Path, *, labels: str | None = None, model: str | No
         data["model"] = _anchored_model(data["model"], path.parent)
     _anchor(data, path.parent)
     data.update({key: value for key, value in (("labels", labels), ("model", model)) if value is not None})
+    named_preset = data.pop("preset", None)
+    if named_preset is not None and not isinstance(named_preset, str):
+        raise BadInputError("must be the name of a preset", path=path, key="preset")
+    preset = preset or named_preset
     off = data.get("filter") == "off"
     if off:
         data["filter"] = None
     named, base = str(data.get("labels", DEFAULT_LABELS)), str(data.get("model", DEFAULT_MODEL))
     if isinstance(data.get("taggers"), list):
         data["taggers"] = [_shipped(one, named, base, path) for one in data["taggers"]]
+    if preset is not None and "taggers" in data:
+        raise BadInputError("a preset names the taggers; leave out one of preset and taggers", path=path, key="preset")
     if "taggers" not in data:
-        default = default_configuration(named, model=base).model_dump()
+        default = default_configuration(named, model=base, preset=preset).model_dump()
         if off and default["judge"]["kind"] == "filter-score":
             default["judge"] = JudgeConfig().model_dump()
         for key in ("taggers", "filter", "judge"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from medner.service.adapters import ShippedAdapter, shipped_adapters, shipped_filters, shipped_plan
 from medner.service.config import DEFAULT_LABELS, DEFAULT_MODEL, Configuration, FilterConfig, TaggerConfig
 from medner.service.judge_config import JudgeConfig
+from medner.store.errors import UserError
 
 #: The default's taggers where no adapter ships.
 _UNTUNED = (
@@ -21,16 +22,20 @@ def default_configuration(
     labels: str = DEFAULT_LABELS,
     *,
     model: str = DEFAULT_MODEL,
+    preset: str | None = None,
     adapters: tuple[ShippedAdapter, ...] | None = None,
     root: Path | None = None,
 ) -> Configuration:
     """The configuration without a file: what ships for the label set and this model, else untuned taggers.
 
-    Which of the shipped taggers, filters and judges that are is said by the shelf's ``default.toml``; without one all
-    taggers, no filter, and a judge that follows the first. There are at least two taggers. ``adapters`` None: those in
-    the package, or in ``root``.
+    Which of the shipped taggers, filters and judges that are is said by the shelf's ``default.toml``, or by one of its
+    presets; without one all taggers, no filter, and a judge that follows the first. There are at least two taggers.
+    ``adapters`` None: those in the package, or in ``root``. UserError when there is no such preset.
     """
-    plan = shipped_plan(labels, root) if adapters is None else None
+    shelf = shipped_plan(labels, root) if adapters is None else None
+    if shelf is None and preset is not None:
+        raise UserError(f"--preset: the label set {labels} has no presets; leave it out")
+    plan = None if shelf is None else shelf.named(preset)
     shipped = shipped_adapters(labels, root) if adapters is None else adapters
     tuned = tuned_taggers(labels, model, shipped)
     if plan is not None and {one.name for one in tuned} >= set(plan.taggers):
@@ -51,6 +56,10 @@ def default_configuration(
             if found
             else None,
             judge=JudgeConfig.model_validate(plan.judge),
+        )
+    if preset is not None:
+        raise UserError(
+            f"--preset: the taggers of {preset} stand on another base model than {model}; leave one of both out"
         )
     taggers = (*tuned, *_partners(tuned)[: max(0, _DEFAULT_COUNT - len(tuned))])
     return Configuration(labels=labels, model=model, taggers=taggers)

@@ -42,15 +42,18 @@ class Overrides:
     said: tuple[Path, ...] = ()
     join_lines: bool = False
     dtype: str | None = None
+    preset: str | None = None
 
 
 def configured(overrides: Overrides) -> Configuration:
     """The configuration of the file or the default one, changed as the options say. UserError for a wrong option."""
     model = None if overrides.model is None else settled_base_model(overrides.model)
     if overrides.config is None:
-        base = default_configuration(overrides.labels or DEFAULT_LABELS, model=model or DEFAULT_MODEL)
+        base = default_configuration(
+            overrides.labels or DEFAULT_LABELS, model=model or DEFAULT_MODEL, preset=overrides.preset
+        )
     else:
-        base = load_configuration(overrides.config, labels=overrides.labels, model=model)
+        base = load_configuration(overrides.config, labels=overrides.labels, model=model, preset=overrides.preset)
     data: dict[str, Any] = base.model_dump()
     plain = {"max_chars": overrides.max_chars, "join_lines": overrides.join_lines or None, "dtype": overrides.dtype}
     data |= {key: value for key, value in plain.items() if value is not None}

@@ -22,6 +22,7 @@ from medner.service.cli.options import (
     Limit,
     MaxChars,
     Model,
+    Preset,
     Servers,
     SkipBad,
     Taggers,
@@ -85,6 +86,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     filter_: Filter = None,
     exemplars: Exemplars = None,
     model: Model = None,
+    preset: Preset = None,
     dtype: Dtype = None,
     config: Config = None,
     server: Servers = None,
@@ -146,6 +148,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         tuple(said or ()),
         join_lines=options.join_lines,
         dtype=dtype,
+        preset=preset,
     )
     overrides = resolved_now(overrides)
     if pull:

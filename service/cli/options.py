@@ -88,6 +88,15 @@ Model = Annotated[
     str | None,
     typer.Option("--model", metavar="NAME|FOLDER", callback=not_empty, help="Base model (medner models list)."),
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        "--preset",
+        metavar="NAME",
+        callback=not_empty,
+        help="Which shipped taggers: default (several, and a judge), fast (one of them).",
+    ),
+]
 Dtype = Annotated[
     DtypeChoice | None,
     typer.Option("--dtype", help="Number format of models in this process; auto is the fastest here (medner doctor)."),

@@ -20,6 +20,7 @@ from medner.service.cli.options import (
     Limit,
     MaxChars,
     Model,
+    Preset,
     Servers,
     SkipBad,
     Taggers,
@@ -122,6 +123,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     filter_: Filter = None,
     exemplars: Exemplars = None,
     model: Model = None,
+    preset: Preset = None,
     dtype: Dtype = None,
     config: Config = None,
     server: Servers = None,
@@ -178,6 +180,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
             servers=tuple(server or ()),
             join_lines=options.join_lines,
             dtype=dtype,
+            preset=preset,
         ),
         settings={
             "name": name,

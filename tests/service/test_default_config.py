@@ -93,6 +93,25 @@ def test_the_shelf_says_what_the_default_is(tmp_path: Path) -> None:
     assert (configuration.judge.kind, configuration.judge.least) == ("filter-score", 0.4)
 
 
+def test_a_preset_is_another_choice_of_the_shelf(tmp_path: Path) -> None:
+    """By name; an unknown one names those there are, and a label set or base without it says so."""
+    for name in ("a", "b"):
+        _ship(tmp_path, name)
+    _ship(tmp_path, "c", base="qwen2.5-coder-1.5b-instruct")
+    plan = 'taggers = ["a", "b"]\n[presets.fast]\ntaggers = ["b"]\n[presets.large]\ntaggers = ["c"]\n'
+    (tmp_path / "cmeee-v2" / "default.toml").write_text(plan)
+    assert _names(default_configuration(root=tmp_path)) == ["a", "b"]
+    assert _names(default_configuration(root=tmp_path, preset="default")) == ["a", "b"]
+    fast = default_configuration(root=tmp_path, preset="fast")
+    assert (_names(fast), fast.filter, fast.judge.kind) == (["b"], None, "best-tagger")
+    with pytest.raises(UserError, match="no preset 'quick'; there are default, fast, large"):
+        default_configuration(root=tmp_path, preset="quick")
+    with pytest.raises(UserError, match="another base model"):
+        default_configuration(root=tmp_path, preset="large")
+    with pytest.raises(UserError, match="the label set mine has no presets"):
+        default_configuration("mine", root=tmp_path, preset="fast")
+
+
 def test_an_encoder_of_its_own_filters_for_every_base(tmp_path: Path) -> None:
     """A bert-cls filter runs beside the base model, not on it, so its card need not name the base model."""
     _ship(tmp_path, "a")
