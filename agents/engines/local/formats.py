@@ -32,7 +32,10 @@ FILE = "formats.json"
 #: A layer's largest product in a 0.5B model, and how many tokens a pass has: few when decoding, many when scoring.
 _SHAPE = (4_864, 896)
 _TOKENS = (24, 256)
-_ROUNDS = 5
+_ROUNDS = 9
+#: A model in int8 takes a quarter of the memory and is loaded in a fraction of the time, and a machine that is busy
+#: while it is measured must not lose that for ever by a hair.
+_INT8_SAVES = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,12 @@ class Measured:
 
     @property
     def order(self) -> tuple[Format, ...]:
-        """The formats, the fastest first."""
-        return tuple(sorted(self.microseconds, key=lambda name: self.microseconds[name]))  # type: ignore[arg-type]
+        """The formats, the fastest first; int8 counts as faster than it is by what it saves elsewhere."""
+
+        def time(name: str) -> float:
+            return self.microseconds[name] / (_INT8_SAVES if name == "int8" else 1.0)
+
+        return tuple(sorted(self.microseconds, key=time))  # type: ignore[arg-type]
 
 
 def pick_device() -> torch.device:

@@ -1,0 +1,56 @@
+"""Which number format a machine gets: measured once, kept, measured again on another machine."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+torch = pytest.importorskip("torch")
+from medner.agents.engines.local.formats import Measured, formats_by_speed, machine_name, measured_formats
+from medner.agents.engines.local.int8 import is_exact
+
+CPU = torch.device("cpu")
+
+
+def test_the_measurement_is_kept(tmp_path):
+    """The second process reads what the first has measured, in a folder that did not exist."""
+    kept = tmp_path / "data" / "formats.json"
+    first = measured_formats(kept)
+    assert {"f32", "bf16"} <= set(first.microseconds)
+    assert ("int8" in first.microseconds) == is_exact()
+    assert json.loads(kept.read_text()) == {machine_name(): dict(first.microseconds)}
+    kept.write_text(json.dumps({machine_name(): {"f32": 1.0, "bf16": 2.0}}))
+    assert formats_by_speed(CPU, kept=kept) == ("f32", "bf16")
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"x": 3}', '{"%s": {}}', '{"%s": {"f32": "fast"}}', "\x00"])
+def test_a_damaged_file_is_measured_again(tmp_path, text):
+    """Whatever stands in it; what was kept of other machines stays where it can be read."""
+    kept = tmp_path / "formats.json"
+    kept.write_text(text.replace("%s", machine_name()))
+    assert set(measured_formats(kept).microseconds) >= {"f32", "bf16"}
+    assert machine_name() in json.loads(kept.read_text())
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
+    """It is measured in each process."""
+    (tmp_path / "file").write_text("")
+    assert measured_formats(tmp_path / "file" / "formats.json").order
+
+
+def test_int8_wins_unless_another_is_clearly_faster():
+    """It saves memory and loading time as well, and a busy machine measures with noise."""
+    assert Measured("", {"bf16": 38.0, "int8": 39.0, "f32": 200.0}).order == ("int8", "bf16", "f32")
+    assert Measured("", {"bf16": 10.0, "int8": 39.0, "f32": 20.0}).order == ("bf16", "f32", "int8")
+
+
+@pytest.mark.skipif(not is_exact(), reason="this processor has no exact integer kernels")
+@pytest.mark.parametrize("isa", ["AVX2", "AVX512_CORE"])
+def test_kernels_that_overflow_are_found_out(isa, tmp_path):
+    """Without the instructions for dot products of bytes, sums overflow in 16 bits: no int8 there."""
+    code = "from medner.agents.engines.local.formats import measured_formats as m; print(*m().order)"
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": isa, "MEDNER_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    assert set(done.stdout.split()) == {"f32", "bf16"}
