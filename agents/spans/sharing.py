@@ -34,7 +34,7 @@ class SharedScores(Generic[Scores]):
         self._under_way: dict[str, _Scoring[Scores]] = {}
 
     async def of(self, text: str, score: Callable[[str], Awaitable[Scores]]) -> Scores:
-        """The scores of a text; ``score`` makes them if they are neither remembered nor under way. Raises what it raises."""
+        """The scores of a text; ``score`` makes them if they are neither remembered nor under way."""
         if text in self._recent:
             self._recent.move_to_end(text)
             return self._recent[text]
