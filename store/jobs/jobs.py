@@ -149,10 +149,11 @@ class Jobs:
         """
         if offset == 0:
             return 0, 0
-        sizes = [int(size) for size in await self._redis.lrange(f"{job_key(job)}:sizes", 0, -1)]
+        raw = await self._redis.hgetall(f"{job_key(job)}:sizes")
+        sizes = {int(chunk): int(size) for chunk, size in raw.items()}
         readable = await spool.readable()
         before = 0
-        for chunk, size in enumerate(sizes):
+        for chunk, size in sorted(sizes.items()):
             if readable is not None and chunk not in readable:
                 continue
             if before + size >= offset:
