@@ -34,7 +34,7 @@ class SharedScores(Generic[Scores]):
         self._under_way: dict[str, _Scoring[Scores]] = {}
 
     async def of(self, text: str, score: Callable[[str], Awaitable[Scores]]) -> Scores:
-        """The scores of a text; ``score`` makes them if they are neither remembered nor under way."""
+        """The scores of a text; ``score`` makes them if nothing has them yet. Raises what it raises."""
         if text in self._recent:
             self._recent.move_to_end(text)
             return self._recent[text]
