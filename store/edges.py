@@ -83,8 +83,8 @@ class Edges:
         if self.brackets and _is_alone(text[start:end], _OPENING, _CLOSING):
             return after
         for word in self.words:
-            if text.startswith(word, start, end) and not is_inside_cluster(text, start + len(word)):
-                return start + len(word)
+            if text.startswith(word, start, end):
+                return min(cluster_end(text, start + len(word) - 1), end)
         return start
 
     def _surplus_behind(self, text: str, start: int, end: int) -> int:
@@ -95,13 +95,15 @@ class Edges:
             return end if piece == "." and self._is_abbreviated(text[max(start, end - _REACH) : end]) else before
         if self.brackets and _is_alone(text[start:end][::-1], _CLOSING, _OPENING):
             return before
+        # Marks and selectors behind the last character go with it.
+        base_end = before + 1
         for word in self.words:
-            if text.endswith(word, start, end):
-                return end - len(word)
+            if text.endswith(word, start, base_end):
+                return base_end - len(word)
         return end
 
     def _is_surplus(self, piece: str) -> bool:
-        return all(char in self.marks or is_blank(char) for char in piece)
+        return is_blank(piece[0]) or all(char in self.marks or is_blank(char) for char in piece)
 
     def _is_abbreviated(self, tail: str) -> bool:
         word = _LAST_WORD.search(tail)

@@ -52,7 +52,7 @@ def arguments() -> argparse.Namespace:
     return found
 
 
-def there(queues: list[str]) -> list[str]:
+def installed(queues: list[str]) -> list[str]:
     """The queues that are installed; says which are left out."""
     missing = [name for name in queues if name != "medner" and find_spec(name) is None]
     for name in missing:
@@ -72,5 +72,5 @@ async def main() -> None:
         print(
             f"medner {version('medner')}, {len(os.sched_getaffinity(0))} cores, {time.strftime('%Y-%m-%d')}", flush=True
         )
-        found.queues = there(found.queues)
+        found.queues = installed(found.queues)
     await {"overhead": overhead, "scaling": scaling, "memory": memory, "memory-of": memory_of}[found.what](found)

@@ -28,7 +28,7 @@ _WORKER = TypeAdapter(WorkerView)
 
 
 @dataclass(frozen=True, slots=True)
-class _Brief:
+class _JobSummary:
     """What the queue needs of a job: its state, and how many of its sentences have no end yet."""
 
     state: JobState
@@ -68,7 +68,7 @@ class Jobs:
 
     async def newest(self, limit: int | None) -> tuple[list[JobView], int]:
         """The newest ``limit`` jobs, the newest first, and how many there are in all."""
-        names = list(await self._briefly())
+        names = list(await self._summaries())
         found = await read_views(self._redis, names[:limit])
         return [view for view in found if view is not None], len(names)
 
@@ -149,10 +149,11 @@ class Jobs:
         """
         if offset == 0:
             return 0, 0
-        sizes = [int(size) for size in await self._redis.lrange(f"{job_key(job)}:sizes", 0, -1)]
+        raw = await self._redis.hgetall(f"{job_key(job)}:sizes")
+        sizes = {int(chunk): int(size) for chunk, size in raw.items()}
         readable = await spool.readable()
         before = 0
-        for chunk, size in enumerate(sizes):
+        for chunk, size in sorted(sizes.items()):
             if readable is not None and chunk not in readable:
                 continue
             if before + size >= offset:
@@ -179,11 +180,11 @@ class Jobs:
         names = [name.decode() for name in await self._redis.zrange(WORKERS, 0, -1)]
         if not names:
             return []
-        told = await self._redis.mget([worker_key(name) for name in names])
-        silent = [name for name, data in zip(names, told, strict=True) if data is None]
+        heartbeats = await self._redis.mget([worker_key(name) for name in names])
+        silent = [name for name, data in zip(names, heartbeats, strict=True) if data is None]
         if silent:
             await self._redis.zrem(WORKERS, *silent)
-        return [_WORKER.validate_json(data) for data in told if data is not None]
+        return [_WORKER.validate_json(data) for data in heartbeats if data is not None]
 
     async def queue(self) -> QueueView:
         """How much there is to do."""
@@ -199,7 +200,7 @@ class Jobs:
             length, first = answers[2 * at : 2 * at + 2]
             chunks[priority.value] = int(length)
             oldest_s[priority.value] = max(0.0, now - int(first[0][0].split(b"-")[0]) / 1000) if first else 0.0
-        jobs = (await self._briefly()).values()
+        jobs = (await self._summaries()).values()
         return QueueView(
             chunks,
             oldest_s,
@@ -207,7 +208,7 @@ class Jobs:
             sum(one.left for one in jobs if one.state in ACTIVE),
         )
 
-    async def _briefly(self) -> dict[str, _Brief]:
+    async def _summaries(self) -> dict[str, _JobSummary]:
         """Every job's state and sentences left, the newest first; jobs that are gone leave the index."""
         names = [name.decode() for name in await self._redis.zrevrange(INDEX, 0, -1)]
         found = await read_fields(self._redis, names, "state", "sentences", "done", "dead")
@@ -215,7 +216,7 @@ class Jobs:
         if gone:
             await self._redis.zrem(INDEX, *gone)
         return {
-            name: _Brief(JobState(state), int(sentences or 0) - int(done or 0) - int(dead or 0))
+            name: _JobSummary(JobState(state), int(sentences or 0) - int(done or 0) - int(dead or 0))
             for name, (state, sentences, done, dead) in found.items()
             if state
         }

@@ -115,7 +115,7 @@ if number('chunks') == tonumber(ARGV[3]) then
   redis.call('HINCRBY', base, 'chunks', 1)
   redis.call('HINCRBY', base, 'sentences', ARGV[4])
   redis.call('HINCRBY', base, 'documents', ARGV[5])
-  redis.call('RPUSH', base .. ':sizes', ARGV[5])
+  redis.call('HSET', base .. ':sizes', ARGV[3], ARGV[5])
 end
 redis.call('HSET', base, 'submit_until', now + ARGV[2])
 return 'ok'

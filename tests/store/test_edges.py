@@ -50,6 +50,8 @@ def trimmed(text: str, edges: Edges = EDGES) -> str | None:
         ("COPD.", "COPD"),
         ("维生素C.", "维生素C"),
         ("❤\ufe0f，", "❤\ufe0f"),
+        ("的\ufe00肺炎的\ufe00", "肺炎"),
+        ("\u200d\u0301肺炎", "肺炎"),
         ("肺炎？", "肺炎？"),
         ("HBsAg+", "HBsAg+"),
         ("，", None),
