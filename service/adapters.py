@@ -33,7 +33,8 @@ class AdapterCard(BaseModel):
     """What ``card.toml`` says of an adapter: its base model, and how the tagger that uses it is built.
 
     A card also tells readers what the adapter was trained on and how it scored; those keys
-    (:data:`medner.service.card_keys.INFORMATIVE_KEYS`) are not read here.
+    (:data:`medner.service.card_keys.INFORMATIVE_KEYS`) are not read here. A span tagger's depth and first two-way layer
+    are here for readers too; its span.json decides.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -42,6 +43,8 @@ class AdapterCard(BaseModel):
     labels: str
     strategy: TaggerKind
     style: StyleName = "brief"
+    layers: int | None = Field(default=None, ge=1)
+    two_way_from: int | None = Field(default=None, ge=0)
 
 
 class FilterCard(BaseModel):

@@ -18,7 +18,7 @@ from medner.store.validation import complaint
 INFORMATIVE_KEYS = (
     *("data", "predictions", "excluded", "start", "command", "licence_note", "scores", "before", "notes"),
     *("samples", "samples_seen", "sentences", "sentences_seen", "examples", "tokens", "epochs", "seconds"),
-    *("rank", "learning_rate", "quantise", "seed", "votes_penalty", "dtype", "layers", "two_way_from", "products"),
+    *("rank", "learning_rate", "quantise", "seed", "votes_penalty", "dtype", "products"),
 )
 Card = TypeVar("Card", bound=BaseModel)
 

@@ -7,10 +7,14 @@ import socket
 import threading
 from pathlib import Path
 
+import pytest
+
 from medner.service.config import Configuration, TaggerConfig
-from medner.service.doctor import adapters, disk, packages, processor
+from medner.service.default_config import default_configuration
+from medner.service.doctor import adapters, disk, number_formats, packages, processor
 from medner.service.redis_check import redis_findings
 from medner.store.findings import Finding, Level
+from tests.tiny_model import save_tiny_model
 
 
 def levels(findings: list[Finding]) -> list[Level]:
@@ -18,16 +22,27 @@ def levels(findings: list[Finding]) -> list[Level]:
     return [finding.level for finding in findings]
 
 
-def test_a_processor_without_bfloat16_is_a_warning(tmp_path: Path) -> None:
-    """It is slow, not wrong; little memory is said too."""
+def test_the_processors_instructions_are_shown(tmp_path: Path) -> None:
+    """Little memory is a warning; how fast the processor is tells the finding about number formats."""
     (tmp_path / "cpu").write_text("flags\t: fpu avx2\n", encoding="utf-8")
     (tmp_path / "memory").write_text("MemAvailable: 1000000 kB\n", encoding="utf-8")
     found = list(processor(tmp_path / "cpu", tmp_path / "memory"))
-    assert levels(found) == [Level.WARNING, Level.WARNING]
+    assert levels(found) == [Level.OK, Level.WARNING]
     assert "avx2" in found[0].what
     (tmp_path / "cpu").write_text("flags\t: fpu avx512f avx512_bf16\n", encoding="utf-8")
     (tmp_path / "memory").write_text("MemAvailable: 9000000 kB\n", encoding="utf-8")
     assert levels(list(processor(tmp_path / "cpu", tmp_path / "memory"))) == [Level.OK, Level.OK]
+
+
+def test_number_formats_are_measured_and_the_one_in_use_is_named(tmp_path: Path, monkeypatch) -> None:
+    """With the time of each; the configuration's own format overrules the fastest."""
+    pytest.importorskip("torch")
+    monkeypatch.setenv("MEDNER_HOME", str(tmp_path))
+    model = save_tiny_model(tmp_path / "model")
+    configuration = default_configuration().model_copy(update={"model": str(model), "dtype": "f32"})
+    (found,) = number_formats(configuration)
+    assert found.what.startswith("f32 (microseconds a token for a layer's largest product: ")
+    assert "bf16 " in found.what
 
 
 def test_packages_only_a_local_engine_needs() -> None:
