@@ -112,7 +112,7 @@ def test_a_first_entity_is_waited_for_cold_and_warm(compared: tuple[str, dict[st
 def test_a_side_that_cannot_run_is_one_line(base: Path, taggers: str, tmp_path: Path) -> None:
     """What a side lacks is printed in a line; the others are measured."""
     options = ["--model", str(base), "--taggers", taggers, "--limit", "2", "--rounds", "1", "--at-a-time", "1"]
-    options += ["--formats", "f32", "--presets", "no-such", "--sides", "medner", "baseline"]
+    options += ["--formats", "f32", "--presets", "no-such", "--sides", "medner", "transformers", "baseline"]
     options += ["--baseline", str(tmp_path), "--baseline-python", sys.executable]
     done = _benchmark("engine.py", *options, home=tmp_path)
     assert done.returncode == 0, done.stderr

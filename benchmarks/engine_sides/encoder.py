@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from encoder_graph import POSITIONS, VOCABULARY
-from worker import Counts, RefusedError
+from side import Counts, RefusedError
 
 #: No score of random weights is as high.
 _THRESHOLD = 1e6

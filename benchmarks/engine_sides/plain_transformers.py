@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from worker import Counts, RefusedError
+from side import Counts, RefusedError
 
 from medner.agents.engines.local.formats import DTYPES
 from medner.agents.engines.local.loading import quiet

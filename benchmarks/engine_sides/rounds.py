@@ -129,7 +129,7 @@ def measured_rounds(orders: Sequence[Order], scratch: Path, rounds: int, widths:
     """
     with started(orders, scratch) as workers:
         rows = {worker.name: [Row(worker.name, width, worker.facts) for width in widths] for worker in workers}
-        for number in range(rounds + 1):
+        for number in range(rounds + 1 if workers else 0):
             first = number % max(len(workers), 1)
             for worker in [*workers[first:], *workers[:first]]:
                 if worker.name not in rows:

@@ -17,31 +17,11 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What one run over all sentences took and gave."""
-
-    passes: int
-    entities: int
-
-
-class Side(Protocol):
-    """One way to annotate the sentences, loaded and ready."""
-
-    facts: Mapping[str, Any]
-
-    def run(self, at_a_time: int) -> Counts:
-        """Annotates all sentences, so many at a time."""
-        ...
-
-
-class RefusedError(Exception):
-    """This side cannot run here; the message says why."""
+from side import Counts, RefusedError, Side
 
 
 class MednerSide:
