@@ -1,10 +1,12 @@
-"""How fast the symbol strategy decodes: transformers' generate, token by token under the constraint, draft-and-verify.
+"""How fast a strategy decodes, in each number format, beside transformers' generate and one pass over the answer.
 
-All ways run the same sentences with the same weights in one process; the floor is one teacher-forced pass over
-prompt and final answer, by transformers and by our packed kernels. Ratios are against draft-and-verify with the same
-number of sentences at a time, so that a slow machine cancels out.
+All ways run the same sentences in one process. First draft-and-verify, one sentence at a time and several, in int8,
+bf16 and f32, by turns. Then, in one of these formats, token by token under the constraint, and transformers' generate;
+the floor is one teacher-forced pass over prompt and final answer, by transformers and by our packed kernels. Ratios are
+against draft-and-verify with the same number of sentences at a time, so that a slow machine cancels out.
 
-    python benchmarks/decoding.py --model qwen2.5-coder-0.5b-instruct --adapter models/... --input test.json --limit 24
+    python benchmarks/decoding.py                                # the shipped symbol tagger on the sample notes
+    python benchmarks/decoding.py --adapter ADAPTER --input test.json --limit 24 --format bf16 --rounds 3
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
+import statistics
+import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +26,19 @@ import torch
 
 from medner.agents.engines.engine import Request
 from medner.agents.engines.local.engine import LocalEngine
-from medner.agents.engines.local.model import LocalModel, pick_dtype
+from medner.agents.engines.local.formats import DTYPES, Format, machine_name, measured_formats
+from medner.agents.engines.local.loading import quiet
+from medner.agents.engines.local.model import LocalModel
 from medner.agents.engines.local.packed import Segment
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
+from medner.service.default_config import tuned_taggers
 from medner.store.corpora import read_documents
-from medner.store.labels import load_label_set
+from medner.store.errors import MednerError, UserError
+from medner.store.labels import LabelSet, load_label_set
 from medner.store.models import base_model_folder
 from medner.store.sentences import split_sentences
+from medner.training.adapted import quiet_peft
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +52,29 @@ class Measured:
     answers: tuple[str, ...]
 
 
+FORMATS: tuple[Format, ...] = ("int8", "bf16", "f32")
+
+
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct", help="catalogue name or folder")
-    parser.add_argument("--adapter", type=Path, help="a tuned symbol adapter; without one the answers are noise")
+    parser.add_argument("--adapter", type=Path, help="a tuned symbol adapter; default: the one that ships")
     parser.add_argument("--input", type=Path, nargs="+", default=[Path("examples/notes")], help="corpus or notes")
     parser.add_argument("--labels", default="cmeee-v2")
-    parser.add_argument("--limit", type=int, default=24, help="how many sentences, drawn with --seed")
+    parser.add_argument("--limit", type=int, default=6, help="how many sentences, drawn with --seed (%(default)s)")
     parser.add_argument("--rows", type=int, default=8, help="the batch of the batched ways")
+    parser.add_argument("--rounds", type=int, default=1, help="rounds of the formats; medians are told")
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--format", choices=FORMATS, help="of the other ways; default: the fastest of bf16 and f32")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--skip-generate", action="store_true", help="leave the slowest way out")
     return parser.parse_args()
 
 
-def model_folder(name: str) -> Path:
-    """A folder as it is, or a pulled model by its name."""
-    return base_model_folder(name)
+def shipped_adapter(labels: str, model: str) -> Path | None:
+    """The adapter of the symbol tagger that ships; None where none does, and then the answers are noise."""
+    return next((tagger.adapter for tagger in tuned_taggers(labels, model) if tagger.strategy == "symbol"), None)
 
 
 def sentences(paths: Sequence[Path], limit: int, seed: int) -> list[str]:
@@ -86,13 +101,14 @@ async def through_engine(name: str, engine: LocalEngine, requests: Sequence[Requ
     return Measured(name, seconds, passes, sum(c.cost.answer_tokens for c in done), tuple(c.text for c in done))
 
 
-def plain_model(folder: Path, adapter: Path | None) -> Any:
+def plain_model(folder: Path, adapter: Path | None, number_format: Format) -> Any:
     """The same weights as transformers and PEFT run them."""
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=pick_dtype(torch.device("cpu"))).eval()
-    return PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False).eval() if adapter else model
+    with quiet(), quiet_peft():
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=DTYPES[number_format]).eval()
+        return PeftModel.from_pretrained(model, adapter, autocast_adapter_dtype=False).eval() if adapter else model
 
 
 @torch.inference_mode()
@@ -138,8 +154,8 @@ def packed_floor(model: LocalModel, rows: Sequence[list[int]], adapter: str | No
 
 
 def show(measured: Sequence[Measured], ours: Measured, count: int) -> None:
-    """A table; the last column is each way's time over ours."""
-    print(f"{'':42}{'s/sentence':>12}{'passes':>10}{'tokens':>10}{'times ours':>12}")
+    """A table; the last column is each way's time over that of ``ours``."""
+    print(f"{'':42}{'s/sentence':>12}{'passes':>10}{'tokens':>10}{'times':>12}")
     for one in measured:
         print(
             f"{one.name:42}{one.seconds / count:12.3f}{one.passes / count:10.1f}{one.tokens / count:10.1f}"
@@ -147,42 +163,90 @@ def show(measured: Sequence[Measured], ours: Measured, count: int) -> None:
         )
 
 
-async def main() -> None:
-    """Measures all ways and prints the table."""
-    given = arguments()
-    labels, codec = load_label_set(given.labels), CODECS["symbol"]
-    model = LocalModel(model_folder(given.model), {"tuned": given.adapter} if given.adapter else {})
-    adapter = "tuned" if given.adapter else None
-    texts = sentences(given.input, given.limit, given.seed)
-    requests = [
+async def formats_by_turns(
+    models: Mapping[Format, LocalModel], requests: Sequence[Request], rows: int, rounds: int
+) -> dict[int, list[Measured]]:
+    """Draft-and-verify in every format, by number of sentences at a time; medians over the rounds."""
+    runs: dict[tuple[int, Format], list[Measured]] = {}
+    for model in models.values():
+        await through_engine("warm-up", LocalEngine(model), requests[:2], 1)
+    for _ in range(rounds):
+        for name, model in models.items():
+            for width in (1, rows):
+                engine = LocalEngine(model, max_rows=width)
+                run = await through_engine(f"draft-and-verify, {name}, {width} at a time", engine, requests, width)
+                runs.setdefault((width, name), []).append(run)
+    return {
+        width: [
+            replace(runs[width, name][-1], seconds=statistics.median(run.seconds for run in runs[width, name]))
+            for name in models
+        ]
+        for width in (1, rows)
+    }
+
+
+def requests_of(texts: Sequence[str], labels: LabelSet, adapter: str | None) -> list[Request]:
+    """What a symbol tagger asks about each text."""
+    codec = CODECS["symbol"]
+    return [
         Request(tuple(tagger_messages("brief", codec, labels, text)), codec.graph(text, labels), adapter, 1_024)
         for text in texts
     ]
-    prompts = [model.prompt(request.messages)[0] for request in requests]
+
+
+def loaded_models(folder: Path, adapter: Path | None, formats: Sequence[Format]) -> dict[Format, LocalModel]:
+    """The model in each format that this machine computes; says which are left out. UserError when none is left."""
+    models: dict[Format, LocalModel] = {}
+    for name in formats:
+        try:
+            models[name] = LocalModel(folder, {"tuned": adapter} if adapter else {}, format=name)
+        except UserError as error:
+            print(f"{name}: left out: {error}")
+    if not models:
+        raise UserError("no format is left to measure")
+    return models
+
+
+async def main() -> None:
+    """Measures all ways and prints the tables. UserError when the model is not here or the input cannot be read."""
+    given = arguments()
+    folder, path = base_model_folder(given.model), given.adapter or shipped_adapter(given.labels, given.model)
+    adapter = "tuned" if path else None
+    texts = sentences(given.input, given.limit, given.seed)
+    if not texts:
+        raise UserError(f"{', '.join(map(str, given.input))}: no sentences; give a corpus file or a folder of .txt")
+    requests = requests_of(texts, load_label_set(given.labels), adapter)
+    chosen: Format = given.format or next(name for name in measured_formats().order if name != "int8")
+    models = loaded_models(folder, path, list(dict.fromkeys([*given.formats, chosen])))
     print(
-        f"{len(texts)} sentences, {sum(map(len, texts)) / len(texts):.0f} characters on average; "
-        f"{torch.get_num_threads()} threads, {model.dtype}, adapter: {given.adapter or 'none'}"
+        f"{len(texts)} sentences, {sum(map(len, texts)) / len(texts):.0f} characters on average; {machine_name()}; "
+        f"{torch.get_num_threads()} threads; adapter: {path.name if path else 'none'}; {given.rounds} rounds; times: "
+        f"against draft-and-verify in {chosen}"
     )
-    await through_engine("warm-up", LocalEngine(model), requests[:2], 1)
-    ours = await through_engine("draft-and-verify, 1 at a time", LocalEngine(model, max_rows=1), requests, 1)
-    batched = await through_engine(
-        f"draft-and-verify, {given.rows} at a time", LocalEngine(model, max_rows=given.rows), requests, given.rows
-    )
-    stepwise = await through_engine(
-        "token by token, constrained", LocalEngine(model, max_rows=1, drafting=False), requests, 1
-    )
-    full = [prompt + model.vocabulary.encode(answer) for prompt, answer in zip(prompts, ours.answers, strict=True)]
-    plain = plain_model(model_folder(given.model), given.adapter)
-    single = [stepwise, ours, plain_floor(plain, full, 1), packed_floor(model, full, adapter, 1)]
-    several = [batched, plain_floor(plain, full, given.rows), packed_floor(model, full, adapter, given.rows)]
-    if not given.skip_generate:
-        single.insert(0, generate(plain, model.tokenizer, prompts, 1_024))
-    show(single, ours, len(texts))
-    show(several, batched, len(texts))
-    for other in (*single[:-3], batched):
-        same = sum(a == b for a, b in zip(ours.answers, other.answers, strict=True))
-        print(f"same answer as draft-and-verify: {other.name}: {same} of {len(texts)}")
+    drafting = await formats_by_turns(models, requests, given.rows, given.rounds)
+    place = list(models).index(chosen)
+    ours, batched = drafting[1][place], drafting[given.rows][place]
+    prompts = [models[chosen].prompt(request.messages)[0] for request in requests]
+    plain = plain_model(folder, path, chosen)
+    slower = [] if given.skip_generate else [generate(plain, models[chosen].tokenizer, prompts, 1_024)]
+    engine = LocalEngine(models[chosen], max_rows=1, drafting=False)
+    slower.append(await through_engine(f"token by token, {chosen}", engine, requests, 1))
+    encode = models[chosen].vocabulary.encode
+    full = [prompt + encode(answer) for prompt, answer in zip(prompts, ours.answers, strict=True)]
+    floors = {
+        width: [plain_floor(plain, full, width), packed_floor(models[chosen], full, adapter, width)]
+        for width in drafting
+    }
+    show([*slower, *drafting[1], *floors[1]], ours, len(texts))
+    show([*drafting[given.rows], *floors[given.rows]], batched, len(texts))
+    for other in (*slower, *drafting[1], *drafting[given.rows]):
+        if other is not ours:
+            same = sum(a == b for a, b in zip(ours.answers, other.answers, strict=True))
+            print(f"same answer as {ours.name}: {other.name}: {same} of {len(texts)}")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except MednerError as failure:
+        sys.exit(f"decoding.py: {failure}")
