@@ -150,10 +150,12 @@ def spans_over(scores_YCC: torch.Tensor, labels: LabelSet, *, score: float) -> l
     Of entities that may not both stand (same stretch, or overlapping in the same type; any overlap in a flat label
     set) the higher score wins, then the one that begins first.
     """
-    kept = (scores_YCC >= score) & torch.ones(scores_YCC.shape[1:], dtype=torch.bool).triu()
+    cells = (scores_YCC >= score).nonzero()
+    cells = cells[cells[:, 1] <= cells[:, 2]]
+    values = scores_YCC[cells[:, 0], cells[:, 1], cells[:, 2]].tolist()
     found = [
         (Entity(start, last + 1, labels.codes[number]), value)
-        for (number, start, last), value in zip(kept.nonzero().tolist(), scores_YCC[kept].tolist(), strict=True)
+        for (number, start, last), value in zip(cells.tolist(), values, strict=True)
     ]
     chosen: list[tuple[Entity, float]] = []
     # A bit a character, for each type or for all together: a model that has hardly learnt likes most cells of a

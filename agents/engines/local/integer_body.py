@@ -10,21 +10,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch.nn import functional
 
-from medner.agents.engines.local.int8 import QuantisedTokens, quantised_product, quantised_tokens
+from medner.agents.engines.local.body_shape import BodyShape
+from medner.agents.engines.local.int8 import (
+    REST,
+    QuantisedTokens,
+    quantised_in_two_parts,
+    quantised_product,
+    quantised_tokens,
+)
 from medner.agents.engines.local.integer_weights import PRODUCTS, BaseTensors, IntegerWeights, files_key
 from medner.agents.engines.local.lora_files import check_fit, lora_pairs
 from medner.agents.engines.local.packed import KeyGroup, KeyValueShape, PackedPass, Segment
+from medner.agents.engines.local.stages import Stage, pass_stages
 from medner.store.errors import UserError
 from medner.store.models import MANIFEST
-
-FAMILIES = ("qwen2", "qwen3", "llama")
 
 #: Tokens of the feed-forward part computed together: what they need between the products stays in the cache.
 _FEED_FORWARD_TOKENS = 128
@@ -35,53 +40,6 @@ _LEAST_QUERIES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class BodyShape:
-    """The sizes of a body, from its config.json."""
-
-    layers: int
-    width: int
-    heads: int
-    kv_heads: int
-    size: int
-    inner: int
-    epsilon: float
-    rope_theta: float
-
-    @property
-    def sharing(self) -> int:
-        """How many query heads share a key-value head."""
-        return self.heads // self.kv_heads
-
-
-def body_shape(config: dict[str, Any]) -> BodyShape | None:
-    """The shape that a config.json tells; None for a model this body does not compute."""
-    rope = config.get("rope_parameters") or {}
-    scaling = config.get("rope_scaling") or {}
-    plain_rope = {rope.get("rope_type", "default"), scaling.get("rope_type", scaling.get("type", "default"))}
-    kinds = set(config.get("layer_types") or ["full_attention"])
-    if (
-        config.get("model_type") not in FAMILIES
-        or plain_rope != {"default"}
-        or kinds != {"full_attention"}
-        or config.get("use_sliding_window")
-        or config.get("hidden_act", "silu") != "silu"
-        or config.get("mlp_bias")
-    ):
-        return None
-    heads = config["num_attention_heads"]
-    return BodyShape(
-        layers=config["num_hidden_layers"],
-        width=config["hidden_size"],
-        heads=heads,
-        kv_heads=config.get("num_key_value_heads") or heads,
-        size=config.get("head_dim") or config["hidden_size"] // heads,
-        inner=config["intermediate_size"],
-        epsilon=config["rms_norm_eps"],
-        rope_theta=float(rope.get("rope_theta") or config.get("rope_theta") or 10_000.0),
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class _Norms:
     """A layer's norms: before attention, before the feed-forward part, of queries and of keys (Qwen3)."""
 
@@ -89,19 +47,6 @@ class _Norms:
     between: torch.Tensor
     queries: torch.Tensor | None
     keys: torch.Tensor | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """Layers ``first`` to ``end`` (exclusive) of a pass, and the rows that are in it.
-
-    ``source`` says which rows of the stage before the rows here come from, None: the same ones.
-    """
-
-    first: int
-    end: int
-    segments: tuple[Segment, ...]
-    source: tuple[int, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -162,7 +107,7 @@ class IntegerBody:
         for segment in segments:
             ends.append((ends[-1] if ends else 0) + segment.count)
         rows = [tuple(tokens[end - segment.count : end]) for segment, end in zip(segments, ends, strict=True)]
-        stages = self._stages(rows, segments)
+        stages = pass_stages(rows, segments, self.shape.layers, self._alike_until)
         first = [rows[place] for place in stages[0].source or range(len(rows))]
         states = self._embeddings[torch.tensor([token for row in first for token in row])].float()
         before: tuple[Segment, ...] = stages[0].segments
@@ -178,7 +123,7 @@ class IntegerBody:
         by_segment = dict(done)
         return torch.cat([by_segment[id(segment)] for segment in segments])
 
-    def _finished(self, states: torch.Tensor, stage: _Stage) -> list[tuple[int, torch.Tensor]]:
+    def _finished(self, states: torch.Tensor, stage: Stage) -> list[tuple[int, torch.Tensor]]:
         """The normed states of the rows whose last layer this was."""
         shape = self.shape
         return [
@@ -186,31 +131,6 @@ class IntegerBody:
             for segment, rows in zip(stage.segments, _rows(states, stage.segments), strict=True)
             if (segment.layers or shape.layers) == stage.end
         ]
-
-    def _stages(self, rows: Sequence[tuple[int, ...]], segments: Sequence[Segment]) -> list[_Stage]:
-        """The pass in stages: equal rows as one for as long as that holds, then all, fewer with each depth's end."""
-        stages = []
-        first = 0
-        depths = sorted({segment.layers or self.shape.layers for segment in segments})
-        unique, source = _equal_rows(rows, segments)
-        common = min((self._alike_until(segment) for segment in segments), default=0)
-        common = min(common, depths[0])
-        before: Sequence[Segment] = segments
-        came: tuple[int, ...] | None = None
-        if len(unique) < len(segments) and common:
-            # Nothing an adapter changes is in these layers: whose rows these are does not matter.
-            alike = tuple(replace(segments[place], adapter=None) for place in unique)
-            stages.append(_Stage(0, common, alike, tuple(unique)))
-            first, came = common, tuple(source)
-        for depth in depths:
-            staying = tuple(segment for segment in segments if (segment.layers or self.shape.layers) >= depth)
-            if depth == first:
-                continue
-            if came is None and len(staying) < len(before):
-                came = tuple(place for place, segment in enumerate(before) if segment in staying)
-            stages.append(_Stage(first, depth, staying, came))
-            first, before, came = depth, staying, None
-        return stages
 
     def _alike_until(self, segment: Segment) -> int:
         """The first layer in which a row differs from one of equal tokens that has another adapter."""
@@ -220,7 +140,7 @@ class IntegerBody:
             self.shape.layers if segment.two_way_from is None else segment.two_way_from,
         )
 
-    def _layers(self, states: torch.Tensor, stage: _Stage) -> torch.Tensor:
+    def _layers(self, states: torch.Tensor, stage: Stage) -> torch.Tensor:
         geometry = self._geometry(stage.segments)
         for layer in range(stage.first, stage.end):
             states = self._attended(states, layer, geometry)
@@ -304,7 +224,7 @@ class IntegerBody:
                 # The other half's scale is a factor of the whole row, so it can wait until behind the last product.
                 inner = quantised_tokens(gate.mul_(both[:, shape.inner :]))
                 inner.scales_T1.mul_(tokens.scales_T1[here])
-                states[here] += quantised_product(inner, narrow)
+                states[here].add_(quantised_product(inner, narrow))
         return states
 
     def _product(self, tokens: QuantisedTokens, name: str, layer: int, geometry: _Geometry) -> torch.Tensor:
@@ -321,15 +241,14 @@ class IntegerBody:
         Attention multiplies what rounding does to them: with one part, span scores differ by about half as much again
         from float32's (docs/log.md); the second costs 7 % of a layer.
         """
-        coarse = quantised_tokens(normed)
-        rest = normed.sub_(coarse.values())
-        return self._product(coarse, "qkv", layer, geometry).add_(self._rest(rest, layer, geometry))
-
-    def _rest(self, rest: torch.Tensor, layer: int, geometry: _Geometry) -> torch.Tensor:
-        tokens, parts = quantised_tokens(rest), []
+        coarse, rest = quantised_in_two_parts(normed)
+        parts = []
         for owner, first, end in geometry.owners:
-            weight = self._weights.product(owner, layer, "qkv").weight
-            parts.append(quantised_product(tokens.rows(slice(first, end)), weight))
+            product, here = self._weights.product(owner, layer, "qkv"), slice(first, end)
+            first_part = quantised_product(coarse.rows(here), product.weight, scaled=False)
+            second = quantised_product(QuantisedTokens(rest[here], coarse.scales_T1), product.weight, scaled=False)
+            both = first_part.add_(second, alpha=1 / REST).mul_(coarse.scales_T1[here])
+            parts.append(both if product.bias_O is None else both.add_(product.bias_O))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _norms_of(self, layer: int) -> _Norms:
@@ -356,20 +275,6 @@ def _names(shape: BodyShape) -> list[str]:
 
 def _rows(states: torch.Tensor, segments: Sequence[Segment]) -> tuple[torch.Tensor, ...]:
     return torch.split(states, [segment.count for segment in segments])
-
-
-def _equal_rows(rows: Sequence[tuple[int, ...]], segments: Sequence[Segment]) -> tuple[list[int], list[int]]:
-    """The places of rows that differ, and for each row which of these it equals; rows with a cache are alone."""
-    unique: list[int] = []
-    known: dict[object, int] = {}
-    source = []
-    for place, (row, segment) in enumerate(zip(rows, segments, strict=True)):
-        key = row if segment.cache is None else id(segment)
-        if key not in known:
-            known[key] = len(unique)
-            unique.append(place)
-        source.append(known[key])
-    return unique, source
 
 
 def _seen(group: KeyGroup, keys: torch.Tensor, values: torch.Tensor, layer: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 import torch
 from torch.nn import functional
 
+from medner.agents.engines.local.body_shape import FAMILIES, body_shape
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.decoding import Question
 from medner.agents.engines.local.formats import DTYPES, FORMAT_OF, Format, formats_by_speed, pick_device
 from medner.agents.engines.local.int8 import is_exact
-from medner.agents.engines.local.integer_body import FAMILIES, IntegerBody, body_shape
+from medner.agents.engines.local.integer_body import IntegerBody
 from medner.agents.engines.local.packed import KeyValueShape, RowCache, Segment
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message

@@ -10,9 +10,10 @@ import pytest
 torch = pytest.importorskip("torch")
 from transformers import LlamaConfig, Qwen2Config, Qwen3Config
 
+from medner.agents.engines.local.body_shape import body_shape
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.int8 import int8_product, int8_weight, is_exact, quantised_rows
-from medner.agents.engines.local.integer_body import IntegerBody, body_shape
+from medner.agents.engines.local.integer_body import IntegerBody
 from medner.agents.engines.local.model import LocalModel, best_format
 from medner.agents.engines.local.packed import Segment
 from medner.store.errors import UserError
@@ -101,9 +102,10 @@ def test_a_rows_bits_do_not_depend_on_its_neighbours(bases):
             [(5, "one", 1, 3), (33, None, None, None), (48, "one", 0, None), (17, None, 2, 2), (70, "one", None, 4)]
         )
     ]
-    # Equal tokens as the first row, told apart by adapter, direction or depth.
+    # Equal tokens as the first row, told apart by adapter, direction, depth alone, or by nothing.
     first = rows[0][0]
     rows += [(first, {"adapter": None, "two_way_from": 1, "layers": 3}), (first, {"adapter": "one", "layers": 2})]
+    rows += [(first, {"layers": 2}), (first, {}), (first, {"layers": 2})]
     segments = [whole(len(row), **options) for row, options in rows]
     together = made.run([token for row, _ in rows for token in row], segments)
     at = 0
@@ -139,15 +141,6 @@ def test_the_first_layers_are_the_model_cut_to_them(bases, tmp_path):
     states = model.hidden([*given, *given], both)
     assert torch.allclose(states[:30], shorter.hidden(given, [Segment(shorter.new_cache(), 0, 30)]), atol=1e-5)
     assert torch.allclose(states[30:], model.hidden(given, [Segment(model.new_cache(), 0, 30)]), atol=1e-5)
-
-
-def test_equal_texts_share_the_layers_that_nothing_tells_apart(bases):
-    """Two taggers on one sentence: the layers below the first adapted or two-way one are run once."""
-    base, folder = bases["qwen2"]
-    made = body(base, one=folder)
-    segments = [whole(20, adapter=None, two_way_from=2), whole(20, adapter=None, two_way_from=3)]
-    stages = made._stages([tuple(tokens(20))] * 2, segments)
-    assert [(stage.first, stage.end, len(stage.segments)) for stage in stages] == [(0, 2, 1), (2, 4, 2)]
 
 
 def test_layers_are_laid_out_once(bases, tmp_path):
