@@ -12,3 +12,9 @@ def data_folder() -> Path:
     """``$MEDNER_HOME``, else medner's folder in the user's data folder. Need not exist."""
     home = os.environ.get("MEDNER_HOME")
     return Path(home).expanduser() if home else Path(user_data_dir("medner", appauthor=False))
+
+
+def cache_folder() -> Path:
+    """Where medner keeps what it can make again: ``$MEDNER_CACHE``, else the data folder. Need not exist."""
+    cache = os.environ.get("MEDNER_CACHE")
+    return Path(cache).expanduser() if cache else data_folder()

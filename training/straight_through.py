@@ -1,7 +1,8 @@
 """Frozen linear layers in eight-bit integers that gradients pass through, for training on a processor.
 
-The forward pass computes what the integer kernels of inference compute, so an adapter learns against the rounding it
-will meet. The gradient of the layer's input is a product of integers as well, a scale a token of the gradient and a
+The forward pass uses the kernels of inference, so an adapter learns against such rounding as it will meet: not the very
+same, because inference merges the adapter before it rounds the weights, and gives queries, keys and values activations
+in two parts. The gradient of the layer's input is a product of integers as well, a scale a token of the gradient and a
 scale a column of the weight; rounding itself counts as the identity (the straight-through estimator). That is the
 SwitchBack of Wortsman et al. 2023, "Stable and low-precision training for large-scale vision-language models", whose
 third product, the weight's gradient, a frozen weight does not have.

@@ -37,7 +37,7 @@ def test_the_processors_instructions_are_shown(tmp_path: Path) -> None:
 def test_number_formats_are_measured_and_the_one_in_use_is_named(tmp_path: Path, monkeypatch) -> None:
     """With the time of each; the configuration's own format overrules the fastest."""
     pytest.importorskip("torch")
-    monkeypatch.setenv("MEDNER_HOME", str(tmp_path))
+    monkeypatch.setenv("MEDNER_CACHE", str(tmp_path))
     model = save_tiny_model(tmp_path / "model")
     configuration = default_configuration().model_copy(update={"model": str(model), "dtype": "f32"})
     (found,) = number_formats(configuration)

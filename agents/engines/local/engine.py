@@ -162,6 +162,8 @@ class LocalEngine:
         """The last hidden states of the tokens behind the shared ones, [tokens - shared, width]."""
         if not 0 <= shared < len(tokens):
             raise UserError(f"{shared} of {len(tokens)} tokens cannot be shared with other calls here")
+        if layers is not None and not 0 < layers <= self.model.layers:
+            raise UserError(f"this base model has {self.model.layers} layers; a tagger on {layers} of them cannot run")
         work = await self._submit(adapter, lambda: self._encoding(list(tokens), shared, adapter, two_way_from, layers))
         if not isinstance(work, Encoding) or work.hidden is None:
             raise TypeError("hidden states came back as something else")

@@ -2,7 +2,7 @@
 
 What a processor's flags say is not how fast it is: there are processors whose bf16 is slower than their float32, and
 others on which it is four times as fast. So the products of a layer are timed once, in well under a second, and the
-answer is kept in the data folder.
+answer is kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from medner.agents.engines.local.int8 import int8_product, int8_weight, is_exact, quantised_rows
 from medner.agents.engines.local.prepacked import can_prepack, packed_product, packed_weight
-from medner.store.home import data_folder
+from medner.store.home import cache_folder
 
 Format = Literal["int8", "bf16", "f16", "f32"]
 DTYPES: Mapping[Format, torch.dtype] = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
@@ -63,7 +63,7 @@ def pick_device() -> torch.device:
 def formats_by_speed(device: torch.device, *, kept: Path | None = None) -> tuple[Format, ...]:
     """The formats that a device can compute in, the fastest first. On a processor they are measured once a machine.
 
-    ``kept`` is the file that the answer is kept in; None: ``formats.json`` in the data folder.
+    ``kept`` is the file that the answer is kept in; None: ``formats.json`` in the cache folder.
     """
     if device.type == "cuda":
         return ("bf16", "f32") if torch.cuda.is_bf16_supported() else ("f16", "f32")
@@ -72,7 +72,7 @@ def formats_by_speed(device: torch.device, *, kept: Path | None = None) -> tuple
 
 def measured_formats(kept: Path | None = None, *, again: bool = False) -> Measured:
     """This machine's formats, from the file where they are kept, or measured now (``again``: in any case)."""
-    file, name = kept or data_folder() / FILE, machine_name()
+    file, name = kept or cache_folder() / FILE, machine_name()
     known = _read(file)
     if name not in known or again:
         known[name] = _measure()
@@ -86,9 +86,10 @@ def measured_formats(kept: Path | None = None, *, again: bool = False) -> Measur
 
 
 def machine_name() -> str:
-    """The processor, PyTorch's version, and what else decides which kernels are taken."""
-    switches = [os.environ.get(name, "") for name in ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")]
-    return " ".join([_processor(), f"torch {torch.__version__}", *filter(None, switches)])
+    """The processor, PyTorch's version, the threads, and what else decides which kernels are taken."""
+    switches = [os.environ.get(name, "") for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")]
+    threads = f"threads {torch.get_num_threads()}"
+    return " ".join([_processor(), f"torch {torch.__version__}", threads, *filter(None, switches)])
 
 
 def _processor() -> str:

@@ -12,6 +12,7 @@ tells, and :mod:`medner.agents.engines.local.formats` then takes another format.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -118,6 +119,7 @@ def quantised_product(
     return out if bias_O is None else out.add_(bias_O)
 
 
+@cache
 def is_exact() -> bool:
     """Whether the kernel's sums are exact on this processor, at the largest sums there can be."""
     if not has_int8_kernel():

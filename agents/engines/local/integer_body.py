@@ -24,7 +24,7 @@ from medner.agents.engines.local.int8 import (
     quantised_product,
     quantised_tokens,
 )
-from medner.agents.engines.local.integer_weights import PRODUCTS, BaseTensors, IntegerWeights, files_key
+from medner.agents.engines.local.integer_weights import MOST_BYTES, PRODUCTS, BaseTensors, IntegerWeights, files_key
 from medner.agents.engines.local.lora_files import check_fit, lora_pairs
 from medner.agents.engines.local.packed import KeyGroup, KeyValueShape, PackedPass, Segment
 from medner.agents.engines.local.stages import Stage, pass_stages
@@ -37,6 +37,7 @@ _FEED_FORWARD_TOKENS = 128
 
 #: Products of fewer rows take other kernels, which add up in another order.
 _LEAST_QUERIES = 8
+_HEAD = "lm_head.weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +67,12 @@ class IntegerBody:
     #: Rows that are run once and whole keep nothing.
     needs_caches = False
 
-    def __init__(self, folder: Path, shape: BodyShape, *, kept: Path | None) -> None:
+    def __init__(self, folder: Path, shape: BodyShape, *, kept: Path | None, most_bytes: int = MOST_BYTES) -> None:
         self.shape = shape
         self.cache_shape = KeyValueShape(shape.layers, shape.kv_heads, shape.size)
         self._base = BaseTensors(folder)
         self._base.require(_names(shape))
-        self._weights = IntegerWeights(self._base, _base_key(folder), kept)
+        self._weights = IntegerWeights(self._base, _base_key(folder), kept, most_bytes=most_bytes)
         self._embeddings = self._base.mapped("model.embed_tokens.weight")
         self._norm = self._base.read("model.norm.weight").float()
         self._norms = [self._norms_of(layer) for layer in range(shape.layers)]
@@ -80,8 +81,7 @@ class IntegerBody:
 
     def head(self) -> torch.Tensor:
         """The output layer's matrix [vocabulary, width], mapped."""
-        name = "lm_head.weight"
-        return self._base.mapped(name) if self._base.has(name) else self._embeddings
+        return self._embeddings if self.shape.tied else self._base.mapped(_HEAD)
 
     def load_adapter(self, name: str, folder: Path) -> None:
         """Takes a LoRA adapter in PEFT's format; UserError when the folder holds none that fits the model."""
@@ -266,7 +266,7 @@ def _norm_names(layer: int) -> list[str]:
 
 def _names(shape: BodyShape) -> list[str]:
     """The weights that a model must have."""
-    names = ["model.embed_tokens.weight", "model.norm.weight"]
+    names = ["model.embed_tokens.weight", "model.norm.weight", *([] if shape.tied else [_HEAD])]
     for layer in range(shape.layers):
         names += _norm_names(layer)
         names += [f"model.layers.{layer}.{part}.weight" for parts in PRODUCTS.values() for part in parts]

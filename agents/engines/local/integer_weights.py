@@ -1,4 +1,4 @@
-"""A model's layers as eight-bit integers, adapters merged, laid out once and kept on disk.
+"""A model's layers as eight-bit integers, adapters merged, made once and kept on disk.
 
 A layer has four products: queries, keys and values in one, the output of attention, gate and up in one, and down. For
 an adapter, the products it changes are made again from ``W + scale * B A`` and kept apart; all others are the base's,
@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import torch
 
@@ -32,6 +34,8 @@ WAY_OUT = "`medner models verify NAME` says which file is at fault, `medner mode
 #: Counts up when what such a file holds changes its meaning.
 _VERSION = 1
 _LAYER = "model.layers."
+#: What kept files of all models and adapters may take together.
+MOST_BYTES = 4_000_000_000
 _MAPPED = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32}
 
 
@@ -52,7 +56,7 @@ class BaseTensors:
         self.folder = folder
         self._files: dict[str, Path] = {}
         with ExitStack() as open_files:
-            for path in sorted(folder.glob("*.safetensors")):
+            for path in _weight_files(folder):
                 try:
                     file = open_files.enter_context(safe_open(path, framework="pt"))
                 except (SafetensorError, OSError) as error:
@@ -86,6 +90,8 @@ class BaseTensors:
 
         with safe_open(self._path(name), framework="pt") as file:
             tensor: torch.Tensor = file.get_tensor(name)
+        if tensor.dtype not in _MAPPED.values():
+            raise UserError(f"{self.folder}: {name} is stored as {tensor.dtype}; int8 starts from bf16, f16 or f32")
         return tensor
 
     def mapped(self, name: str) -> torch.Tensor:
@@ -115,8 +121,8 @@ class IntegerWeights:
     ``kept`` is the folder for the laid-out files; None, or one that cannot be written, makes them in each process.
     """
 
-    def __init__(self, base: BaseTensors, base_key: str, kept: Path | None) -> None:
-        self._base, self._base_key, self._kept = base, base_key, kept
+    def __init__(self, base: BaseTensors, base_key: str, kept: Path | None, *, most_bytes: int = MOST_BYTES) -> None:
+        self._base, self._base_key, self._kept, self._most_bytes = base, base_key, kept, most_bytes
         self._adapters: dict[str, tuple[str, Mapping[str, LoraPair]]] = {}
         self._loaded: dict[tuple[str | None, int, str], Product] = {}
 
@@ -150,11 +156,11 @@ class IntegerWeights:
         kept = self._kept_file(owner, layer)
         stored = None if kept is None else _read(kept)
         made = dict(self._quantised(owner, layer)) if stored is None else stored
-        if stored is None and kept is not None:
-            _write(kept, made)
         for product in [name.removesuffix(".integers") for name in made if name.endswith(".integers")]:
             weight = int8_weight(made[f"{product}.integers"], made[f"{product}.scales"])
             self._loaded[owner, layer, product] = Product(weight, made.get(f"{product}.bias"))
+        if stored is None and kept is not None:
+            _write(kept, made, most_bytes=self._most_bytes)
 
     def _kept_file(self, owner: str | None, layer: int) -> Path | None:
         if self._kept is None:
@@ -204,20 +210,52 @@ def _read(path: Path) -> dict[str, torch.Tensor] | None:
 
     try:
         # Read, not mapped: the kernel's own layout is a copy anyway, and mapped pages would count as memory.
-        return dict(load(path.read_bytes()))
+        found = dict(load(path.read_bytes()))
+        # What was used last is removed last.
+        with suppress(OSError):
+            os.utime(path.parent)
+        return found
     except (OSError, SafetensorError):
         return None
 
 
-def _write(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+def _write(path: Path, tensors: Mapping[str, torch.Tensor], *, most_bytes: int) -> None:
     """Keeps a file for the next time; a folder that cannot be written only costs that time again."""
-    from safetensors.torch import save_file  # noqa: PLC0415  heavy
+    from safetensors.torch import save  # noqa: PLC0415  heavy
 
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = path.with_name(f".{path.name}.{uuid4().hex}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(dict(tensors), partial)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True)
+            _make_room(path.parent, most_bytes)
+        with partial.open("wb") as out:
+            out.write(save(dict(tensors)))
+            out.flush()
+            os.fsync(out.fileno())
         partial.replace(path)
     except OSError:
         with suppress(OSError):
             partial.unlink()
+
+
+def _make_room(mine: Path, most_bytes: int) -> None:
+    """Removes the folders used longest ago, when a new one comes and all together are larger than allowed."""
+    folders = [folder for folder in mine.parent.iterdir() if folder.is_dir() and folder != mine]
+    sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in folders}
+    for folder in sorted(folders, key=lambda one: one.stat().st_mtime):
+        if sum(sizes.values()) <= most_bytes:
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        del sizes[folder]
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """The files that hold a model's weights: those its index names, where it has one."""
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return sorted(folder.glob("*.safetensors"))
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, AttributeError) as error:
+        raise UserError(f"{index}: cannot be read ({WAY_OUT})") from error
+    return [folder / name for name in sorted(names)]

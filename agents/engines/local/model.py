@@ -16,15 +16,16 @@ from medner.agents.engines.local.decoding import Question
 from medner.agents.engines.local.formats import DTYPES, FORMAT_OF, Format, formats_by_speed, pick_device
 from medner.agents.engines.local.int8 import is_exact
 from medner.agents.engines.local.integer_body import IntegerBody
+from medner.agents.engines.local.integer_weights import WAY_OUT
 from medner.agents.engines.local.packed import KeyValueShape, RowCache, Segment
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
 from medner.store.errors import UserError
-from medner.store.home import data_folder
+from medner.store.home import cache_folder
 
 #: Among how many tokens a free answer's next one is chosen exactly.
 _LIKELY = 64
-#: Where integer weights are kept once they are laid out, below the data folder.
+#: Where integer weights are kept, below the cache folder.
 KEPT = "int8"
 
 
@@ -107,6 +108,11 @@ class LocalModel:
         """The names of the loaded adapters."""
         return self._body.adapters
 
+    @property
+    def layers(self) -> int:
+        """How many layers the model has."""
+        return self._body.cache_shape.layers
+
     def new_cache(self, capacity: int = 256) -> RowCache:
         """An empty cache for one row."""
         return RowCache(self._body.cache_shape, dtype=self.dtype, device=self.device, capacity=capacity)
@@ -156,7 +162,7 @@ class LocalModel:
 
     def _best_of_all(self, hidden_W: torch.Tensor) -> int:
         # The whole vocabulary in the model's own precision, then the likeliest tokens exactly.
-        rough = functional.linear(hidden_W, self._head)
+        rough = functional.linear(hidden_W.to(self._head.dtype), self._head)
         likely = rough.topk(min(_LIKELY, len(rough))).indices.sort().values.tolist()
         return int(likely[int(self._scores(hidden_W.unsqueeze(0), self._rows_of(likely))[0].argmax())])
 
@@ -173,7 +179,8 @@ class LocalModel:
 
 def best_format(path: Path, device: torch.device) -> Format:
     """The fastest format of this machine that a model can be computed in."""
-    able = body_shape(_config(path)) is not None
+    # Asked again, whatever was measured: a home folder may be used on several machines.
+    able = body_shape(_config(path)) is not None and is_exact()
     return next(name for name in formats_by_speed(device) if able or name != "int8")
 
 
@@ -203,9 +210,20 @@ def _load_integers(path: Path, device: torch.device) -> tuple[Any, Body, Mapping
             f"{path}: the local engine cannot run this model: its tokenizer has no chat template; take the "
             "instruction-tuned (chat) variant of the model"
         )
-    generation = path / "generation_config.json"
-    ends = json.loads(generation.read_text(encoding="utf-8")).get("eos_token_id") if generation.is_file() else None
-    return tokenizer, IntegerBody(path, shape, kept=data_folder() / KEPT), config, _as_list(ends)
+    body = IntegerBody(path, shape, kept=cache_folder() / KEPT)
+    return tokenizer, body, config, _as_list(_generation(path).get("eos_token_id", config.get("eos_token_id")))
+
+
+def _generation(path: Path) -> dict[str, Any]:
+    """generation_config.json; nothing where there is none. UserError when it is damaged."""
+    file = path / "generation_config.json"
+    if not file.is_file():
+        return {}
+    try:
+        settings: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{file}: is no JSON ({WAY_OUT})") from error
+    return settings
 
 
 def _as_list(value: Any) -> list[int]:

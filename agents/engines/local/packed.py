@@ -152,7 +152,8 @@ class RowPart:
 class PackedPass:
     """What attention needs to know in one pass: whose tokens stand where.
 
-    The pass has ``fill`` tokens more that belong to no row. Parts of rows are padded to ``least_queries`` tokens.
+    The pass has ``fill`` tokens more that belong to no row. With ``least_queries`` parts of rows are padded to a power
+    of two, and to so many tokens at least.
     """
 
     def __init__(
@@ -229,7 +230,9 @@ class PackedPass:
         )
 
     def _longest(self, parts: Sequence[RowPart]) -> int:
-        return max(self._least_queries, *(part.end - part.first for part in parts))
+        longest = max(part.end - part.first for part in parts)
+        # Parts of a group have the same power of two above them, so that no neighbour decides a part's padding.
+        return longest if self._least_queries == 1 else max(self._least_queries, 1 << (longest - 1).bit_length())
 
     def _seen(self, keys: int, parts: Sequence[RowPart]) -> torch.Tensor:
         places = [part.at + min(step, part.end - 1) for part in parts for step in range(keys)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 from itertools import pairwise
 
@@ -45,9 +46,9 @@ def bases(tmp_path_factory):
     return made
 
 
-def body(base, kept=None, **adapters):
+def body(base, kept=None, most_bytes=1 << 30, **adapters):
     shape = body_shape(json.loads((base / "config.json").read_text()))
-    made = IntegerBody(base, shape, kept=kept)
+    made = IntegerBody(base, shape, kept=kept, most_bytes=most_bytes)
     for name, folder in adapters.items():
         made.load_adapter(name, folder)
     return made
@@ -160,10 +161,88 @@ def test_layers_are_laid_out_once(bases, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_costs_only_time(bases, tmp_path):
-    """The weights are then made in every process."""
+    """The weights are then made in every process: no folder can be made, or a file in it cannot be written."""
     base, _ = bases["qwen2"]
     (tmp_path / "file").write_text("")
     assert body(base, tmp_path / "file").run(tokens(9), [whole(9)]).shape == (9, 64)
+    body(base, tmp_path / "kept").run(tokens(9), [whole(9)])
+    (kept,) = (tmp_path / "kept").iterdir()
+    for file in kept.iterdir():
+        file.unlink()
+        file.mkdir()  # nobody, root included, writes over a folder
+        (file / "x").write_text("")
+    made = body(base, tmp_path / "kept")
+    assert made.run(tokens(9), [whole(9)]).shape == (9, 64)
+    assert not list(kept.glob("*.part"))
+
+
+def test_what_was_used_longest_ago_makes_room(bases, tmp_path):
+    """Kept files of all models together stay under their limit; those of the model at work stay."""
+    for name in ("older", "newer"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0").write_bytes(b"12345678")
+        os.utime(tmp_path / name, (1, 1 if name == "older" else 2))
+    body(bases["qwen2"][0], tmp_path, most_bytes=10).run(tokens(9), [whole(9)])
+    names = {path.name for path in tmp_path.iterdir()}
+    assert "older" not in names
+    assert "newer" in names
+    assert len(names) == 2
+
+
+async def test_a_free_answer_of_a_base_in_bfloat16(bases, tmp_path):
+    """Without a constraint the whole output layer is multiplied, in the precision of its file."""
+    from safetensors.torch import load_file, save_file
+
+    from medner.agents.engines.engine import Request
+    from medner.agents.prompts.messages import Message
+
+    base, _ = bases["qwen2"]
+    folder = shutil.copytree(base, tmp_path / "model")
+    weights = {name: weight.bfloat16() for name, weight in load_file(folder / "model.safetensors").items()}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    engine = LocalEngine(LocalModel(folder, format="int8", device=CPU))
+    answer = await engine.complete(Request((Message("user", "咳嗽"),), max_tokens=5))
+    await engine.close()
+    assert answer.cost.answer_tokens == 5 or not answer.truncated
+
+
+@pytest.mark.parametrize(
+    "changes", [{"quantization_config": {"quant_method": "fp8"}}, {"rms_norm_eps": None}, {"num_key_value_heads": None}]
+)
+def test_what_is_not_certain_is_left_to_transformers(bases, changes):
+    """Quantised files, and values that a family would fill in by its own default."""
+    config = json.loads((bases["qwen2"][0] / "config.json").read_text())
+    assert body_shape(config) is not None
+    for key, value in changes.items():
+        config.pop(key, None)
+        if value is not None:
+            config[key] = value
+    assert body_shape(config) is None
+
+
+def test_an_untied_output_layer_that_lacks_is_said(bases, tmp_path):
+    """It must not be taken for the embeddings."""
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(bases["qwen2"][0], tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    del weights["lm_head.weight"]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(UserError, match=r"the first is lm_head\.weight"):
+        LocalModel(folder, format="int8", device=CPU)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": True}))
+    model = LocalModel(folder, format="int8", device=CPU)
+    assert torch.equal(model._head, weights["model.embed_tokens.weight"])
+
+
+async def test_more_layers_than_there_are_fail_alone(bases):
+    """The request is refused before it joins a pass."""
+    engine = LocalEngine(LocalModel(bases["qwen2"][0], format="int8", device=CPU))
+    for layers in (0, 5):
+        with pytest.raises(UserError, match=f"has 4 layers; a tagger on {layers} of them cannot run"):
+            await engine.encode(tokens(9), layers=layers)
+    await engine.close()
 
 
 def test_what_lacks_is_said_when_a_model_is_loaded(bases, tmp_path):
