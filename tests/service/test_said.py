@@ -101,7 +101,7 @@ def test_an_answer_stands_where_an_equal_sentence_had_failed(kit: Any, tmp_path:
 def test_the_filter_of_the_span_taggers_is_not_changed_in_silence(tmp_path: Path) -> None:
     """It asks taggers whose answers are recorded: the command wants to be told what decides instead."""
     said = tmp_path / "said.jsonl"
-    answer = TaggerOutput("span", "[]", Decoded((Entity(0, 2, "sym"),)))
+    answer = TaggerOutput("span-12", "[]", Decoded((Entity(0, 2, "sym"),)))
     annotation = Annotation(Sentence("a#0", "胸痛。", 0, "a"), (), (answer,))
     said.write_text(
         annotated_to_line(AnnotatedDocument(Document("a", "胸痛。"), (annotation,))) + "\n", encoding="utf-8"
@@ -110,7 +110,7 @@ def test_the_filter_of_the_span_taggers_is_not_changed_in_silence(tmp_path: Path
         configured(Overrides(said=(said,)))
     judged = configured(Overrides(said=(said,), judge="hard-vote"))
     assert (judged.filter, judged.judge.kind) == (None, "hard-vote")
-    with pytest.raises(BadInputError, match="answers of span are recorded"):
+    with pytest.raises(BadInputError, match="answers of span-12 are recorded"):
         configured(Overrides(said=(said,), filter="span"))
 
 
