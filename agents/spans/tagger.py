@@ -76,7 +76,7 @@ class SpanTagger:
     temperature: float = 1.0
     threshold: float = 0.5
     layers: int | None = None
-    _shared: SharedScores[SpanScores] = field(default_factory=SharedScores, init=False, repr=False, compare=False)
+    _shared: SharedScores[SpanScores] = field(default_factory=SharedScores, repr=False, compare=False)
 
     async def tag(self, sentence: Sentence) -> TaggerOutput:
         """The entities of one sentence; the answer lists them as JSON with their probabilities."""
