@@ -121,6 +121,8 @@ def test_english_is_a_button_away_and_stays(page: Page) -> None:
 
 def test_everything_can_be_done_from_the_keyboard(page: Page) -> None:
     """From the text, Tab and Enter lead to a submitted job, whose heading then has the focus."""
+    # The form is shown once the session is known, and what is hidden takes no focus.
+    expect(page.get_by_label("病历文本")).to_be_visible(timeout=WAIT_MS)
     page.get_by_label("病历文本").focus()
     page.keyboard.type("患者咳嗽。")
     for _ in range(10):
