@@ -85,7 +85,7 @@ test-faults: $(DEV)  ## jobs while workers and Redis are killed, stopped and cut
 
 typing: | $(VENV)/bin/python
 	@mkdir -p build/typing/medner
-	@for name in agents evaluation graph service store training; do ln -sfn ../../../$$name build/typing/medner/$$name; done
+	@for name in agents core evaluation graph service store training; do ln -sfn ../../../$$name build/typing/medner/$$name; done
 
 check: $(DEV) typing  ## style, types (strict) and layers
 	$(BIN)/ruff check .

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from medner.agents.filters import Filter, ScoresSpans
 from medner.agents.taggers import ScoredOutput, ScoringTagger, StretchScores, Tagger
-from medner.store.joined_lines import JoinedLines, has_line_break, joined_lines
-from medner.store.records import Entity, Sentence, TaggerOutput
+from medner.core.joined_lines import JoinedLines, has_line_break, joined_lines
+from medner.core.records import Entity, Sentence, TaggerOutput
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from medner.agents.engines.engine import Engine, Request
 from medner.agents.prompts.shots import Shot
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies.codec import Codec
-from medner.store.labels import LabelSet
-from medner.store.records import Entity, Rejected, Rejection, Sentence, TaggerOutput
+from medner.core.labels import LabelSet
+from medner.core.records import Entity, Rejected, Rejection, Sentence, TaggerOutput
 
 
 class Tagger(Protocol):

@@ -32,13 +32,13 @@ from medner.agents.engines.local.model import LocalModel
 from medner.agents.engines.local.packed import Segment
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
-from medner.service.default_config import tuned_taggers
+from medner.core.errors import MednerError, UserError
+from medner.core.labels import LabelSet, load_label_set
+from medner.core.sentences import split_sentences
+from medner.service.config.default import tuned_taggers
 from medner.store.corpora import read_documents
-from medner.store.errors import MednerError, UserError
-from medner.store.labels import LabelSet, load_label_set
 from medner.store.models import base_model_folder
-from medner.store.sentences import split_sentences
-from medner.training.adapted import quiet_peft
+from medner.training.lora import quiet_peft
 
 
 @dataclass(frozen=True, slots=True)

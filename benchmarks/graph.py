@@ -30,17 +30,17 @@ from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import HardVote
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger
+from medner.core.labels import load_label_set
+from medner.core.records import Annotation, Entity, Sentence
+from medner.core.sentences import split_sentences
 from medner.graph import Deps, Pipeline
 from medner.graph.nodes import filter_candidates, find_conflicts, merge, settle_conflicts, tag
 from medner.graph.sentence import sentence_graph_with
 from medner.graph.state import join_timings
 from medner.graph.tracing import Tracer
-from medner.service.assembly import assembled_parts
-from medner.service.default_config import default_configuration
-from medner.service.engines import model_folder
-from medner.store.labels import load_label_set
-from medner.store.records import Annotation, Entity, Sentence
-from medner.store.sentences import split_sentences
+from medner.service.build.engines import model_folder
+from medner.service.build.pipeline import assembled_parts
+from medner.service.config.default import default_configuration
 from medner.store.traces import TracePolicy, TraceWriter, open_traces
 
 LABELS = load_label_set("cmeee-v2")
@@ -169,7 +169,7 @@ async def _timed(way: Way, salt: str, number: int, at_once: int) -> tuple[float,
 
 async def real(options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of the default pipeline over sentences of notes, with traces of conflicts and without, by turns."""
-    from medner.service.inputs import Inputs, open_inputs
+    from medner.service.inputs.annotation_inputs import Inputs, open_inputs
 
     configuration = default_configuration()
     with open_inputs([str(options.notes)], None, sys.stdin.buffer) as sources:

@@ -35,20 +35,20 @@ import numpy as np
 
 from medner.agents.judges.judge import Case
 from medner.agents.judges.votes import case_features
+from medner.core.labels import LabelSet, load_label_set
+from medner.core.records import Document, Entity
 from medner.evaluation.matching import Pair
 from medner.evaluation.scoring import Score, score
 from medner.evaluation.side_by_side import SideBySide, read_side_by_side
 from medner.evaluation.significance import Resampling, differences, intervals, stack
-from medner.service.config import TaggerConfig, validated
-from medner.service.engines import local_engine, model_folder
-from medner.service.judge_config import read_judge
-from medner.service.judge_data import agreement_of, side_by_side_cases
-from medner.service.judges import judging, needs_base_model
+from medner.service.build.engines import local_engine, model_folder
+from medner.service.build.judges import judging, needs_base_model
+from medner.service.config.configuration import TaggerConfig, validated
+from medner.service.config.judges import read_judge
 from medner.service.traces.differences import gold_of
+from medner.service.train.judge_data import agreement_of, side_by_side_cases
 from medner.store.corpora import read_documents
-from medner.store.corpora.jsonl import line_to_annotated
-from medner.store.labels import LabelSet, load_label_set
-from medner.store.records import Document, Entity
+from medner.store.corpora.json_formats.jsonl import line_to_annotated
 from medner.training.filters.calibration import f1
 from medner.training.judges.examples import JudgedCase, is_held_back, part_of
 from medner.training.judges.votes import fit_votes

@@ -31,18 +31,18 @@ import httpx
 
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger
-from medner.service.assembly import adapter_names
-from medner.service.config import Configuration, EngineConfig, ServerConfig, TaggerConfig
-from medner.service.engines import model_folder
-from medner.service.judge_config import JudgeConfig
-from medner.service.overrides import Overrides, configured
-from medner.service.serving import Plan, Speculation, serve_commands, serving
-from medner.service.threads import physical_cores
-from medner.service.vllm import vllm_engine
+from medner.core.labels import load_label_set
+from medner.core.records import Sentence, TaggerOutput
+from medner.core.sentences import split_sentences
+from medner.service.build.cpu_cores import physical_cores
+from medner.service.build.engines import model_folder
+from medner.service.build.pipeline import adapter_names
+from medner.service.build.vllm_engine import vllm_engine
+from medner.service.config.configuration import Configuration, EngineConfig, ServerConfig, TaggerConfig
+from medner.service.config.judges import JudgeConfig
+from medner.service.config.options import Overrides, configured
+from medner.service.vllm_servers import Plan, Speculation, serve_commands, serving
 from medner.store.corpora import read_documents
-from medner.store.labels import load_label_set
-from medner.store.records import Sentence, TaggerOutput
-from medner.store.sentences import split_sentences
 
 _COUNTED = {
     "tokens": "vllm:generation_tokens_total",

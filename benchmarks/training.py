@@ -26,14 +26,14 @@ import torch
 
 from medner.agents.engines.local.formats import machine_name
 from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.core.errors import MednerError, UserError
+from medner.core.labels import LabelSet, load_label_set
+from medner.core.records import Document, Entity
 from medner.store.corpora import read_documents
-from medner.store.errors import MednerError, UserError
-from medner.store.labels import LabelSet, load_label_set
 from medner.store.models import base_model_folder
-from medner.store.records import Document, Entity
-from medner.training.adapted import load_tokenizer
 from medner.training.batching import batches_by_tokens
-from medner.training.masters import Masters
+from medner.training.lora import load_tokenizer
+from medner.training.optimiser import Masters
 from medner.training.sentences import annotated_sentences
 from medner.training.settings import Products
 from medner.training.spans.examples import SpanExample, span_example

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from medner.core.records import Document, Entity, in_order
 from medner.evaluation.matching import Pair
 from medner.evaluation.scoring import nested_entities, touching
-from medner.store.records import Document, Entity, in_order
 
 
 class Outcome(StrEnum):

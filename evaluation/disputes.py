@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-from medner.store.records import Annotation, Entity, Verdict
+from medner.core.records import Annotation, Entity, Verdict
 
 
 @dataclass(slots=True)

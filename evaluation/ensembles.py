@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from medner.core.errors import UserError
+from medner.core.records import Document, Entity
 from medner.evaluation.matching import align_systems, pair_documents
-from medner.store.errors import UserError
-from medner.store.records import Document, Entity
 
 Systems = Mapping[str, Sequence[Document]]
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
+from medner.core.records import ConflictKind, Entity, in_order
 from medner.evaluation.matching import Pair
 from medner.evaluation.scoring import nested_entities
-from medner.store.records import ConflictKind, Entity, in_order
 
 
 class ErrorClass(StrEnum):

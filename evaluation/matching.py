@@ -6,8 +6,8 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from medner.store.errors import UserError
-from medner.store.records import Document, Entity
+from medner.core.errors import UserError
+from medner.core.records import Document, Entity
 
 #: How much of a text messages show and compare.
 _BEGINNING = 20

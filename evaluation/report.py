@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
+from medner.core.records import Document
 from medner.evaluation.differences import Judged, Outcome, count_outcomes, judge_entities
 from medner.evaluation.ensembles import Agreement
 from medner.evaluation.errors import ErrorTable, find_mistakes, tabulate
 from medner.evaluation.matching import Pairing, pair_documents
 from medner.evaluation.scoring import Counts, Score, nested_entities, score
 from medner.evaluation.significance import Differences, Intervals, Resampling, differences, intervals, stack
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
-from medner.store.records import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
+from medner.core.records import Entity, in_order
 from medner.evaluation.matching import Pair
-from medner.store.records import Entity, in_order
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medner.store.errors import BadInputError
-from medner.store.records import Document, Entity
-from medner.store.validation import complaint
+from medner.core.errors import BadInputError
+from medner.core.records import Document, Entity
+from medner.core.validation import complaint
 
 
 class _Line(BaseModel):

@@ -11,9 +11,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from medner.core.errors import MednerError
 from medner.evaluation.side_by_side import read_side_by_side
 from medner.store.corpora import write_documents
-from medner.store.errors import MednerError
 
 
 def convert(source: Path, folder: Path) -> list[Path]:

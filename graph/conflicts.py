@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from medner.store.records import Candidate, Conflict, ConflictKind, Entity, Span, TaggerOutput, in_order
+from medner.core.records import Candidate, Conflict, ConflictKind, Entity, Span, TaggerOutput, in_order
 
 #: From the closest disagreement to the loosest; a conflict is of the first kind that any of its pairs shows.
 PRECEDENCE = (

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import Filter
-from medner.agents.judges.bench import Bench, BenchSource
 from medner.agents.judges.judge import BestTagger, HardVote, Judge
+from medner.agents.judges.judge_chain import Bench, BenchSource
 from medner.agents.taggers import Tagger, unique_names
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Send
 
+from medner.core.records import AnnotatedDocument, Annotation, Document, Sentence
+from medner.core.sentences import split_sentences
 from medner.graph.deps import Deps
 from medner.graph.sentence import sentence_graph
 from medner.graph.tracing import Tracer
-from medner.store.records import AnnotatedDocument, Annotation, Document, Sentence
-from medner.store.sentences import split_sentences
 from medner.store.traces import TracePolicy
 
 OnSentence = Callable[[Annotation], Awaitable[None]]

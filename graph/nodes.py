@@ -15,13 +15,9 @@ from medner.agents.filters import Filter, FromScores
 from medner.agents.judges.judge import Case
 from medner.agents.prompts.judge import types_at_stake
 from medner.agents.taggers import ScoringTagger, Tagger
-from medner.graph.conflicts import detect_conflicts, gather_candidates
-from medner.graph.deps import Deps
-from medner.graph.state import SentenceState, TagTask
-from medner.graph.trimming import with_trimmed_edges
-from medner.store.errors import ExternalError, ModelOutputError, UserError
-from medner.store.labels import LabelSet
-from medner.store.records import (
+from medner.core.errors import ExternalError, ModelOutputError, UserError
+from medner.core.labels import LabelSet
+from medner.core.records import (
     TOO_FEW_TAGGERS,
     AnnotatedEntity,
     Annotation,
@@ -34,6 +30,10 @@ from medner.store.records import (
     Sentence,
     Verdict,
 )
+from medner.graph.conflicts import detect_conflicts, gather_candidates
+from medner.graph.deps import Deps
+from medner.graph.state import SentenceState, TagTask
+from medner.graph.trimming import with_trimmed_edges
 
 Update = dict[str, Any]
 P = ParamSpec("P")

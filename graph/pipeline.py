@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from langsmith import tracing_context
 
+from medner.core.errors import UserError
+from medner.core.records import AnnotatedDocument, Annotation, Document, Sentence
 from medner.graph.deps import Deps
 from medner.graph.document import DocumentRun, OnSentence, annotated, document_graph
 from medner.graph.tracing import Tracer
-from medner.store.errors import UserError
-from medner.store.records import AnnotatedDocument, Annotation, Document, Sentence
 
 
 class Pipeline:

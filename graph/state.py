@@ -8,7 +8,7 @@ from typing import Annotated, Required, TypedDict
 from langgraph.channels import UntrackedValue
 
 from medner.agents.taggers import StretchScores
-from medner.store.records import (
+from medner.core.records import (
     Annotation,
     Candidate,
     Conflict,

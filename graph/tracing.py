@@ -13,10 +13,10 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, CheckpointMetadata, CheckpointTuple
 
+from medner.core.errors import UserError
+from medner.core.records import Annotation, Sentence
 from medner.graph.deps import Deps
 from medner.graph.sentence import sentence_graph_with
-from medner.store.errors import UserError
-from medner.store.records import Annotation, Sentence
 from medner.store.traces import Snapshot, Trace, TracePolicy
 
 #: Where another judge may come in: all taggers have answered, nothing is decided.

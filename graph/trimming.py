@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from medner.store.labels import LabelSet
-from medner.store.records import Entity, Rejected, Rejection, TaggerOutput, in_order
+from medner.core.labels import LabelSet
+from medner.core.records import Entity, Rejected, Rejection, TaggerOutput, in_order
 
 
 def with_trimmed_edges(output: TaggerOutput, text: str, labels: LabelSet) -> TaggerOutput:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.graph import Pipeline
-from medner.service.assembly import build_deps
-from medner.service.worker.portable import thaw
+from medner.service.build.pipeline import build_deps
+from medner.service.config.frozen import thaw
 from medner.store.jobs import JobSpec
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.embedded import EmbeddedValkey

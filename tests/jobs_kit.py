@@ -22,16 +22,16 @@ from typing import Any
 from medner.agents.engines.engine import Completion, Request
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.strategies import CODECS
+from medner.core.errors import ExternalError, ModelOutputError
+from medner.core.labels import load_label_set
+from medner.core.records import AnnotatedDocument, Document, Entity
 from medner.graph import Pipeline
-from medner.service.assembly import build_deps
-from medner.service.config import Configuration
-from medner.service.fingerprint import fingerprint
-from medner.service.overrides import Overrides, configured
-from medner.service.worker.portable import freeze, thaw
-from medner.store.errors import ExternalError, ModelOutputError
+from medner.service.build.pipeline import build_deps
+from medner.service.config.configuration import Configuration
+from medner.service.config.fingerprint import fingerprint
+from medner.service.config.frozen import freeze, thaw
+from medner.service.config.options import Overrides, configured
 from medner.store.jobs import Jobs, JobSpec, JobView
-from medner.store.labels import load_label_set
-from medner.store.records import AnnotatedDocument, Document, Entity
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.connection import new_client
 from medner.store.redis.embedded import EmbeddedValkey

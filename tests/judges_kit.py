@@ -12,11 +12,11 @@ from pathlib import Path
 from medner.agents.engines.engine import Completion, Request
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.strategies import CODECS
-from medner.service.assembly import assembled_parts
+from medner.core.records import Document, Entity
+from medner.service.build.pipeline import assembled_parts
+from medner.service.config.frozen import thaw
 from medner.service.worker.job_agents import JobPipeline, job_pipeline
-from medner.service.worker.portable import thaw
 from medner.store.jobs import JobSpec
-from medner.store.records import Document, Entity
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.embedded import EmbeddedValkey
 from tests.jobs_kit import LABELS, WORD

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medner.agents.exemplars.embedding import Origin, unit_rows
-from medner.store.records import Span
+from medner.core.records import Span
 
 WIDTH = 32
 

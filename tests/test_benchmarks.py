@@ -13,7 +13,7 @@ import pytest
 
 from medner.agents.spans.head import SpanHead, SpanShape
 from medner.agents.spans.settings import SpanSettings
-from medner.store.labels import load_label_set
+from medner.core.labels import load_label_set
 from tests.tiny_model import save_tiny_adapter, save_tiny_model
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"

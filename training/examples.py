@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
-from medner.store.labels import LabelSet
-from medner.store.records import Document
+from medner.core.labels import LabelSet
+from medner.core.records import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ import torch
 from medner.agents.engines.local.formats import pick_device
 from medner.agents.engines.local.loading import quiet
 from medner.agents.filters.classifier import ClassifierHead
-from medner.store.corpora.atomic import replacing_folder
-from medner.store.errors import ExternalError, UserError
-from medner.training.adapted import quiet_peft
-from medner.training.build import card_text, file_hash
+from medner.core.atomic_files import replacing_folder
+from medner.core.errors import ExternalError, UserError
+from medner.training.lora import quiet_peft
+from medner.training.tagger_data import card_text, file_hash
 
 #: How far a checked score may be from the one before: probabilities, by the precision of the exported weights.
 TOLERANCE = {"float32": 0.001, "bfloat16": 0.05, "float16": 0.01}

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 
-from medner.training.masters import Masters, Schedule
+from medner.training.optimiser import Masters, Schedule
 from medner.training.run import RunFacts, RunFolder, Step
 from medner.training.settings import GROWING, TaggerTraining
 

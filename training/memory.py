@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from medner.agents.engines.local.formats import pick_device
-from medner.store.errors import UserError
-from medner.training.adapted import linear_layers, shortened_config
+from medner.core.errors import UserError
 from medner.training.examples import Example
+from medner.training.lora import linear_layers, shortened_config
 from medner.training.settings import TaggerTraining
 from medner.training.tagger import CHUNK
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medner.store.records import Document, Entity
+from medner.core.records import Document, Entity
 
 #: (outer type, inner type).
 Pairs = frozenset[tuple[str, str]]

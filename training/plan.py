@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from medner.training.adapted import quantisation
+from medner.training.lora import quantisation
 from medner.training.recipes import Recipe
 from medner.training.settings import TaggerTraining
 

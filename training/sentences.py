@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from medner.store.joined_lines import has_line_break, joined_lines
-from medner.store.records import Document
-from medner.store.sentences import split_sentences
+from medner.core.joined_lines import has_line_break, joined_lines
+from medner.core.records import Document
+from medner.core.sentences import split_sentences
 
 
 def annotated_sentences(

@@ -15,10 +15,10 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from medner.training.adapted import adapted_model, save_adapter
 from medner.training.batching import batches_by_tokens
 from medner.training.examples import Example, answer_vocabulary
 from medner.training.loop import Run, Size
+from medner.training.lora import adapted_model, save_adapter
 from medner.training.run import RunFacts
 from medner.training.settings import TaggerTraining
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from medner.agents.engines.engine import AdapterLoader, Classifier, Completion, Encoder, Engine, Request
 from medner.agents.prompts.messages import Message
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies.automaton import PieceGraph
-from medner.store.records import DecodingCost
+from medner.core.records import DecodingCost
 
 if TYPE_CHECKING:
     import torch

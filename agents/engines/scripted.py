@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from medner.agents.engines.engine import Completion, Request
 from medner.agents.prompts.messages import Message
-from medner.store.records import DecodingCost
+from medner.core.records import DecodingCost
 
 
 class ScriptedEngine:

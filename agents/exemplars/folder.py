@@ -16,9 +16,9 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from medner.agents.exemplars.embedding import Kind, Origin
-from medner.store.errors import BadInputError, ExternalError, UserError
-from medner.store.labels import LabelSet
-from medner.store.records import Exemplar
+from medner.core.errors import BadInputError, ExternalError, UserError
+from medner.core.labels import LabelSet
+from medner.core.records import Exemplar
 
 CARD, CLUSTERED, ENTITIES, INDEX = "card.toml", "exemplars.jsonl", "entities.jsonl", "index.faiss"
 FILES = (CLUSTERED, ENTITIES, INDEX)

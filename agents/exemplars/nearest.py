@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 from medner.agents.exemplars.embedding import Embedder
 from medner.agents.exemplars.folder import ENTITIES, EntityRow, ExemplarFolder, check_origin
 from medner.agents.exemplars.source import ExemplarSource
-from medner.store.errors import BadInputError
-from medner.store.records import Exemplar, Sentence, Span
+from medner.core.errors import BadInputError
+from medner.core.records import Exemplar, Sentence, Span
 
 if TYPE_CHECKING:
     import numpy as np

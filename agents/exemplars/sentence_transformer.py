@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medner.agents.exemplars.embedding import Origin, origin_of, unit_rows
-from medner.store.errors import UserError
-from medner.store.records import Span
+from medner.core.errors import UserError
+from medner.core.records import Span
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,8 +8,8 @@ from importlib import resources
 from typing import Protocol, Self
 
 from medner.agents.exemplars.folder import ExemplarFolder
-from medner.store.labels import LabelSet
-from medner.store.records import Exemplar, Sentence, Span
+from medner.core.labels import LabelSet
+from medner.core.records import Exemplar, Sentence, Span
 
 
 class ExemplarSource(Protocol):

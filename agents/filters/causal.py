@@ -11,8 +11,8 @@ from typing import Literal
 from medner.agents.engines.engine import Engine
 from medner.agents.filters.filter import probability
 from medner.agents.prompts.filter import NO, YES, brief_filter_messages, filter_messages
-from medner.store.labels import LabelSet
-from medner.store.records import Entity, Sentence
+from medner.core.labels import LabelSet
+from medner.core.records import Entity, Sentence
 
 #: The wordings of the question: ``full`` for a model that is not tuned, ``brief`` for one that is.
 STYLES = {"full": filter_messages, "brief": brief_filter_messages}

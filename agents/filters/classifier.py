@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from medner.agents.engines.engine import Encoder
 from medner.agents.filters.filter import probability
 from medner.agents.prompts.filter import candidate_part, sentence_part
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
-from medner.store.records import Entity, Sentence
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
+from medner.core.records import Entity, Sentence
 
 if TYPE_CHECKING:
     import torch

@@ -10,9 +10,9 @@ from typing import Any
 
 from medner.agents.filters.filter import probability
 from medner.agents.prompts.filter import encoder_parts
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
-from medner.store.records import Entity, Sentence
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
+from medner.core.records import Entity, Sentence
 
 #: An encoder sees at most so many tokens, and fewer where its own limit is lower.
 MOST_TOKENS = 512

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
-from medner.store.records import Entity, Sentence
+from medner.core.records import Entity, Sentence
 
 
 class Filter(Protocol):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from medner.agents.engines.engine import Classifier
 from medner.agents.filters.filter import probability
 from medner.agents.prompts.filter import candidate_part, sentence_part
-from medner.store.labels import LabelSet
-from medner.store.records import Entity, Sentence
+from medner.core.labels import LabelSet
+from medner.core.records import Entity, Sentence
 
 
 @dataclass(frozen=True, slots=True)

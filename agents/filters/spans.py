@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from medner.agents.filters.filter import probability
 from medner.agents.taggers import StretchScores
-from medner.store.records import Entity, Sentence
+from medner.core.records import Entity, Sentence
 
 
 @runtime_checkable

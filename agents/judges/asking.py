@@ -11,11 +11,11 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
-from medner.agents.chat import EngineChatModel
+from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.prompts.messages import Message
 from medner.agents.prompts.templates import Template
 from medner.agents.strategies.automaton import PieceGraph
-from medner.store.errors import ExternalError, MednerError, ModelOutputError
+from medner.core.errors import ExternalError, MednerError, ModelOutputError
 
 _THINKING = re.compile(r"<think>.*?</think>", re.DOTALL)
 _LONGEST_WAIT_S = 8.0

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from medner.store.labels import LabelSet
-from medner.store.records import Candidate, Conflict, Entity, Exemplar, Fallback, Sentence, Verdict
+from medner.core.labels import LabelSet
+from medner.core.records import Candidate, Conflict, Entity, Exemplar, Fallback, Sentence, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from medner.agents.prompts.judge import NONE, UNSURE, judge_messages, types_at_s
 from medner.agents.prompts.messages import Message
 from medner.agents.prompts.templates import Template, load_template
 from medner.agents.strategies import CODECS
-from medner.store.edges import trimmed_entities
-from medner.store.errors import ExternalError, ModelOutputError
-from medner.store.labels import LabelSet
-from medner.store.records import Entity, Rejection, Span, Verdict, in_order
+from medner.core.edges import trimmed_entities
+from medner.core.errors import ExternalError, ModelOutputError
+from medner.core.labels import LabelSet
+from medner.core.records import Entity, Rejection, Span, Verdict, in_order
 
 #: How far a corrected boundary may lie outside the disputed stretch, in characters.
 MARGIN = 4

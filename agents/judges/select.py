@@ -20,8 +20,8 @@ from medner.agents.judges.selection import (
 from medner.agents.prompts.judge import judge_messages
 from medner.agents.prompts.messages import Message
 from medner.agents.prompts.templates import Template, load_template
-from medner.store.errors import ExternalError, ModelOutputError
-from medner.store.records import Exemplar, Verdict
+from medner.core.errors import ExternalError, ModelOutputError
+from medner.core.records import Exemplar, Verdict
 
 __all__ = ["SelectJudge", "SelectionGraph", "exclusions", "read_numbers"]
 

@@ -11,7 +11,7 @@ from medner.agents.judges.judge import Case
 from medner.agents.prompts.judge import NONE, UNSURE
 from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import utf8
-from medner.store.errors import ModelOutputError
+from medner.core.errors import ModelOutputError
 
 _NUMBER = "[0-9０-９]{1,4}"
 _ANSWER = re.compile(

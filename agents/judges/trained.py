@@ -20,9 +20,9 @@ from medner.agents.judges.judge import Case, abstention, likeliest_apart, verdic
 from medner.agents.judges.votes import VoteLayer, case_features
 from medner.agents.prompts.filter import candidate_part
 from medner.agents.prompts.trained_judge import conflict_part
-from medner.store.errors import ModelOutputError
-from medner.store.labels import LabelSet
-from medner.store.records import Entity, Sentence, Verdict
+from medner.core.errors import ModelOutputError
+from medner.core.labels import LabelSet
+from medner.core.records import Entity, Sentence, Verdict
 
 
 class Scorer(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from medner.agents.judges.judge import Case
-from medner.store.records import Candidate, Entity
+from medner.core.records import Candidate, Entity
 
 #: The weights of the layer, beside a judge's adapter; a judge may be without.
 VOTES_FILE = "votes.json"

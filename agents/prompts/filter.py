@@ -7,8 +7,8 @@ what a model has computed of the sentence serves all of its candidates.
 from __future__ import annotations
 
 from medner.agents.prompts.messages import Message
-from medner.store.labels import LabelSet
-from medner.store.records import Entity, Sentence
+from medner.core.labels import LabelSet
+from medner.core.records import Entity, Sentence
 
 #: The two answers, told apart by their first character.
 YES, NO = "是", "否"

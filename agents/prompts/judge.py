@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from medner.agents.prompts.messages import Message
 from medner.agents.prompts.templates import Template, load_template
-from medner.store.labels import LabelSet
-from medner.store.records import Conflict, Exemplar, Sentence, Span
+from medner.core.labels import LabelSet
+from medner.core.records import Conflict, Exemplar, Sentence, Span
 
 NONE = "无"
 #: What a judge says that leaves the decision to a person, where it may.

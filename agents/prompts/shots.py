@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib import resources
 
 from medner.agents.strategies.locating import nearest_occurrence
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
-from medner.store.records import Entity, in_order
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
+from medner.core.records import Entity, in_order
 
 
 @dataclass(frozen=True, slots=True)

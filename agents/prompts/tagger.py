@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from medner.agents.prompts.messages import Message
 from medner.agents.prompts.shots import Shot
 from medner.agents.strategies.codec import Codec
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
 
 
 def brief(codec: Codec, labels: LabelSet) -> str:

@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medner.store.errors import BadInputError, UserError
-from medner.store.validation import complaint
+from medner.core.errors import BadInputError, UserError
+from medner.core.validation import complaint
 
 Mode = Literal["select", "rewrite"]
 #: The newest file of each mode and manner.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from medner.agents.prompts.filter import sentence_part
-from medner.store.labels import LabelSet
-from medner.store.records import Conflict
+from medner.core.labels import LabelSet
+from medner.core.records import Conflict
 
 
 def conflict_part(text: str, conflict: Conflict, labels: LabelSet) -> str:

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from medner.agents.spans.alignment import PLACES
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 WEIGHTS = "span_head.safetensors"
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from medner.agents.engines.engine import Encoder
 from medner.agents.spans.head import load_head
 from medner.agents.spans.tagger import SpanTagger
-from medner.store.errors import BadInputError, UserError
-from medner.store.labels import LabelSet
-from medner.store.validation import complaint
+from medner.core.errors import BadInputError, UserError
+from medner.core.labels import LabelSet
+from medner.core.validation import complaint
 
 SETTINGS = "span.json"
 

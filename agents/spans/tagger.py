@@ -16,8 +16,8 @@ from medner.agents.spans.alignment import Aligned, align
 from medner.agents.spans.head import SpanHead
 from medner.agents.spans.sharing import SharedScores
 from medner.agents.taggers import ScoredOutput
-from medner.store.labels import LabelSet
-from medner.store.records import Decoded, DecodingCost, Entity, Sentence, Span, TaggerOutput
+from medner.core.labels import LabelSet
+from medner.core.records import Decoded, DecodingCost, Entity, Sentence, Span, TaggerOutput
 
 #: Every sentence begins with this: a model's first state carries its own load, not the token's meaning.
 OPENING = "\n"

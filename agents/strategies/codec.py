@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from medner.agents.strategies.automaton import PieceGraph
-from medner.store.labels import LabelSet
-from medner.store.records import Decoded, Entity
+from medner.core.labels import LabelSet
+from medner.core.records import Decoded, Entity
 
 
 class Codec(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from medner.agents.strategies.automaton import PieceGraph
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 #: A graph without a grammar of its own is written out node by node, up to so many nodes.
 MOST_NODES = 4_096

@@ -13,8 +13,8 @@ from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import escape, escape_char, read_char, utf8
 from medner.agents.strategies.grammar import any_of, literal, rule, stretches
 from medner.agents.strategies.symbol import known_labels
-from medner.store.labels import LabelSet
-from medner.store.records import Decoded, Entity, Rejected, Rejection, in_order
+from medner.core.labels import LabelSet
+from medner.core.records import Decoded, Entity, Rejected, Rejection, in_order
 
 SPECIAL = "<>"
 

@@ -11,8 +11,8 @@ from medner.agents.strategies.escaping import utf8
 from medner.agents.strategies.grammar import any_of, literal, number_up_to, rule, stretches
 from medner.agents.strategies.locating import StatedEntities, Substrings, number_is_whole, number_pieces
 from medner.agents.strategies.symbol import known_labels
-from medner.store.labels import LabelSet
-from medner.store.records import Decoded, Entity, Rejection, in_order
+from medner.core.labels import LabelSet
+from medner.core.records import Decoded, Entity, Rejection, in_order
 
 KEYS = ("start_idx", "end_idx", "type", "entity")
 

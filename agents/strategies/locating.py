@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from medner.store.labels import LabelSet
-from medner.store.records import Decoded, Entity, Rejected, Rejection, in_order
+from medner.core.labels import LabelSet
+from medner.core.records import Decoded, Entity, Rejected, Rejection, in_order
 
 
 def nearest_occurrence(text: str, part: str, start: int, taken: Collection[int] = ()) -> int | None:

@@ -42,10 +42,10 @@ from engine_sides.report import as_json, print_starts, print_table
 from engine_sides.rounds import Order, measured_rounds
 from engine_sides.starts import StartOrder, measured_starts
 from medner.agents.engines.local.formats import machine_name, measured_formats
-from medner.service.adapters import shipped_plan
+from medner.core.errors import MednerError
+from medner.core.sentences import split_sentences
+from medner.service.config.cards import shipped_plan
 from medner.store.corpora import read_documents
-from medner.store.errors import MednerError
-from medner.store.sentences import split_sentences
 
 HERE = Path(__file__).parent
 GROUPS = ("medner", "transformers", "encoder", "baseline", "start")

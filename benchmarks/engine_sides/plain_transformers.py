@@ -17,9 +17,9 @@ from medner.agents.spans.alignment import Aligned, align
 from medner.agents.spans.head import SpanHead, load_head
 from medner.agents.spans.settings import SpanSettings, read_settings
 from medner.agents.spans.tagger import framed, least_score, span_scores, spans_over
-from medner.service.engines import model_folder
-from medner.service.overrides import Overrides, configured
-from medner.store.labels import load_label_set
+from medner.core.labels import load_label_set
+from medner.service.build.engines import model_folder
+from medner.service.config.options import Overrides, configured
 
 
 @dataclass(frozen=True, slots=True)

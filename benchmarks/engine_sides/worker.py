@@ -31,9 +31,10 @@ class MednerSide:
     """
 
     def __init__(self, options: Mapping[str, Any], texts: tuple[str, ...]) -> None:
-        from medner.service import assembly, engines
-        from medner.service.overrides import Overrides, configured
-        from medner.store.records import Sentence
+        from medner.core.records import Sentence
+        from medner.service.build import engines
+        from medner.service.build import pipeline as assembly
+        from medner.service.config.options import Overrides, configured
 
         unknown = sorted(set(options) - {field.name for field in fields(Overrides)})
         if unknown:
@@ -139,7 +140,7 @@ def serve(order: Mapping[str, Any], answers: TextIO) -> None:
             answer(memory_bytes() if command == "memory" else timed(side, int(number)))
     except Exception as error:
         # What the user can mend is one line; everything else is a fault of the benchmark, and wants its traceback.
-        if not isinstance(error, RefusedError) and type(error).__module__ != "medner.store.errors":
+        if not isinstance(error, RefusedError) and type(error).__module__ != "medner.core.errors":
             raise
         answer({"refused": str(error)})
 

@@ -12,10 +12,10 @@ from job_queue.systems import QUEUES
 from job_queue.work import CONFIGURATION
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.strategies import CODECS
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Sentence
 from medner.graph import Pipeline
-from medner.service.assembly import build_deps
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Sentence
+from medner.service.build.pipeline import build_deps
 
 
 async def overhead(arguments: argparse.Namespace) -> None:

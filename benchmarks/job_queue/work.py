@@ -7,13 +7,7 @@ import asyncio
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from medner.service.fingerprint import fingerprint
-from medner.service.overrides import Overrides, configured
-from medner.service.worker.portable import freeze
-from medner.store.jobs import JobSpec
-from medner.store.jobs.annotations import pack
-from medner.store.jobs.pieces import chunks_of, dump_chunk, load_chunk, sentences_of
-from medner.store.records import (
+from medner.core.records import (
     AnnotatedEntity,
     Annotation,
     Decision,
@@ -23,6 +17,12 @@ from medner.store.records import (
     Sentence,
     TaggerOutput,
 )
+from medner.service.config.fingerprint import fingerprint
+from medner.service.config.frozen import freeze
+from medner.service.config.options import Overrides, configured
+from medner.store.jobs import JobSpec
+from medner.store.jobs.annotations import pack
+from medner.store.jobs.pieces import chunks_of, dump_chunk, load_chunk, sentences_of
 
 CONFIGURATION = configured(Overrides(taggers="html:full,json:plain", judge="hard-vote"))
 PER_DOCUMENT = 4

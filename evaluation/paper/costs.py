@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from medner.core.errors import BadInputError
+from medner.core.labels import LabelSet
+from medner.core.records import Annotation, Document, Entity, TaggerOutput
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
-from medner.store.corpora.jsonl import DocumentLine
-from medner.store.errors import BadInputError
-from medner.store.labels import LabelSet
-from medner.store.records import Annotation, Document, Entity, TaggerOutput
+from medner.store.corpora.json_formats.jsonl import DocumentLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from medner.store.errors import BadInputError, UserError
-from medner.store.validation import complaint
+from medner.core.errors import BadInputError, UserError
+from medner.core.validation import complaint
 
 Strategy = Literal["symbol", "json", "html", "index", "span", "sequence"]
 FilterKind = Literal["bert-cls", "llm-causal", "llm-cls"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medner.core.errors import BadInputError
 from medner.evaluation import wording
 from medner.evaluation.paper.count_tables import cost_grid, filter_errors_grid, nested_errors_grid
 from medner.evaluation.paper.figures import Figure, bases_figure, distances_figure, errors_figure
@@ -17,7 +18,6 @@ from medner.evaluation.paper.systems import Dataset, measure
 from medner.evaluation.report import Setting
 from medner.evaluation.significance import Resampling
 from medner.store.corpora import NO_OPTIONS, ReadOptions
-from medner.store.errors import BadInputError
 
 COUNT_TABLES: dict[int, Callable[[Dataset], Grid]] = {4: cost_grid, 6: filter_errors_grid, 12: nested_errors_grid}
 TABLES = tuple(sorted((*CONTENTS, *COUNT_TABLES)))

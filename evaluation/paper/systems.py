@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from medner.core.errors import BadInputError, UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Document
 from medner.evaluation import ensembles as voting
 from medner.evaluation.errors import ErrorClass, ErrorTable, Mistake, find_mistakes, tabulate
 from medner.evaluation.matching import Pairing, pair_documents
@@ -18,9 +21,6 @@ from medner.evaluation.report import Gold, Scored
 from medner.evaluation.scoring import Score, nested_entities, score
 from medner.evaluation.significance import Array, Difference, Resampling, differences, intervals, stack
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
-from medner.store.errors import BadInputError, UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The `medner` command: one module a subcommand, each with ``register(app)``."""
+"""The `medner` command: one module a subcommand, in commands/ or in its group's folder, with ``register(app)``."""
 
 from medner.service.cli.app import main
 

@@ -18,10 +18,10 @@ from typing import Annotated, Any
 
 import typer
 
-from medner.service.cli.ending import Told
+from medner.core.errors import MednerError
+from medner.core.paths import printable
+from medner.service.cli.exit_codes import Told
 from medner.service.cli.standard_streams import READER_GONE, drop_output, flush_output, is_reader_gone
-from medner.store.errors import MednerError
-from medner.store.paths import printable
 
 SUBCOMMANDS = (
     "annotate",
@@ -43,6 +43,8 @@ SUBCOMMANDS = (
     "serve-models",
     "doctor",
 )
+#: Subcommands with a folder of their own, one module a subcommand of theirs.
+GROUPS = ("judges", "traces", "train")
 
 # typer carries a copy of click in newer releases and uses the real one in older ones; its own names reach either.
 _CommandLineError: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
@@ -85,7 +87,8 @@ def build() -> typer.Typer:
     """The whole command tree. Modules are light: torch and transformers are imported when a command runs."""
     app = new_app()
     for name in SUBCOMMANDS:
-        importlib.import_module(f"medner.service.cli.{name.replace('-', '_')}").register(app)
+        module = f"{name}.group" if name in GROUPS else f"commands.{name.replace('-', '_')}"
+        importlib.import_module(f"medner.service.cli.{module}").register(app)
     return app
 
 

@@ -7,7 +7,7 @@ import re
 
 import typer
 
-from medner.store.characters import is_blank
+from medner.core.characters import is_blank
 
 #: So many documents, sentences or lines no run has.
 MOST = 1_000_000_000

@@ -12,10 +12,10 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from medner.service.cli.bounds import MOST, not_empty, server_urls
-from medner.service.cli.ending import Told
-from medner.store.corpora.bad import BadRecord, BadRecords
-from medner.store.corpora.read_log import ReadLog
-from medner.store.corpora.read_options import ReadOptions
+from medner.service.cli.exit_codes import Told
+from medner.store.corpora.reading.bad_records import BadRecord, BadRecords
+from medner.store.corpora.reading.read_log import ReadLog
+from medner.store.corpora.reading.read_options import ReadOptions
 
 _Result = TypeVar("_Result")
 #: How many bad records are shown; the number of all is said.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def with_jobs(command: Callable[[Jobs, Console], Awaitable[int]]) -> int:
     """What a command gives that works on the jobs of the Redis that is meant; remarks go to the console, stderr."""
-    from medner.service.progress import remarks_console
+    from medner.service.annotate.progress import remarks_console
     from medner.store.redis.connection import open_redis, require_redis
 
     require_redis()

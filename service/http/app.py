@@ -9,11 +9,11 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from medner.service.http.context import Parts, open_service
 from medner.service.http.guard import Guard, Rules
 from medner.service.http.openapi import PATH, openapi
 from medner.service.http.problems import HANDLERS
 from medner.service.http.routes import ROUTES
-from medner.service.http.service import Parts, open_service
 from medner.service.http.web import WEB_ROUTES
 
 

@@ -12,11 +12,11 @@ from redis.exceptions import RedisError
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from medner.service.http.bodies import CountsAnswer, ProgressEvent
-from medner.service.http.service import Service, service_of
-from medner.service.jobs import remarks
-from medner.service.tally import Tally
-from medner.store.errors import ExternalError
+from medner.core.errors import ExternalError
+from medner.service.annotate.counts import Tally
+from medner.service.http.context import Service, service_of
+from medner.service.http.schemas import CountsAnswer, ProgressEvent
+from medner.service.jobs.submit_and_watch import remarks
 from medner.store.jobs import TERMINAL, JobView
 
 _EVERY_S = 0.5

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medner.store.errors import UserError
-from medner.store.home import data_folder
-from medner.store.models.lock import exclusive
-from medner.store.validation import complaint
+from medner.core.data_folder import data_folder
+from medner.core.errors import UserError
+from medner.core.locks import exclusive
+from medner.core.validation import complaint
 
 VARIABLE = "MEDNER_API_KEYS"
 _PREFIX = "medner_"

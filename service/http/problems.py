@@ -18,9 +18,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
-from medner.store.errors import ExternalError, MednerError, UserError
+from medner.core.errors import ExternalError, MednerError, UserError
+from medner.core.validation import complaint
 from medner.store.redis import told_plainly
-from medner.store.validation import complaint
 
 log = logging.getLogger("medner.http")
 

@@ -9,9 +9,11 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medner.service.http import bodies, reading, sessions
+from medner.service.http import jobs as reading
+from medner.service.http import schemas as bodies
+from medner.service.http import sessions
 from medner.service.http.events import events
-from medner.service.http.pages import page
+from medner.service.http.job_page import page
 from medner.service.http.submitting import JSON, LINES, submit
 
 Endpoint = Callable[[Request], Awaitable[Response]]

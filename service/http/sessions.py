@@ -7,11 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medner.service.http.access import COOKIE, SESSION_S
-from medner.service.http.bodies import SessionAnswer, SessionBody
+from medner.service.http.context import service_of
 from medner.service.http.limits import whole
 from medner.service.http.problems import Problem, refused
 from medner.service.http.responses import json_answer
-from medner.service.http.service import service_of
+from medner.service.http.schemas import SessionAnswer, SessionBody
 
 #: Whoever has no key yet is read no further.
 _MOST_BYTES = 4_096

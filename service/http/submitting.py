@@ -9,17 +9,17 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medner.service.http.bodies import JobOptions, SubmitAnswer, SubmitBody
+from medner.core.errors import UserError
+from medner.core.records import Document
+from medner.service.config.options import Overrides
+from medner.service.config.registered_judges import with_registered_judge
+from medner.service.http.context import Service, service_of
 from medner.service.http.limits import check_text, whole
+from medner.service.http.ndjson import handed_over, line_documents
 from medner.service.http.problems import Problem, refused
 from medner.service.http.responses import json_answer, no_query, query_of
-from medner.service.http.service import Service, service_of
-from medner.service.http.streams import handed_over, line_documents
-from medner.service.overrides import Overrides
-from medner.service.registered import with_registered_judge
-from medner.store.errors import UserError
+from medner.service.http.schemas import JobOptions, SubmitAnswer, SubmitBody
 from medner.store.jobs import Hearing, JobSpec
-from medner.store.records import Document
 
 JSON = "application/json"
 LINES = "application/x-ndjson"

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from medner.service.http.problems import Problem
-from medner.service.page import base_style, script_json
+from medner.service.page.page import base_style, script_json
 
 _POLICY = "; ".join(
     (

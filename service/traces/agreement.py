@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from medner.core.labels import LabelSet
 from medner.evaluation.disputes import Disputes, Share
 from medner.evaluation.tables import table
-from medner.store.labels import LabelSet
 
 _ROW, _BAR, _LEFT, _WIDTH = 22, 300, 220, 640
 

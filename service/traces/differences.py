@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from medner.store.errors import UserError
-from medner.store.records import Annotation, Document, Entity, Verdict
+from medner.core.errors import UserError
+from medner.core.records import Annotation, Document, Entity, Verdict
 from medner.store.traces import TraceBackend
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from medner.core.errors import UserError
+from medner.core.records import AnnotatedDocument, Annotation, Document, Entity
 from medner.service.traces.differences import annotations_of
 from medner.store.corpora import annotated_to_line
-from medner.store.errors import UserError
-from medner.store.records import AnnotatedDocument, Annotation, Document, Entity
 from medner.store.traces import RunRecord, TraceBackend
 
 

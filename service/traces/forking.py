@@ -11,13 +11,13 @@ from typing import Any
 
 from langsmith import tracing_context
 
+from medner.core.errors import UserError
+from medner.core.records import Sentence, TaggerOutput
 from medner.graph import Deps
 from medner.graph.tracing import Tracer
-from medner.service.config import Configuration, validated
-from medner.service.engines import EngineFactory, local_engine, model_folder
-from medner.service.judges import judging, needs_base_model
-from medner.store.errors import UserError
-from medner.store.records import Sentence, TaggerOutput
+from medner.service.build.engines import EngineFactory, local_engine, model_folder
+from medner.service.build.judges import judging, needs_base_model
+from medner.service.config.configuration import Configuration, validated
 from medner.store.traces import RunRecord, Trace, TraceBackend, TraceSummary
 
 

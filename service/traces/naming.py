@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 from medner.store.traces import RunRecord, Trace, TraceBackend
 
 LAST = "last"

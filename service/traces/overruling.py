@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from langsmith import tracing_context
 
 from medner.agents.judges.judge import HardVote
+from medner.core.errors import UserError
+from medner.core.records import Annotation, Conflict, Entity, Overruled, Verdict
 from medner.graph import Deps
 from medner.graph.tracing import Tracer
 from medner.service.traces.forking import RecordedTagger
-from medner.store.errors import UserError
-from medner.store.records import Annotation, Conflict, Entity, Overruled, Verdict
 from medner.store.traces import RunRecord, Trace, TraceBackend, TracePolicy
 from medner.store.traces.records import now
 

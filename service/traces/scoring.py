@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from medner.core.records import Document
 from medner.evaluation.report import Setting, compare
 from medner.evaluation.scoring import Counts
 from medner.evaluation.significance import Resampling
 from medner.service.traces.differences import Sides, as_documents, gold_of
-from medner.store.records import Document
 
 
 def scored(gold: Sequence[Document], sides: Sides, *, seed: int, resamples: int) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from rich.panel import Panel
 from rich.text import Text
 from rich.tree import Tree
 
-from medner.service.plain import visible
-from medner.store.labels import LabelSet
-from medner.store.records import Annotation, Conflict, Entity, Verdict
+from medner.core.labels import LabelSet
+from medner.core.records import Annotation, Conflict, Entity, Verdict
+from medner.service.annotate.terminal import visible
 from medner.store.traces import RunRecord, Trace
 
 _ANNOTATION = TypeAdapter(Annotation)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from medner.service.plain import visible
+from medner.core.labels import LabelSet
+from medner.core.records import Entity
+from medner.service.annotate.terminal import visible
 from medner.service.traces.differences import Differences
-from medner.store.labels import LabelSet
-from medner.store.records import Entity
 from medner.store.traces import RunRecord
 
 

@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-from medner.store.errors import ExternalError, UserError
-from medner.store.records import Annotation, Sentence
+from medner.core.errors import ExternalError, UserError
+from medner.core.records import Annotation, Sentence
 
 _LONGEST_MESSAGE = 500
 #: Made up; asked where all of a pass failed, to tell sentences at fault from a model that is away.

@@ -13,16 +13,16 @@ from enum import StrEnum
 from pydantic import ValidationError
 from redis.exceptions import RedisError
 
-from medner.service.annotate import first_error
+from medner.core.errors import MednerError
+from medner.core.records import Annotation, Sentence
+from medner.service.annotate.documents import first_error
 from medner.service.worker.attempts import Annotator, Failed, answers, attempt
 from medner.service.worker.steady import Steady, Stopped
-from medner.store.errors import MednerError
 from medner.store.jobs.annotations import given_up
 from medner.store.jobs.claims import Claim, Claims, Finished
 from medner.store.jobs.pieces import Chunk, load_chunk, sentences_of
 from medner.store.jobs.records import DeadLetter, JobSpec
 from medner.store.jobs.spool import Spool
-from medner.store.records import Annotation, Sentence
 
 log = logging.getLogger("medner.worker")
 

@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
-from medner.agents.judges.bench import Bench
+from medner.agents.judges.judge_chain import Bench
+from medner.core.records import Annotation, Sentence
 from medner.graph import Pipeline
 from medner.graph.tracing import Tracer
-from medner.service.assembly import Assembled
-from medner.service.judge_seat import JudgeSeat
-from medner.service.traces.recording import TraceOrder, remove_outdated, run_record
+from medner.service.build.pipeline import Assembled
+from medner.service.build.trace_recording import TraceOrder, remove_outdated, run_record
+from medner.service.config.frozen import thaw
 from medner.service.worker.attempts import Annotator
-from medner.service.worker.portable import thaw
+from medner.service.worker.follow_judge import JudgeSeat
 from medner.store.jobs.records import JobSpec
 from medner.store.judges import JudgeRegistry
-from medner.store.records import Annotation, Sentence
 from medner.store.redis.client import Client
 from medner.store.traces import TraceBackend, TracePolicy, TraceWriter, open_traces
 

@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from medner.store.errors import UserError
-from medner.store.records import Annotation
+from medner.core.errors import UserError
+from medner.core.records import Annotation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from medner.service.assembly import assembled_parts, needs_local
-from medner.service.engines import model_folder
-from medner.service.fingerprint import fingerprint
+from medner.core.errors import UserError
+from medner.service.build.engines import model_folder
+from medner.service.build.pipeline import assembled_parts, needs_local
+from medner.service.config.fingerprint import fingerprint
+from medner.service.config.frozen import thaw
 from medner.service.worker.attempts import Annotator
 from medner.service.worker.job_agents import job_pipeline
-from medner.service.worker.portable import thaw
-from medner.store.errors import UserError
 from medner.store.jobs.records import JobSpec
 
 #: How a job's agents are made. The one place where a worker meets models, judges and whatever records their traces.

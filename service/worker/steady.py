@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from redis import exceptions as errors
 
-from medner.store.errors import MednerError
+from medner.core.errors import MednerError
 from medner.store.redis import RedisAddress
 from medner.store.redis.connection import make_ready
 

@@ -19,6 +19,8 @@ from redis.exceptions import RedisError
 from taskiq.acks import AcknowledgeType
 from taskiq.receiver import Receiver
 
+from medner.core.errors import ExternalError, MednerError, UserError
+from medner.core.records import Annotation
 from medner.service.worker.broker import ChunkBroker
 from medner.service.worker.chunk_run import ChunkRun, Outcome, Surroundings, is_unexpected
 from medner.service.worker.ending import is_cancelled
@@ -27,13 +29,11 @@ from medner.service.worker.metrics import WorkerMetrics
 from medner.service.worker.pipelines import OpenAnnotator, Pipelines, open_pipeline
 from medner.service.worker.steady import Steady, Stopped
 from medner.service.worker.watchdog import Watchdog
-from medner.store.errors import ExternalError, MednerError, UserError
 from medner.store.jobs.claims import Claims, goes_on
 from medner.store.jobs.jobs import Jobs
 from medner.store.jobs.records import JobSpec, WorkerView
 from medner.store.jobs.scripts import TASK
 from medner.store.jobs.views import known_spec
-from medner.store.records import Annotation
 from medner.store.redis import RedisAddress, open_redis, redis_address
 from medner.store.redis.connection import new_client
 

@@ -1,13 +1,13 @@
 """Corpora in the formats of the field: one file a format, one way in and one way out."""
 
-from medner.store.corpora.bad import BadRecord, BadRecords
-from medner.store.corpora.format import Format, Layout, Reading, Writing
-from medner.store.corpora.jsonl import annotated_to_line, document_to_line, line_to_annotated
-from medner.store.corpora.notes import Loss, Note
-from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
-from medner.store.corpora.reading import read_documents
+from medner.store.corpora.json_formats.jsonl import annotated_to_line, document_to_line, line_to_annotated
+from medner.store.corpora.read import read_documents
+from medner.store.corpora.reading.bad_records import BadRecord, BadRecords
+from medner.store.corpora.reading.format import Format, Layout, Reading, Writing
+from medner.store.corpora.reading.notes import Loss, Note
+from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
 from medner.store.corpora.registry import FORMATS, guess_format
-from medner.store.corpora.writing import write_documents
+from medner.store.corpora.write import write_documents
 
 __all__ = [
     "FORMATS",

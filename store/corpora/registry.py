@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medner.store.corpora import (
-    bio,
-    brat,
-    ccks,
-    ccks2017,
-    ccks2018,
-    cmeee,
-    cmeee_v1,
-    doccano,
-    jsonl,
-    label_studio,
-    other_json,
-    text,
-)
-from medner.store.corpora.format import Format
-from medner.store.corpora.guessing import format_of_file, format_of_folder
-from medner.store.corpora.read_options import NO_OPTIONS, ReadOptions
-from medner.store.errors import UserError
+from medner.core.errors import UserError
+from medner.store.corpora.guessing.guess import format_of_file, format_of_folder
+from medner.store.corpora.json_formats import ccks, cmeee, doccano, jsonl, label_studio, other_json
+from medner.store.corpora.reading.format import Format
+from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
+from medner.store.corpora.text_formats import bio, brat, ccks2017, ccks2018, cmeee_v1
+from medner.store.corpora.text_formats.text import text_format
 
 FORMATS: dict[str, Format] = {
-    one.FORMAT.name: one.FORMAT
-    for one in (cmeee, ccks, jsonl, text, bio, brat, label_studio, doccano, other_json, cmeee_v1, ccks2017, ccks2018)
+    one.name: one
+    for one in (
+        cmeee.FORMAT,
+        ccks.FORMAT,
+        jsonl.FORMAT,
+        text_format(format_of_file),
+        bio.FORMAT,
+        brat.FORMAT,
+        label_studio.FORMAT,
+        doccano.FORMAT,
+        other_json.FORMAT,
+        cmeee_v1.FORMAT,
+        ccks2017.FORMAT,
+        ccks2018.FORMAT,
+    )
 }
 
 

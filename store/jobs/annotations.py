@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
-from medner.store.records import Annotation, Failure, Sentence
+from medner.core.records import Annotation, Failure, Sentence
 
 _ANNOTATION = TypeAdapter(Annotation)
 _ANNOTATIONS = TypeAdapter(tuple[Annotation | None, ...])

@@ -11,12 +11,12 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
+from medner.core.records import Annotation
 from medner.store.jobs.annotations import counts_of, dump_annotation, load_annotation
 from medner.store.jobs.keys import ACTIVE_JOBS, SWEEPING, WORKERS, job_key, worker_key
 from medner.store.jobs.records import DeadLetter, WorkerView
 from medner.store.jobs.scripts import Scripts
 from medner.store.jobs.states import ACTIVE, JobState
-from medner.store.records import Annotation
 from medner.store.redis.client import Client
 
 _SWEEP_LOCK_MS = 900

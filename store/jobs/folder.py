@@ -25,11 +25,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
+from medner.core.records import Annotation
 from medner.store.jobs.parts import documents_of, part_file, pieces_of
 from medner.store.jobs.pieces import Chunk, Piece, load_chunk
 from medner.store.jobs.records import JobSpec
-from medner.store.records import Annotation
 from medner.store.redis.client import Client
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
+from medner.core.records import AnnotatedDocument, Document
 from medner.store.jobs.keys import INDEX, QUEUES, UNTIDY, WORKERS, job_key, worker_key
 from medner.store.jobs.pieces import joined
 from medner.store.jobs.records import DeadLetter, JobSpec, JobView, QueueView, WorkerView
@@ -20,7 +21,6 @@ from medner.store.jobs.states import ACTIVE, TERMINAL, JobState
 from medner.store.jobs.submitting import Hearing, Submitted, Submitter, is_abandoned
 from medner.store.jobs.views import known_spec, read_fields, read_view, read_views, remove, spool_of
 from medner.store.judges import JudgeRegistry
-from medner.store.records import AnnotatedDocument, Document
 from medner.store.redis.client import Client
 
 _LETTER = TypeAdapter(DeadLetter)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from medner.store.records import AnnotatedDocument, Annotation, Document, Entity, Sentence
-from medner.store.sentences import split_sentences
+from medner.core.records import AnnotatedDocument, Annotation, Document, Entity, Sentence
+from medner.core.sentences import split_sentences
 
 #: A document with more sentences than this many chunks' worth is cut into pieces.
 _LONGEST_CHUNKS = 16

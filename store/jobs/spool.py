@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from medner.core.records import Annotation
 from medner.store.jobs.annotations import load_annotation, pack, unpack
 from medner.store.jobs.pieces import Chunk, Piece, load_chunk
-from medner.store.records import Annotation
 from medner.store.redis.client import Client
 
 Results = tuple[Annotation | None, ...]

@@ -11,14 +11,14 @@ from typing import Any
 
 from redis.exceptions import OutOfMemoryError
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
+from medner.core.records import Document
 from medner.store.jobs.keys import INDEX, job_key, submit_key
 from medner.store.jobs.pieces import chunks_of, dump_chunk
 from medner.store.jobs.records import FORMAT, JobSpec, JobView
 from medner.store.jobs.scripts import Scripts
 from medner.store.jobs.states import JobState
 from medner.store.jobs.views import read_view, remove, spool_of
-from medner.store.records import Document
 from medner.store.redis.client import Client
 
 _LEASE_MS = 60_000

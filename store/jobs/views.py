@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from pydantic import ValidationError
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 from medner.store.jobs.folder import FolderSpool
 from medner.store.jobs.keys import ACTIVE_JOBS, INDEX, job_key, submit_key
 from medner.store.jobs.records import FORMAT, JobCounts, JobSpec, JobView

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
 from medner.store.judges.records import Held, JudgeDefinition, JudgeVersion
 from medner.store.redis.client import Client
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 from medner.store.models.catalogue import NAME
 from medner.store.models.manifest import MANIFEST, read_manifest
 from medner.store.models.store import ModelStore

@@ -10,8 +10,8 @@ from importlib import resources
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medner.store.errors import BadInputError, UserError
-from medner.store.validation import complaint
+from medner.core.errors import BadInputError, UserError
+from medner.core.validation import complaint
 
 # A name is also a folder's name, so it must not be able to leave the store.
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")

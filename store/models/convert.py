@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
 from medner.store.models.catalogue import CatalogueEntry
 from medner.store.models.gguf_facts import GgufFacts, differences, read_gguf_facts
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 _CONTROL = 3  # the token type GGUF gives to markers such as <|im_end|>
 

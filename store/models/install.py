@@ -7,13 +7,13 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from medner.store.errors import BadInputError, ExternalError, UserError
+from medner.core.errors import BadInputError, ExternalError, UserError
 from medner.store.models.catalogue import CatalogueEntry
 from medner.store.models.convert import Conversion, Convert
 from medner.store.models.manifest import FileRecord, Manifest
 from medner.store.models.model_files import set_aside, sha256_of
 from medner.store.models.progress import Meter, Progress, Report, Stage
-from medner.store.models.source import Fetched, Layout
+from medner.store.models.sources.source import Fetched, Layout
 
 WORK = ".work"  # unfinished pulls and locks; no model's name can start with a dot
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medner.store.errors import BadInputError
-from medner.store.validation import complaint
+from medner.core.errors import BadInputError
+from medner.core.validation import complaint
 
 MANIFEST = "medner-model.json"
 

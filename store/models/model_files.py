@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 WEIGHTS = ".safetensors"
 TAKEN = frozenset(

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
-from medner.store.errors import ExternalError, UserError
-from medner.store.home import data_folder
+from medner.core.data_folder import data_folder
+from medner.core.errors import ExternalError, UserError
+from medner.core.locks import exclusive
 from medner.store.models.catalogue import NAME, Catalogue, CatalogueEntry, checked_name, shipped_catalogue
 from medner.store.models.convert import Convert, convert_gguf
 from medner.store.models.install import WORK, install, workspace_of
-from medner.store.models.lock import exclusive
 from medner.store.models.manifest import MANIFEST, Manifest, read_manifest
 from medner.store.models.model_files import sha256_of
 from medner.store.models.progress import Meter, Progress, Report, Stage, silent
-from medner.store.models.source import Fetched, Source
-from medner.store.models.sources import choose, default_sources, wanted_source
+from medner.store.models.sources.all_sources import choose, default_sources, wanted_source
+from medner.store.models.sources.source import Fetched, Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
 from medner.store.redis.address import RedisAddress, redis_address
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from medner.store.errors import ExternalError, UserError
-from medner.store.models.lock import exclusive
+from medner.core.errors import ExternalError, UserError
+from medner.core.locks import exclusive
 
 if TYPE_CHECKING:
     from redis import Redis

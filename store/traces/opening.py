@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from medner.store.errors import ExternalError, UserError
-from medner.store.home import data_folder
+from medner.core.data_folder import data_folder
+from medner.core.errors import ExternalError, UserError
 from medner.store.traces.backend import TraceBackend
 from medner.store.traces.serializer import RecordSerializer
 
@@ -52,7 +52,7 @@ def _postgres(url: str) -> TraceBackend:
         from psycopg.rows import dict_row  # noqa: PLC0415
     except ImportError as error:
         raise UserError(f"{error.name} is missing: traces in PostgreSQL need pip install 'medner[postgres]'") from error
-    from medner.store.traces.saver import SaverTraces  # noqa: PLC0415
+    from medner.store.traces.langgraph_saver import SaverTraces  # noqa: PLC0415
 
     try:
         connection = Connection.connect(url, autocommit=True, prepare_threshold=0, row_factory=dict_row)
@@ -83,7 +83,7 @@ def _redis(url: str) -> TraceBackend:
         from langgraph.checkpoint.redis import RedisSaver  # noqa: PLC0415  optional
     except ImportError as error:
         raise UserError(f"{error.name} is missing: traces in Redis need pip install 'medner[redis-traces]'") from error
-    from medner.store.traces.saver import SaverTraces  # noqa: PLC0415
+    from medner.store.traces.langgraph_saver import SaverTraces  # noqa: PLC0415
 
     saver = RedisSaver(redis_url=url)
     try:

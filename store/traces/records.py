@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from medner.store.labels import LabelSet, LabelType
-from medner.store.records import Annotation
+from medner.core.labels import LabelSet, LabelType
+from medner.core.records import Annotation
 
 
 class TracePolicy(StrEnum):

@@ -14,7 +14,7 @@ from typing import Any, Final
 from langgraph.types import Send
 from pydantic import TypeAdapter
 
-from medner.store.records import (
+from medner.core.records import (
     Annotation,
     Candidate,
     Conflict,

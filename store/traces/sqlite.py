@@ -13,7 +13,7 @@ from typing import Any
 
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
 from medner.store.traces.metadata import run_metadata, run_of, snapshot_metadata, summary_of
 from medner.store.traces.records import RunRecord, Snapshot, Trace, TraceSummary, thread_of
 from medner.store.traces.serializer import RecordSerializer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 
-from medner.store.errors import MednerError
+from medner.core.errors import MednerError
 from medner.store.traces.backend import TraceBackend
 from medner.store.traces.records import Trace
 

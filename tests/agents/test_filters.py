@@ -21,9 +21,9 @@ from medner.agents.filters import (
 from medner.agents.filters.filter import probability
 from medner.agents.prompts.filter import NO, YES, candidate_part, encoder_parts, sentence_part
 from medner.agents.prompts.messages import Message
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Sentence
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Sentence
 from tests.agents.letters import LettersEncoder
 
 LABELS = load_label_set("cmeee-v2")

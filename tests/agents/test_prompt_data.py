@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from medner.store.labels import SHIPPED, load_label_set
-from medner.store.records import Span
+from medner.core.labels import SHIPPED, load_label_set
+from medner.core.records import Span
 
 PROJECT = Path(__file__).resolve().parents[2]
 

@@ -9,9 +9,9 @@ from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS, Automaton
 from medner.agents.taggers import GenerativeTagger, answer_cap
-from medner.store.errors import ExternalError
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Rejection, Sentence
+from medner.core.errors import ExternalError
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Rejection, Sentence
 
 LABELS = load_label_set("cmeee-v2")
 SYMBOL = CODECS["symbol"]

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from medner.service.page import render_page
-from medner.store.labels import load_label_set
-from medner.store.records import (
+from medner.core.labels import load_label_set
+from medner.core.records import (
     AnnotatedDocument,
     AnnotatedEntity,
     Annotation,
@@ -33,6 +32,7 @@ from medner.store.records import (
     TaggerOutput,
     Verdict,
 )
+from medner.service.page.page import render_page
 
 TAGGERS = ("shots-json", "shots-symbol")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")

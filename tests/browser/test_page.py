@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from medner.service.page import render_page
-from medner.store.labels import load_label_set
-from medner.store.records import AnnotatedDocument, AnnotatedEntity, Annotation, Decision, Document, Entity, Sentence
+from medner.core.labels import load_label_set
+from medner.core.records import AnnotatedDocument, AnnotatedEntity, Annotation, Decision, Document, Entity, Sentence
+from medner.service.page.page import render_page
 
 pytestmark = pytest.mark.browser
 

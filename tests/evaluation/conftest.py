@@ -5,8 +5,8 @@ from __future__ import annotations
 import hypothesis.strategies as st
 import pytest
 
+from medner.core.records import Document, Entity
 from medner.evaluation.matching import Pair
-from medner.store.records import Document, Entity
 
 LABELS = ("dis", "sym", "bod")
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-from medner.evaluation.disputes import Share, disputes_in
-from medner.service.traces.agreement import agreement_lines, agreement_svg
-from medner.store.labels import load_label_set
-from medner.store.records import (
+from medner.core.labels import load_label_set
+from medner.core.records import (
     Annotation,
     Candidate,
     Conflict,
@@ -20,6 +18,8 @@ from medner.store.records import (
     TaggerOutput,
     Verdict,
 )
+from medner.evaluation.disputes import Share, disputes_in
+from medner.service.traces.agreement import agreement_lines, agreement_svg
 
 LABELS = load_label_set("cmeee-v2")
 LONG, SHORT, PAIN = Entity(0, 4, "sym"), Entity(2, 4, "sym"), Entity(5, 7, "sym")

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medner.core.errors import UserError
+from medner.core.records import Document, Entity
 from medner.evaluation.ensembles import agreement, all_ensembles, hard_vote, intersection, oracle, union
 from medner.evaluation.matching import Pair
-from medner.store.errors import UserError
-from medner.store.records import Document, Entity
 
 TEXT = "胸痛伴发热。"
 PAIN, CHEST, FEVER, LONG = Entity(0, 2, "sym"), Entity(0, 1, "bod"), Entity(3, 5, "sym"), Entity(0, 5, "sym")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medner.core.records import Document, Entity
 from medner.evaluation.errors import (
     FALSE_POSITIVES,
     NESTED_CLASSES,
@@ -20,7 +21,6 @@ from medner.evaluation.errors import (
 )
 from medner.evaluation.matching import Pair
 from medner.evaluation.scoring import score
-from medner.store.records import Document, Entity
 
 
 @pytest.mark.parametrize(

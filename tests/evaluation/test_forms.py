@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pytest
 
+from medner.core.labels import load_label_set
+from medner.core.records import Document, Entity
 from medner.evaluation.page import comparison_page, evaluation_page
-from medner.evaluation.plain import comparison_text, evaluation_text
 from medner.evaluation.report import Comparison, Evaluation, Setting, compare, evaluate
 from medner.evaluation.significance import Resampling
 from medner.evaluation.structure import comparison_json, evaluation_json
+from medner.evaluation.text_report import comparison_text, evaluation_text
 from medner.evaluation.wording import bin_distances
-from medner.store.labels import load_label_set
-from medner.store.records import Document, Entity
 
 EVIL = "<script>alert('咳嗽')</script>"
 SETTING = Setting(Resampling(seed=5, resamples=100), load_label_set("cmeee-v2"), "abc1234", "two taggers & <b>")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from medner.core.errors import UserError
+from medner.core.records import Document, Entity
 from medner.evaluation.matching import align_systems, pair_documents
-from medner.store.errors import UserError
-from medner.store.records import Document, Entity
 
 
 def test_documents_are_paired_by_id() -> None:

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Document, Entity
 from medner.evaluation.differences import Outcome, count_outcomes, judge_entities
 from medner.evaluation.matching import Pair
 from medner.evaluation.report import Setting, compare, evaluate
 from medner.evaluation.scoring import Counts, score
 from medner.evaluation.significance import Resampling
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Document, Entity
 
 QUICK = Setting(Resampling(resamples=100))
 

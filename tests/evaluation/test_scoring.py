@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medner.core.records import Document, Entity
 from medner.evaluation.matching import Pair
 from medner.evaluation.scoring import Counts, nested_entities, score, score_document
-from medner.store.records import Document, Entity
 
 pairs_of = st.lists(st.from_type(Pair), max_size=4)
 

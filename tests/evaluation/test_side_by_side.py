@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.errors import BadInputError
+from medner.core.records import Entity
 from medner.evaluation.side_by_side import read_side_by_side
-from medner.store.errors import BadInputError
-from medner.store.records import Entity
 
 GOOD = {"text": "咳嗽三天", "gold": [[0, 1, "sym"]], "one": [], "two": [[0, 3, "dis"]]}
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from redis.exceptions import RedisError
 
+from medner.core.records import Document
 from medner.store.jobs import Jobs, JobState, JobView
 from medner.store.jobs.keys import job_key
-from medner.store.records import Document
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.connection import new_client
 from tests.jobs_kit import KILLS, WORD, WorkerProcess, documents, expected, found, spec, until_ended, workers

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.records import AnnotatedDocument
 from medner.store.jobs import Jobs, JobState
 from medner.store.judges import JudgeRegistry, JudgeVersion
 from medner.store.judges.registry import COUNTER, VERSIONS
-from medner.store.records import AnnotatedDocument
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.connection import new_client
 from medner.store.traces import Trace, open_traces

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from medner.agents.chat import EngineChatModel
+from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.engine import Request
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.select import SelectJudge
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger
-from medner.store.labels import LabelSet, load_label_set
-from medner.store.records import Entity
+from medner.core.labels import LabelSet, load_label_set
+from medner.core.records import Entity
 
 Said = Sequence[Entity] | Exception
 

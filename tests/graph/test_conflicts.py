@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medner.core.records import Candidate, ConflictKind, Decoded, Entity, TaggerOutput, in_order
 from medner.graph.conflicts import Agreement, detect_conflicts, gather_candidates, relation
-from medner.store.records import Candidate, ConflictKind, Decoded, Entity, TaggerOutput, in_order
 
 entities = st.builds(
     lambda start, length, label: Entity(start, start + length, label),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.records import ConflictKind, Decoded, Entity, TaggerOutput, in_order
 from medner.graph.conflicts import detect_conflicts, gather_candidates
-from medner.store.records import ConflictKind, Decoded, Entity, TaggerOutput, in_order
 
 MODELS = ("mcbert_crf", "roberta_crf", "roberta_large_crf")
 

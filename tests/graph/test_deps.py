@@ -3,8 +3,8 @@
 import pytest
 
 from medner.agents.judges.judge import BestTagger
+from medner.core.errors import UserError
 from medner.graph import Deps, Pipeline
-from medner.store.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from medner.agents.chat import EngineChatModel
+from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.engine import Request
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.exemplars import FixedExemplars
 from medner.agents.judges.judge import HardVote, Judge
 from medner.agents.judges.rewrite import RewriteJudge
 from medner.agents.judges.select import SelectJudge
+from medner.core.errors import ExternalError
+from medner.core.records import Document, Entity
 from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
 from medner.store.corpora import annotated_to_line
-from medner.store.errors import ExternalError
-from medner.store.records import Document, Entity
 from medner.store.traces import Trace, TracePolicy
 from medner.store.traces.serializer import RecordSerializer
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medner.core.errors import ExternalError, UserError
+from medner.core.labels import load_label_set
+from medner.core.records import AnnotatedDocument, Annotation, Decoded, Document, Entity, Sentence, TaggerOutput
 from medner.graph import Deps, Pipeline
-from medner.store.errors import ExternalError, UserError
-from medner.store.labels import load_label_set
-from medner.store.records import AnnotatedDocument, Annotation, Decoded, Document, Entity, Sentence, TaggerOutput
 
 LABELS = load_label_set("cmeee-v2")
 NOTE = Document("note", "患者😀咽痛3天。\r\n\t查体：咽部充血；𠮷林来诊。\n\n咽痛已缓解。")

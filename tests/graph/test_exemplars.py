@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from medner.core.errors import ExternalError, UserError
+from medner.core.records import Decision, Entity, Exemplar, Sentence, Span
 from medner.graph import Deps, Pipeline
-from medner.store.errors import ExternalError, UserError
-from medner.store.records import Decision, Entity, Exemplar, Sentence, Span
 
 SENTENCE = Sentence("note#0", "患者颈部淋巴结肿大。", 0, "note")
 WHOLE, PART = Entity(2, 9, "sym"), Entity(4, 9, "bod")

@@ -19,9 +19,9 @@ from medner.agents.judges.rewrite import RewriteJudge
 from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.templates import load_template
 from medner.agents.strategies import CODECS
+from medner.core.records import Annotation, Entity, Fallback, Sentence
 from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
-from medner.store.records import Annotation, Entity, Fallback, Sentence
 from medner.store.traces import Trace, TracePolicy
 
 #: What a sentence says, and what a judge that obeys it answers in each mode.

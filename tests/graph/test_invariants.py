@@ -7,13 +7,13 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medner.agents.chat import EngineChatModel
+from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import BestTagger, HardVote
 from medner.agents.judges.select import SelectJudge
+from medner.core.labels import load_label_set
+from medner.core.records import Annotation, Decision, Decoded, Entity, Sentence, TaggerOutput, in_order
 from medner.graph import Deps, Pipeline
-from medner.store.labels import load_label_set
-from medner.store.records import Annotation, Decision, Decoded, Entity, Sentence, TaggerOutput, in_order
 
 TEXT = "腹痛伴发热，查体：右下腹压痛"
 LABEL_SETS = {"nested": load_label_set("cmeee-v2"), "flat": load_label_set("ccks2019")}

@@ -6,9 +6,9 @@ import pytest
 
 from medner.agents.filters import SpanFilter
 from medner.agents.judges.judge import FilterScore
+from medner.core.labels import load_label_set
+from medner.core.records import Sentence
 from medner.graph import Deps, Pipeline
-from medner.store.labels import load_label_set
-from medner.store.records import Sentence
 from tests.agents.letters import LettersEncoder
 
 torch = pytest.importorskip("torch")

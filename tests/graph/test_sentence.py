@@ -10,10 +10,8 @@ import pytest
 
 from medner.agents.exemplars import FixedExemplars
 from medner.agents.judges.judge import BestTagger
-from medner.graph import Deps, Pipeline
-from medner.store.corpora.jsonl import annotated_to_line, line_to_annotated
-from medner.store.errors import ExternalError, ModelOutputError, UserError
-from medner.store.records import (
+from medner.core.errors import ExternalError, ModelOutputError, UserError
+from medner.core.records import (
     TOO_FEW_TAGGERS,
     AnnotatedDocument,
     Annotation,
@@ -25,6 +23,8 @@ from medner.store.records import (
     Sentence,
     TaggerOutput,
 )
+from medner.graph import Deps, Pipeline
+from medner.store.corpora.json_formats.jsonl import annotated_to_line, line_to_annotated
 
 TEXT = "患者颈部淋巴结肿大伴咽痛，考虑咽炎。"
 SENTENCE = Sentence("note#0", TEXT, 0, "note")

@@ -3,8 +3,8 @@
 from functools import reduce
 from itertools import permutations
 
+from medner.core.records import Decoded, Failure, TaggerOutput
 from medner.graph.state import join_failures, join_outputs, join_timings
-from medner.store.records import Decoded, Failure, TaggerOutput
 
 
 def test_joining_does_not_depend_on_order() -> None:

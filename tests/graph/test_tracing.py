@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from medner.agents.judges.judge import BestTagger, HardVote
+from medner.core.errors import UserError
+from medner.core.records import Decision, Document, Entity, Sentence
 from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
-from medner.store.errors import UserError
-from medner.store.records import Decision, Document, Entity, Sentence
 from medner.store.traces import Trace, TracePolicy
 
 TEXT = "胸痛三天。"

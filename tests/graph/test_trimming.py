@@ -9,12 +9,12 @@ import pytest
 from medner.agents.filters import SpanFilter
 from medner.agents.judges.judge import HardVote
 from medner.agents.taggers import ScoredOutput
+from medner.core.edges import Edges
+from medner.core.labels import load_label_set
+from medner.core.records import Decision, Decoded, Entity, Rejection, Sentence, TaggerOutput
 from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
 from medner.graph.trimming import with_trimmed_edges
-from medner.store.edges import Edges
-from medner.store.labels import load_label_set
-from medner.store.records import Decision, Decoded, Entity, Rejection, Sentence, TaggerOutput
 from medner.store.traces import Trace, TracePolicy
 from medner.store.traces.serializer import RecordSerializer
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import typer
 
+from medner.core.errors import UserError
 from medner.service.cli.app import build
-from medner.store.errors import UserError
 from medner.store.models import ModelStore
 
 yaml = pytest.importorskip("yaml")

@@ -73,8 +73,8 @@ def test_every_file_of_the_packages_is_in_it(copied: Path, names: set[str], sett
         "medner/models/cmeee-v2/symbol-example/adapter_model.safetensors",
         "medner/service/cli/__main__.py",
         "medner/service/http/assets/app.js",
-        "medner/service/templates/page.css",
-        "medner/store/labelsets/ccks2019.toml",
+        "medner/service/page/templates/page.css",
+        "medner/core/labelsets/ccks2019.toml",
         "medner/store/models/catalogue.toml",
     ],
 )

@@ -14,10 +14,10 @@ from typer.testing import CliRunner, Result
 from medner.agents.engines.engine import Request
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.strategies import CODECS
-from medner.service.cli import annotate
-from medner.service.engines import EngineFactory, EngineOrder
-from medner.store.labels import load_label_set
-from medner.store.records import Entity
+from medner.core.labels import load_label_set
+from medner.core.records import Entity
+from medner.service.build.engines import EngineFactory, EngineOrder
+from medner.service.cli.commands import annotate
 
 LABELS = load_label_set("cmeee-v2")
 WORDS = {"胸痛": "sym", "高血压": "dis", "阿司匹林": "dru", "心电图": "pro", "咳嗽": "sym"}

@@ -18,12 +18,12 @@ from medner.agents.engines.local.model import LocalModel
 from medner.agents.filters import ClassifierFilter, ServedClassifierFilter, load_head
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
-from medner.service.export import export_adapter
-from medner.store.errors import ExternalError, UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Sentence
+from medner.core.errors import ExternalError, UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Sentence
+from medner.service.train.export import export_adapter
 from medner.training import export
-from medner.training.adapted import adapted_model, save_adapter
+from medner.training.lora import adapted_model, save_adapter
 from medner.training.settings import TaggerTraining
 from tests.tiny_model import save_tiny_model
 

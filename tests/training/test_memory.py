@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 from tests.tiny_model import byte_level_tokenizer, save_tiny, save_tiny_model
 
 torch = pytest.importorskip("torch")
-from medner.training.adapted import adapted_model
 from medner.training.examples import Example
+from medner.training.lora import adapted_model
 from medner.training.memory import (
     LargestBatch,
     MemoryNeed,

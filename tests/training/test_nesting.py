@@ -1,6 +1,6 @@
 """What an annotation without nested entities leaves open."""
 
-from medner.store.records import Document, Entity
+from medner.core.records import Document, Entity
 from medner.training.nesting import is_open, nested_pairs
 
 SYMPTOM = Entity(0, 4, "sym")

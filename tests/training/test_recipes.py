@@ -6,10 +6,10 @@ import pytest
 
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger
-from medner.store.errors import BadInputError, UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import BadInputError, UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Document, Entity, Sentence
 from medner.store.models.catalogue import shipped_catalogue
-from medner.store.records import Document, Entity, Sentence
 from medner.training.recipes import load_recipe, recipe_toml, shipped_recipes
 from tests.tiny_model import TEMPLATE, byte_level_tokenizer, save_tiny
 
@@ -17,8 +17,8 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.engine import LocalEngine
-from medner.training.adapted import linear_names
 from medner.training.examples import tagger_example
+from medner.training.lora import linear_names
 from medner.training.memory import LargestBatch, memory_need
 from medner.training.plan import tagger_plan
 from medner.training.tagger import TaggerLearner, epochs_of, tagger_run

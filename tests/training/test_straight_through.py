@@ -5,16 +5,16 @@ from functools import partial
 
 import pytest
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 torch = pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.int8 import is_exact
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.spans.settings import SpanSettings, load_span_tagger
-from medner.store.records import Entity, Sentence
-from medner.training.adapted import adapted_model, products_format
+from medner.core.records import Entity, Sentence
 from medner.training.loop import Run
+from medner.training.lora import adapted_model, products_format
 from medner.training.run import RunFacts
 from medner.training.spans.calibration import calibrated
 from medner.training.spans.learner import SpanLearner, passes

@@ -7,16 +7,16 @@ import pytest
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
-from medner.store.errors import BadInputError, UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Document, Entity
+from medner.core.errors import BadInputError, UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Document, Entity
 from medner.training.batching import batches_by_tokens
-from medner.training.build import TaskForm, card_text, training_data
 from medner.training.examples import tagger_example
+from medner.training.tagger_data import TaskForm, card_text, training_data
 from tests.tiny_model import byte_level_tokenizer, save_tiny, save_tiny_model
 
 torch = pytest.importorskip("torch")
-from medner.training.adapted import adapted_model
+from medner.training.lora import adapted_model
 from medner.training.run import RunFacts, RunFolder
 from medner.training.settings import TaggerTraining
 from medner.training.tagger import AnswerLoss, TaggerLearner, tagger_run

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from medner.service.config import Configuration, EngineConfig, ServerConfig, TaggerConfig
-from medner.service.default_config import default_configuration, tuned_taggers
-from medner.service.judge_config import JudgeConfig
-from medner.service.serving import Plan, Serving, serve_commands, serving
-from medner.store.errors import UserError
+from medner.core.errors import UserError
+from medner.service.config.configuration import Configuration, EngineConfig, ServerConfig, TaggerConfig
+from medner.service.config.default import default_configuration, tuned_taggers
+from medner.service.config.judges import JudgeConfig
+from medner.service.vllm_servers import Plan, Serving, serve_commands, serving
 from medner.store.models import ModelStore
 
 MODEL = "qwen2.5-coder-0.5b-instruct"

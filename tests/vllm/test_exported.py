@@ -8,14 +8,14 @@ import pytest
 
 from medner.agents.filters import ClassifierFilter, ServedClassifierFilter
 from medner.agents.prompts.shots import load_shots
-from medner.service.assembly import assembled
-from medner.service.config import Configuration
-from medner.service.default_config import default_configuration
-from medner.service.engines import EngineOrder
-from medner.service.export import export_adapter
-from medner.service.serving import Plan, serve_commands, serving
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Sentence
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Sentence
+from medner.service.build.engines import EngineOrder
+from medner.service.build.pipeline import assembled
+from medner.service.config.configuration import Configuration
+from medner.service.config.default import default_configuration
+from medner.service.train.export import export_adapter
+from medner.service.vllm_servers import Plan, serve_commands, serving
 from tests.vllm.conftest import free_port
 
 torch = pytest.importorskip("torch")

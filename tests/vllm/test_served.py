@@ -16,16 +16,16 @@ from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.agents.strategies.automaton import Automaton
 from medner.agents.taggers import GenerativeTagger
-from medner.service.assembly import assembled
-from medner.service.config import Configuration
-from medner.service.engines import EngineOrder
-from medner.service.serving import Serving, serving
-from medner.service.vllm import server_findings, vllm_engine
-from medner.store.errors import ExternalError, UserError
-from medner.store.findings import Level
-from medner.store.labels import load_label_set
-from medner.store.records import AnnotatedDocument, Document, Rejection, Sentence
-from medner.store.sentences import split_sentences
+from medner.core.errors import ExternalError, UserError
+from medner.core.findings import Level
+from medner.core.labels import load_label_set
+from medner.core.records import AnnotatedDocument, Document, Rejection, Sentence
+from medner.core.sentences import split_sentences
+from medner.service.build.engines import EngineOrder
+from medner.service.build.pipeline import assembled
+from medner.service.build.vllm_engine import server_findings, vllm_engine
+from medner.service.config.configuration import Configuration
+from medner.service.vllm_servers import Serving, serving
 from tests.vllm.conftest import ROOT, kill
 
 torch = pytest.importorskip("torch")

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from medner.agents.exemplars.embedding import Embedder
 from medner.agents.exemplars.folder import Card, ClusterRow, EntityRow, write_folder
-from medner.store.corpora.atomic import replacing_folder
-from medner.store.records import Span
+from medner.core.atomic_files import replacing_folder
+from medner.core.records import Span
 from medner.training.exemplars.clusters import representatives
 from medner.training.exemplars.mentions import Mention, Mentions, Selection, gather_mentions, input_hash
 

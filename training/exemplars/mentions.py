@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
+from medner.core.records import Document, Entity
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
-from medner.store.records import Document, Entity
 from medner.training.sentences import annotated_sentences
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medner.store.corpora.atomic import replacing_file
-from medner.training.build import card_text, file_hash
+from medner.core.atomic_files import replacing_file
 from medner.training.filters.calibration import Calibration
 from medner.training.filters.data import FilterData, Sources
+from medner.training.tagger_data import card_text, file_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import torch
 
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.prompts.filter import NO, YES, brief_filter_messages
-from medner.store.labels import LabelSet
-from medner.store.records import Sentence
+from medner.core.labels import LabelSet
+from medner.core.records import Sentence
 from medner.training.batching import batches_by_tokens
 from medner.training.examples import Example
 from medner.training.filters.negatives import Judged

@@ -8,10 +8,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
+from medner.core.records import Document
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
-from medner.store.records import Document
 from medner.training.filters.negatives import GoldSentence, Judged, merged, sampled
 from medner.training.nesting import Pairs, nested_pairs
 from medner.training.sentences import annotated_sentences, sentence_texts

@@ -14,11 +14,11 @@ from medner.agents.engines.local.formats import pick_device
 from medner.agents.engines.local.loading import quiet
 from medner.agents.filters.encoder import encoder_logits, most_tokens
 from medner.agents.prompts.filter import encoder_parts
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
-from medner.training.adapted import load_tokenizer
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
 from medner.training.filters.negatives import Judged
 from medner.training.loop import Size
+from medner.training.lora import load_tokenizer
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 

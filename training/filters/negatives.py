@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from medner.store.records import Entity
+from medner.core.records import Entity
 from medner.training.nesting import Pairs, is_open
 
 #: By how many characters a boundary is shifted.

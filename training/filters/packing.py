@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 from medner.agents.prompts.filter import candidate_part, sentence_part
-from medner.store.labels import LabelSet
+from medner.core.labels import LabelSet
 from medner.training.filters.negatives import Judged
 
 #: A text's tokens, no control tokens among them.

@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from medner.agents.engines.local.chat import ChatTokens
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
-from medner.training.build import named_start
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
 from medner.training.filters.calibration import Calibration, calibrated
 from medner.training.filters.data import FilterData
 from medner.training.filters.negatives import Judged
 from medner.training.loop import Progress, Run, refuse_another
 from medner.training.run import RunFacts
 from medner.training.settings import TaggerTraining
+from medner.training.tagger_data import named_start
 
 #: Written when a run has got to its end: it holds the threshold that fits the weights.
 CARD = "card.toml"
@@ -67,10 +67,10 @@ class Watch:
 def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """LLM-CLS."""
     from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
-    from medner.training.adapted import load_tokenizer  # noqa: PLC0415  needs torch
     from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
     from medner.training.filters.classifier import Classifier  # noqa: PLC0415  needs torch
     from medner.training.filters.packing import packed_rows  # noqa: PLC0415  needs torch
+    from medner.training.lora import load_tokenizer  # noqa: PLC0415  needs torch
     from medner.training.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
 
     settings = order.settings
@@ -103,8 +103,8 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
 
 def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """LLM-CAUSAL."""
-    from medner.training.adapted import load_tokenizer  # noqa: PLC0415  needs torch
     from medner.training.filters.causal import answers, causal_examples, causal_scores  # noqa: PLC0415  needs torch
+    from medner.training.lora import load_tokenizer  # noqa: PLC0415  needs torch
     from medner.training.tagger import TaggerLearner, tagger_run  # noqa: PLC0415  needs torch
 
     base = order.needed_base()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from medner.agents.judges.judge import Case
 from medner.agents.prompts.filter import candidate_part
 from medner.agents.prompts.trained_judge import conflict_part
-from medner.store.records import Entity
+from medner.core.records import Entity
 from medner.training.filters.packing import PackedRow, split_rows
 
 Tokens = Callable[[str], list[int]]

@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from medner.agents.spans.alignment import align
 from medner.agents.spans.tagger import framed
-from medner.store.labels import LabelSet
-from medner.store.records import Entity
+from medner.core.labels import LabelSet
+from medner.core.records import Entity
 from medner.training.judges.examples import JudgedCase
 from medner.training.loop import Size
 from medner.training.spans.examples import Cell, SpanExample, collated

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from medner.agents.judges.votes import MODEL, VOTES_FILE, VoteLayer, case_features
-from medner.store.corpora.atomic import replacing_file
-from medner.store.errors import UserError
+from medner.core.atomic_files import replacing_file
+from medner.core.errors import UserError
 from medner.training.filters.calibration import best_threshold, f1
 from medner.training.filters.train import CARD, Order, Watch
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart
@@ -114,7 +114,7 @@ def _span_plan(order: Order, learnt: Sequence[JudgedCase]) -> _Plan:
 
 def _vocabulary(order: Order) -> Any:
     from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
-    from medner.training.adapted import load_tokenizer  # noqa: PLC0415  needs torch
+    from medner.training.lora import load_tokenizer  # noqa: PLC0415  needs torch
 
     return Vocabulary(load_tokenizer(order.needed_base()), frozenset())
 

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medner.store.errors import BadInputError, UserError
-from medner.store.validation import complaint
+from medner.core.errors import BadInputError, UserError
+from medner.core.validation import complaint
 
 
 class _Settings(BaseModel):

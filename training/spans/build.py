@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
+from medner.core.records import Document
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet
-from medner.store.records import Document
 from medner.training.nesting import Pairs, nested_pairs
 from medner.training.sentences import annotated_sentences, sentence_texts
 from medner.training.spans.examples import SpanExample, span_example

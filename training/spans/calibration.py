@@ -9,8 +9,8 @@ import torch
 from torch.nn import functional
 
 from medner.agents.spans.tagger import least_score, spans_over
-from medner.store.labels import LabelSet
-from medner.store.records import Document
+from medner.core.labels import LabelSet
+from medner.core.records import Document
 from medner.training.spans.examples import SpanExample
 
 #: Lower scores are certainly no entities and would drown the others.

@@ -9,8 +9,8 @@ import torch
 
 from medner.agents.spans.alignment import Aligned, align
 from medner.agents.spans.tagger import framed
-from medner.store.labels import LabelSet
-from medner.store.records import Document
+from medner.core.labels import LabelSet
+from medner.core.records import Document
 from medner.training.nesting import Pairs
 
 #: (start, last character, number of the type).

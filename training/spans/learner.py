@@ -12,11 +12,11 @@ from torch import nn
 
 from medner.agents.engines.local.formats import pick_device
 from medner.agents.spans.head import SpanHead, SpanShape, load_head
-from medner.store.errors import UserError
-from medner.training.adapted import adapted_model, save_adapter
+from medner.core.errors import UserError
 from medner.training.attention import MASKED, MaskedBody, register
 from medner.training.batching import batches_by_tokens
 from medner.training.loop import Size
+from medner.training.lora import adapted_model, save_adapter
 from medner.training.settings import TaggerTraining
 from medner.training.spans.examples import SpanBatch, SpanExample, collated
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from medner.agents.engines.local.lora_files import check_fit, lora_pairs
 from medner.agents.engines.local.prepacked import PrepackedLinear, packed_product, packed_sum, packed_weight
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 #: What an adapter can stand on.
 Linear = nn.Linear | PrepackedLinear

@@ -8,7 +8,7 @@ from typing import Any
 
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 #: Stands on both sides of a message's number where the message itself is kept out of the chat template.
 _PLACE = "\ue1a7"

@@ -20,8 +20,8 @@ from medner.agents.engines.local.formats import Format
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies.automaton import Automaton
-from medner.store.errors import ExternalError, MednerError, UserError
-from medner.store.records import DecodingCost
+from medner.core.errors import ExternalError, MednerError, UserError
+from medner.core.records import DecodingCost
 
 if TYPE_CHECKING:
     import torch

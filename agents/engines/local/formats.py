@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from medner.agents.engines.local.int8 import int8_product, int8_weight, is_exact, quantised_rows
 from medner.agents.engines.local.prepacked import can_prepack, packed_product, packed_weight
-from medner.store.home import cache_folder
+from medner.core.data_folder import cache_folder
 
 Format = Literal["int8", "bf16", "f16", "f32"]
 DTYPES: Mapping[Format, torch.dtype] = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}

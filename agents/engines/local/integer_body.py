@@ -28,7 +28,7 @@ from medner.agents.engines.local.integer_weights import MOST_BYTES, PRODUCTS, Ba
 from medner.agents.engines.local.lora_files import check_fit, lora_pairs
 from medner.agents.engines.local.packed import KeyGroup, KeyValueShape, PackedPass, Segment
 from medner.agents.engines.local.stages import Stage, pass_stages
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 from medner.store.models import MANIFEST
 
 #: Tokens of the feed-forward part computed together: what they need between the products stays in the cache.

@@ -21,7 +21,7 @@ import torch
 
 from medner.agents.engines.local.int8 import Int8Weight, int8_weight, quantised_rows
 from medner.agents.engines.local.lora_files import LoraPair
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 #: The products of a layer and the linear layers that each joins.
 PRODUCTS: Mapping[str, tuple[str, ...]] = {

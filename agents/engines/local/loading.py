@@ -11,7 +11,7 @@ import torch
 
 from medner.agents.engines.local.integer_weights import WAY_OUT
 from medner.agents.engines.local.packed import ATTENTION, packed_attention
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 #: Layers that look at a row's other tokens through attention alone. Others (recurrent ones, for example) would let
 #: the rows of a packed pass run into one another.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 _PREFIX = "base_model.model."
 

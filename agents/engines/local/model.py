@@ -20,8 +20,8 @@ from medner.agents.engines.local.integer_weights import WAY_OUT
 from medner.agents.engines.local.packed import KeyValueShape, RowCache, Segment
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
-from medner.store.errors import UserError
-from medner.store.home import cache_folder
+from medner.core.data_folder import cache_folder
+from medner.core.errors import UserError
 
 #: Among how many tokens a free answer's next one is chosen exactly.
 _LIKELY = 64

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 ATTENTION = "medner_packed"
 

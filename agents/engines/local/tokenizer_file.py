@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 
 class TokenizerFile:

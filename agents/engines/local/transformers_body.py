@@ -12,7 +12,7 @@ import torch
 from medner.agents.engines.local.adapters import Adapters
 from medner.agents.engines.local.packed import KeyValueShape, PackedPass, Segment
 from medner.agents.engines.local.prepacked import can_prepack, prepack
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 #: Passes have a multiple of this many tokens.
 FILL = 8

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from medner.agents.strategies.automaton import Automaton, State
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 
 def _byte_level_alphabet() -> dict[str, int]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from medner.agents.engines.vllm.engine import GREEDY
 from medner.agents.engines.vllm.pool import Pool
 from medner.agents.engines.vllm.server import Server
-from medner.store.errors import ExternalError, UserError
-from medner.store.findings import Finding, Level
+from medner.core.errors import ExternalError, UserError
+from medner.core.findings import Finding, Level
 
 #: The version these engines were tested against; structured outputs change from one to the next.
 TESTED = "0.32"

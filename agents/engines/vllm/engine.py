@@ -11,8 +11,8 @@ from medner.agents.engines.engine import Completion, Request
 from medner.agents.engines.vllm.pool import Pool
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies.grammar import grammar_of
-from medner.store.errors import ExternalError, UserError
-from medner.store.records import DecodingCost
+from medner.core.errors import ExternalError, UserError
+from medner.core.records import DecodingCost
 
 #: Greedy, whatever the model's own generation_config.json asks for: vLLM takes its penalties over otherwise.
 GREEDY: Mapping[str, Any] = {

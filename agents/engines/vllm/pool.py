@@ -18,7 +18,7 @@ from medner.agents.engines.vllm.server import (
     ServerAddress,
     UnreachableError,
 )
-from medner.store.errors import ExternalError, MednerError, UserError
+from medner.core.errors import ExternalError, MednerError, UserError
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 20.0

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
 
 #: Of a server's message so much is shown, and of that only ASCII: it may quote the prompt, and that is a patient's.
 _SHOWN = 240

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 
 torch = pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine

@@ -7,8 +7,8 @@ import pytest
 from medner.agents.engines.engine import Request
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies import CODECS
-from medner.store.errors import ExternalError, UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import ExternalError, UserError
+from medner.core.labels import load_label_set
 from tests.agents.engines.reference import constrained_greedy
 
 torch = pytest.importorskip("torch")

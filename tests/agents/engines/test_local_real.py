@@ -9,10 +9,10 @@ from medner.agents.engines.engine import Request
 from medner.agents.prompts.shots import Shot
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS, Automaton
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Entity
 from medner.store.models import ModelStore
-from medner.store.records import Entity
 from tests.agents.engines.reference import constrained_greedy
 
 torch = pytest.importorskip("torch")

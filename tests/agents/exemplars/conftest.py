@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from medner.store.labels import load_label_set
+from medner.core.labels import load_label_set
 from medner.training.exemplars.build import Clustering, Corpus, ExemplarBuild
 from medner.training.exemplars.mentions import Selection
 from tests.exemplar_corpus import write_corpus

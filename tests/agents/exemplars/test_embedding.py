@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.exemplars.embedding import LEAD, EncoderEmbedder, origin_of, place_tokens
-from medner.store.errors import UserError
-from medner.store.records import Span
+from medner.core.errors import UserError
+from medner.core.records import Span
 from tests.tiny_model import byte_level_tokenizer, save_tiny_model, sentence_piece_tokenizer
 
 #: Rare characters and an emoji are several tokens of the tiny tokenizer, common words one for several characters.

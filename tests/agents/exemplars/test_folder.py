@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from medner.agents.exemplars import EntityIndex, NearestExemplars
 from medner.agents.exemplars.folder import CARD, ENTITIES, FILES, INDEX, Card, EntityRow, ExemplarFolder, write_folder
-from medner.store.errors import BadInputError, UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import BadInputError, UserError
+from medner.core.labels import load_label_set
 from tests.letter_embedder import LetterEmbedder
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from medner.agents.exemplars import ClusterExemplars, ClustersThenNearest, EntityIndex, NearestExemplars
 from medner.agents.exemplars.folder import ExemplarFolder
-from medner.store.records import Sentence, Span
+from medner.core.records import Sentence, Span
 from tests.exemplar_corpus import DISEASES
 from tests.letter_embedder import LetterEmbedder
 

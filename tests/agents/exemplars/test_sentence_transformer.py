@@ -10,8 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 from medner.agents.exemplars.embedding import Origin
 from medner.agents.exemplars.sentence_transformer import SentenceTransformerEmbedder
-from medner.store.errors import UserError
-from medner.store.records import Span
+from medner.core.errors import UserError
+from medner.core.records import Span
 
 TEXT = "患者三天前出现咳嗽、咳黄痰"
 

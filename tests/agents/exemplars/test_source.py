@@ -3,8 +3,8 @@
 import pytest
 
 from medner.agents.exemplars import FixedExemplars
-from medner.store.labels import SHIPPED, LabelSet, LabelType, load_label_set
-from medner.store.records import Exemplar, Sentence, Span
+from medner.core.labels import SHIPPED, LabelSet, LabelType, load_label_set
+from medner.core.records import Exemplar, Sentence, Span
 
 HERE = (Sentence("s", "患者咽痛。"), Span(2, 4))
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from medner.agents.judges.judge import Case
-from medner.store.labels import load_label_set
-from medner.store.records import Candidate, Conflict, ConflictKind, Entity, Exemplar, Sentence, Span, in_order
+from medner.core.labels import load_label_set
+from medner.core.records import Candidate, Conflict, ConflictKind, Entity, Exemplar, Sentence, Span, in_order
 
 
 def make_case(

@@ -14,8 +14,8 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 from medner.agents.judges.asking import Asking, final_part, with_reasoning
 from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.templates import load_template
-from medner.store.errors import ExternalError, ModelOutputError
-from medner.store.records import Entity
+from medner.core.errors import ExternalError, ModelOutputError
+from medner.core.records import Entity
 from tests.agents.judges.conftest import make_case
 
 TEXT = "右肺上叶腺癌"

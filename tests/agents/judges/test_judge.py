@@ -3,7 +3,7 @@
 import pytest
 
 from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, fall_back
-from medner.store.records import Entity, Fallback
+from medner.core.records import Entity, Fallback
 
 TEXT = "右肺上叶腺癌术后"
 CANCER = Entity(0, 6, "dis")

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medner.agents.chat import EngineChatModel
+from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.rewrite import RewriteJudge, stretch_of
 from medner.agents.prompts.templates import load_template
 from medner.agents.strategies import Automaton
-from medner.store.errors import ModelOutputError
-from medner.store.records import Entity, Span
+from medner.core.errors import ModelOutputError
+from medner.core.records import Entity, Span
 
 TEXT = "患者右肺上叶腺癌术后复查，无咳嗽"
 WHOLE = Entity(2, 8, "dis")

@@ -12,12 +12,12 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from medner.agents.chat import EngineChatModel
+from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.select import SelectionGraph, SelectJudge, exclusions, read_numbers
 from medner.agents.strategies import Automaton
-from medner.store.errors import ExternalError, ModelOutputError, UserError
-from medner.store.records import Entity, Exemplar
+from medner.core.errors import ExternalError, ModelOutputError, UserError
+from medner.core.records import Entity, Exemplar
 
 TEXT = "右肺上叶腺癌术后"
 CANCER = Entity(0, 6, "dis")

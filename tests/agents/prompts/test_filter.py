@@ -1,8 +1,8 @@
 """The filter's prompt: one candidate, marked at its own place."""
 
 from medner.agents.prompts.filter import NO, YES, filter_messages
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Sentence
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Sentence
 
 LABELS = load_label_set("cmeee-v2")
 

@@ -6,8 +6,8 @@ import pytest
 
 from medner.agents.exemplars import FixedExemplars
 from medner.agents.prompts.judge import one_line, select_messages
-from medner.store.labels import LabelSet, load_label_set
-from medner.store.records import Candidate, Conflict, ConflictKind, Entity, Exemplar, Sentence, Span, in_order
+from medner.core.labels import LabelSet, load_label_set
+from medner.core.records import Candidate, Conflict, ConflictKind, Entity, Exemplar, Sentence, Span, in_order
 
 LABELS = load_label_set("cmeee-v2")
 TEXT = "患者颈部淋巴结肿大伴咽痛"

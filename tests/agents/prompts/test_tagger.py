@@ -5,8 +5,8 @@ import pytest
 from medner.agents.prompts.shots import load_shots
 from medner.agents.prompts.tagger import STYLES, tagger_messages
 from medner.agents.strategies import CODECS
-from medner.store.errors import UserError
-from medner.store.labels import SHIPPED, load_label_set
+from medner.core.errors import UserError
+from medner.core.labels import SHIPPED, load_label_set
 
 LABELS = load_label_set("cmeee-v2")
 SYMBOL = CODECS["symbol"]

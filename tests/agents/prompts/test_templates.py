@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from medner.agents.prompts.templates import NEWEST, load_template, shipped_templates
-from medner.store.errors import BadInputError, UserError
+from medner.core.errors import BadInputError, UserError
 
 
 def test_every_shipped_template_is_whole() -> None:

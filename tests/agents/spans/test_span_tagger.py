@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from medner.store.errors import BadInputError, UserError
-from medner.store.labels import LabelSet, LabelType, load_label_set
-from medner.store.records import Entity, Sentence
+from medner.core.errors import BadInputError, UserError
+from medner.core.labels import LabelSet, LabelType, load_label_set
+from medner.core.records import Entity, Sentence
 from tests.agents.letters import LettersEncoder
 
 torch = pytest.importorskip("torch")

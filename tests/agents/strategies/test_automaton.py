@@ -3,7 +3,7 @@
 import pytest
 
 from medner.agents.strategies import CODECS, Automaton
-from medner.store.labels import load_label_set
+from medner.core.labels import load_label_set
 
 LABELS = load_label_set("cmeee-v2")
 

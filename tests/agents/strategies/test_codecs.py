@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medner.agents.strategies import CODECS, Automaton
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Rejection, in_order
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Rejection, in_order
 
 LABELS = load_label_set("cmeee-v2")
 ALPHABET = "咽痛发热炎症AB1 2.：:，[]<>\\\"'{}|/\n\r\t😀𠮷\u3000" + "疾病身体"

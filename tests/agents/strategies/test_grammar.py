@@ -13,9 +13,9 @@ import pytest
 
 from medner.agents.strategies import CODECS, Automaton
 from medner.agents.strategies.grammar import MOST_NODES, grammar_of, literal, number_up_to, rule, written_out
-from medner.store.errors import UserError
-from medner.store.labels import LabelSet, LabelType, load_label_set
-from medner.store.records import Entity
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet, LabelType, load_label_set
+from medner.core.records import Entity
 
 LABELS = load_label_set("cmeee-v2")
 TWO = LabelSet("two", "两类", (LabelType("a", "甲", ""), LabelType("b", "乙", "")))

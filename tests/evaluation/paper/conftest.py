@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medner.evaluation.paper.manifest import load_manifest
-from medner.evaluation.paper.systems import Dataset, measure
-from medner.evaluation.significance import Resampling
-from medner.store.corpora import write_documents
-from medner.store.corpora.jsonl import annotated_to_line
-from medner.store.records import (
+from medner.core.records import (
     AnnotatedDocument,
     AnnotatedEntity,
     Annotation,
@@ -24,6 +19,11 @@ from medner.store.records import (
     Sentence,
     TaggerOutput,
 )
+from medner.evaluation.paper.manifest import load_manifest
+from medner.evaluation.paper.systems import Dataset, measure
+from medner.evaluation.significance import Resampling
+from medner.store.corpora import write_documents
+from medner.store.corpora.json_formats.jsonl import annotated_to_line
 
 QUICK = Resampling(resamples=100)
 

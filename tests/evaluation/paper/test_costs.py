@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.errors import BadInputError
+from medner.core.labels import load_label_set
+from medner.core.records import Document, Entity
 from medner.evaluation.paper.costs import read_answers
-from medner.store.errors import BadInputError
-from medner.store.labels import load_label_set
-from medner.store.records import Document, Entity
 
 from .conftest import GOLD, annotated
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.errors import BadInputError, UserError
 from medner.evaluation.paper.manifest import load_manifest
-from medner.store.errors import BadInputError, UserError
 
 HEAD = 'labels = "cmeee-v2"\ngold = "gold.jsonl"\n'
 TAGGER = '[[tagger]]\nname = "a"\nstrategy = "symbol"\nfile = "gold.jsonl"\n'

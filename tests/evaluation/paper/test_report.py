@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.errors import BadInputError
+from medner.core.records import TOO_FEW_TAGGERS
 from medner.evaluation.paper.markdown import paper_markdown
 from medner.evaluation.paper.page import paper_page
 from medner.evaluation.paper.report import paper_report
-from medner.store.errors import BadInputError
-from medner.store.records import TOO_FEW_TAGGERS
 
 from .conftest import MANIFEST, QUICK
 

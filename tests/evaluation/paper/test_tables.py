@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.errors import BadInputError
 from medner.evaluation.errors import ErrorClass
 from medner.evaluation.paper.count_tables import cost_grid, filter_errors_grid, nested_errors_grid
 from medner.evaluation.paper.figures import bases_figure, distances_figure, errors_figure
@@ -15,7 +16,6 @@ from medner.evaluation.paper.score_tables import CONTENTS, score_grid
 from medner.evaluation.paper.systems import Dataset, measure
 from medner.evaluation.report import Setting, compare
 from medner.store.corpora import read_documents
-from medner.store.errors import BadInputError
 
 from .conftest import GOLD, QUICK, wrong_in
 

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from medner.core.errors import UserError
 from medner.service.http.access import COOKIE, Access
 from medner.service.http.keys import KeyFile, KeyRing
 from medner.service.worker.logs import JsonLines
-from medner.store.errors import UserError
 from tests.service.http.conftest import Serving
 
 NOTE = {"documents": [{"id": "甲", "text": "患者咳嗽三天。"}]}

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from medner.core.records import Document
 from medner.service.http.limits import Limits
-from medner.store.corpora.jsonl import line_to_annotated
+from medner.store.corpora.json_formats.jsonl import line_to_annotated
 from medner.store.jobs import Jobs
-from medner.store.records import Document
 from tests.jobs_kit import RAISES, WORD, documents, expected, spec
 from tests.service.http.conftest import Serving, until_end
 

@@ -15,15 +15,15 @@ import httpx
 import pytest
 from redis import exceptions as errors
 
-from medner.service.default_config import default_configuration
+from medner.core.errors import UserError
+from medner.core.records import Annotation, Failure, Sentence
+from medner.service.config.default import default_configuration
+from medner.service.config.frozen import freeze, thaw
 from medner.service.worker.logs import log_to
 from medner.service.worker.metrics import WorkerMetrics
-from medner.service.worker.portable import freeze, thaw
 from medner.service.worker.steady import Steady, Stopped, passing
 from medner.service.worker.watchdog import Watchdog
-from medner.store.errors import UserError
 from medner.store.jobs import QueueView, WorkerView
-from medner.store.records import Annotation, Failure, Sentence
 from medner.store.redis.address import RedisAddress
 
 ADDRESS = RedisAddress("redis://localhost", "a Redis")

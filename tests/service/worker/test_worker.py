@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from medner.service.jobs import described, remarks, told_end
+from medner.core.errors import UserError
+from medner.core.records import Document
+from medner.service.jobs.submit_and_watch import described, remarks, told_end
 from medner.store.corpora import annotated_to_line
-from medner.store.errors import UserError
 from medner.store.jobs import FORMAT, Jobs, JobState
 from medner.store.jobs.keys import QUEUES, job_key
-from medner.store.records import Document
 from medner.store.redis.client import Client
 from tests.jobs_kit import (
     AWAY,

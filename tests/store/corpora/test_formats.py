@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.errors import BadInputError, UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Document, Entity
 from medner.store.corpora import BadRecords, Loss, Note, read_documents, write_documents
-from medner.store.errors import BadInputError, UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Document, Entity
 
 Make = Callable[..., Path]
 

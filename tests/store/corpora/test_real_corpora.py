@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.labels import load_label_set
+from medner.core.records import Document
+from medner.core.sentences import split_sentences
 from medner.store.corpora import Note, Reading, read_documents, write_documents
-from medner.store.labels import load_label_set
-from medner.store.records import Document
-from medner.store.sentences import split_sentences
 
 pytestmark = pytest.mark.data
 FILES = {

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.errors import BadInputError, UserError
 from medner.store.corpora import guess_format, read_documents
-from medner.store.errors import BadInputError, UserError
 
 Make = Callable[..., Path]
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medner.store.characters import is_blank
+from medner.core.characters import is_blank
+from medner.core.labels import load_label_set
+from medner.core.records import Document, Entity
 from medner.store.corpora import FORMATS, Loss, read_documents, write_documents
-from medner.store.labels import load_label_set
-from medner.store.records import Document, Entity
 
 LABELS = load_label_set("cmeee-v2")
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30) | st.lists(

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from taskiq.formatters.json_formatter import JSONFormatter
 
-from medner.store.errors import UserError
+from medner.core.errors import UserError
+from medner.core.records import AnnotatedEntity, Annotation, Decision, Decoded, Document, Entity, TaggerOutput
 from medner.store.jobs import FORMAT, Claims, DeadLetter, Finished, Jobs, JobState
 from medner.store.jobs.claims import Claim
 from medner.store.jobs.keys import ACTIVE_JOBS, QUEUES, job_key
@@ -18,7 +19,6 @@ from medner.store.jobs.pieces import sentences_of
 from medner.store.jobs.records import Priority
 from medner.store.jobs.scripts import TASK, WINDOW
 from medner.store.jobs.submitting import Hearing, Submitter
-from medner.store.records import AnnotatedEntity, Annotation, Decision, Decoded, Document, Entity, TaggerOutput
 from medner.store.redis.client import Client
 from tests.jobs_kit import documents, expected, found, spec
 

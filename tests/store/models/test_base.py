@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from medner.service.cli.train_filter import base_folder
-from medner.service.config_files import load_configuration
-from medner.service.default_config import default_configuration
-from medner.service.engines import model_folder
-from medner.service.overrides import Overrides, configured
-from medner.service.span_training import SpanOrder
-from medner.store.errors import UserError
+from medner.core.errors import UserError
+from medner.service.build.engines import model_folder
+from medner.service.cli.train.filter import base_folder
+from medner.service.config.default import default_configuration
+from medner.service.config.files import load_configuration
+from medner.service.config.options import Overrides, configured
+from medner.service.train.span import SpanOrder
 from medner.store.models import MANIFEST, ModelStore, base_model_folder, settled_base_model
 
 TAGGERS = "html:full,json:plain"

@@ -1,6 +1,6 @@
 import pytest
 
-from medner.store.errors import BadInputError, UserError
+from medner.core.errors import BadInputError, UserError
 from medner.store.models.catalogue import checked_name, parse_catalogue, shipped_catalogue
 
 ENTRY = """

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
 from medner.store.models import ModelStore
 from medner.store.models.catalogue import CatalogueEntry, shipped_catalogue
 from medner.store.models.gguf_facts import differences, read_gguf_facts

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from medner.store.errors import BadInputError, ExternalError, UserError
+from medner.core.errors import BadInputError, ExternalError, UserError
 from medner.store.models import MANIFEST, ModelStore, Stage, default_root, read_manifest
 from medner.store.models.catalogue import Catalogue, Repository
-from medner.store.models.modelscope import ModelScope
-from medner.store.models.package_index import PackageIndex
+from medner.store.models.sources.modelscope import ModelScope
+from medner.store.models.sources.package_index import PackageIndex
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
 from medner.store.redis import open_redis, redis_address, told_plainly
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.embedded import EmbeddedValkey

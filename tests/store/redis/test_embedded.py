@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from medner.store.errors import ExternalError
+from medner.core.errors import ExternalError
 from medner.store.redis.embedded import EmbeddedValkey
 
 

@@ -11,10 +11,10 @@ from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import HardVote
 from medner.agents.strategies import CODECS
 from medner.agents.taggers import GenerativeTagger
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Sentence
 from medner.graph import Deps
 from medner.graph.tracing import Tracer
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Sentence
 from medner.store.traces import Trace, TracePolicy
 
 LABELS = load_label_set("cmeee-v2")

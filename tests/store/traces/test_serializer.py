@@ -9,9 +9,9 @@ from typing import Any, get_type_hints
 
 import pytest
 
+from medner.core import records
+from medner.core.records import Annotation, Sentence
 from medner.graph.state import SentenceState
-from medner.store import records
-from medner.store.records import Annotation, Sentence
 from medner.store.traces import TracePolicy
 from medner.store.traces.serializer import KNOWN, RecordSerializer
 

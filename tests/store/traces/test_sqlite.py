@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from medner.store.errors import ExternalError, UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import ExternalError, UserError
+from medner.core.labels import load_label_set
 from medner.store.traces import RunRecord, TraceBackend, TracePolicy, TraceWriter, open_traces
 from medner.store.traces.records import LabelSetRecord
 from medner.store.traces.serializer import RecordSerializer

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from medner.agents.exemplars.folder import FILES, ExemplarFolder
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
 from medner.training.exemplars.build import Clustering, Corpus, Embedded, ExemplarBuild
 from medner.training.exemplars.mentions import Selection
 from tests.exemplar_corpus import DISEASES, RECORDS, SYMPTOMS, write_corpus
@@ -47,7 +47,7 @@ async def test_a_folder_holds_five_a_type_or_all_there_are(tmp_path: Path) -> No
 
 async def test_the_index_holds_each_entitys_vector_in_its_row(tmp_path: Path) -> None:
     """Row n of the index is the vector of line n, of length 1."""
-    from medner.store.records import Span
+    from medner.core.records import Span
 
     folder = ExemplarFolder.open(await build(tmp_path, "out"))
     index, rows = folder.index(), folder.entities()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
 from medner.training.exemplars.mentions import Mention, Selection, gather_mentions, input_hash
 from tests.exemplar_corpus import DISEASES, marked, write_corpus
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from medner.store.records import Document, Entity
+from medner.core.records import Document, Entity
 from tests.tiny_model import save_tiny_model
 
 

@@ -10,8 +10,8 @@ from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.filters import CausalFilter
 from medner.agents.prompts.filter import NO, YES, brief_filter_messages
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Sentence
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Sentence
 from medner.training.filters.causal import answers, causal_examples
 from medner.training.filters.data import FilterData, HeldBack
 from medner.training.filters.negatives import Judged

@@ -12,9 +12,9 @@ from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.filters import ClassifierFilter, load_head
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Sentence
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Sentence
 from medner.training.batching import batches_by_tokens
 from medner.training.filters.classifier import Classifier
 from medner.training.filters.data import FilterData, HeldBack

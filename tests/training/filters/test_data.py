@@ -2,9 +2,9 @@
 
 import pytest
 
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Document, Entity
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Document, Entity
 from medner.training.filters.data import Sources, filter_data, is_held_back, judged
 from medner.training.filters.negatives import GoldSentence
 from tests.training.filters.conftest import NOTES, write

@@ -7,9 +7,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from medner.agents.filters import load_encoder_filter
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Sentence
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Sentence
 from medner.training.batching import batches_by_tokens
 from medner.training.filters.encoder import (
     NewEncoder,

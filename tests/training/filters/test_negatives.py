@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medner.store.records import Entity
+from medner.core.records import Entity
 from medner.training.filters.negatives import GoldSentence, Judged, sampled, wrong_ends, wrong_starts, wrong_types
 
 CODES = ("dis", "sym", "bod")

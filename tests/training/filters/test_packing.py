@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("torch")
-from medner.store.labels import load_label_set
-from medner.store.records import Entity
+from medner.core.labels import load_label_set
+from medner.core.records import Entity
 from medner.training.batching import batches_by_tokens
 from medner.training.filters.negatives import Judged
 from medner.training.filters.packing import PackedRow, packed_batch, packed_rows

@@ -23,13 +23,13 @@ from medner.agents.judges.judge import Case
 from medner.agents.judges.trained import CandidateScorer, SpanScorer
 from medner.agents.judges.votes import MODEL, VoteLayer, case_features
 from medner.agents.spans.settings import SpanSettings, load_span_tagger
-from medner.service.cli import train
-from medner.service.judge_config import JudgeConfig
-from medner.service.judge_data import JudgeSources, judged_cases, sentence_cases
-from medner.service.trained_judges import load_votes, trained_judge
-from medner.store.errors import BadInputError, UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Entity, Sentence
+from medner.core.errors import BadInputError, UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Sentence
+from medner.service.build.trained_judges import load_votes, trained_judge
+from medner.service.cli.train import group as train
+from medner.service.config.judges import JudgeConfig
+from medner.service.train.judge_data import JudgeSources, judged_cases, sentence_cases
 from medner.training.filters.classifier import Classifier
 from medner.training.filters.train import Order, Watch
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart, part_of

@@ -7,10 +7,10 @@ from functools import partial
 
 import pytest
 
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
+from medner.core.records import Document, Entity, Sentence
 from medner.store.corpora import write_documents
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
-from medner.store.records import Document, Entity, Sentence
 from medner.training.sentences import annotated_sentences
 from tests.tiny_model import save_tiny_model
 

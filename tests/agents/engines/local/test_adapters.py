@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 from medner.agents.engines.local.adapters import AdaptedLinear, Adapters
 from medner.agents.engines.local.packed import Segment
 from medner.agents.engines.local.transformers_body import stretches
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 from tests.tiny_model import save_tiny_adapter, save_tiny_model
 
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ pytest.importorskip("transformers")
 
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.prompts.messages import Message
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 from tests.tiny_model import byte_level_tokenizer, sentence_piece_tokenizer
 
 TOKENIZERS = {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medner.agents.strategies import CODECS, Automaton
-from medner.store.labels import load_label_set
+from medner.core.labels import load_label_set
 
 pytest.importorskip("transformers")
 from tokenizers import normalizers

@@ -13,8 +13,8 @@ from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies import CODECS
-from medner.store.errors import ExternalError, UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import ExternalError, UserError
+from medner.core.labels import load_label_set
 from tests.agents.engines.reference import constrained_greedy
 from tests.tiny_model import save_tiny, sentence_piece_tokenizer
 

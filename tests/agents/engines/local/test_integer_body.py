@@ -17,7 +17,7 @@ from medner.agents.engines.local.int8 import int8_product, int8_weight, is_exact
 from medner.agents.engines.local.integer_body import IntegerBody
 from medner.agents.engines.local.model import LocalModel, best_format
 from medner.agents.engines.local.packed import Segment
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 from tests.tiny_model import byte_level_tokenizer, save_tiny, save_tiny_adapter
 
 pytestmark = pytest.mark.skipif(not is_exact(), reason="this processor has no exact integer kernels")

@@ -14,8 +14,8 @@ from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies import CODECS
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
 
 LABELS = load_label_set("cmeee-v2")
 SENTENCE = "双侧扁桃体红肿，咽部充血。"

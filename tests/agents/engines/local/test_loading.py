@@ -14,7 +14,7 @@ from medner.agents.engines.local.formats import formats_by_speed, pick_device
 from medner.agents.engines.local.loading import load, quiet
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.prompts.messages import Message
-from medner.store.errors import UserError
+from medner.core.errors import UserError
 from tests.tiny_model import byte_level_tokenizer, save_tiny
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medner.agents.strategies import CODECS, Automaton
-from medner.store.errors import UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
 
 pytest.importorskip("transformers")
 from medner.agents.engines.local.vocabulary import Vocabulary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medner.agents.engines.vllm.checks import Need, check_servers
-from medner.store.findings import Level
+from medner.core.findings import Level
 from tests.agents.engines.vllm.play import Play, pool_of
 
 

@@ -12,8 +12,8 @@ from medner.agents.engines.vllm.copying import Copying
 from medner.agents.engines.vllm.drafting import CopyProposer
 from medner.agents.strategies import CODECS
 from medner.agents.strategies.escaping import escape
-from medner.store.labels import load_label_set
-from medner.store.records import Entity
+from medner.core.labels import load_label_set
+from medner.core.records import Entity
 from tests.tiny_model import byte_level_tokenizer
 
 LABELS = load_label_set("cmeee-v2")

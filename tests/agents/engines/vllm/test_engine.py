@@ -10,8 +10,8 @@ from medner.agents.engines.engine import Request
 from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies import CODECS
-from medner.store.errors import ExternalError, UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import ExternalError, UserError
+from medner.core.labels import load_label_set
 from tests.agents.engines.vllm.play import Play, pool_of
 
 LABELS = load_label_set("cmeee-v2")

@@ -7,7 +7,7 @@ import asyncio
 import httpx
 import pytest
 
-from medner.store.errors import ExternalError, UserError
+from medner.core.errors import ExternalError, UserError
 from tests.agents.engines.vllm.play import Play, break_off, pool_of, refuse, say
 
 CHAT = "/v1/chat/completions"

@@ -1,0 +1,1 @@
+"""`medner annotate`: one run over documents, with its journal, outputs and progress."""

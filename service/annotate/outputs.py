@@ -1,0 +1,125 @@
+"""Where annotated documents go: a JSON lines file, standard output, an HTML page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from glob import escape
+from pathlib import Path
+from typing import TextIO
+
+from medner.core.atomic_files import part_of, replacing_file
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
+from medner.core.records import AnnotatedDocument
+from medner.service.annotate.terminal import plain_view
+from medner.service.page.page import Language, render_page
+from medner.store.corpora import annotated_to_line
+
+Emit = Callable[[AnnotatedDocument], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An HTML page to write: its place, and what stands on it beside the documents."""
+
+    path: Path
+    configuration: Mapping[str, str]
+    notice: str | None
+    language: Language
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """Where documents go. ``output`` and the page appear whole, when all documents are there.
+
+    Standard output gets JSON lines with ``as_json``, else a readable view if there is no ``output``; ``heading``
+    puts the document's id over each. Documents stay in memory only for a page.
+    """
+
+    labels: LabelSet
+    stdout: TextIO
+    output: Path | None = None
+    as_json: bool = False
+    heading: bool = False
+    page: Page | None = None
+
+    def check(self) -> None:
+        """UserError when a file could not be written at the end, so that it is said at the beginning."""
+        targets = [path for path in (self.output, self.page.path if self.page else None) if path is not None]
+        for path in targets:
+            if path.is_dir():
+                raise UserError(f"{path}: is a folder; name a file")
+            if not path.resolve().parent.is_dir():
+                raise UserError(f"{path}: cannot be written: there is no folder {path.parent}")
+            if (path.is_file() or not path.exists()) and not os.access(path.resolve().parent, os.W_OK):
+                raise UserError(f"{path}: cannot be written: no permission to write in {path.parent}")
+        if len({path.resolve() for path in targets}) < len(targets):
+            raise UserError(f"{self.output}: is named for the result and for the page; give two files")
+
+    @contextmanager
+    def opened(self) -> Iterator[Emit]:
+        """A function that takes the documents in order."""
+        kept: list[AnnotatedDocument] = []
+        with ExitStack() as stack:
+            outs = [self.stdout] if self.as_json else []
+            if self.output is not None:
+                _sweep(self.output)
+                outs.append(stack.enter_context(replacing_file(self.output)))
+
+            def emit(document: AnnotatedDocument) -> None:
+                lines = (
+                    [annotated_to_line(document)] if outs else plain_view(document, self.labels, heading=self.heading)
+                )
+                text = "".join(line + "\n" for line in lines)
+                for out in outs or [self.stdout]:
+                    out.write(text)
+                self.stdout.flush()
+                if self.page is not None:
+                    kept.append(document)
+
+            yield emit
+            if self.page is not None:
+                self._write_page(self.page, kept)
+
+    def discard(self) -> None:
+        """Removes what this process has half written."""
+        for path in (self.output, self.page.path if self.page else None):
+            if path is not None:
+                with suppress(OSError):
+                    part_of(path).unlink()
+
+    def _write_page(self, page: Page, documents: list[AnnotatedDocument]) -> None:
+        title = f"{documents[0].document.id} · medner" if len(documents) == 1 else "medner"
+        html = render_page(
+            documents,
+            self.labels,
+            title=title,
+            configuration=page.configuration,
+            notice=page.notice,
+            language=page.language,
+        )
+        with replacing_file(page.path) as out:
+            out.write(html)
+
+
+def _sweep(output: Path) -> None:
+    """Removes half-written outputs of runs that were killed; the caller holds the output's lock."""
+    output = output.resolve()
+    for part in output.parent.glob(f".{escape(output.name)}.*.part"):
+        number = part.name.removesuffix(".part").rpartition(".")[2]
+        with suppress(OSError):
+            if number.isdecimal() and not _runs(int(number)):
+                part.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,254 @@
+"""One run of `medner annotate`, from its order to its results on disk or screen."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from importlib.metadata import version
+from pathlib import Path
+
+from medner.core.errors import MednerError, UserError
+from medner.core.labels import load_label_set
+from medner.core.paths import printable, readable_path
+from medner.graph.tracing import Tracer
+from medner.service.annotate.counts import Tally
+from medner.service.annotate.documents import Annotating
+from medner.service.annotate.interruption import Interruption, interruptible
+from medner.service.annotate.journal import Journal, RunIdentity, journal_path, open_journal
+from medner.service.annotate.outputs import Emit, Outlets, Page
+from medner.service.annotate.progress import remarks_console, showing
+from medner.service.annotate.terminal import LEGEND
+from medner.service.build.engines import EngineFactory, local_engine, model_folder
+from medner.service.build.pipeline import assembled, needs_local
+from medner.service.build.trace_recording import Recording, TraceOrder, recording, run_record
+from medner.service.config.fingerprint import fingerprint
+from medner.service.config.options import Overrides, configured
+from medner.service.inputs.annotation_inputs import Inputs, Survey, discard_copies, open_inputs, standard_input
+from medner.service.inputs.overwriting import refuse_overwriting
+from medner.service.page.page import Language
+from medner.store.corpora import NO_OPTIONS, ReadOptions
+
+_BAD_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be annotated, how, and where the result goes."""
+
+    inputs: tuple[str, ...] = ()
+    text: str | None = None
+    output: Path | None = None
+    html: Path | None = None
+    as_json: bool = False
+    language: Language = "zh"
+    format: str | None = None
+    skip_bad: bool = False
+    limit: int | None = None
+    options: ReadOptions = NO_OPTIONS
+    restart: bool = False
+    overrides: Overrides = field(default_factory=Overrides)
+    traces: TraceOrder = field(default_factory=TraceOrder)
+
+
+def annotate_inputs(order: Order, *, engine_factory: EngineFactory | None = None) -> int:
+    """Runs an order and gives the exit code: 0; 1 when sentences failed or inputs were skipped; 130 when stopped.
+
+    ``engine_factory`` None: the local engine on the configured base model.
+    """
+    return _Session(order, engine_factory).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """What keeps track of a run: its numbers, its finished sentences, its traces."""
+
+    tally: Tally
+    journal: Journal | None
+    recorded: Recording | None
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """What the graph hands its states to."""
+        return None if self.recorded is None else self.recorded.tracer
+
+
+class _Session:
+    """The parts of a run that its steps share."""
+
+    _interruption: Interruption
+
+    def __init__(self, order: Order, engine_factory: EngineFactory | None) -> None:
+        self._order = order
+        self._console = remarks_console()
+        self._configuration = configured(order.overrides)
+        self._labels = load_label_set(self._configuration.labels)
+        self._is_local = engine_factory is None
+        self._factory = engine_factory or local_engine
+
+    # Looked for after the inputs: nobody should pull a model to learn that a file name is misspelt.
+    @cached_property
+    def _model(self) -> Path | None:
+        return model_folder(self._configuration) if self._is_local and needs_local(self._configuration) else None
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint(self._configuration, self._model)
+
+    def run(self) -> int:
+        with interruptible() as self._interruption:
+            return self._run_order()
+
+    def _run_order(self) -> int:
+        order = self._order
+        refuse_overwriting(self._written(), [*order.overrides.said, order.overrides.config])
+        with open_inputs(
+            order.inputs, order.text, standard_input(), outputs=self._written(), tell=self._say
+        ) as sources:
+            inputs = Inputs(
+                sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options
+            )
+            survey = inputs.survey(max_chars=self._configuration.max_chars, join_lines=self._configuration.join_lines)
+            for line in inputs.guess_lines():
+                self._say(line)
+            self._tell_bad(inputs)
+            if survey.documents == 0:
+                raise UserError("nothing to annotate: no document could be read")
+            self._outlets(several=False).check()
+            tally = Tally(survey.sentences)
+            with self._journal(survey) as journal:
+                with self._recording() as recorded:
+                    stopped = self._annotate(inputs, survey, _Progress(tally, journal, recorded))
+                self._tell_end(tally, journal, stopped=stopped)
+                if recorded is not None:
+                    for line in recorded.told():
+                        self._say(line)
+                if stopped:
+                    return 130
+                if journal is not None and not tally.failed:
+                    journal.remove()
+            return 1 if tally.failed or inputs.bad or (recorded and recorded.writer.lost) else 0
+
+    def _recording(self) -> AbstractContextManager[Recording | None]:
+        order = self._order.traces
+        record = run_record(self._configuration, order, kind="annotate", fingerprint=self._fingerprint)
+        return recording(order, record)
+
+    def _annotate(self, inputs: Inputs, survey: Survey, progress: _Progress) -> bool:
+        """Whether the run was stopped by Ctrl-C."""
+        model, notice = self._model, self._configuration.notice("en")
+        if notice:
+            self._say(f"note: {notice}")
+        for host in self._configuration.judge.goes_out_to():
+            self._say(f"note: the judge sends sentences of these texts to {host}")
+        if model is not None:
+            self._say(f"loading {self._configuration.model}")
+        outlets = self._outlets(several=survey.documents > 1)
+        self._interruption.at_once = partial(self._end_at_once, outlets, survey, progress)
+        try:
+            with outlets.opened() as emit, warnings.catch_warnings():
+                # LangGraph drops tasks it has not begun when it is cancelled; on Ctrl-C that is as it should be.
+                warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+                asyncio.run(self._run(inputs, progress, emit))
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            return True
+        except (MednerError, BrokenPipeError):
+            if progress.journal:
+                self._say(f"{self._kept(progress.journal)}, once this is mended:")
+            raise
+        return False
+
+    def _end_at_once(self, outlets: Outlets, survey: Survey, progress: _Progress) -> None:
+        """What must not stay away even where Ctrl-C is pressed again and again. Finished sentences are on disk."""
+        outlets.discard()
+        discard_copies(survey.sources)
+        self._tell_end(progress.tally, progress.journal, stopped=True)
+
+    async def _run(self, inputs: Inputs, progress: _Progress, emit: Emit) -> None:
+        self._interruption.holds()
+        configuration, tally = self._configuration, progress.tally
+        async with assembled(
+            configuration, model=self._model, engine_factory=self._factory, tracer=progress.tracer
+        ) as pipeline:
+            tally.start()
+            with showing(tally, self._console) as on_progress:
+                run = Annotating(
+                    pipeline,
+                    tally,
+                    concurrency=configuration.concurrency,
+                    journal=progress.journal,
+                    on_progress=on_progress,
+                )
+                await run.run(inputs.documents(), emit)
+
+    def _written(self) -> dict[str, Path]:
+        """The files that the run writes, by their options."""
+        order = self._order
+        named = {"-o": order.output, "--html": order.html, "--traces": order.traces.file}
+        if order.output is not None:
+            named["the journal"] = journal_path(order.output)
+        return {option: path for option, path in named.items() if path is not None}
+
+    def _outlets(self, *, several: bool) -> Outlets:
+        order = self._order
+        page = None
+        if order.html is not None:
+            facts = {
+                **self._configuration.described(),
+                "fingerprint": self._fingerprint,
+                "medner": version("medner"),
+            }
+            page = Page(order.html, facts, self._configuration.notice(order.language), order.language)
+        return Outlets(self._labels, sys.stdout, order.output, order.as_json, several, page)
+
+    @contextmanager
+    def _journal(self, survey: Survey) -> Iterator[Journal | None]:
+        output = self._order.output
+        # A device or a pipe has nothing to come back to.
+        if output is None or (output.exists() and not output.is_file()):
+            yield None
+            return
+        identity = RunIdentity(self._fingerprint, survey.hashes)
+        with open_journal(output, identity, restart=self._order.restart) as journal:
+            if journal.resumed:
+                changed = " (the inputs are others than then: only equal sentences are taken over)"
+                self._say(
+                    f"{journal.path}: going on after {journal.resumed:,} finished sentences"
+                    f"{changed if journal.inputs_changed else ''}; --restart begins anew"
+                )
+            yield journal
+
+    def _tell_bad(self, inputs: Inputs) -> None:
+        for record in list(inputs.bad)[:_BAD_SHOWN]:
+            self._say(f"skipped: {record}")
+        if len(inputs.bad) > _BAD_SHOWN:
+            self._say(f"skipped: {len(inputs.bad) - _BAD_SHOWN:,} more")
+
+    def _tell_end(self, tally: Tally, journal: Journal | None, *, stopped: bool) -> None:
+        order = self._order
+        if stopped:
+            kept = f"; {self._kept(journal)}" if journal else ""
+            self._say(f"stopped after {tally.done:,} of {tally.total:,} sentences{kept}")
+            return
+        if order.output is None and not order.as_json and tally.conflicts:
+            self._say(LEGEND)
+        reused = f" ({tally.reused:,} taken over)" if tally.reused else ""
+        self._say(f"{tally.line()}{reused}, {tally.entities:,} entities")
+        for path in (order.output, order.html):
+            if path is not None:
+                self._say(f"written: {readable_path(path)}")
+        if tally.partial:
+            self._say(f"{tally.partial:,} sentences lack an agent's answer; their failures are in the result")
+        if tally.failed:
+            again = " The same command tries those again." if journal else ""
+            self._say(f"{tally.failed:,} sentences have no result; the first: {tally.first_reason}.{again}")
+
+    def _kept(self, journal: Journal) -> str:
+        return f"{len(journal):,} finished sentences are kept in {journal.path}: the same command goes on from there"
+
+    def _say(self, message: str) -> None:
+        self._console.print(printable(message), markup=False)

@@ -1,0 +1,1 @@
+"""From a configuration to what runs: engines, taggers, filters, judges, the pipeline."""

@@ -1,0 +1,172 @@
+"""From a judge's configuration to judges that run; a model is loaded or connected to only where one is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+from langchain_core.language_models import BaseChatModel
+
+from medner.agents.engine_chat_model import EngineChatModel
+from medner.agents.engines.engine import AdapterLoader, Engine
+from medner.agents.exemplars import ExemplarSource
+from medner.agents.judges.asking import Asking
+from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge, Renamed
+from medner.agents.judges.judge_chain import Bench
+from medner.agents.judges.rewrite import RewriteJudge
+from medner.agents.judges.select import SelectJudge
+from medner.agents.prompts.templates import load_template
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet, load_label_set
+from medner.service.build.chat_models import Connections, named_chat
+from medner.service.build.engines import EngineFactory, EngineOrder
+from medner.service.build.exemplars import planned_exemplars
+from medner.service.build.trained_judges import judge_adapters, trained_judge
+from medner.service.config.cards import judge_card
+from medner.service.config.configuration import Configuration
+from medner.service.config.judges import CHATTING, JudgeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeParts:
+    """What judges are built from.
+
+    ``first_tagger`` is whom best-tagger follows by default, ``base`` the base model's name, ``engine`` what runs it
+    (None where nothing does), ``adapters`` what names its adapters have. ``connections`` must be opened before a judge
+    is asked.
+    """
+
+    labels: LabelSet
+    first_tagger: str
+    base: str
+    engine: Engine | None = None
+    adapters: dict[Path, str] = field(default_factory=dict)
+    connections: Connections = field(default_factory=Connections)
+
+    async def load_adapters(self, judge: JudgeConfig) -> None:
+        """Loads what a judge needs and the engine does not have yet. UserError where it cannot."""
+        for folder in judge_adapters(judge):
+            if folder in self.adapters:
+                continue
+            if not isinstance(self.engine, AdapterLoader):
+                raise UserError(f"{folder}: the engine here takes no further adapter while it runs")
+            judge_card(folder)  # says in plain words what is wrong with a folder
+            name = free_name("judge", self.adapters.values())
+            await self.engine.load_adapter(name, folder)
+            self.adapters[folder] = name
+
+    def needed_engine(self) -> Engine:
+        """The engine; UserError where the run has none."""
+        if self.engine is None:
+            raise UserError("this judge runs on the base model, which is not loaded here")
+        return self.engine
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a judge is called in verdicts."""
+
+    name: str
+    version: str
+
+
+def build_bench(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None = None) -> Bench:
+    """The judge, under a name of its own if there is one, and those that step in. UserError when one cannot be made."""
+    if naming is None and judge.name is not None:
+        naming = Naming(judge.name, judge.version or _digest(judge))
+    first = _build(judge, parts, naming)
+    return Bench((first, *(_build(one, parts, None) for one in judge.fallback)))
+
+
+def _build(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None) -> Judge:
+    """One judge. Without a name it is called after its rule or model, with a hash of its configuration as version."""
+    if judge.kind in _BY_RULE:
+        rule = _BY_RULE[judge.kind](judge, parts)
+        return rule if naming is None else Renamed(rule, naming.name, naming.version)
+    if judge.kind == "trained":
+        made = trained_judge(judge, parts.labels, parts.needed_engine(), parts.adapters)
+        called = naming or Naming(made.name, _digest(judge))
+        return replace(made, name=called.name, version=called.version)
+    chat, model = _chat(judge, parts)
+    called = naming or Naming(model, _digest(judge))
+    asking = Asking(chat, attempts=judge.attempts, timeout_s=judge.timeout_s)
+    if judge.kind == "rewrite":
+        template = load_template("rewrite", judge.template)
+        return RewriteJudge(chat, called.name, called.version, template, judge.may_abstain, asking)
+    template = load_template("select", judge.template)
+    return SelectJudge(chat, called.name, called.version, template, judge.joint, judge.may_abstain, asking)
+
+
+_BY_RULE: dict[str, Callable[[JudgeConfig, JudgeParts], Judge]] = {
+    "hard-vote": lambda judge, parts: HardVote(),  # noqa: ARG005  one form for all
+    "filter-score": lambda judge, parts: FilterScore(judge.least),  # noqa: ARG005
+    "best-tagger": lambda judge, parts: BestTagger(judge.tagger or parts.first_tagger),
+}
+
+
+def _chat(judge: JudgeConfig, parts: JudgeParts) -> tuple[BaseChatModel, str]:
+    if judge.model is not None:
+        return named_chat(judge, parts.connections)
+    engine = parts.needed_engine()
+    return EngineChatModel(engine=engine, model_name=parts.base, max_tokens=judge.max_tokens), parts.base
+
+
+def _digest(judge: JudgeConfig) -> str:
+    """Six digits that change with the judge's configuration; where it lies and how often it tries change nothing."""
+    facts = judge.model_dump_json(
+        exclude={"name", "version", "fallback", "adapter", "attempts", "timeout_s", "key_env", "url"}
+    )
+    return hashlib.sha256(facts.encode()).hexdigest()[:6]
+
+
+def free_name(kind: str, taken: Iterable[str]) -> str:
+    """A name for an adapter that no other has."""
+    taken = set(taken)
+    return next(name for name in (f"{kind}{number or ''}" for number in count()) if name not in taken)
+
+
+def needs_base_model(configuration: Configuration) -> bool:
+    """Whether the judges of a configuration, or what they are shown, need the base model in this process."""
+    judge, shown = configuration.judge, configuration.exemplars
+    chats = any(one.kind in CHATTING for one in judge.in_order)
+    nearest = shown is not None and shown.nearest > 0 and shown.embedder is None
+    return judge.needs_base or (chats and nearest)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBench:
+    """Judges that can be asked, and what their exemplars come from."""
+
+    bench: Bench
+    exemplars: ExemplarSource
+
+
+@asynccontextmanager
+async def judging(
+    configuration: Configuration, *, model: Path | None, engine_factory: EngineFactory
+) -> AsyncIterator[ReadyBench]:
+    """The judges of a configuration alone, without taggers; the base model is loaded only where one of them runs on it.
+
+    ``model`` is the base model's folder.
+    """
+    judge, labels = configuration.judge, load_label_set(configuration.labels)
+    adapters = {folder: f"judge{number or ''}" for number, folder in enumerate(dict.fromkeys(judge_adapters(judge)))}
+    async with AsyncExitStack() as closing:
+        engine: Engine | None = None
+        planned = await asyncio.to_thread(planned_exemplars, configuration, model)
+        if needs_base_model(configuration):
+            named = {name: folder for folder, name in adapters.items()}
+            order = EngineOrder(model, named, configuration.max_rows, configuration.dtype)
+            engine = await asyncio.to_thread(engine_factory, order)
+            closing.push_async_callback(engine.close)
+        first, base = configuration.taggers[0].name, Path(configuration.model).name
+        parts = JudgeParts(labels, first, base, engine, adapters)
+        closing.push_async_callback(parts.connections.close)
+        bench = build_bench(judge, parts)
+        await parts.connections.open()
+        yield ReadyBench(bench, planned(engine))

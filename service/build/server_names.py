@@ -1,0 +1,37 @@
+"""What a configuration's models are called on vLLM servers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from medner.core.labels import load_label_set
+from medner.service.config.configuration import Configuration
+
+
+def served_base(configuration: Configuration) -> str:
+    """The base model's name on a server: its own, or its folder's."""
+    return Path(configuration.model).name
+
+
+def served_filter(configuration: Configuration) -> str | None:
+    """The name on a server of the exported filter; None where there is none."""
+    chosen = configuration.filter
+    if chosen is None or chosen.exported is None:
+        return None
+    return chosen.served or f"{load_label_set(configuration.labels).name}.{chosen.kind}"
+
+
+def served_names(configuration: Configuration) -> dict[Path, str]:
+    """The name on a server of each adapter that writes text: ``cmeee-v2.symbol``, unless the configuration says so.
+
+    Span taggers, and filters that score hidden states, are not among them: no server runs their adapters.
+    """
+    labels = load_label_set(configuration.labels).name
+    names: dict[Path, str] = {}
+    for tagger in configuration.asked:
+        if tagger.adapter is not None and tagger.strategy != "span":
+            names.setdefault(tagger.adapter, tagger.served or f"{labels}.{tagger.name}")
+    chosen = configuration.filter
+    if chosen is not None and chosen.adapter is not None and chosen.kind == "llm-causal":
+        names.setdefault(chosen.adapter, chosen.served or f"{labels}.{chosen.kind}")
+    return names

@@ -1,0 +1,184 @@
+"""`medner annotate`: entities in texts, files and folders."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medner.service.cli.bounds import MOST_DAYS, not_empty
+from medner.service.cli.exit_codes import Told
+from medner.service.cli.options import (
+    Config,
+    Dtype,
+    Exemplars,
+    Filter,
+    Format,
+    InputsIfAny,
+    Judge,
+    Labels,
+    Limit,
+    MaxChars,
+    Model,
+    Preset,
+    Servers,
+    SkipBad,
+    Taggers,
+    Trace,
+    TraceChoice,
+    with_read_options,
+)
+from medner.store.corpora.reading.read_options import ReadOptions
+
+if TYPE_CHECKING:
+    from medner.service.config.options import Overrides
+
+HELP = """Find medical entities in Chinese clinical text: files, folders, standard input or a text.
+
+Several LLM taggers read every sentence; a judge settles what they disagree about. Without -o the result is shown on \
+standard output; with -o it is written as JSON lines, one document a line, with who said what and why it was kept.
+
+\b
+Examples:
+  medner annotate --text '患者因反复胸痛3天入院，既往高血压病史。'
+  medner annotate notes/ -o notes.jsonl --html notes.html
+  medner annotate train.json --format cmeee --limit 20 --json
+  cat note.txt | medner annotate - --labels ccks2019
+  medner annotate notes/ -o out.jsonl --taggers html:full,symbol:full --judge hard-vote
+  medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
+  medner annotate notes/ -o other.jsonl --said out.jsonl --filter llm-cls      # no tagger is asked again
+  medner annotate notes/ -o out.jsonl --trace conflicts     # then: medner traces show last/1
+
+A run with -o can be stopped (Ctrl-C) or die; the same command goes on where it was, from OUT.journal.
+
+Exit code: 0 done; 1 done, but sentences failed or inputs were skipped; 2 wrong input or option; 3 disk or model \
+failed; 130 stopped.
+"""
+
+
+class Language(StrEnum):
+    """The language of the page and of notices."""
+
+    ZH = "zh"
+    EN = "en"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommand."""
+    app.command("annotate", help=HELP)(annotate)
+
+
+@with_read_options
+def annotate(  # noqa: PLR0913  the options of a command are its parameters
+    context: typer.Context,
+    inputs: InputsIfAny = None,
+    *,
+    text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="A text to annotate, in quotes.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="JSON lines file for the result.")
+    ] = None,
+    format_: Format = None,
+    labels: Labels = None,
+    taggers: Taggers = None,
+    judge: Judge = None,
+    filter_: Filter = None,
+    exemplars: Exemplars = None,
+    model: Model = None,
+    preset: Preset = None,
+    dtype: Dtype = None,
+    config: Config = None,
+    server: Servers = None,
+    said: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--said",
+            metavar="FILE",
+            help="Take taggers' answers from an earlier result (-o) over the same texts, to try another filter or "
+            "judge; repeatable.",
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the annotations as one HTML page too.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON lines on standard output, as -o writes them.")
+    ] = False,
+    language: Annotated[Language, typer.Option("--language", help="Language of the page.")] = Language.ZH,
+    skip_bad: SkipBad = False,
+    limit: Limit = None,
+    options: ReadOptions,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Drop what an earlier run to the same OUT has done.")
+    ] = False,
+    max_chars: MaxChars = None,
+    trace: Trace = TraceChoice.NONE,
+    traces: Annotated[
+        str | None,
+        typer.Option(
+            "--traces",
+            metavar="FILE|URL",
+            callback=not_empty,
+            help="Where traces go: an SQLite file (default: in the data folder), postgresql:// or redis://.",
+        ),
+    ] = None,
+    keep_days: Annotated[
+        int | None,
+        typer.Option("--keep-days", metavar="N", min=0, max=MOST_DAYS, help="Remove the traces after so many days."),
+    ] = None,
+    pull: Annotated[bool, typer.Option("--pull", help="Bring the base model first, if it is not here.")] = False,
+) -> None:
+    from medner.service.annotate.run import Order, annotate_inputs
+    from medner.service.build.trace_recording import TraceOrder
+    from medner.service.config.options import Overrides
+    from medner.service.config.registered_judges import resolved_now
+    from medner.store.traces import TracePolicy
+
+    overrides = Overrides(
+        config,
+        labels,
+        model,
+        taggers,
+        judge,
+        filter_,
+        max_chars,
+        exemplars,
+        tuple(server or ()),
+        tuple(said or ()),
+        join_lines=options.join_lines,
+        dtype=dtype,
+        preset=preset,
+    )
+    overrides = resolved_now(overrides)
+    if pull:
+        _pull(overrides)
+    order = Order(
+        inputs=tuple(inputs or ()),
+        text=text,
+        output=output,
+        html=html,
+        as_json=as_json,
+        language=language.value,
+        format=format_,
+        skip_bad=skip_bad,
+        limit=limit,
+        options=options,
+        restart=restart,
+        overrides=overrides,
+        traces=TraceOrder(TracePolicy(trace.value), traces, keep_days),
+    )
+    # Tests hand in an engine that needs no model.
+    raise typer.Exit(Told(annotate_inputs(order, engine_factory=context.obj)))
+
+
+def _pull(overrides: Overrides) -> None:
+    from medner.service.cli.commands.models import reporting
+    from medner.service.config.configuration import is_path
+    from medner.service.config.options import configured
+    from medner.store.models import ModelStore
+
+    name = configured(overrides).model
+    if not is_path(name):
+        with reporting() as report:
+            ModelStore().pull(name, progress=report)

@@ -1,0 +1,66 @@
+"""`medner doctor`: everything a user can get wrong, looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+HELP = """Check everything that can be wrong with an installation and a configuration, and say how to mend it.
+
+Looked at: Python and packages, the processor, disk space, the base model and its hashes, the adapters' cards and \
+files, the vLLM servers (do they answer, serve the models, hold answers to a grammar), Redis where MEDNER_REDIS_URL \
+is set. Nothing is changed and nothing is sent out of the building; servers get one made-up sentence.
+
+\b
+Examples:
+  medner doctor
+  medner doctor --config hospital.toml --json
+  medner doctor --taggers symbol --server http://127.0.0.1:8101
+
+Exit code: 0 nothing is wrong (warnings may stand); 1 something is; 2 wrong option.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommand."""
+    app.command("doctor", help=HELP)(doctor)
+
+
+def doctor(  # noqa: PLR0913  the options of a command are its parameters
+    *,
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration in TOML.")] = None,
+    labels: Annotated[str | None, typer.Option("--labels", metavar="NAME|FILE", help="Label set.")] = None,
+    taggers: Annotated[str | None, typer.Option("--taggers", metavar="LIST", help="As for medner annotate.")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model.")] = None,
+    server: Annotated[
+        list[str] | None, typer.Option("--server", metavar="URL", help="A vLLM server; repeatable.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out reading the whole model to check its hashes.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    import json
+    from dataclasses import asdict
+
+    from rich.table import Table
+
+    from medner.core.findings import errors_among
+    from medner.service.annotate.progress import results_console
+    from medner.service.config.options import Overrides, configured
+    from medner.service.doctor.checks import examine
+
+    overrides = Overrides(config, labels, model, taggers, servers=tuple(server or ()))
+    findings = examine(configured(overrides), hashes=not quick)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        table = Table(show_header=False, box=None, pad_edge=False)
+        for finding in findings:
+            remedy = f"\n-> {finding.remedy}" if finding.remedy else ""
+            table.add_row(finding.level.value, finding.subject, finding.what + remedy)
+        results_console().print(table)
+    if errors_among(findings):
+        raise typer.Exit(1)

@@ -1,0 +1,61 @@
+"""`medner export`: an adapter merged into its base, as a model that a server loads by itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medner.service.cli.bounds import MOST
+
+HELP = """Merge an adapter into its base model, and check that the outcome says the same.
+
+A tagger or an llm-causal filter becomes a model that writes: faster than an adapter on a server that serves it alone. \
+An llm-cls filter becomes a model for sequence classification, which vLLM serves by its pooling runner (/classify). \
+Before anything is kept, probabilities of base with adapter and of the exported model, read back from disk, are \
+compared on annotated sentences: hand-written ones that ship, or those of --check.
+
+Adapters need no export to be served: medner serve-models gives each a model name on one base.
+
+\b
+Examples:
+  medner export runs/symbol/adapter -o exports/symbol
+  medner serve-models --model ./exports/symbol --taggers symbol:brief
+  medner export runs/filter/adapter -o exports/llm-cls --check held-out.json
+
+Exit code: 0 done; 2 wrong input or option; 3 the outcome differs, or the disk refuses.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommand."""
+    app.command("export", help=HELP)(export)
+
+
+def export(
+    adapter: Annotated[Path, typer.Argument(help="An adapter's folder, with its card.", show_default=False)],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write; it must not hold anything yet.")],
+    base: Annotated[
+        str | None, typer.Option("--base", metavar="NAME|FOLDER", help="Base model; by default what the card names.")
+    ] = None,
+    dtype: Annotated[
+        str, typer.Option("--dtype", metavar="TYPE", help="Number format: bfloat16, float16 or float32.")
+    ] = "bfloat16",
+    check: Annotated[
+        Path | None, typer.Option("--check", metavar="FILE", help="Annotated file whose sentences are compared.")
+    ] = None,
+    sentences: Annotated[
+        int, typer.Option("--sentences", min=1, max=MOST, help="Compare at most so many sentences.")
+    ] = 20,
+) -> None:
+    from medner.core.errors import UserError
+    from medner.service.train.export import export_adapter
+
+    formats = ("bfloat16", "float16", "float32")
+    if dtype not in formats:
+        raise UserError(f"--dtype: there is no {dtype!r}; there are {', '.join(formats)}")
+    done = export_adapter(adapter, out, base=base, dtype=dtype, check=check, most=sentences)
+    typer.echo(done.line(), err=True)
+    typer.echo(f"model: {done.folder}")

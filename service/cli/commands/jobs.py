@@ -1,0 +1,244 @@
+"""`medner jobs`: look at jobs and steer them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medner.core.errors import UserError
+from medner.service.cli.redis import with_jobs
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from medner.store.jobs import Jobs, JobView
+
+HELP = """Look at jobs and steer them. JOB is an id, its beginning, the job's name, or last.
+
+\b
+Examples:
+  medner jobs list
+  medner jobs watch last
+  medner jobs results ward-7 -o ward-7.jsonl
+  medner jobs cancel 20260131-0930
+  medner jobs dead last && medner jobs replay last
+"""
+
+JobName = Annotated[str, typer.Argument(metavar="JOB", help="Its id, the beginning of it, its name, or last.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommands."""
+    jobs = typer.Typer(help=HELP, no_args_is_help=True)
+    for command in (list_, show, watch, cancel, results, dead, replay, delete, server):
+        jobs.command(command.__name__.rstrip("_"))(command)
+    app.add_typer(jobs, name="jobs")
+
+
+def list_(*, as_json: AsJson = False) -> None:
+    """The jobs there are, the newest first, and the workers."""
+
+    async def run(jobs: Jobs, _: Console) -> int:
+        views, workers = await jobs.all(), await jobs.workers()
+        if as_json:
+            _print_json({"jobs": [_as_data(view) for view in views], "workers": [asdict(one) for one in workers]})
+            return 0
+        _table(
+            ("job", "name", "state", "sentences", "given up", "conflicts"),
+            [
+                (
+                    view.id,
+                    view.name,
+                    view.state.value,
+                    f"{view.counts.done:,} of {view.counts.sentences:,}",
+                    f"{view.counts.dead:,}",
+                    f"{view.counts.conflicts:,}",
+                )
+                for view in views
+            ],
+        )
+        for one in workers:
+            reason = f": {one.reason}" if one.reason else ""
+            typer.echo(f"worker {one.id}, {one.doing}{reason}, {one.sentences:,} sentences", err=True)
+        if not workers:
+            typer.echo("no worker is running (medner worker)", err=True)
+        return 0
+
+    raise typer.Exit(with_jobs(run))
+
+
+def show(job: JobName, *, as_json: AsJson = False) -> None:
+    """What is known of a job."""
+
+    async def run(jobs: Jobs, name: str, _: Console) -> int:
+        from medner.service.jobs.submit_and_watch import described
+
+        view = await jobs.show(name)
+        if as_json:
+            _print_json(_as_data(view))
+        else:
+            for key, value in described(view):
+                typer.echo(f"{key:<14}{value}")
+        return 0
+
+    _on(job, run)
+
+
+def watch(job: JobName) -> None:
+    """Follow a job until it ends: sentences a second, time left, conflicts and failures so far.
+
+    Ctrl-C ends the watching, not the job. Exit code: 0 completed, 1 completed with errors, 3 failed, 5 cancelled.
+    """
+
+    async def run(jobs: Jobs, name: str, console: Console) -> int:
+        from medner.service.jobs.submit_and_watch import EXIT_CODES, told_end
+        from medner.service.jobs.submit_and_watch import watch as watch_job
+
+        view = await watch_job(jobs, name, console)
+        typer.echo(told_end(view))
+        return EXIT_CODES[view.state]
+
+    _on(job, run)
+
+
+def cancel(job: JobName) -> None:
+    """End a job: what is under way ends within about two seconds and one sentence, what is done stays.
+
+    Cancelling an ended job changes nothing. medner jobs replay goes on with a cancelled one.
+    """
+
+    async def run(jobs: Jobs, name: str, _: Console) -> int:
+        from medner.service.jobs.submit_and_watch import told_end
+
+        typer.echo(told_end(await jobs.cancel(name)))
+        return 0
+
+    _on(job, run)
+
+
+def results(
+    job: JobName,
+    *,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="JSON lines file; without it, stdout.")
+    ] = None,
+) -> None:
+    """A job's documents with their entities, as medner annotate -o writes them; of one that runs, what there is.
+
+    Exit code: 0 complete; 1 sentences are missing.
+    """
+
+    async def run(jobs: Jobs, name: str, console: Console) -> int:
+        from medner.core.atomic_files import replacing_file
+        from medner.service.jobs.submit_and_watch import told_end
+        from medner.store.corpora import annotated_to_line
+
+        if output is None:
+            async for document in jobs.results(name):
+                typer.echo(annotated_to_line(document))
+        else:
+            with replacing_file(output) as out:
+                async for document in jobs.results(name):
+                    out.write(annotated_to_line(document) + "\n")
+            console.print(f"written: {output}", markup=False)
+        view = await jobs.show(name)
+        console.print(told_end(view), markup=False)
+        return 1 if view.counts.done < view.counts.sentences else 0
+
+    _on(job, run)
+
+
+def dead(job: JobName, *, as_json: AsJson = False) -> None:
+    """The sentences that were given up: where they are and why, without their text."""
+
+    async def run(jobs: Jobs, name: str, _: Console) -> int:
+        letters = await jobs.dead(name)
+        if as_json:
+            _print_json([asdict(letter) for letter in letters])
+            return 0
+        rows = [(one.sentence, one.kind, str(one.attempts), one.worker, one.error) for one in letters]
+        _table(("sentence", "kind", "attempts", "worker", "error"), rows)
+        return 0
+
+    _on(job, run)
+
+
+def replay(job: JobName) -> None:
+    """Do again what failed, and go on with what was never done, after a fix or a cancel."""
+
+    async def run(jobs: Jobs, name: str, _: Console) -> int:
+        count = await jobs.replay(name)
+        typer.echo(f"{count:,} sentences are to be done" if count else "nothing is left to do")
+        return 0
+
+    _on(job, run)
+
+
+def delete(job: JobName) -> None:
+    """Forget an ended job, its results in Redis and its traces on this machine included. A result folder stays."""
+
+    from medner.service.build.trace_recording import remove_traces_of
+
+    async def run(jobs: Jobs, name: str, _: Console) -> int:
+        await jobs.delete(name)
+        typer.echo(f"deleted: {name}")
+        removed = await asyncio.to_thread(remove_traces_of, name)
+        if removed:
+            typer.echo(f"its {removed:,} traces on this machine are removed too", err=True)
+        return 0
+
+    _on(job, run)
+
+
+def server(
+    *, stop: Annotated[bool, typer.Option("--stop", help="End it; everything in it is kept on disk.")] = False
+) -> None:
+    """Which Redis the jobs are in, and whether it answers. The embedded one starts when it is needed."""
+    from medner.store.redis import redis_address
+    from medner.store.redis.connection import require_redis
+
+    require_redis()
+    address = redis_address()
+    if address.embedded is None:
+        if stop:
+            raise UserError(f"{address.shown}: is not medner's to stop")
+        with_jobs(_answers)
+        typer.echo(f"{address.shown}: answers")
+    elif stop:
+        typer.echo(f"{address.shown}: " + ("stopped" if address.embedded.stop() else "was not running"))
+    else:
+        typer.echo(f"{address.shown}: " + ("answers" if address.embedded.answers() else "is not running"))
+
+
+async def _answers(_: Jobs, __: Console) -> int:
+    return 0
+
+
+def _on(job: str, command: Callable[[Jobs, str, Console], Awaitable[int]]) -> None:
+    async def run(jobs: Jobs, console: Console) -> int:
+        return await command(jobs, await jobs.find(job), console)
+
+    raise typer.Exit(with_jobs(run))
+
+
+def _as_data(view: JobView) -> dict[str, Any]:
+    spec = None if view.spec is None else view.spec.model_dump(mode="json")
+    return {**asdict(view), "state": view.state.value, "spec": spec}
+
+
+def _print_json(data: object) -> None:
+    typer.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from medner.evaluation.tables import table
+
+    # Whole lines, however narrow the terminal: an id that is cut is none that a command takes.
+    typer.echo(table(head, rows, left=len(head)))

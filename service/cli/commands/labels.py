@@ -1,0 +1,87 @@
+"""`medner labels`: the label sets there are, one in full, and the check of one's own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medner.core.errors import UserError
+
+if TYPE_CHECKING:
+    from medner.core.labels import LabelSet
+
+labels_app = typer.Typer(
+    no_args_is_help=True,
+    help="Label sets: which entity types there are, and how to write your own.\n\n"
+    "    medner labels show cmeee-v2 --toml > mine.toml      # start from a shipped one\n\n"
+    "    medner labels check mine.toml                       # after editing\n\n"
+    "    medner annotate note.txt --labels mine.toml",
+)
+
+_Name = Annotated[str, typer.Argument(metavar="[NAME]", help="cmeee-v2, ccks2019, or a .toml file.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `medner labels`."""
+    app.add_typer(labels_app, name="labels")
+
+
+@labels_app.command("list")
+def list_(as_json: _Json = False) -> None:
+    """List the label sets that ship. Example: medner labels list"""
+    from medner.core.labels import SHIPPED, load_label_set
+
+    sets = [load_label_set(name) for name in SHIPPED]
+    if as_json:
+        typer.echo(json.dumps([_summary(one) for one in sets], ensure_ascii=False))
+        return
+    for one in sets:
+        typer.echo(f"{one.name}\t{len(one.types)} types\t{one.title}")
+
+
+@labels_app.command()
+def show(
+    name: _Name = "cmeee-v2",
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print TOML, to start a label set of your own.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Show a label set's types and what no entity begins or ends with. Example: medner labels show ccks2019"""
+    from medner.core.labels import label_set_toml, load_label_set
+
+    if as_toml and as_json:
+        raise UserError("--toml and --json exclude one another")
+    if as_toml:
+        typer.echo(label_set_toml(name), nl=False)
+        return
+    labels = load_label_set(name)
+    if as_json:
+        typer.echo(json.dumps(asdict(labels), ensure_ascii=False))
+        return
+    typer.echo(f"{labels.name}: {labels.title}")
+    for one in labels.types:
+        typer.echo(f"{one.code}\t{one.name}\t{one.definition}")
+    typer.echo(f"No entity begins or ends with: {labels.edges.in_words()}")
+
+
+@labels_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="A label set in TOML.")],
+    as_json: _Json = False,
+) -> None:
+    """Check a label set of your own. Example: medner labels check mine.toml"""
+    from medner.core.labels import load_label_set
+
+    labels = load_label_set(file)
+    if as_json:
+        typer.echo(json.dumps(_summary(labels), ensure_ascii=False))
+        return
+    typer.echo(f"{file}: good; label set {labels.name!r} with {len(labels.types)} types: {', '.join(labels.codes)}")
+
+
+def _summary(labels: LabelSet) -> dict[str, object]:
+    return {"name": labels.name, "title": labels.title, "nested": labels.nested, "types": list(labels.codes)}

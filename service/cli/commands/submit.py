@@ -1,0 +1,220 @@
+"""`medner submit`: documents become a job that workers do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medner.service.cli.bounds import DAY_S, finite, job_name, not_empty, submit_key
+from medner.service.cli.options import (
+    Config,
+    Dtype,
+    Exemplars,
+    Filter,
+    Format,
+    Inputs,
+    Judge,
+    Labels,
+    Limit,
+    MaxChars,
+    Model,
+    Preset,
+    Servers,
+    SkipBad,
+    Taggers,
+    Trace,
+    TraceChoice,
+    with_read_options,
+)
+from medner.store.corpora.reading.read_options import ReadOptions
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from medner.service.jobs.submit_and_watch import SubmitOrder
+    from medner.store.jobs import Jobs
+
+HELP = """Submit files as a job that workers do in the background, and print the job's id at once.
+
+The job lives in Redis: in the embedded one of the data folder, which starts by itself, or in the one that \
+MEDNER_REDIS_URL names. It outlives this command, the workers and their crashes; start workers with medner worker.
+
+\b
+Examples:
+  medner submit notes/ --name ward-7
+  medner submit big.jsonl --results /data/out --parts parquet --priority low
+  medner submit notes/ --taggers symbol,span --judge hard-vote --trace all
+  medner submit notes/ --key nightly-2026-01-31     # again: the same job, not a second one
+  medner jobs watch $(medner submit notes/)
+
+Results stay in Redis for a week (--keep); with --results they go into a folder as parts while the job runs, and Redis \
+holds only the bookkeeping.
+
+Exit code: 0 submitted; 1 submitted, but inputs were skipped; 2 wrong input or option; 3 Redis or disk failed.
+"""
+
+
+class Priority(StrEnum):
+    """Which jobs go first."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class Follow(StrEnum):
+    """Which version of a judge a job uses."""
+
+    LATEST = "latest"
+    PINNED = "pinned"
+
+
+class Parts(StrEnum):
+    """The form of the parts in a result folder."""
+
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the subcommand."""
+    app.command("submit", help=HELP)(submit)
+
+
+@with_read_options
+def submit(  # noqa: PLR0913  the options of a command are its parameters
+    inputs: Inputs,
+    *,
+    name: Annotated[
+        str, typer.Option("--name", metavar="NAME", callback=job_name, help="A name to find the job by.")
+    ] = "",
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key", metavar="KEY", callback=submit_key, help="One job for this key, however often the command runs."
+        ),
+    ] = None,
+    priority: Annotated[Priority, typer.Option("--priority", help="Which jobs go first.")] = Priority.NORMAL,
+    results: Annotated[
+        str | None,
+        typer.Option(
+            "--results",
+            metavar="FOLDER|URL",
+            callback=not_empty,
+            help="A new folder for the results, or its fsspec URL.",
+        ),
+    ] = None,
+    parts: Annotated[Parts, typer.Option("--parts", help="The form of the parts in that folder.")] = Parts.JSONL,
+    keep: Annotated[
+        float,
+        typer.Option(
+            "--keep", metavar="DAYS", min=0.01, max=3_650, callback=finite, help="How long Redis keeps an ended job."
+        ),
+    ] = 7,
+    labels: Labels = None,
+    taggers: Taggers = None,
+    judge: Judge = None,
+    judge_follow: Annotated[
+        Follow, typer.Option("--judge-follow", help="Keep the judge's version, or go along with its changes.")
+    ] = Follow.PINNED,
+    trace: Trace = TraceChoice.CONFLICTS,
+    filter_: Filter = None,
+    exemplars: Exemplars = None,
+    model: Model = None,
+    preset: Preset = None,
+    dtype: Dtype = None,
+    config: Config = None,
+    server: Servers = None,
+    format_: Format = None,
+    skip_bad: SkipBad = False,
+    limit: Limit = None,
+    options: ReadOptions,
+    max_chars: MaxChars = None,
+    chunk: Annotated[
+        int,
+        typer.Option(
+            "--chunk", metavar="N", min=1, max=4_096, help="About how many sentences a worker takes at a time."
+        ),
+    ] = 32,
+    attempts: Annotated[
+        int, typer.Option("--attempts", metavar="N", min=1, max=100, help="How often a sentence is tried.")
+    ] = 3,
+    time_limit: Annotated[
+        float,
+        typer.Option(
+            "--time-limit",
+            metavar="SECONDS",
+            min=0.1,
+            max=7 * DAY_S,
+            callback=finite,
+            help="How long one sentence may take.",
+        ),
+    ] = 300,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
+) -> None:
+    from medner.service.cli.redis import with_jobs
+    from medner.store.redis.connection import require_redis
+
+    require_redis()
+    from medner.service.config.options import Overrides
+    from medner.service.jobs.submit_and_watch import SubmitOrder
+
+    order = SubmitOrder(
+        inputs=tuple(inputs),
+        format=format_,
+        skip_bad=skip_bad,
+        limit=limit,
+        options=options,
+        key=key,
+        overrides=Overrides(
+            config,
+            labels,
+            model,
+            taggers,
+            judge,
+            filter_,
+            max_chars,
+            exemplars,
+            servers=tuple(server or ()),
+            join_lines=options.join_lines,
+            dtype=dtype,
+            preset=preset,
+        ),
+        settings={
+            "name": name,
+            "priority": priority.value,
+            "trace": trace.value,
+            "judge_follow": judge_follow.value,
+            "results": results,
+            "part_format": parts.value,
+            "keep_s": int(keep * 86_400),
+            "chunk_sentences": chunk,
+            "attempts": attempts,
+            "sentence_timeout_s": time_limit,
+        },
+    )
+    raise typer.Exit(with_jobs(lambda jobs, console: _submit(jobs, console, order, as_json=as_json)))
+
+
+async def _submit(jobs: Jobs, console: Console, order: SubmitOrder, *, as_json: bool) -> int:
+    import json
+    from dataclasses import asdict
+
+    from medner.evaluation.wording import counted
+    from medner.service.jobs.submit_and_watch import submit as submit_order
+
+    submitted, bad = await submit_order(jobs, order, console)
+    view = await jobs.show(submitted.id)
+    if not submitted.created:
+        console.print(f"this key has a job already, which is {view.state.value}", markup=False)
+    if as_json:
+        typer.echo(json.dumps({"id": submitted.id, "created": submitted.created, **asdict(view.counts)}))
+    else:
+        sizes = (counted(view.counts.documents, "document"), counted(view.counts.sentences, "sentence"))
+        console.print(", ".join(sizes), markup=False)
+        typer.echo(submitted.id)
+    if not await jobs.workers():
+        console.print("no worker is running; start one: medner worker", markup=False)
+    return 1 if bad else 0

@@ -1,0 +1,1 @@
+"""`medner judges` and its subcommands."""

@@ -1,0 +1,258 @@
+"""`medner judges`: which judges there are, which one decides, and since when."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medner.core.errors import BadInputError, UserError
+from medner.service.cli.judge_options import AsJson, Name, print_json, with_registry
+from medner.service.cli.judges import use as judges_use
+from medner.service.cli.reporting import say
+
+if TYPE_CHECKING:
+    from medner.store.judges import JudgeRegistry
+
+HELP = """Judges by name, and the one that decides in jobs that follow it.
+
+A judge is defined with add and put in place with use. Each use makes a new version; versions only grow, and every
+verdict carries the judge's name and its version. Workers change at their next sentence.
+
+\b
+Examples:
+  medner judges add strict --judge select:openai:qwen3-32b --url http://10.0.0.3:8000/v1 --fallback hard-vote
+  medner judges test strict
+  medner judges use strict --why 'fewer fallbacks on ward notes'
+  medner judges list                     # who has changed already
+  medner judges use --back-to 4          # the judge of version 4 again, as a new version
+  medner submit notes/ --judge-follow latest
+  medner submit notes/ --judge @4        # this version, whatever comes
+"""
+
+#: Which option gives a key of a judge's table.
+_OPTIONS = {"url": "--url", "key_env": "--key-env", "template": "--template", "fallback": "--fallback"}
+judges_app = typer.Typer(no_args_is_help=True, help=HELP)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `medner judges`."""
+    judges_use.register(judges_app)
+    app.add_typer(judges_app, name="judges")
+
+
+@judges_app.command("list")
+def list_(*, as_json: AsJson = False) -> None:
+    """The judges, the version in place, and which version each worker holds.
+
+    Example: medner judges list
+    """
+
+    async def run(registry: JudgeRegistry) -> None:
+        defined, current, held = await registry.definitions(), await registry.current(), await registry.held()
+        if as_json:
+            print_json(
+                {
+                    "judges": [one.model_dump(mode="json") for one in defined],
+                    "in_place": None if current is None else current.model_dump(mode="json"),
+                    "workers": [one.model_dump(mode="json") for one in held],
+                }
+            )
+            return
+        rows = [
+            (one.name, str(one.revision), _words(one.judge), one.by, f"{one.created:%Y-%m-%d %H:%M}") for one in defined
+        ]
+        _table(("judge", "revision", "what it is", "by", "defined (UTC)"), rows)
+        if current is None:
+            typer.echo("\nin place: none; following jobs use the judge they were submitted with")
+        else:
+            typer.echo(
+                f"\nin place: {current.name}, version {current.number}, since {current.at:%Y-%m-%d %H:%M:%S} UTC"
+            )
+        newest = 0 if current is None else current.number
+        for one in held:
+            state = "changed" if one.number == newest else "not yet changed"
+            typer.echo(f"  worker {one.worker}: version {one.number} ({one.problem or state})")
+        if not held:
+            typer.echo("  no worker follows at the moment")
+
+    with_registry(run)
+
+
+@judges_app.command()
+def add(  # noqa: PLR0913  one parameter an option
+    name: Name,
+    *,
+    judge: Annotated[
+        str | None,
+        typer.Option("--judge", metavar="JUDGE", help="As annotate's: select, rewrite, select:PROVIDER:MODEL ..."),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file; its judge table is taken instead.")
+    ] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The model server's address.")] = None,
+    key_env: Annotated[
+        str | None, typer.Option("--key-env", metavar="VARIABLE", help="The environment variable with the key.")
+    ] = None,
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="NAME|FILE", help="direct, step-by-step, or a file.")
+    ] = None,
+    joint: Annotated[bool, typer.Option("--joint", help="Ask about a sentence's conflicts at once.")] = False,
+    may_abstain: Annotated[
+        bool, typer.Option("--may-abstain", help="The judge may leave a conflict to a person.")
+    ] = False,
+    fallback: Annotated[
+        list[str] | None,
+        typer.Option("--fallback", metavar="JUDGE", help="Who steps in where it cannot decide; repeatable, in order."),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who defines it.")] = "",
+) -> None:
+    """Define a judge, or define it anew. Nothing follows it until it is used. No secret is kept, only variables' names.
+
+    Example: medner judges add vote --judge hard-vote
+    """
+    from medner.service.config.frozen import freeze_data
+    from medner.service.config.judges import read_judge
+    from medner.store.judges import JudgeDefinition
+
+    if (judge is None) == (config is None):
+        raise UserError("give the judge with --judge, or a file that holds it with --config")
+    given = {
+        "url": url,
+        "key_env": key_env,
+        "template": template,
+        "joint": joint or None,
+        "may_abstain": may_abstain or None,
+    }
+    table = read_judge(judge) if judge is not None else _table_in(config or Path())
+    table |= {key: value for key, value in given.items() if value is not None}
+    if fallback:
+        table["fallback"] = list(fallback)
+    try:
+        checked = _validated(table)
+    except BadInputError as error:
+        key = (error.key or "").partition(".")[0]
+        if key not in _OPTIONS or not {**given, "fallback": fallback}.get(key):
+            raise
+        raise UserError(f"Invalid value for '{_OPTIONS[key]}': {error.reason}") from error
+    for host in checked.goes_out_to():
+        say(f"note: this judge sends sentences to {host}")
+    data = freeze_data(checked.model_dump(mode="json"))
+
+    async def run(registry: JudgeRegistry) -> None:
+        kept = await registry.add(JudgeDefinition(name=name, judge=data, by=by or getpass.getuser()))
+        say(f"judge {kept.name}, revision {kept.revision}: {checked.in_words()}")
+
+    with_registry(run)
+
+
+@judges_app.command()
+def show(name: Name, *, as_json: AsJson = False) -> None:
+    """A judge's definition, whole.
+
+    Example: medner judges show strict
+    """
+
+    async def run(registry: JudgeRegistry) -> None:
+        found = await registry.definition(name)
+        if as_json:
+            print_json(found.model_dump(mode="json"))
+            return
+        typer.echo(
+            f"judge {found.name}, revision {found.revision}, by {found.by}, {found.created:%Y-%m-%d %H:%M:%S} UTC"
+        )
+        usual = _validated({"kind": found.judge["kind"]} | _needed(found.judge)).model_dump(mode="json")
+        for key, value in found.judge.items():
+            if key == "fallback":
+                value = ", then ".join(map(_words, value))  # noqa: PLW2901  each in words
+            if value != usual.get(key) or key == "kind":
+                typer.echo(f"  {key}: {json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value}")
+
+    with_registry(run)
+
+
+@judges_app.command()
+def remove(name: Name) -> None:
+    """Forget a judge's definition. Versions made of it stay, so that jobs pinned to them go on.
+
+    Example: medner judges remove old
+    """
+
+    async def run(registry: JudgeRegistry) -> None:
+        await registry.remove(name)
+        say(f"removed: {name}")
+
+    with_registry(run)
+
+
+@judges_app.command()
+def history(*, as_json: AsJson = False) -> None:
+    """Every version that was put in place, the newest first.
+
+    Example: medner judges history
+    """
+
+    async def run(registry: JudgeRegistry) -> None:
+        found = await registry.history()
+        if as_json:
+            print_json([one.model_dump(mode="json") for one in found])
+            return
+        rows = [
+            (
+                str(one.number),
+                one.name,
+                f"{one.at:%Y-%m-%d %H:%M:%S}",
+                one.by,
+                f"back to {one.back_to}" if one.back_to else "",
+                "forced" if one.forced else "",
+                one.why,
+            )
+            for one in found
+        ]
+        _table(("version", "judge", "since (UTC)", "by", "", "", "why"), rows)
+
+    with_registry(run)
+
+
+def _table_in(path: Path) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInputError(f"not valid TOML: {error}", path=path) from error
+    found = data.get("judge")
+    if not isinstance(found, dict):
+        raise BadInputError("holds no [judge] table", path=path, key="judge")
+    return found
+
+
+def _validated(table: dict[str, Any]) -> Any:
+    from pydantic import ValidationError
+
+    from medner.core.validation import complaint
+    from medner.service.config.judges import JudgeConfig
+
+    try:
+        return JudgeConfig.model_validate(table)
+    except ValidationError as error:
+        reason, key = complaint(error, JudgeConfig)
+        raise BadInputError(reason, path="judge", key=key) from error
+
+
+def _needed(judge: dict[str, Any]) -> dict[str, Any]:
+    """What a kind cannot be without, so that the rest can be told from the usual."""
+    return {key: judge[key] for key in ("adapter", "model", "url") if judge.get(key) is not None}
+
+
+def _words(judge: dict[str, Any]) -> str:
+    return str(_validated(judge).in_words())
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from medner.evaluation.tables import table
+
+    typer.echo(table(head, rows, left=len(head)))

@@ -1,0 +1,163 @@
+"""`medner judges test` and `use`: a judge is examined, then put in place."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medner.core.errors import UserError
+from medner.service.cli.bounds import DAY_S, MOST, finite, judge_name
+from medner.service.cli.judge_options import AsJson, Name, print_json, with_registry
+from medner.service.cli.reporting import say
+
+if TYPE_CHECKING:
+    from medner.service.worker.examine_judge import Examination
+    from medner.store.judges import JudgeRegistry, JudgeVersion
+
+
+def register(judges: typer.Typer) -> None:
+    """Adds the commands to `medner judges`."""
+    judges.command("test")(examine_judge)
+    judges.command()(use)
+
+
+def examine_judge(context: typer.Context, name: Name, *, as_json: AsJson = False) -> None:
+    """Ask a judge about a few made-up conflicts. Exit code 1 when an answer cannot be used.
+
+    Example: medner judges test strict
+    """
+
+    async def run(registry: JudgeRegistry) -> int:
+        definition = await registry.definition(name)
+        found = await _examined(definition.judge, context.obj)
+        _tell(found, as_json=as_json)
+        return 0 if found.passed else 1
+
+    raise typer.Exit(with_registry(run) or 0)
+
+
+def use(  # noqa: PLR0913  one parameter an option
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", callback=judge_name, help="The judge to put in place.")
+    ] = None,
+    *,
+    back_to: Annotated[
+        int | None,
+        typer.Option("--back-to", metavar="VERSION", min=1, max=MOST, help="The judge of an earlier version again."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Without the test, or although it was not passed.")] = False,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; kept in the history.")] = "",
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")] = "",
+    wait: Annotated[
+        float,
+        typer.Option(
+            "--wait",
+            metavar="SECONDS",
+            min=0,
+            max=DAY_S,
+            callback=finite,
+            help="How long to wait for the workers to change.",
+        ),
+    ] = 5,
+) -> None:
+    """Put a judge in place: jobs that follow are judged by it from each worker's next sentence on.
+
+    It must pass `medner judges test` first. Exit code 1: put in place, but not every worker has changed yet.
+
+    Example: medner judges use strict
+    """
+    if (name is None) == (back_to is None):
+        raise UserError("name a judge, or an earlier version with --back-to")
+
+    async def run(registry: JudgeRegistry) -> int:
+        version = await _next_version(registry, name, back_to)
+        smoke = "not tested"
+        if not force:
+            found = await _examined(version.judge, context.obj)
+            smoke = found.summary
+            if not found.passed:
+                _tell(found, as_json=False)
+                raise UserError(f"{version.name} did not pass its test ({smoke}); mend it, or --force it in place")
+        version = version.model_copy(
+            update={"by": by or getpass.getuser(), "why": why, "forced": force, "smoke": smoke}
+        )
+        seated = await registry.seat(version)
+        say(f"version {seated.number}: {seated.name} ({smoke})")
+        return await _wait_for_workers(registry, seated.number, wait)
+
+    raise typer.Exit(with_registry(run) or 0)
+
+
+async def _next_version(registry: JudgeRegistry, name: str | None, back_to: int | None) -> JudgeVersion:
+    from medner.store.judges import JudgeVersion
+
+    if back_to is not None:
+        earlier = await registry.version(back_to)
+        return JudgeVersion(name=earlier.name, revision=earlier.revision, judge=earlier.judge, back_to=back_to)
+    definition = await registry.definition(name or "")
+    return JudgeVersion(name=definition.name, revision=definition.revision, judge=definition.judge)
+
+
+async def _wait_for_workers(registry: JudgeRegistry, number: int, wait_s: float) -> int:
+    """0 when every worker that follows holds the version, else 1 after ``wait_s``."""
+    end = time.monotonic() + wait_s
+    while True:
+        held = await registry.held()
+        late = [one for one in held if one.number < number]
+        if not late:
+            say(f"{len(held)} workers hold it" if held else "no worker follows at the moment")
+            return 0
+        if time.monotonic() >= end or any(one.problem for one in late):
+            for one in late:
+                say(
+                    f"worker {one.worker} still holds version {one.number}"
+                    + (f": {one.problem}" if one.problem else "")
+                )
+            return 1
+        await asyncio.sleep(0.1)
+
+
+async def _examined(judge: dict[str, Any], engine_factory: Any) -> Examination:
+    """The judge, built here as a worker would, and asked."""
+    from medner.service.build.engines import local_engine, model_folder
+    from medner.service.build.judges import judging, needs_base_model
+    from medner.service.config.default import default_configuration
+    from medner.service.worker.examine_judge import examine
+    from medner.service.worker.follow_judge import judge_of
+
+    configuration = default_configuration().model_copy(update={"judge": judge_of(judge), "filter": None})
+    local = engine_factory is None and needs_base_model(configuration)
+    model = model_folder(configuration) if local else None
+    async with judging(configuration, model=model, engine_factory=engine_factory or local_engine) as ready:
+        return await examine(ready.bench.judges[0], ready.exemplars)
+
+
+def _tell(found: Examination, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "passed": found.passed,
+                "summary": found.summary,
+                "cases": [
+                    {
+                        "text": one.case.sentence.text,
+                        "usable": one.verdict is not None,
+                        "right": one.right,
+                        "seconds": round(one.seconds, 3),
+                        "problem": one.problem,
+                        "answer": one.answer,
+                    }
+                    for one in found.results
+                ],
+            }
+        )
+        return
+    for one in found.results:
+        state = "unusable" if one.verdict is None else "right" if one.right else "usable, but wrong"
+        typer.echo(f"{state}  {one.seconds:.2f} s  {one.case.sentence.text}  {one.problem}".rstrip())
+    typer.echo(found.summary)

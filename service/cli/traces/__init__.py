@@ -1,0 +1,1 @@
+"""`medner traces` and its subcommands."""

@@ -1,0 +1,104 @@
+"""`medner traces agreement`: who disagrees with whom, and whose word the judge takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medner.core.errors import UserError
+from medner.service.cli.bounds import MOST
+from medner.service.cli.reporting import say
+from medner.service.cli.trace_options import Json, Place, opened
+
+if TYPE_CHECKING:
+    from medner.core.labels import LabelSet
+    from medner.core.records import Annotation
+
+
+def register(traces: typer.Typer) -> None:
+    """Adds the command to `medner traces`."""
+    traces.command()(agreement)
+
+
+def agreement(  # noqa: PLR0913  one parameter an option
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A traced run.")] = None,
+    *,
+    results: Annotated[
+        Path | None, typer.Option("--results", metavar="FILE", help="Count over what annotate wrote, instead.")
+    ] = None,
+    job: Annotated[
+        str | None, typer.Option("--job", metavar="JOB", help="Count over a job's results, instead.")
+    ] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it too, as SVG.")] = None,
+    show: Annotated[
+        int, typer.Option("--show", metavar="N", min=0, max=MOST, help="How many contested texts to show.")
+    ] = 20,
+    traces: Place = None,
+    as_json: Json = False,
+) -> None:
+    """How far the taggers agree in pairs, which conflicts there are, whose candidates are kept, what is contested most.
+
+    Traces of conflicts lack the sentences where all agree: for shares over everything count over a job or a file.
+
+    Example: medner traces agreement --job last --plot agreement.svg
+    """
+    from medner.core.atomic_files import replacing_file
+    from medner.evaluation.disputes import disputes_in
+    from medner.service.inputs.overwriting import refuse_overwriting
+    from medner.service.traces.agreement import agreement_lines, agreement_svg
+
+    if sum(one is not None for one in (run, results, job)) != 1:
+        raise UserError("name a traced run, a file with --results, or a job with --job")
+    refuse_overwriting({"--plot": plot}, [results])
+    labels: LabelSet | None = None
+    if run is not None:
+        labels, found = _traced(traces, run)
+    else:
+        found = list(_written(results) if results is not None else _of_job(job or ""))
+    disputes = disputes_in(found)
+    if plot is not None:
+        with replacing_file(plot) as out:
+            out.write(agreement_svg(disputes))
+        say(f"written: {plot}")
+    if as_json:
+        typer.echo(json.dumps(disputes.as_data(most=show), ensure_ascii=False, indent=1))
+        return
+    for line in agreement_lines(disputes, labels, most=show):
+        typer.echo(line)
+
+
+def _traced(place: str | None, name: str) -> tuple[LabelSet, list[Annotation]]:
+    from medner.service.traces.differences import annotations_of
+    from medner.service.traces.naming import run_named
+
+    with opened(place) as backend:
+        record = run_named(backend, name)
+        return record.labels.label_set(), list(annotations_of(backend, record.run))
+
+
+def _written(path: Path) -> Iterator[Annotation]:
+    from medner.store.corpora.json_formats.jsonl import read_annotated
+
+    for document in read_annotated(path):
+        yield from document.annotations
+
+
+def _of_job(name: str) -> list[Annotation]:
+    from rich.console import Console
+
+    from medner.service.cli.redis import with_jobs
+    from medner.store.jobs import Jobs
+
+    found: list[Annotation] = []
+
+    async def read(jobs: Jobs, _: Console) -> int:
+        async for document in jobs.results(await jobs.find(name)):
+            found.extend(document.annotations)
+        return 0
+
+    with_jobs(read)
+    return found

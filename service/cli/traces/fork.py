@@ -1,0 +1,140 @@
+"""`medner traces fork` and `diff`: the same conflicts before another judge."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medner.service.cli.bounds import MOST, MOST_DAYS, MOST_SEED
+from medner.service.cli.options import with_read_options
+from medner.service.cli.reporting import say
+from medner.service.cli.trace_options import Json, Place, RunName, opened
+from medner.store.corpora.reading.read_options import ReadOptions
+
+if TYPE_CHECKING:
+    from medner.service.traces.differences import Sides
+    from medner.store.traces import RunRecord
+
+
+def register(traces: typer.Typer) -> None:
+    """Adds the commands to `medner traces`."""
+    traces.command()(fork)
+    traces.command()(diff)
+
+
+def fork(  # noqa: PLR0913  one parameter an option
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(metavar="RUN[/SENTENCE]", help="A run, or one sentence of it.")],
+    *,
+    judge: Annotated[str, typer.Option("--judge", metavar="JUDGE", help="The other judge, as annotate's --judge.")],
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", min=1, max=MOST, help="Only N of the sentences, drawn by the seed."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEED, help="Seed of the sample.")] = 0,
+    traces: Place = None,
+    keep_days: Annotated[
+        int | None,
+        typer.Option("--keep-days", metavar="N", min=0, max=MOST_DAYS, help="Remove the fork after so many days."),
+    ] = None,
+) -> None:
+    """Settle the conflicts of a run again with another judge, from detect_conflicts on. No tagger is called.
+
+    The fork is a run of its own, whose name is printed; `medner traces diff RUN FORK` tells what changed.
+
+    Example: medner traces fork last --judge hard-vote
+    """
+    from medner.core.errors import UserError
+    from medner.service.build.trace_recording import TraceOrder, recording, run_record
+    from medner.service.config.judges import read_judge
+    from medner.service.traces.forking import Forking, chosen_traces, configuration_of, fork_deps, with_judge
+    from medner.service.traces.naming import run_named, trace_named
+    from medner.store.traces import TracePolicy
+
+    with opened(traces) as backend:
+        name, slash, _ = run.partition("/")
+        source = run_named(backend, name)
+        chosen = chosen_traces(backend, source, sample=sample, seed=seed)
+        if slash:
+            wanted = trace_named(backend, run)[1].sentence_id
+            chosen = [one for one in chosen if one.sentence_id == wanted]
+        if not chosen:
+            raise UserError(f"{run}: no trace with a conflict is there, so there is nothing to settle again")
+        configuration = with_judge(configuration_of(source), read_judge(judge))
+        order = TraceOrder(TracePolicy.CONFLICTS, backend.place if traces is None else traces, keep_days)
+        record = run_record(configuration, order, kind="fork", parent=source.run)
+        record = record.model_copy(update={"labels": source.labels})
+
+        async def go() -> int:
+            async with fork_deps(source, configuration, engine_factory=context.obj) as deps:
+                assert recorded is not None  # noqa: S101  the policy is not none
+                forking = Forking(backend, source, recorded.tracer, deps, configuration.concurrency)
+                return await forking.run(chosen)
+
+        with recording(order, record) as recorded:
+            number = asyncio.run(go())
+    say(f"{number:,} sentences settled again; medner traces diff {source.run} {record.run}")
+    typer.echo(record.run)
+
+
+@with_read_options
+def diff(  # noqa: PLR0913  one parameter an option
+    a: RunName,
+    b: Annotated[str, typer.Argument(metavar="RUN", help="The other run, usually a fork of the first.")],
+    *,
+    gold: Annotated[
+        Path | None, typer.Option("--gold", metavar="FILE", help="Gold entities: what the change did to the F1.")
+    ] = None,
+    show: Annotated[
+        int, typer.Option("--show", metavar="N", min=0, max=MOST, help="How many changed sentences to show.")
+    ] = 10,
+    options: ReadOptions,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEED, help="Seed of the resampling.")] = 0,
+    resamples: Annotated[
+        int, typer.Option("--resamples", min=100, max=1_000_000, help="Draws for the interval.")
+    ] = 2_000,
+    traces: Place = None,
+    as_json: Json = False,
+) -> None:
+    """Count what differs between two runs over the same sentences, a run and its fork as a rule.
+
+    With --gold also the F1 of both on these sentences, and the difference with its interval (paired bootstrap over sentences).
+
+    Example: medner traces diff last fork-20260131 --gold gold.jsonl
+    """  # noqa: E501  typer keeps line breaks inside a paragraph
+    from medner.core.errors import UserError
+    from medner.service.traces.differences import compared
+    from medner.service.traces.naming import run_named
+
+    with opened(traces) as backend:
+        left, right = run_named(backend, a), run_named(backend, b)
+        if left.run == right.run:
+            raise UserError(f"{a} and {b} are the same run, {left.run}; name the run and its fork (medner traces list)")
+        sides = compared(backend, left.run, right.run)
+    scored = None if gold is None else _scored((gold, options), left, sides, seed=seed, resamples=resamples)
+    if as_json:
+        typer.echo(json.dumps({**sides.differences.as_data(), "score": scored}, ensure_ascii=False, indent=1))
+        return
+    from medner.service.traces.wording import difference_lines, score_lines
+
+    for line in difference_lines(left, right, sides.differences, show=show):
+        typer.echo(line)
+    for line in score_lines(scored):
+        typer.echo(line)
+
+
+def _scored(
+    gold: tuple[Path, ReadOptions], run: RunRecord, sides: Sides, *, seed: int, resamples: int
+) -> dict[str, object]:
+    from medner.core.labels import load_label_set
+    from medner.service.traces.scoring import scored
+    from medner.store.corpora import read_documents
+
+    labels = load_label_set(str(run.configuration.get("labels", run.labels.name)))
+    path, options = gold
+    documents = list(read_documents(path, labels=labels, options=options))
+    return scored(documents, sides, seed=seed, resamples=resamples)

@@ -1,0 +1,76 @@
+"""`medner traces`: why an entity is there, and what another judge would have said."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from medner.service.cli.trace_options import Json, Place, opened
+from medner.service.cli.traces import agreement as traces_agreement
+from medner.service.cli.traces import fork as traces_fork
+from medner.service.cli.traces import keep as traces_keep
+
+traces_app = typer.Typer(
+    no_args_is_help=True,
+    help="Traces: every step of a sentence, and the same sentence under another judge.\n\n"
+    "    medner annotate notes/ -o notes.jsonl --trace conflicts    # record\n\n"
+    "    medner traces list                  # the runs; list RUN: its sentences\n\n"
+    "    medner traces show last/1           # one sentence's path through the graph\n\n"
+    "    medner traces fork last --judge hard-vote\n\n"
+    "    medner traces diff RUN FORK --gold gold.jsonl\n\n"
+    "Traces hold the sentences themselves: keep them where the notes may be kept, and remove them in time.",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `medner traces`."""
+    traces_fork.register(traces_app)
+    traces_keep.register(traces_app)
+    traces_agreement.register(traces_app)
+    app.add_typer(traces_app, name="traces")
+
+
+@traces_app.command("list")
+def list_(
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run; without it, the runs are listed.")] = None,
+    *,
+    traces: Place = None,
+    as_json: Json = False,
+) -> None:
+    """List the runs, or the traces of one.
+
+    Example: medner traces list last
+    """
+    from medner.service.traces.listing import run_rows, trace_rows
+    from medner.service.traces.naming import run_named
+
+    with opened(traces) as backend:
+        rows = run_rows(backend) if run is None else trace_rows(backend, run_named(backend, run))
+        rows.give_out(as_json=as_json)
+
+
+@traces_app.command()
+def show(
+    trace: Annotated[str, typer.Argument(metavar="RUN/SENTENCE", help="A trace as `list` names it, or RUN/1.")],
+    *,
+    full: Annotated[bool, typer.Option("--full", help="Show prompts and answers whole.")] = False,
+    traces: Place = None,
+    as_json: Json = False,
+) -> None:
+    """Show one sentence's path: times, what each tagger said, what was filtered, each conflict and why it was settled so.
+
+    Example: medner traces show last/1 --full
+    """  # noqa: E501  typer keeps line breaks inside a paragraph
+    from rich.console import Console
+
+    from medner.service.traces.naming import trace_named
+    from medner.service.traces.showing import show_trace, trace_data
+
+    with opened(traces) as backend:
+        record, found = trace_named(backend, trace)
+    if as_json:
+        typer.echo(json.dumps(trace_data(record, found), ensure_ascii=False, indent=1))
+    else:
+        show_trace(Console(highlight=False), record, found, full=full)

@@ -1,0 +1,182 @@
+"""`medner traces overrule`, `export` and `remove`: people's decisions, results with them, and the end of a trace."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medner.core.errors import UserError
+from medner.service.cli.bounds import MOST_DAYS
+from medner.service.cli.reporting import say
+from medner.service.cli.trace_options import Place, RunName, opened
+
+if TYPE_CHECKING:
+    from medner.core.records import AnnotatedDocument
+    from medner.store.traces import RunRecord, TraceBackend
+
+
+class What(StrEnum):
+    """What `export` writes."""
+
+    RESULTS = "results"
+    DECISIONS = "decisions"
+
+
+def register(traces: typer.Typer) -> None:
+    """Adds the commands to `medner traces`."""
+    traces.command()(overrule)
+    traces.command()(export)
+    traces.command()(remove)
+
+
+def overrule(
+    trace: Annotated[str, typer.Argument(metavar="RUN/SENTENCE", help="A trace as `list` names it.")],
+    *,
+    conflict: Annotated[str, typer.Option("--conflict", metavar="ID", help="The conflict: c0, c1 ...")],
+    keep: Annotated[
+        str, typer.Option("--keep", metavar="NUMBERS", help="The candidates that stay: 1,3; none keeps none.")
+    ],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")],
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why.")],
+    traces: Place = None,
+) -> None:
+    """Put a person's decision in the place of a verdict. What the judge had said stays in the trace.
+
+    Results with it: medner traces export RUN --results notes.jsonl -o decided.jsonl
+
+    Example: medner traces overrule last/1 --conflict c0 --keep 2 --by 'Dr Li' --why '边界应含部位'
+    """
+    from medner.service.traces.naming import trace_named
+    from medner.service.traces.overruling import Ruling
+    from medner.service.traces.overruling import overrule as decide
+
+    with opened(traces) as backend:
+        run, found = trace_named(backend, trace)
+        ruling = Ruling(conflict, _numbers(keep), by, why)
+        annotation = asyncio.run(decide(backend, run, found, ruling))
+    say(f"{found.id}: {conflict} decided; the sentence now has {len(annotation.entities)} entities")
+
+
+def _numbers(said: str) -> tuple[int, ...]:
+    if said.strip() == "none":
+        return ()
+    try:
+        return tuple(sorted({int(word) for word in said.replace("，", ",").split(",")}))
+    except ValueError as error:
+        raise UserError(f"--keep: {said!r} is no list of candidate numbers; write 1,3 or none") from error
+
+
+def export(
+    run: RunName,
+    *,
+    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="OUT", help="File; else stdout.")] = None,
+    what: Annotated[
+        What,
+        typer.Option("--what", help="results: annotated sentences; decisions: people's, to train the judge on."),
+    ] = What.RESULTS,
+    results: Annotated[
+        Path | None,
+        typer.Option("--results", metavar="FILE", help="What annotate wrote: whole documents with the decisions in."),
+    ] = None,
+    traces: Place = None,
+) -> None:
+    """Write a run's results, people's decisions included, as medner's JSON lines; or the decisions as training data.
+
+    Example: medner traces export last --results notes.jsonl -o decided.jsonl
+    """
+    from medner.service.inputs.overwriting import refuse_overwriting
+    from medner.service.traces.exporting import lines_of
+    from medner.service.traces.naming import run_named
+
+    refuse_overwriting({"-o": out}, [results])
+    with opened(traces) as backend:
+        record = run_named(backend, run)
+        if what is What.DECISIONS:
+            _write(out, _decisions(backend, record))
+        else:
+            _write(out, lines_of(_documents(backend, record, results)))
+    if out is not None:
+        say(f"written: {out}")
+
+
+def _decisions(backend: TraceBackend, run: RunRecord) -> Iterator[str]:
+    from medner.service.traces.exporting import decided_annotations, judge_examples
+
+    found = decided_annotations(backend, run).values()
+    return (json.dumps(one, ensure_ascii=False) for one in judge_examples(found, run.labels.name))
+
+
+def _documents(backend: TraceBackend, run: RunRecord, results: Path | None) -> Iterable[AnnotatedDocument]:
+    from medner.service.traces.differences import annotations_of
+    from medner.service.traces.exporting import (
+        decided_annotations,
+        missing_decisions,
+        sentence_documents,
+        with_decisions,
+    )
+    from medner.store.corpora.json_formats.jsonl import read_annotated
+
+    if results is None:
+        return sentence_documents(annotations_of(backend, run.run))
+    documents = list(read_annotated(results))
+    decided = decided_annotations(backend, run)
+    missing = missing_decisions(backend, run, documents, decided)
+    if missing:
+        say(f"{results}: has no sentence {', '.join(missing[:8])}: {len(missing):,} decisions are not in the output")
+    return with_decisions(documents, decided)
+
+
+def _write(out: Path | None, lines: Iterable[str]) -> None:
+    from medner.core.atomic_files import replacing_file
+
+    if out is None:
+        sys.stdout.writelines(f"{line}\n" for line in lines)
+        return
+    with replacing_file(out) as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def remove(
+    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, by name.")] = None,
+    *,
+    older_than: Annotated[
+        int | None,
+        typer.Option(
+            "--older-than", metavar="DAYS", min=0, max=MOST_DAYS, help="Also all runs older than so many days."
+        ),
+    ] = None,
+    traces: Place = None,
+) -> None:
+    """Remove runs with all their traces, for good: the bytes are overwritten in the file and its log is emptied.
+
+    Runs whose --keep-days are over are removed as well. A fork is a run of its own and has the same sentences: remove it too.
+
+    Example: medner traces remove annotate-20260131-101500-7f3a
+    """  # noqa: E501  typer keeps line breaks inside a paragraph
+    from medner.service.build.trace_recording import remove_outdated
+    from medner.service.traces.naming import run_named
+    from medner.store.traces.records import now
+
+    with opened(traces) as backend:
+        wanted = [run_named(backend, name).run for name in runs or ()]
+        if older_than is not None:
+            limit = now() - timedelta(days=older_than)
+            wanted += [run.run for run in backend.runs() if run.created <= limit]
+        if not runs and older_than is None:
+            over = remove_outdated(backend, now())
+            say(f"{len(over):,} runs whose time was over removed; name runs, or --older-than DAYS, for others")
+            return
+        left = {run.run: run.parent for run in backend.runs()}
+        for name in dict.fromkeys(wanted):
+            say(f"{name}: {backend.remove(name):,} traces removed")
+        forks = [run for run, parent in left.items() if parent in wanted and run not in wanted]
+        if forks:
+            say(f"forks of them are still there: {', '.join(forks)}")

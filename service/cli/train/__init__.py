@@ -1,0 +1,1 @@
+"""`medner train` and its subcommands."""

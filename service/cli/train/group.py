@@ -1,0 +1,28 @@
+"""`medner train`: tunes the models that medner runs."""
+
+from __future__ import annotations
+
+import typer
+
+from medner.service.cli.train import filter as train_filter
+from medner.service.cli.train import judge as train_judge
+from medner.service.cli.train import recipes as train_recipes
+from medner.service.cli.train import span as train_span
+from medner.service.cli.train import tagger as train_tagger
+
+COMMANDS = (train_tagger, train_recipes, train_span, train_filter, train_judge)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the group to the command tree."""
+    train = typer.Typer(
+        help="Tune the models that medner runs, on this machine.", no_args_is_help=True, rich_markup_mode=None
+    )
+    train.callback()(_group)
+    for command in COMMANDS:
+        command.register(train)
+    app.add_typer(train, name="train")
+
+
+def _group() -> None:
+    """Tune the models that medner runs, on this machine."""

@@ -1,0 +1,1 @@
+"""Configurations: files, defaults, options, judges, adapter cards, and the same on another machine."""

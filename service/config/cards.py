@@ -1,0 +1,257 @@
+"""The tuned adapters that ship with medner, as the package ``medner.models`` holds them."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from medner.core.errors import BadInputError, UserError
+from medner.core.validation import complaint
+from medner.service.config.card_keys import Card, validated_card
+
+#: The strategies and prompt styles a configuration may name.
+StrategyName = Literal["symbol", "json", "html", "index"]
+StyleName = Literal["brief", "full", "plain"]
+#: What a tagger can be: one of the strategies, or one that scores spans (agents/spans).
+TaggerKind = Literal["symbol", "json", "html", "index", "span"]
+
+#: What a filter can be (agents/filters).
+FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
+
+WEIGHTS = "adapter_model.safetensors"
+CARD = "card.toml"
+EXPORT = "export.toml"
+PLAN = "default.toml"
+
+
+class AdapterCard(BaseModel):
+    """What ``card.toml`` says of an adapter: its base model, and how the tagger that uses it is built.
+
+    A card also tells readers what the adapter was trained on and how it scored; those keys
+    (:data:`medner.service.config.card_keys.INFORMATIVE_KEYS`) are not read here. A span tagger's depth and first
+    two-way layer are here for readers too; its span.json decides.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    base: str
+    labels: str
+    strategy: TaggerKind
+    style: StyleName = "brief"
+    layers: int | None = Field(default=None, ge=1)
+    two_way_from: int | None = Field(default=None, ge=0)
+
+
+class FilterCard(BaseModel):
+    """What ``card.toml`` says of a filter: its kind, its base model, and what its scores mean.
+
+    Candidates under ``threshold`` are dropped; a score is divided by ``temperature`` before it becomes a probability.
+    ``two_way_from`` is the first layer in which an llm-cls filter's sentence looks both ways.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    kind: FilterKind
+    base: str
+    labels: str
+    threshold: float = Field(ge=0, le=1)
+    temperature: float = Field(gt=0)
+    two_way_from: int | None = Field(default=None, ge=0)
+
+
+class ExportCard(BaseModel):
+    """What ``export.toml`` says of an llm-cls filter that `medner export` made a model of its own.
+
+    ``bias`` is to be added to the model's score, which has no place for it; ``sha256`` is that of its weights.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    kind: Literal["llm-cls"]
+    base: str
+    labels: str
+    threshold: float = Field(ge=0, le=1)
+    temperature: float = Field(gt=0)
+    bias: float
+    sha256: str
+
+
+class JudgeCard(BaseModel):
+    """What ``card.toml`` says of a trained judge: its base model, and what its scores mean.
+
+    ``scorer``: a classification layer on each candidate, or a span head. ``two_way_from`` (of a classifier) is the
+    first layer in which what stands before the candidates looks both ways.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    kind: Literal["llm-judge"]
+    scorer: Literal["classifier", "span"] = "classifier"
+    base: str
+    labels: str
+    threshold: float = Field(ge=0, le=1)
+    temperature: float = Field(gt=0)
+    two_way_from: int | None = Field(default=None, ge=0)
+
+
+class Preset(BaseModel):
+    """Some of the shipped taggers, by name and in order, with a filter and a judge."""
+
+    model_config = ConfigDict(extra="forbid")
+    taggers: tuple[str, ...] = Field(min_length=1)
+    filter: str | None = None
+    judge: dict[str, Any] = Field(default_factory=dict)
+
+
+class ShippedPlan(Preset):
+    """``default.toml``: the default of a label set, and other choices by name (``--preset``)."""
+
+    presets: dict[str, Preset] = Field(default_factory=dict)
+
+    def named(self, preset: str | None) -> Preset:
+        """A preset; None is the default itself. UserError when there is none of this name."""
+        if preset in (None, "default"):
+            return self
+        if preset not in self.presets:
+            raise UserError(f"--preset: no preset {preset!r}; there are {', '.join(['default', *self.presets])}")
+        return self.presets[preset]
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedFilter:
+    """A filter's folder and its card."""
+
+    folder: Path
+    card: FilterCard
+
+
+@dataclass(frozen=True, slots=True)
+class ShippedAdapter:
+    """An adapter's folder, in PEFT's format, and its card."""
+
+    folder: Path
+    card: AdapterCard
+
+
+def shipped_adapters(labels: str, root: Any = None) -> tuple[ShippedAdapter, ...]:
+    """The adapters for a label set, by tagger name; none where nothing ships. BadInputError for a broken card.
+
+    ``root`` is a folder laid out as ``<labels>/<tagger name>/``; None is the package's own.
+    """
+    # A tagger's card has no kind.
+    folders = [one for one in _shelf(labels, root) if (one / WEIGHTS).is_file() and "kind" not in _data(one / CARD)]
+    return tuple(ShippedAdapter(folder, _card(folder / CARD)) for folder in folders)
+
+
+def shipped_filters(labels: str, root: Any = None) -> tuple[ShippedFilter, ...]:
+    """The filters for a label set, by name; they lie beside the taggers' adapters. BadInputError for a broken card."""
+    folders = [folder for folder in _shelf(labels, root) if is_filter(folder)]
+    return tuple(ShippedFilter(folder, filter_card(folder)) for folder in folders)
+
+
+def shipped_plan(labels: str, root: Any = None) -> ShippedPlan | None:
+    """What the default configuration of a label set is made of; None where nothing says so. BadInputError if broken."""
+    found = (root or _package()) if labels else None
+    path = None if found is None else Path(str(found / labels / PLAN))
+    if path is None or not path.is_file():
+        return None
+    try:
+        return ShippedPlan.model_validate(_data(path))
+    except ValidationError as error:
+        reason, key = complaint(error)
+        raise BadInputError(reason, path=path, key=key) from error
+
+
+def check_card(folder: Path, *, labels: str, model: str | None) -> None:
+    """UserError when an adapter's card names another label set, or another base than ``model`` (None: not compared).
+
+    A folder without a card is taken as it is.
+    """
+    card = adapter_card(folder) if (folder / CARD).is_file() else None
+    if card is not None and not names_labels(card.labels, labels):
+        raise UserError(f"{folder}: this adapter was trained for the label set {card.labels}, not {labels}")
+    if card is not None:
+        check_base(folder, card.base, model)
+
+
+def check_base(folder: Path, base: str, model: str | None) -> None:
+    """UserError when what a folder holds stands on another base than ``model`` (None: not compared)."""
+    if model is not None and base != model:
+        raise UserError(f"{folder}: this adapter stands on the base model {base}, not on {model}")
+
+
+def names_labels(named: str, labels: str) -> bool:
+    """Whether a card that names a label set, or its file, means the one called ``labels``."""
+    return labels == named or (named.endswith(".toml") and labels == Path(named).stem)
+
+
+def adapter_card(folder: Path) -> AdapterCard:
+    """The card of an adapter's folder. UserError when there is none, BadInputError when it is broken."""
+    if not (folder / CARD).is_file():
+        raise UserError(f"{folder}: holds no adapter (no {CARD}); medner train writes one")
+    return _card(folder / CARD)
+
+
+def filter_card(folder: Path) -> FilterCard:
+    """The card of a filter's folder. UserError when there is none, BadInputError when it is broken or a tagger's."""
+    if not (folder / CARD).is_file():
+        raise UserError(f"{folder}: holds no filter (no {CARD}); medner train filter writes one")
+    if not is_filter(folder):
+        raise BadInputError("this is a tagger's card, not a filter's (it has no kind)", path=folder / CARD)
+    return _read(FilterCard, folder / CARD)
+
+
+def export_card(folder: Path) -> ExportCard:
+    """What an exported filter is. UserError when the folder holds none, BadInputError when it is another export."""
+    if not (folder / EXPORT).is_file():
+        raise UserError(f"{folder}: holds no exported filter (no {EXPORT}); medner export writes one")
+    return _read(ExportCard, folder / EXPORT)
+
+
+def judge_card(folder: Path) -> JudgeCard:
+    """The card of a trained judge's folder. UserError when there is none, BadInputError when it is another card."""
+    if not (folder / CARD).is_file():
+        raise UserError(f"{folder}: holds no judge (no {CARD}); medner train judge writes one")
+    if _data(folder / CARD).get("kind") != "llm-judge":
+        raise BadInputError("this is no trained judge's card (its kind is not llm-judge)", path=folder / CARD)
+    return _read(JudgeCard, folder / CARD)
+
+
+def is_filter(folder: Path) -> bool:
+    """Whether the card in a folder is a filter's. BadInputError when it is broken."""
+    return _data(folder / CARD).get("kind") in get_args(FilterKind)
+
+
+def _shelf(labels: str, root: Any) -> list[Path]:
+    """The folders with a card for a label set, by name."""
+    found = (root or _package()) if labels else None
+    if found is None or not (shelf := found / labels).is_dir():
+        return []
+    return sorted(Path(str(entry)) for entry in shelf.iterdir() if (entry / CARD).is_file())
+
+
+def _package() -> Any:
+    try:
+        return resources.files("medner.models")
+    except ModuleNotFoundError:
+        return None
+
+
+def _card(path: Path) -> AdapterCard:
+    return _read(AdapterCard, path)
+
+
+def _data(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInputError(f"not valid TOML: {error}", path=path) from error
+
+
+def _read(card: type[Card], path: Path) -> Card:
+    return validated_card(card, {"name": path.parent.name, **_data(path)}, path)

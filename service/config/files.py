@@ -1,0 +1,106 @@
+"""Configurations out of TOML files: paths count from the file's folder, what is left out takes the default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from medner.core.errors import BadInputError, UserError
+from medner.service.config.configuration import DEFAULT_LABELS, DEFAULT_MODEL, Configuration, is_path, validated
+from medner.service.config.default import default_configuration, tuned_taggers
+from medner.service.config.judges import JudgeConfig
+from medner.store.models import settled_base_model
+
+
+def load_configuration(
+    path: Path, *, labels: str | None = None, model: str | None = None, preset: str | None = None
+) -> Configuration:
+    """The configuration of a TOML file; paths in it count from its folder.
+
+    ``labels``, ``model`` and ``preset`` replace the file's. A tagger is a table, or the name of one that ships. Keys
+    that are left out take the default for these three, taggers too; without taggers also filter and judge, where
+    ``filter = "off"`` leaves the filter out.
+    BadInputError names the key and what is allowed.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadInputError("not UTF-8 text; a configuration is a TOML file in UTF-8", path=path) from error
+    except tomllib.TOMLDecodeError as error:
+        raise BadInputError(f"not valid TOML: {error}", path=path) from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if isinstance(data.get("model"), str):
+        data["model"] = _anchored_model(data["model"], path.parent)
+    _anchor(data, path.parent)
+    data.update({key: value for key, value in (("labels", labels), ("model", model)) if value is not None})
+    named_preset = data.pop("preset", None)
+    if named_preset is not None and not isinstance(named_preset, str):
+        raise BadInputError("must be the name of a preset", path=path, key="preset")
+    preset = preset or named_preset
+    off = data.get("filter") == "off"
+    if off:
+        data["filter"] = None
+    named, base = str(data.get("labels", DEFAULT_LABELS)), str(data.get("model", DEFAULT_MODEL))
+    if isinstance(data.get("taggers"), list):
+        data["taggers"] = [_shipped(one, named, base, path) for one in data["taggers"]]
+    if preset is not None and "taggers" in data:
+        raise BadInputError("a preset names the taggers; leave out one of preset and taggers", path=path, key="preset")
+    if "taggers" not in data:
+        default = default_configuration(named, model=base, preset=preset).model_dump()
+        if off and default["judge"]["kind"] == "filter-score":
+            default["judge"] = JudgeConfig().model_dump()
+        for key in ("taggers", "filter", "judge"):
+            data.setdefault(key, default[key])
+    return validated(data, where=path)
+
+
+def _shipped(tagger: object, labels: str, model: str, path: Path) -> object:
+    """The tagger that ships under a name; a table as it is."""
+    if not isinstance(tagger, str):
+        return tagger
+    known = {one.name: one for one in tuned_taggers(labels, model)}
+    if tagger not in known:
+        there = f"there are {', '.join(known)}" if known else "there is none"
+        raise BadInputError(f"no tagger {tagger!r} ships for {labels} on {model}; {there}", path=path, key="taggers")
+    return known[tagger].model_dump()
+
+
+def _anchored_model(base: str, folder: Path) -> str:
+    settled = settled_base_model(base, folder)
+    # Not as a Path, which would make a name of the store out of ./NAME again.
+    return os.path.join(folder, os.path.expanduser(settled)) if is_path(settled) else settled
+
+
+def _anchor(data: dict[str, Any], folder: Path) -> None:
+    """Makes the paths of a file count from its folder."""
+
+    def anchored(name: object) -> object:
+        return str(folder / os.path.expanduser(name)) if isinstance(name, str) else name
+
+    if isinstance(data.get("labels"), str) and is_path(data["labels"]):
+        data["labels"] = anchored(data["labels"])
+    for judge in _judges_in(data.get("judge")):
+        if "adapter" in judge:
+            judge["adapter"] = anchored(judge["adapter"])
+        if str(judge.get("template", "")).endswith(".toml"):
+            judge["template"] = anchored(judge["template"])
+    exemplars = data.get("exemplars")
+    for key in ("folder", "embedder"):
+        if isinstance(exemplars, dict) and key in exemplars:
+            exemplars[key] = anchored(exemplars[key])
+    taggers = data.get("taggers")
+    for user in [*(taggers if isinstance(taggers, list) else []), data.get("filter")]:
+        for key in ("adapter", "exported", "said"):
+            if isinstance(user, dict) and key in user:
+                user[key] = anchored(user[key])
+
+
+def _judges_in(data: object) -> list[dict[str, Any]]:
+    """A judge's table and those of its fallbacks."""
+    if not isinstance(data, dict):
+        return []
+    others = data.get("fallback")
+    return [data, *(one for one in (others if isinstance(others, list) else []) if isinstance(one, dict))]

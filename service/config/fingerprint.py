@@ -1,0 +1,116 @@
+"""A short name for everything that may change an answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from medner.agents.prompts.templates import load_template
+from medner.core.errors import UserError
+from medner.core.labels import load_label_set
+from medner.service.build.engines import settled_dtype
+from medner.service.config.cards import export_card, filter_card
+from medner.service.config.configuration import Configuration, ExemplarsConfig, FilterConfig
+from medner.service.config.judges import JudgeConfig
+from medner.store.models import MANIFEST, read_manifest
+
+#: What only changes how fast an answer comes.
+_SPEED = {"concurrency", "max_rows"}
+_CHUNK = 1 << 20
+
+
+def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
+    """Sixteen hexadecimal digits that change with whatever may change an answer.
+
+    These are the configuration, the label set's content, the adapters' and the model's files, and medner's version;
+    the paths where they lie do not count. ``model`` is the base model's folder; None: only its name counts.
+    """
+    facts: dict[str, Any] = configuration.model_dump(mode="json", exclude=_SPEED)
+    # Where the servers are changes nothing; that another program runs the model may.
+    facts["engine"] = configuration.engine.kind
+    if not configuration.join_lines:
+        # As it was before there was a choice: what was annotated then is annotated so.
+        del facts["join_lines"]
+    facts["labels"] = asdict(load_label_set(configuration.labels))
+    for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
+        fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None
+        fact["said"] = _said_hash(tagger.said) if tagger.said else None
+    if configuration.filter is not None:
+        facts["filter"] = _filter_facts(configuration.filter)
+    facts["judge"] = _judge_facts(configuration.judge)
+    if configuration.exemplars is not None:
+        facts["exemplars"] = _exemplar_facts(configuration.exemplars)
+    if model is not None:
+        facts["model"] = _model_facts(model)
+        facts["dtype"] = settled_dtype(configuration, model)
+    facts["medner"] = version("medner")
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _said_hash(file: Path) -> str:
+    try:
+        return sha256_file(file)
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:
+    """What of a filter may change an answer: how its scores are read, and its files."""
+    card = None if chosen.adapter is None else filter_card(chosen.adapter)
+    if chosen.exported is not None:
+        return {"threshold": chosen.threshold, **export_card(chosen.exported).model_dump()}
+    return {
+        "kind": chosen.kind,
+        "threshold": chosen.threshold if chosen.threshold is not None or card is None else card.threshold,
+        "temperature": None if card is None else card.temperature,
+        "adapter": dict(_files(chosen.adapter)) if chosen.adapter else None,
+    }
+
+
+def _judge_facts(judge: JudgeConfig) -> dict[str, Any]:
+    """What of a judge may change an answer: not where its server is, nor how often it is asked again."""
+    facts = judge.model_dump(mode="json", exclude={"url", "key_env", "attempts", "timeout_s", "fallback"})
+    facts["adapter"] = dict(_files(judge.adapter)) if judge.adapter else None
+    facts["fallback"] = [_judge_facts(one) for one in judge.fallback]
+    if judge.kind in ("select", "rewrite"):
+        facts["template"] = load_template(judge.kind, judge.template).model_dump()
+    return facts
+
+
+def _exemplar_facts(chosen: ExemplarsConfig) -> dict[str, Any]:
+    """What of the exemplars may change an answer: how many are shown, and the folder's and the embedder's files."""
+    return {
+        "shown": (chosen.each, chosen.nearest),
+        "folder": dict(_files(chosen.folder, (".json", ".jsonl", ".faiss"))),
+        "embedder": dict(_files(chosen.embedder)) if chosen.embedder else None,
+    }
+
+
+def _model_facts(folder: Path) -> dict[str, str]:
+    if (folder / MANIFEST).is_file():
+        return {name: record.sha256 for name, record in read_manifest(folder).files.items()}
+    return dict(_files(folder))
+
+
+def _files(
+    folder: Path, kinds: Sequence[str] = (".json", ".safetensors", ".txt", ".model", ".jinja")
+) -> Iterator[tuple[str, str]]:
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; a model or an adapter is a folder")
+    for path in sorted(folder.iterdir()):
+        if path.suffix in kinds:
+            yield path.name, sha256_file(path)
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes. Raises OSError when it cannot be read."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_CHUNK):
+            digest.update(block)
+    return digest.hexdigest()

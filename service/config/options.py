@@ -1,0 +1,166 @@
+"""Options of the command line that change a configuration."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from medner.core.errors import UserError
+from medner.service.config.cards import (
+    ShippedFilter,
+    StrategyName,
+    StyleName,
+    adapter_card,
+    filter_card,
+    shipped_filters,
+)
+from medner.service.config.configuration import (
+    DEFAULT_LABELS,
+    DEFAULT_MODEL,
+    Configuration,
+    TaggerConfig,
+    is_path,
+    validated,
+)
+from medner.service.config.default import default_configuration, tuned_taggers
+from medner.service.config.files import load_configuration
+from medner.service.config.judges import JudgeConfig, read_judge
+from medner.service.config.recorded import with_answers
+from medner.store.models import settled_base_model
+
+#: Filters that no folder holds: the base model as it is, and the span taggers.
+_WITHOUT_FOLDER = ("llm-causal", "span")
+#: How many examples a tagger given as STRATEGY:STYLE is shown; brief prompts are for tuned adapters.
+_SHOTS = {"brief": 0, "full": 3, "plain": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says about the configuration; None leaves it as it is.
+
+    ``judge`` is a judge in words, or a registered one's table.
+    """
+
+    config: Path | None = None
+    labels: str | None = None
+    model: str | None = None
+    taggers: str | None = None
+    judge: str | dict[str, Any] | None = None
+    filter: str | None = None
+    max_chars: int | None = None
+    exemplars: Path | None = None
+    servers: tuple[str, ...] = ()
+    said: tuple[Path, ...] = ()
+    join_lines: bool = False
+    dtype: str | None = None
+    preset: str | None = None
+
+
+def configured(overrides: Overrides) -> Configuration:
+    """The configuration of the file or the default one, changed as the options say. UserError for a wrong option."""
+    model = None if overrides.model is None else settled_base_model(overrides.model)
+    if overrides.config is None:
+        base = default_configuration(
+            overrides.labels or DEFAULT_LABELS, model=model or DEFAULT_MODEL, preset=overrides.preset
+        )
+    else:
+        base = load_configuration(overrides.config, labels=overrides.labels, model=model, preset=overrides.preset)
+    data: dict[str, Any] = base.model_dump()
+    plain = {"max_chars": overrides.max_chars, "join_lines": overrides.join_lines or None, "dtype": overrides.dtype}
+    data |= {key: value for key, value in plain.items() if value is not None}
+    if overrides.taggers is not None:
+        known = (*tuned_taggers(base.labels, base.model), *base.taggers)
+        data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
+        data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
+    if overrides.said:
+        data["taggers"] = with_answers(data["taggers"], overrides.said)
+        _free_of_the_span_filter(data, overrides)
+    if overrides.judge is not None:
+        judge = overrides.judge
+        data["judge"] = read_judge(judge) if isinstance(judge, str) else judge
+    if overrides.filter is not None:
+        data["filter"] = read_filter(overrides.filter, shipped_filters(data["labels"]))
+    elif overrides.config is None and _is_out_of_place(data):
+        data["filter"] = None
+    if data["filter"] is None and overrides.judge is None and base.judge.kind == "filter-score":
+        # A judge by scores has none left to judge by.
+        data["judge"] = JudgeConfig().model_dump()
+    if overrides.exemplars is not None:
+        data["exemplars"] = {**(data["exemplars"] or {}), "folder": overrides.exemplars}
+    if overrides.servers:
+        data["engine"] = {**data["engine"], "kind": "vllm", "servers": [{"url": url} for url in overrides.servers]}
+    return validated(data, where="options")
+
+
+def _free_of_the_span_filter(data: dict[str, Any], overrides: Overrides) -> None:
+    """Takes away a filter that would ask taggers whose answers are recorded. UserError where nothing else is named."""
+    spans = [one for one in data["taggers"] if one["strategy"] == "span" and one["said"] is not None]
+    if not spans or overrides.filter is not None or (data["filter"] or {}).get("kind") != "span":
+        return
+    if overrides.judge is None:
+        raise UserError(
+            "--said: the configuration's filter span asks the span taggers, whose answers are recorded: say --filter "
+            "(off, a filter's folder ...) or --judge too, as you want them decided about"
+        )
+    data["filter"] = None
+
+
+def _is_out_of_place(data: Mapping[str, Any]) -> bool:
+    """Whether the filter is made of span taggers, and there are none any more."""
+    filtering = data["filter"]
+    if filtering is None or filtering["kind"] != "span":
+        return False
+    return all(tagger["strategy"] != "span" for tagger in data["taggers"])
+
+
+def read_taggers(said: str, known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
+    """The taggers of a comma list: known names, adapter folders, STRATEGY:STYLE for untuned ones."""
+    by_name = {tagger.name: tagger for tagger in known}
+    return [_tagger(word.strip(), by_name) for word in said.replace("，", ",").split(",")]
+
+
+def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
+    if word in known:
+        return known[word]
+    if is_path(word):
+        folder = Path(os.path.expanduser(word))
+        card = adapter_card(folder)
+        return TaggerConfig(name=card.name, strategy=card.strategy, style=card.style, adapter=folder)
+    strategy, colon, style = word.partition(":")
+    strategies, styles = get_args(StrategyName), get_args(StyleName)
+    if not colon or strategy not in strategies or style not in styles:
+        raise UserError(
+            f"--taggers: no tagger {word!r}; there are {', '.join(known)}; or give an adapter's folder "
+            f"(./runs/x/adapter), or STRATEGY:STYLE, for example html:full (strategies: {', '.join(strategies)}; "
+            f"styles: {', '.join(styles)})"
+        )
+    return TaggerConfig.model_validate(
+        {"name": f"{strategy}-{style}", "strategy": strategy, "style": style, "shots": _SHOTS[style]}
+    )
+
+
+def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:
+    """A filter from off, a shipped one's name, a filter's folder, llm-causal or span; :THRESHOLD may follow."""
+    if said == "off":
+        return None
+    word, colon, threshold = said.rpartition(":")
+    if not colon or Path(said).is_dir():
+        word, threshold = said, ""
+    folder = next((one.folder for one in shipped if one.card.name == word), None)
+    if folder is None and (is_path(word) or Path(word).is_dir()):
+        folder = Path(os.path.expanduser(word))
+    if folder is None and word not in _WITHOUT_FOLDER:
+        names = [one.card.name for one in shipped if one.card.name != "llm-causal"]
+        raise UserError(
+            f"--filter: {said!r} is none; there are off, {', '.join([*_WITHOUT_FOLDER, *names])} and the folders that "
+            "medner train filter writes (./runs/x/adapter); :THRESHOLD may follow, from 0 to 1"
+        )
+    kind = word if folder is None else filter_card(folder).kind
+    try:
+        least = float(threshold) if threshold else None
+    except ValueError as error:
+        raise UserError(f"--filter: {threshold!r} is no threshold; give a number from 0 to 1") from error
+    return {"kind": kind, "adapter": folder, "threshold": least}

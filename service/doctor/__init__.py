@@ -1,0 +1,1 @@
+"""What `medner doctor` checks."""

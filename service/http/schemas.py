@@ -1,0 +1,300 @@
+"""What comes in and goes out as JSON."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from medner.core.labels import LabelSet
+from medner.store.jobs import JobCounts, JobState, JobView, Priority, WorkerView
+from medner.store.jobs.records import JudgeFollow, TracePolicy
+
+#: What a client calls a tagger, filter, judge or label set: a name, never a path.
+NAME = r"^[A-Za-z0-9_一-鿿][A-Za-z0-9_一-鿿.:+-]*$"
+
+
+class Strict(BaseModel):
+    """A model that refuses what it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DocumentBody(Strict):
+    """A document: a note's text under an id of the client's. A line of a stream is one of these."""
+
+    id: str = Field(min_length=1, max_length=200)
+    text: str = Field(min_length=1)
+
+
+class JobOptions(Strict):
+    """How a job is done. What is left out is as the server's configuration says."""
+
+    name: str = Field(default="", max_length=100)
+    labels: str | None = Field(default=None, pattern=NAME, description="A label set that GET /v1/labels lists.")
+    taggers: str | None = Field(
+        default=None,
+        description="Names that GET /v1/labels lists, with commas between them, or STRATEGY:STYLE.",
+        examples=["span,symbol"],
+    )
+    filter: str | None = Field(default=None, description="off, or a filter of GET /v1/labels; :THRESHOLD may follow.")
+    judge: str | None = Field(
+        default=None, pattern="^@$|" + NAME.replace("^", "^@?"), description="hard-vote, best-tagger:NAME ..., @NAME"
+    )
+    judge_follow: JudgeFollow = "pinned"
+    priority: Priority = Priority.NORMAL
+    trace: TracePolicy = "conflicts"
+    keep_days: float = Field(default=7, ge=0.01, le=365, description="How long results are kept after the end.")
+
+    @field_validator("taggers", mode="before")
+    @classmethod
+    def _joined(cls, value: Any) -> Any:
+        return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
+class SubmitBody(JobOptions):
+    """A job: its documents, and how it is done."""
+
+    documents: tuple[DocumentBody, ...] = Field(min_length=1)
+
+
+class ListQuery(Strict):
+    """Which jobs are listed: the newest ``limit``."""
+
+    limit: int = Field(default=100, ge=1, le=1_000)
+
+
+class ResultsQuery(Strict):
+    """The form of results: entities alone, or the whole annotation as `medner annotate -o` writes it."""
+
+    format: Literal["entities", "full"] = "entities"
+
+
+class PageQuery(Strict):
+    """Which documents of a job a page shows, and the language it starts in."""
+
+    offset: int = Field(default=0, ge=0)
+    limit: int = Field(default=20, ge=1, le=200)
+    language: Literal["zh", "en"] = "zh"
+
+
+class SubmitAnswer(Strict):
+    """A job that was submitted. ``created`` False: the idempotency key had led to it before."""
+
+    id: str
+    created: bool
+    state: JobState
+    documents: int
+    sentences: int
+
+
+class CountsAnswer(Strict):
+    """How much of a job there is, and what became of it. ``dead`` sentences were given up."""
+
+    documents: int
+    sentences: int
+    done: int
+    dead: int
+    left: int
+    entities: int
+    conflicts: int
+    partial: int
+    judge_calls: int
+    fallbacks: int
+
+    @classmethod
+    def of(cls, counts: JobCounts) -> CountsAnswer:
+        """The counts of a job."""
+        return cls(**{name: getattr(counts, name) for name in cls.model_fields})
+
+
+class JobAnswer(Strict):
+    """A job as it is now. ``refusals`` are workers that cannot do it, with why."""
+
+    id: str
+    name: str
+    state: JobState
+    reason: str
+    submitted: datetime
+    started: datetime | None
+    finished: datetime | None
+    counts: CountsAnswer
+    labels: str | None
+    priority: Priority | None
+    trace: TracePolicy | None
+    judge_follow: JudgeFollow | None
+    fingerprint: str | None
+    refusals: dict[str, str]
+
+    @classmethod
+    def of(cls, view: JobView) -> JobAnswer:
+        """The job of a view."""
+        spec = view.spec
+        return cls(
+            id=view.id,
+            name=view.name,
+            state=view.state,
+            reason=view.reason,
+            submitted=moment(view.submitted_s),
+            started=None if view.started_s is None else moment(view.started_s),
+            finished=None if view.finished_s is None else moment(view.finished_s),
+            counts=CountsAnswer.of(view.counts),
+            labels=None if spec is None else _label_set(str(spec.configuration.get("labels", ""))),
+            priority=None if spec is None else spec.priority,
+            trace=None if spec is None else spec.trace,
+            judge_follow=None if spec is None else spec.judge_follow,
+            fingerprint=None if spec is None else spec.fingerprint,
+            refusals=view.refusals,
+        )
+
+
+class WorkerAnswer(Strict):
+    """A worker that was heard of lately."""
+
+    id: str
+    doing: str
+    reason: str
+    sentences: int
+    version: str
+
+    @classmethod
+    def of(cls, view: WorkerView) -> WorkerAnswer:
+        """The worker of a view."""
+        return cls(**{name: getattr(view, name) for name in cls.model_fields})
+
+
+class JobsAnswer(Strict):
+    """The newest jobs, how many there are in all, and the workers."""
+
+    jobs: tuple[JobAnswer, ...]
+    total: int
+    workers: tuple[WorkerAnswer, ...]
+
+
+class ReplayAnswer(Strict):
+    """How many sentences a replay does again, and the job."""
+
+    sentences: int
+    job: JobAnswer
+
+
+class DeadAnswer(Strict):
+    """A sentence that was given up: where it is, why, after how many attempts."""
+
+    document: str
+    sentence: str
+    kind: str
+    error: str
+    attempts: int
+    worker: str
+    at: datetime
+
+
+class DeadLettersAnswer(Strict):
+    """The sentences of a job that were given up."""
+
+    dead: tuple[DeadAnswer, ...]
+
+
+class EntityAnswer(Strict):
+    """An entity: 0-based, end-exclusive code points of the document's text."""
+
+    start: int
+    end: int
+    label: str
+    text: str
+
+
+class ResultLine(Strict):
+    """A document's entities: a line of the results in the form ``entities``."""
+
+    id: str
+    entities: tuple[EntityAnswer, ...]
+
+
+class ProgressEvent(Strict):
+    """Where a job is: the data of the events ``progress`` and ``end``. Seconds left: None where nobody knows."""
+
+    id: str
+    state: JobState
+    reason: str
+    counts: CountsAnswer
+    sentences_per_s: float | None
+    seconds_left: float | None
+    remarks: tuple[str, ...]
+
+
+class TypeAnswer(Strict):
+    """An entity type."""
+
+    code: str
+    name: str
+    definition: str
+
+
+class LabelsAnswer(Strict):
+    """A label set, with the taggers and filters there are for it and what is used by default."""
+
+    name: str
+    title: str
+    nested: bool
+    types: tuple[TypeAnswer, ...]
+    taggers: tuple[str, ...]
+    filters: tuple[str, ...]
+    default_taggers: tuple[str, ...]
+    default_judge: str
+    notice: str | None
+
+    @staticmethod
+    def types_of(labels: LabelSet) -> tuple[TypeAnswer, ...]:
+        """The types of a label set."""
+        return tuple(TypeAnswer(code=one.code, name=one.name, definition=one.definition) for one in labels.types)
+
+
+class LabelSetsAnswer(Strict):
+    """The label sets there are; ``default`` is the one that is used where none is named."""
+
+    default: str
+    labels: tuple[LabelsAnswer, ...]
+
+
+class HealthAnswer(Strict):
+    """Whether the server can do its work."""
+
+    status: Literal["ok"]
+    version: str
+    workers: int
+
+
+class SessionBody(Strict):
+    """An API key, for which a browser gets a session."""
+
+    key: str = Field(min_length=1, max_length=200, repr=False)
+
+
+class SessionAnswer(Strict):
+    """Whether the server asks for a key, and whose is used: "" where none is needed, None for nobody's."""
+
+    key_needed: bool
+    name: str | None
+
+
+class ProblemAnswer(BaseModel):
+    """What went wrong, and the way out; some kinds name a ``line`` or a ``key``."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def _label_set(said: str) -> str:
+    """A label set without the folder of its file."""
+    return Path(said).name.removesuffix(".toml")
+
+
+def moment(seconds: float) -> datetime:
+    """Seconds since the epoch as a time."""
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,1 @@
+"""Jobs as commands and programs see them: submit and watch."""

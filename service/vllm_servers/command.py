@@ -1,0 +1,215 @@
+"""The command lines of the vLLM servers that a configuration needs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from medner.core.errors import BadInputError, UserError
+from medner.service.build.server_names import served_base, served_filter, served_names
+from medner.service.build.vllm_engine import model_needs
+from medner.service.config.configuration import Configuration
+
+#: The drafter class, by the name that vLLM imports it under.
+COPY_PROPOSER = "medner.agents.engines.vllm.drafting.CopyProposer"
+#: Context sizes are rounded up to a multiple of this.
+_CONTEXT_STEP = 256
+_LEAST_CONTEXT = 1_024
+#: Ranks that vLLM allocates adapter slots for.
+_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+
+
+class Device(StrEnum):
+    """What the servers run on."""
+
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+class Part(StrEnum):
+    """Which servers: all that a configuration needs, those that write, those that classify."""
+
+    ALL = "all"
+    MODELS = "models"
+    FILTER = "filter"
+
+
+class Speculation(StrEnum):
+    """Who drafts tokens: medner's copy proposer, vLLM's n-grams, or nobody."""
+
+    COPY = "copy"
+    NGRAM = "ngram"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How servers are to be started.
+
+    ``replicas`` of each server, on ``port`` and the ports after it; ``python`` is vLLM's interpreter.
+    ``context`` None: computed from label set and sentence cap. ``drafts`` tokens are drafted a pass, at most; on a
+    processor a long draft that fails costs more than it saves. ``dtype`` None: bfloat16. ``adapter_updates`` lets
+    whoever reaches a server load and unload adapters while it runs.
+    """
+
+    device: Device = Device.CPU
+    port: int = 8101
+    replicas: int = 1
+    python: str = "python"
+    speculation: Speculation = Speculation.COPY
+    context: int | None = None
+    dtype: str | None = None
+    host: str = "127.0.0.1"
+    threads: int = 2
+    drafts: int = 12
+    cache_gib: int = 1
+    adapter_updates: bool = False
+    part: Part = Part.ALL
+
+    @property
+    def reached_at(self) -> str:
+        """The host by which this machine reaches a server."""
+        return "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104  compared, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class ServeCommand:
+    """One server: what to run, with which environment beside the caller's, and where it will answer."""
+
+    name: str
+    url: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def shell(self) -> str:
+        """The command as one would type it."""
+        settings = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
+        return " ".join([*settings, *map(shlex.quote, self.arguments)])
+
+
+def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> list[ServeCommand]:
+    """The servers of a configuration, each ``plan.replicas`` times.
+
+    One holds the base with every adapter that writes as a model name of its own, a second the exported filter.
+    ``model`` is the base model's folder. UserError when nothing of the configuration runs on a server.
+    """
+    every = [*_writing(configuration, model, plan), *_classifying(configuration, plan)]
+    parts = [one for one in every if plan.part in (Part.ALL, one[0])]
+    if every and not parts:
+        raise UserError(f"this configuration has no server of the part {plan.part.value}; it has {every[0][0]}")
+    if not parts:
+        raise UserError(
+            "no tagger, filter or judge of this configuration writes text, and no filter is exported, so there is "
+            "nothing to serve; name a tagger that does, for example --taggers symbol"
+        )
+    commands = []
+    for number, (kind, arguments) in enumerate([one for one in parts for _ in range(plan.replicas)]):
+        port = plan.port + number
+        line = [plan.python, "-m", "vllm.entrypoints.openai.api_server", *arguments]
+        line += _options("host", plan.host, "port", port)
+        line += ["--enforce-eager"] if plan.device is Device.CPU else []
+        commands.append(
+            ServeCommand(f"{kind}-{port}", f"http://{plan.reached_at}:{port}", tuple(line), _environment(plan))
+        )
+    return commands
+
+
+def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[tuple[str, list[str]]]:
+    contexts = [need.context for need in model_needs(configuration) if need.writes]
+    if contexts:
+        adapters = {name: folder for folder, name in served_names(configuration).items()}
+        yield (
+            "models",
+            [
+                *_common(model, served_base(configuration), plan.context or _context(max(contexts)), plan),
+                *_lora(adapters, plan.device),
+                *_speculation(plan),
+                # Else an option that is not among the likeliest tokens has no probability (VllmEngine.choose).
+                *_options("logprobs-mode", "processed_logprobs"),
+            ],
+        )
+
+
+def _classifying(configuration: Configuration, plan: Plan) -> Iterator[tuple[str, list[str]]]:
+    chosen, name = configuration.filter, served_filter(configuration)
+    if chosen is not None and chosen.exported is not None and name is not None:
+        context = _context(max(need.context for need in model_needs(configuration) if not need.writes))
+        yield "filter", [*_common(chosen.exported, name, context, plan), *_options("runner", "pooling")]
+
+
+def _common(model: Path, name: str, context: int, plan: Plan) -> list[str]:
+    dtype = plan.dtype or "bfloat16"
+    options = _options("model", model.resolve(), "served-model-name", name, "max-model-len", context)
+    return [*options, *_options("dtype", dtype, "seed", 0), "--enable-prefix-caching"]
+
+
+def adapter_rank(folder: Path) -> int:
+    """The rank in an adapter's adapter_config.json. BadInputError when it says none."""
+    path = folder / "adapter_config.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        return max(int(data["r"]), *map(int, (data.get("rank_pattern") or {"": 0}).values()))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}; a LoRA adapter has one") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInputError("says no rank of the adapter", path=path, key="r") from error
+
+
+def _lora(adapters: Mapping[str, Path], device: Device) -> list[str]:
+    if not adapters:
+        return []
+    highest = max(map(adapter_rank, adapters.values()))
+    rank = next((one for one in _RANKS if one >= highest), None)
+    if rank is None:
+        raise UserError(f"an adapter of rank {highest} is more than vLLM takes ({_RANKS[-1]})")
+    # On a processor, requests to the base model get the last slot's adapter unless one slot stays empty (vLLM #48421).
+    slots = len(adapters) + (device is Device.CPU)
+    modules = [f"{name}={folder.resolve()}" for name, folder in adapters.items()]
+    return ["--enable-lora", *_options("max-loras", slots, "max-lora-rank", rank), "--lora-modules", *modules]
+
+
+def _speculation(plan: Plan) -> list[str]:
+    settings: dict[Speculation, dict[str, object]] = {
+        Speculation.OFF: {},
+        Speculation.COPY: {"method": "custom_class", "model": COPY_PROPOSER, "num_speculative_tokens": plan.drafts},
+        # Chinese words are one or two tokens: the default of five finds little.
+        Speculation.NGRAM: {
+            "method": "ngram",
+            "num_speculative_tokens": plan.drafts,
+            "prompt_lookup_min": 1,
+            "prompt_lookup_max": 3,
+        },
+    }
+    chosen = settings[plan.speculation]
+    return ["--speculative-config", json.dumps(chosen)] if chosen else []
+
+
+def _environment(plan: Plan) -> dict[str, str]:
+    everywhere = {"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
+    if plan.adapter_updates:
+        everywhere["VLLM_ALLOW_RUNTIME_LORA_UPDATING"] = "1"
+    if plan.device is Device.GPU:
+        return everywhere
+    threads = str(max(1, plan.threads // plan.replicas))
+    return {
+        **everywhere,
+        "VLLM_TARGET_DEVICE": "cpu",
+        "VLLM_CPU_KVCACHE_SPACE": str(plan.cache_gib),
+        "OMP_NUM_THREADS": threads,
+        "TORCHDYNAMO_DISABLE": "1",
+        # Else the model runs in a process of its own, and the one that waits for it spins on a core.
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    }
+
+
+def _context(least: int) -> int:
+    return max(_LEAST_CONTEXT, -(-least // _CONTEXT_STEP) * _CONTEXT_STEP)
+
+
+def _options(*pairs: object) -> list[str]:
+    names, values = pairs[::2], pairs[1::2]
+    return [word for name, value in zip(names, values, strict=True) for word in (f"--{name}", str(value))]

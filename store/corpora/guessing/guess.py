@@ -1,0 +1,111 @@
+"""Which format a file is in, by its name and its first characters."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from medner.core.characters import is_blank
+from medner.core.errors import BadInputError
+from medner.store.corpora.guessing.foreign import foreign_bytes, foreign_suffix, foreign_text
+from medner.store.corpora.guessing.json_signs import json_format
+from medner.store.corpora.reading.encoding import head_text, refuse_binary
+from medner.store.corpora.reading.raw_records import files_in, open_bytes
+from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
+from medner.store.corpora.text_formats import ccks2017, ccks2018, cmeee_v1
+from medner.store.corpora.text_formats.tag_rows import look_tagged
+
+#: How the names of files end: of notes, of JSON, of tokens with tags.
+TEXT_SUFFIXES = (".txt", ".text", ".md")
+JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
+TAGGED_SUFFIXES = (".bio", ".conll", ".iob", ".iob2", ".bioes", ".bieos", ".bmes", ".bilou", ".bmeo")
+_HEAD_BYTES = 1 << 16
+#: How a JSON object, or an array of objects, begins; and a key anywhere.
+_JSON_START = re.compile(r'\[?\s*\{\s*"[^"\n]*"\s*:')
+_KEY = re.compile(r'(?<!\\)"(\w+)"\s*:')
+_DECODER = json.JSONDecoder()
+
+
+def format_of_folder(path: Path) -> str | None:
+    """The name of a folder's format; None when nothing tells."""
+    if files_in(path, ".ann"):
+        return "brat"
+    if files_in(path, ccks2017.TEXT_SUFFIX):
+        return "ccks2017"
+    return "text" if files_in(path, ".txt") else None
+
+
+def format_of_file(path: Path, options: ReadOptions = NO_OPTIONS) -> str | None:
+    """The name of a file's format, None when nothing tells.
+
+    BadInputError for an empty or binary file, and for one that looks like annotation or an export but cannot be read:
+    it must not be taken for a note.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".ann" or (suffix == ".txt" and path.with_suffix(".ann").exists()):
+        return "brat"
+    if ccks2017.text_of(path) is not None:
+        return "ccks2017"
+    with open_bytes(path) as file:
+        data = file.read(_HEAD_BYTES)
+    if (foreign := foreign_bytes(data, path)) is not None:
+        raise foreign.error(path)
+    refuse_binary(data, path, options)
+    head = head_text(data, options)
+    if is_blank(head):
+        # A long blank beginning says nothing of what follows; the reader of text knows.
+        if len(data) == _HEAD_BYTES and suffix in TEXT_SUFFIXES:
+            return "text"
+        raise BadInputError("the file is empty", path=path)
+    start = head.lstrip()
+    is_note = suffix in TEXT_SUFFIXES and _KEY.search(start) is None
+    if start[0] in "[{" and not is_note and (suffix in JSON_SUFFIXES or looks_like_json(start)):
+        return _of_json(path, start, options)
+    return _of_text(path, head, suffix, cut=len(data) == _HEAD_BYTES)
+
+
+def looks_like_json(head: str) -> bool:
+    """Whether this is the beginning of JSON, and not a note that begins with a bracket."""
+    if head[:1] not in ("{", "["):
+        return False
+    try:
+        value, end = _DECODER.raw_decode(head)
+    except (ValueError, RecursionError):
+        # Cut off, or broken: the reader says where.
+        return _JSON_START.match(head) is not None
+    return isinstance(value, (dict, list)) and not head[end:].partition("\n")[0].strip(" \t\r,")
+
+
+def _of_json(path: Path, head: str, options: ReadOptions) -> str | None:
+    def whole() -> str:
+        with open_bytes(path) as file:
+            return head_text(file.read(), options)
+
+    name = json_format(path, head, whole, options.text_key)
+    if name is None:
+        keys = ", ".join(dict.fromkeys(_KEY.findall(head)[:8]))
+        raise BadInputError(f"JSON of no format that is known here (its keys: {keys or 'none'})", path=path)
+    return name
+
+
+def _of_text(path: Path, head: str, suffix: str, *, cut: bool) -> str | None:
+    lines = [line.removesuffix("\r") for line in head.split("\n") if not is_blank(line)]
+    # The last line of a long file's beginning is half a line.
+    lines = lines[:-1] if cut and len(lines) > 1 else lines
+    if cmeee_v1.looks_like_it(lines):
+        return "cmeee-v1"
+    if ccks2018.looks_like_it(lines):
+        return "ccks2018"
+    if ccks2017.looks_like_table(lines):
+        raise ccks2017.without_text(path)
+    if look_tagged(lines):
+        return "bio"
+    foreign = foreign_text(head)
+    if foreign is None and suffix in TAGGED_SUFFIXES:
+        return "bio"
+    if foreign is None and suffix not in TEXT_SUFFIXES:
+        foreign = foreign_suffix(path)
+    if foreign is not None:
+        raise foreign.error(path)
+    return "text" if suffix in TEXT_SUFFIXES else None

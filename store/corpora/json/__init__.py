@@ -1,0 +1,1 @@
+"""The parts of JSON formats: fields, entities, offsets, shapes, output."""

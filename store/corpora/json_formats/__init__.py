@@ -1,0 +1,1 @@
+"""Formats in JSON, one file a format."""

@@ -1,0 +1,43 @@
+"""What a user says about files that their content does not tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from medner.core.errors import UserError
+from medner.store.corpora.reading.read_log import ReadLog
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """What a user says about files that their content does not tell. UserError for an encoding that there is not.
+
+    ``encoding``: the files', where they are not UTF-8. ``join_lines``: lines are cut at a fixed width, so a single
+    line break inside a paragraph ends no sentence. ``text_key`` and ``id_key``: where JSON records keep the text and
+    the id. ``end``: what the end of an entity counts. ``annotator``: whose annotations are read, where there are
+    several. ``log`` is told what each reading left out.
+    """
+
+    encoding: str | None = None
+    join_lines: bool = False
+    text_key: str | None = None
+    id_key: str | None = None
+    end: Literal["inclusive", "exclusive"] | None = None
+    annotator: str | None = None
+    log: ReadLog | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.encoding is None:
+            return
+        try:
+            # Not every codec is an encoding: rot13 and base64 are none, and fail here too.
+            "".encode(self.encoding)
+        except (LookupError, ValueError) as error:
+            raise UserError(
+                f"--encoding: there is no encoding {self.encoding!r}; usual ones are utf-8, gb18030, utf-16, big5"
+            ) from error
+
+
+#: What a file is comes from the file alone.
+NO_OPTIONS: Final = ReadOptions()

@@ -1,0 +1,1 @@
+"""Formats in lines of text or tables, one file a format."""

@@ -1,0 +1,151 @@
+"""The command lines of vLLM servers."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from medner.core.errors import BadInputError, UserError
+from medner.service.config.configuration import Configuration, EngineConfig, FilterConfig, ServerConfig, TaggerConfig
+from medner.service.vllm_servers import Device, Plan, Speculation, serve_commands
+from medner.service.vllm_servers.command import adapter_rank
+
+MODEL = Path("/models/base")
+
+
+def adapter(folder: Path, rank: int = 16) -> Path:
+    """A folder with an adapter's settings."""
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text(json.dumps({"r": rank}), encoding="utf-8")
+    return folder
+
+
+def with_two(tmp_path: Path) -> Configuration:
+    """Two tuned taggers, one on the base model, one span tagger."""
+    return Configuration(
+        model="qwen2.5-coder-0.5b-instruct",
+        taggers=(
+            TaggerConfig(name="symbol", strategy="symbol", style="brief", adapter=adapter(tmp_path / "a")),
+            TaggerConfig(name="html", strategy="html", style="brief", adapter=adapter(tmp_path / "b", 20)),
+            TaggerConfig(name="json-full", strategy="json"),
+            TaggerConfig(name="span", strategy="span", adapter=tmp_path / "c"),
+        ),
+    )
+
+
+def option(arguments: tuple[str, ...], name: str) -> str:
+    """The value of an option."""
+    return arguments[arguments.index(name) + 1]
+
+
+def test_every_writing_adapter_is_a_model_name(tmp_path: Path) -> None:
+    """The span tagger's is not among them; the rank is the highest, as vLLM allocates it."""
+    (command,) = serve_commands(with_two(tmp_path), MODEL, Plan())
+    at = command.arguments.index("--lora-modules")
+    assert command.arguments[at + 1 : at + 3] == (
+        f"cmeee-v2.symbol={tmp_path / 'a'}",
+        f"cmeee-v2.html={tmp_path / 'b'}",
+    )
+    assert option(command.arguments, "--max-lora-rank") == "32"
+    assert option(command.arguments, "--served-model-name") == "qwen2.5-coder-0.5b-instruct"
+    assert option(command.arguments, "--host") == "127.0.0.1"
+
+
+@pytest.mark.parametrize(("device", "slots"), [(Device.CPU, "3"), (Device.GPU, "2")])
+def test_on_a_processor_one_adapter_slot_stays_empty(tmp_path: Path, device: Device, slots: str) -> None:
+    """Else the base model's requests get the last adapter there."""
+    (command,) = serve_commands(with_two(tmp_path), MODEL, Plan(device=device))
+    assert option(command.arguments, "--max-loras") == slots
+    assert ("VLLM_CPU_KVCACHE_SPACE" in command.environment) == (device is Device.CPU)
+    assert command.environment["VLLM_NO_USAGE_STATS"] == "1"
+
+
+def test_replicas_follow_the_first_port_and_share_the_threads(tmp_path: Path) -> None:
+    """Each is a server of its own."""
+    commands = serve_commands(with_two(tmp_path), MODEL, Plan(replicas=2, port=9000, threads=4))
+    assert [command.url for command in commands] == ["http://127.0.0.1:9000", "http://127.0.0.1:9001"]
+    assert {command.environment["OMP_NUM_THREADS"] for command in commands} == {"2"}
+
+
+@pytest.mark.parametrize("speculation", Speculation)
+def test_who_drafts(tmp_path: Path, speculation: Speculation) -> None:
+    """The copy proposer by its import name, n-grams as short as Chinese words, or nobody."""
+    (command,) = serve_commands(with_two(tmp_path), MODEL, Plan(speculation=speculation))
+    if speculation is Speculation.OFF:
+        assert "--speculative-config" not in command.arguments
+        return
+    said = json.loads(option(command.arguments, "--speculative-config"))
+    assert said["method"] == {"copy": "custom_class", "ngram": "ngram"}[speculation]
+    if speculation is Speculation.COPY:
+        module, _, name = said["model"].rpartition(".")
+        assert hasattr(__import__(module, fromlist=[name]), name)
+
+
+def test_the_context_has_room_for_the_longest_sentence(tmp_path: Path) -> None:
+    """It grows with the sentence cap, and can be set."""
+    configuration = with_two(tmp_path)
+    sizes = [
+        int(
+            option(
+                serve_commands(configuration.model_copy(update={"max_chars": cap}), MODEL, Plan())[0].arguments,
+                "--max-model-len",
+            )
+        )
+        for cap in (64, 256, 1_024)
+    ]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[2]
+    (command,) = serve_commands(configuration, MODEL, Plan(context=4_096))
+    assert option(command.arguments, "--max-model-len") == "4096"
+
+
+def test_the_shell_line_can_be_typed(tmp_path: Path) -> None:
+    """Quoted, with its environment in front."""
+    (command,) = serve_commands(with_two(tmp_path), MODEL, Plan(python="my vllm/bin/python"))
+    words = shlex.split(command.shell())
+    assert "HF_HUB_OFFLINE=1" in words
+    assert "my vllm/bin/python" in words
+
+
+def test_only_span_taggers_need_no_server(tmp_path: Path) -> None:
+    """There is nothing to serve, and the message says so."""
+    span = TaggerConfig(name="span", strategy="span", adapter=tmp_path)
+    with pytest.raises(UserError, match="nothing to serve"):
+        serve_commands(Configuration(taggers=(span,)), MODEL, Plan())
+
+
+def test_an_llm_causal_filter_is_served_too(tmp_path: Path) -> None:
+    """Its adapter is one more model name."""
+    tagger = TaggerConfig(name="json-full", strategy="json")
+    chosen = FilterConfig(kind="llm-causal", adapter=adapter(tmp_path / "f"))
+    (command,) = serve_commands(Configuration(taggers=(tagger,), filter=chosen), MODEL, Plan())
+    assert f"cmeee-v2.llm-causal={tmp_path / 'f'}" in command.arguments
+
+
+def test_an_exported_filter_has_a_server_of_its_own(tmp_path: Path) -> None:
+    """By the pooling runner, on the ports after the writing models', each as often as the replicas say."""
+    configuration = Configuration(
+        taggers=(TaggerConfig(name="json-full", strategy="json"),),
+        filter=FilterConfig(kind="llm-cls", exported=tmp_path),
+        engine=EngineConfig(kind="vllm", servers=(ServerConfig(url="http://127.0.0.1:8101"),)),
+    )
+    commands = serve_commands(configuration, MODEL, Plan(replicas=2))
+    assert [one.name for one in commands] == ["models-8101", "models-8102", "filter-8103", "filter-8104"]
+    served = commands[-1].arguments
+    assert option(served, "--model") == str(tmp_path)
+    assert option(served, "--served-model-name") == "cmeee-v2.llm-cls"
+    assert option(served, "--runner") == "pooling"
+    assert "--speculative-config" not in served
+    assert int(option(served, "--max-model-len")) >= 2 * configuration.max_chars
+
+
+def test_a_folder_that_is_no_adapter(tmp_path: Path) -> None:
+    """File and key are named."""
+    with pytest.raises(UserError, match=r"adapter_config\.json: cannot be read"):
+        adapter_rank(tmp_path)
+    (tmp_path / "adapter_config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(BadInputError, match=r"adapter_config\.json \[r\]"):
+        adapter_rank(tmp_path)
