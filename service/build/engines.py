@@ -57,15 +57,3 @@ def local_engine(order: EngineOrder) -> Engine:
         max_rows=order.max_rows,
         format=None if order.dtype == "auto" else order.dtype,
     )
-
-
-def settled_dtype(configuration: Configuration, model: Path) -> str:
-    """The format that models in this process have: the configured one, or this machine's fastest for the model."""
-    if configuration.dtype != "auto":
-        return configuration.dtype
-    try:
-        from medner.agents.engines.local.formats import pick_device  # noqa: PLC0415  heavy
-        from medner.agents.engines.local.model import best_format  # noqa: PLC0415  heavy
-    except ImportError:  # without PyTorch nothing runs in this process
-        return "auto"
-    return best_format(model, pick_device())

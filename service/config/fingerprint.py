@@ -13,10 +13,10 @@ from typing import Any
 from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
-from medner.service.build.engines import settled_dtype
 from medner.service.config.cards import export_card, filter_card
 from medner.service.config.configuration import Configuration, ExemplarsConfig, FilterConfig
 from medner.service.config.judges import JudgeConfig
+from medner.service.config.number_format import settled_dtype
 from medner.store.models import MANIFEST, read_manifest
 
 #: What only changes how fast an answer comes.

@@ -86,7 +86,7 @@ def number_formats(configuration: Configuration) -> Iterator[Finding]:
     """How fast this machine computes in each number format, and which one models get."""
     try:
         from medner.agents.engines.local.formats import measured_formats, pick_device  # noqa: PLC0415  heavy
-        from medner.service.build.engines import settled_dtype  # noqa: PLC0415  beside what it is for
+        from medner.service.config.number_format import settled_dtype  # noqa: PLC0415  beside what it is for
     except ImportError:
         return
     if pick_device().type != "cpu":

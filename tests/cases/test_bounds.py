@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import typer
 
+from medner.core.errors import BadInputError
+from medner.core.labels import load_label_set
 from medner.service.cli.app import build
-from medner.service.config import validated
-from medner.store.errors import BadInputError
+from medner.service.config.configuration import validated
 from medner.store.jobs import JobSpec
-from medner.store.labels import load_label_set
 from medner.store.traces.records import LabelSetRecord, RunRecord
 from tests.line_kit import Line, line
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.errors import BadInputError
 from medner.service.cli.app import main
 from medner.store.corpora import Note, ReadOptions, read_documents
-from medner.store.errors import BadInputError
 
 CASES = Path(__file__).parent
 EXPORTS = "25-hospital-exports"

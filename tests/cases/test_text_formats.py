@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.errors import BadInputError, UserError
 from medner.service.cli.app import main
 from medner.store.corpora import Note, ReadOptions, read_documents
-from medner.store.errors import BadInputError, UserError
 
 CASES = Path(__file__).parent
 EXPORTS = CASES / "25-hospital-exports"

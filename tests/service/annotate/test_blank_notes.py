@@ -12,7 +12,7 @@ import pytest
 from medner.core.errors import BadInputError
 from medner.service.cli.app import main
 
-CASE = Path(__file__).parents[1] / "cases" / "34-blank-note-u3000"
+CASE = Path(__file__).parents[2] / "cases" / "34-blank-note-u3000"
 BLANK = {
     "u3000": "\u3000\u3000\n\u3000",
     "nbsp": "\xa0",

@@ -19,7 +19,7 @@ from medner.store.corpora.json_formats.jsonl import read_annotated
 from medner.store.models import ModelStore
 
 LABELS = load_label_set("cmeee-v2")
-NOTE = Path(__file__).parents[1] / "cases" / "28-leading-space" / "note.txt"
+NOTE = Path(__file__).parents[2] / "cases" / "28-leading-space" / "note.txt"
 #: What token edges make of entities: sentence, place as it was said, entity.
 SAID = {
     "诊断 COPD 急性加重期。": (2, 8, "COPD"),

@@ -11,7 +11,7 @@ import pytest
 
 from medner.core.errors import BadInputError
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 
 
 def documents(result: Any) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ CARDS: list[tuple[Any, str, dict[str, Any]]] = [
     (judge_card, "card.toml", JUDGE),
     (export_card, "export.toml", EXPORT),
 ]
-SHIPPED = sorted((Path(__file__).parents[2] / "models").glob("*/*/card.toml"))
+SHIPPED = sorted((Path(__file__).parents[3] / "models").glob("*/*/card.toml"))
 
 
 def write(folder: Path, file: str, data: dict[str, Any]) -> Path:

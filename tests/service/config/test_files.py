@@ -10,7 +10,7 @@ from medner.core.errors import BadInputError
 from medner.service.config.default import default_configuration
 from medner.service.config.files import load_configuration
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "configuration.toml"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "configuration.toml"
 
 
 def test_a_file_can_leave_the_default_filter_out(tmp_path: Path) -> None:

