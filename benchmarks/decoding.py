@@ -38,7 +38,7 @@ from medner.core.sentences import split_sentences
 from medner.service.config.default import tuned_taggers
 from medner.store.corpora import read_documents
 from medner.store.models import base_model_folder
-from medner.training.lora import quiet_peft
+from medner.training.model.lora import quiet_peft
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from medner.agents.engines.engine import Request
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import HardVote
 from medner.agents.strategies import CODECS
-from medner.agents.taggers import GenerativeTagger
+from medner.agents.taggers.tagger import GenerativeTagger
 from medner.core.labels import load_label_set
 from medner.core.records import Annotation, Entity, Sentence
 from medner.core.sentences import split_sentences

@@ -37,10 +37,10 @@ from medner.agents.judges.judge import Case
 from medner.agents.judges.votes import case_features
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document, Entity
-from medner.evaluation.matching import Pair
-from medner.evaluation.scoring import Score, score
+from medner.evaluation.measures.matching import Pair
+from medner.evaluation.measures.scoring import Score, score
+from medner.evaluation.measures.significance import Resampling, differences, intervals, stack
 from medner.evaluation.side_by_side import SideBySide, read_side_by_side
-from medner.evaluation.significance import Resampling, differences, intervals, stack
 from medner.service.build.engines import local_engine, model_folder
 from medner.service.build.judges import judging, needs_base_model
 from medner.service.config.configuration import TaggerConfig, validated

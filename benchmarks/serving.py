@@ -30,7 +30,7 @@ from pathlib import Path
 import httpx
 
 from medner.agents.strategies import CODECS
-from medner.agents.taggers import GenerativeTagger
+from medner.agents.taggers.tagger import GenerativeTagger
 from medner.core.labels import load_label_set
 from medner.core.records import Sentence, TaggerOutput
 from medner.core.sentences import split_sentences

@@ -31,11 +31,11 @@ from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document, Entity
 from medner.store.corpora import read_documents
 from medner.store.models import base_model_folder
-from medner.training.batching import batches_by_tokens
-from medner.training.lora import load_tokenizer
-from medner.training.optimiser import Masters
+from medner.training.loop.batching import batches_by_tokens
+from medner.training.loop.optimiser import Masters
+from medner.training.loop.settings import Products
+from medner.training.model.lora import load_tokenizer
 from medner.training.sentences import annotated_sentences
-from medner.training.settings import Products
 from medner.training.spans.examples import SpanExample, span_example
 from medner.training.spans.learner import SpanLearner, span_settings
 

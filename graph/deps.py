@@ -8,7 +8,7 @@ from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import Filter
 from medner.agents.judges.judge import BestTagger, HardVote, Judge
 from medner.agents.judges.judge_chain import Bench, BenchSource
-from medner.agents.taggers import Tagger, unique_names
+from medner.agents.taggers.tagger import Tagger, unique_names
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
 

@@ -14,7 +14,7 @@ from langgraph.runtime import Runtime
 from medner.agents.filters import Filter, FromScores
 from medner.agents.judges.judge import Case
 from medner.agents.prompts.judge import types_at_stake
-from medner.agents.taggers import ScoringTagger, Tagger
+from medner.agents.taggers.tagger import ScoringTagger, Tagger
 from medner.core.errors import ExternalError, ModelOutputError, UserError
 from medner.core.labels import LabelSet
 from medner.core.records import (

@@ -7,7 +7,7 @@ from typing import Annotated, Required, TypedDict
 
 from langgraph.channels import UntrackedValue
 
-from medner.agents.taggers import StretchScores
+from medner.agents.taggers.tagger import StretchScores
 from medner.core.records import (
     Annotation,
     Candidate,

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from medner.agents.spans.head import SpanHead, SpanShape
-from medner.agents.spans.settings import SpanSettings
+from medner.agents.taggers.spans.head import SpanHead, SpanShape
+from medner.agents.taggers.spans.settings import SpanSettings
 from medner.core.labels import load_label_set
 from tests.tiny_model import save_tiny_adapter, save_tiny_model
 

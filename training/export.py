@@ -20,8 +20,8 @@ from medner.agents.engines.local.loading import quiet
 from medner.agents.filters.classifier import ClassifierHead
 from medner.core.atomic_files import replacing_folder
 from medner.core.errors import ExternalError, UserError
-from medner.training.lora import quiet_peft
-from medner.training.tagger_data import card_text, file_hash
+from medner.training.model.lora import quiet_peft
+from medner.training.taggers.data import card_text, file_hash
 
 #: How far a checked score may be from the one before: probabilities, by the precision of the exported weights.
 TOLERANCE = {"float32": 0.001, "bfloat16": 0.05, "float16": 0.01}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from medner.agents.filters.filter import probability
-from medner.agents.taggers import StretchScores
+from medner.agents.taggers.tagger import StretchScores
 from medner.core.records import Entity, Sentence
 
 

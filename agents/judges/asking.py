@@ -11,7 +11,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 
-from medner.agents.engine_chat_model import EngineChatModel
+from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.prompts.messages import Message
 from medner.agents.prompts.templates import Template
 from medner.agents.strategies.automaton import PieceGraph

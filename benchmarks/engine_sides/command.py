@@ -44,7 +44,7 @@ from engine_sides.starts import StartOrder, measured_starts
 from medner.agents.engines.local.formats import machine_name, measured_formats
 from medner.core.errors import MednerError
 from medner.core.sentences import split_sentences
-from medner.service.config.cards import shipped_plan
+from medner.service.config.shelf import shipped_plan
 from medner.store.corpora import read_documents
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ import numpy as np
 
 VOCABULARY, POSITIONS = 21_128, 512
 _OPSET = 17
-#: Sizes of the span head, as :class:`medner.agents.spans.head.SpanShape` has them.
+#: Sizes of the span head, as :class:`medner.agents.taggers.spans.head.SpanShape` has them.
 _INNER, _POINTER = 256, 64
 
 

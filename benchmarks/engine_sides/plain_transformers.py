@@ -13,10 +13,10 @@ from side import Counts, RefusedError
 from medner.agents.engines.local.formats import DTYPES
 from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.vocabulary import Vocabulary
-from medner.agents.spans.alignment import Aligned, align
-from medner.agents.spans.head import SpanHead, load_head
-from medner.agents.spans.settings import SpanSettings, read_settings
-from medner.agents.spans.tagger import framed, least_score, span_scores, spans_over
+from medner.agents.taggers.spans.alignment import Aligned, align
+from medner.agents.taggers.spans.head import SpanHead, load_head
+from medner.agents.taggers.spans.settings import SpanSettings, read_settings
+from medner.agents.taggers.spans.tagger import framed, least_score, span_scores, spans_over
 from medner.core.labels import load_label_set
 from medner.service.build.engines import model_folder
 from medner.service.config.options import Overrides, configured

@@ -32,15 +32,14 @@ class MednerSide:
 
     def __init__(self, options: Mapping[str, Any], texts: tuple[str, ...]) -> None:
         from medner.core.records import Sentence
-        from medner.service.build import engines
-        from medner.service.build import pipeline as assembly
+        from medner.service.build import engines, pipeline
         from medner.service.config.options import Overrides, configured
 
         unknown = sorted(set(options) - {field.name for field in fields(Overrides)})
         if unknown:
             raise RefusedError(f"this version of medner has no option {', '.join(unknown)}")
         self._configuration = configured(Overrides(**options))
-        self._build = assembly.build_deps
+        self._build = pipeline.build_deps
         self._sentences = [Sentence(f"s{number}", text) for number, text in enumerate(texts)]
         self._loop = asyncio.new_event_loop()
         loaded: list[Any] = []
@@ -49,7 +48,7 @@ class MednerSide:
             loaded.append(engines.local_engine(order))
             return loaded[0]
 
-        made = assembly.assembled_parts(
+        made = pipeline.assembled_parts(
             self._configuration, model=engines.model_folder(self._configuration), engine_factory=remembered
         )
         # Kept: when it is collected, it closes the engine.
@@ -60,7 +59,7 @@ class MednerSide:
         self.facts = {
             "format": getattr(model, "format", None) or str(model.dtype).removeprefix("torch."),
             "taggers": [tagger.name for tagger in self._configuration.taggers],
-            "package": str(Path(assembly.__file__).parents[1]),
+            "package": str(Path(pipeline.__file__).parents[2]),
         }
 
     def run(self, at_a_time: int) -> Counts:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from html import escape
 
-from medner.evaluation.tables import printable, width
+from medner.evaluation.reports.tables import printable, width
 
 WIDTH = 760
 _BAR, _GAP, _GROUP_GAP, _HEAD = 15, 3, 14, 30

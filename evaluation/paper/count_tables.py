@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medner.evaluation import wording
-from medner.evaluation.errors import FALSE_POSITIVES, NESTED_CLASSES, ErrorClass
+from medner.evaluation.measures.errors import FALSE_POSITIVES, NESTED_CLASSES, ErrorClass
+from medner.evaluation.measures.significance import Resampling
 from medner.evaluation.paper.grid import (
     NOT_MEASURED,
     NOTHING,
@@ -23,7 +23,7 @@ from medner.evaluation.paper.published import published
 from medner.evaluation.paper.resampling import bootstrap_interval
 from medner.evaluation.paper.score_tables import Measured, laid_out, same_base, wording_of
 from medner.evaluation.paper.systems import Dataset, System
-from medner.evaluation.significance import Resampling
+from medner.evaluation.reports import wording
 
 _COST_COLUMNS = ("row", "paper s", "paper GB", "paper F1", "measured", "s", "GB", "tokens", "passes", "F1")
 

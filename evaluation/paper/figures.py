@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medner.evaluation import wording
-from medner.evaluation.errors import FALSE_POSITIVES, ErrorClass
+from medner.evaluation.measures.errors import FALSE_POSITIVES, ErrorClass
+from medner.evaluation.measures.significance import Array, Interval
 from medner.evaluation.paper.chart import Bar, BarChart, Group, bar_chart
 from medner.evaluation.paper.grid import (
     NOTHING,
@@ -26,7 +26,7 @@ from medner.evaluation.paper.resampling import bootstrap_interval
 from medner.evaluation.paper.roles import base_key
 from medner.evaluation.paper.score_tables import wording_of
 from medner.evaluation.paper.systems import Dataset, System
-from medner.evaluation.significance import Array, Interval
+from medner.evaluation.reports import wording
 
 WITHIN = 2
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from medner.evaluation import wording
-from medner.evaluation.significance import Difference, Interval
+from medner.evaluation.measures.significance import Difference, Interval
+from medner.evaluation.reports import wording
 
 Tone = Literal["", "paper", "absent", "good", "bad"]
 

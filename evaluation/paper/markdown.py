@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from medner.evaluation.paper.grid import Grid, Section
 from medner.evaluation.paper.report import PaperReport
 from medner.evaluation.paper.words import COMPARABLE, READING, TITLE
-from medner.evaluation.tables import printable
+from medner.evaluation.reports.tables import printable
 
 _MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
 

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from medner.evaluation.paper import words
 from medner.evaluation.paper.report import PaperReport
-from medner.evaluation.tables import printable
+from medner.evaluation.reports.tables import printable
 
 
 def paper_page(report: PaperReport) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medner.core.errors import BadInputError
-from medner.evaluation import wording
+from medner.evaluation.measures.significance import Resampling
 from medner.evaluation.paper.count_tables import cost_grid, filter_errors_grid, nested_errors_grid
 from medner.evaluation.paper.figures import Figure, bases_figure, distances_figure, errors_figure
 from medner.evaluation.paper.grid import Cell, Grid, Section, ratio_cell
@@ -15,8 +15,8 @@ from medner.evaluation.paper.manifest import load_manifest
 from medner.evaluation.paper.published import published
 from medner.evaluation.paper.score_tables import CONTENTS, score_grid, wording_of
 from medner.evaluation.paper.systems import Dataset, measure
-from medner.evaluation.report import Setting
-from medner.evaluation.significance import Resampling
+from medner.evaluation.reports import wording
+from medner.evaluation.reports.report import Setting
 from medner.store.corpora import NO_OPTIONS, ReadOptions
 
 COUNT_TABLES: dict[int, Callable[[Dataset], Grid]] = {4: cost_grid, 6: filter_errors_grid, 12: nested_errors_grid}

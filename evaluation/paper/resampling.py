@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from medner.evaluation.significance import CELLS_AT_ONCE, Array, Interval, Resampling
+from medner.evaluation.measures.significance import CELLS_AT_ONCE, Array, Interval, Resampling
 
 
 def bootstrap_interval(values_dk: Array, statistic: Callable[[Array], Array], how: Resampling) -> Interval:

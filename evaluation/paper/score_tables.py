@@ -18,7 +18,7 @@ from medner.evaluation.paper.manifest import EnsembleEntry, JudgeEntry, TaggerEn
 from medner.evaluation.paper.published import PublishedTable, published
 from medner.evaluation.paper.roles import PAPERS_FILTER, base_key, filter_of
 from medner.evaluation.paper.systems import Dataset, System
-from medner.evaluation.wording import counted
+from medner.evaluation.reports.wording import counted
 
 MEASURES = ("P", "R", "F1")
 

@@ -11,15 +11,15 @@ import numpy as np
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import load_label_set
 from medner.core.records import Document
-from medner.evaluation import ensembles as voting
-from medner.evaluation.errors import ErrorClass, ErrorTable, Mistake, find_mistakes, tabulate
-from medner.evaluation.matching import Pairing, pair_documents
+from medner.evaluation.measures import ensembles as voting
+from medner.evaluation.measures.errors import ErrorClass, ErrorTable, Mistake, find_mistakes, tabulate
+from medner.evaluation.measures.matching import Pairing, pair_documents
+from medner.evaluation.measures.scoring import Score, nested_entities, score
+from medner.evaluation.measures.significance import Array, Difference, Resampling, differences, intervals, stack
 from medner.evaluation.paper.costs import Answers, Costs, read_answers
 from medner.evaluation.paper.manifest import EnsembleEntry, Manifest
 from medner.evaluation.paper.roles import Roles, assign_roles
-from medner.evaluation.report import Gold, Scored
-from medner.evaluation.scoring import Score, nested_entities, score
-from medner.evaluation.significance import Array, Difference, Resampling, differences, intervals, stack
+from medner.evaluation.reports.report import Gold, Scored
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 
 

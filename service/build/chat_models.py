@@ -8,10 +8,10 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.engines.vllm.pool import Pool
 from medner.agents.engines.vllm.server import ServerAddress
+from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.core.errors import UserError
 from medner.service.config.judges import JudgeConfig
 

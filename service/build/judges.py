@@ -12,10 +12,10 @@ from pathlib import Path
 
 from langchain_core.language_models import BaseChatModel
 
-from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.engine import AdapterLoader, Engine
 from medner.agents.exemplars import ExemplarSource
 from medner.agents.judges.asking import Asking
+from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge, Renamed
 from medner.agents.judges.judge_chain import Bench
 from medner.agents.judges.rewrite import RewriteJudge

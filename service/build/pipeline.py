@@ -12,10 +12,10 @@ from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import Filter, ScoresSpans, SpanFilter
-from medner.agents.joined import LineJoiningFilter, LineJoiningSpanTagger, LineJoiningTagger
+from medner.agents.joined_lines import LineJoiningFilter, LineJoiningSpanTagger, LineJoiningTagger
 from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
-from medner.agents.taggers import GenerativeTagger, ScoringTagger, Tagger
+from medner.agents.taggers.tagger import GenerativeTagger, ScoringTagger, Tagger
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet, load_label_set
 from medner.graph import Deps, Pipeline
@@ -217,7 +217,7 @@ def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet, adapters: Ma
 
 def _span_tagger(name: str, folder: Path, engine: Engine, labels: LabelSet, adapter: str) -> Tagger:
     try:
-        from medner.agents.spans.settings import load_span_tagger  # noqa: PLC0415  heavy
+        from medner.agents.taggers.spans.settings import load_span_tagger  # noqa: PLC0415  heavy
     except ImportError as error:
         raise UserError(f"{error.name} is missing: a span tagger needs pip install 'medner[local]'") from error
     if not isinstance(engine, Encoder):

@@ -46,7 +46,7 @@ def trained_judge(judge: JudgeConfig, labels: LabelSet, engine: Engine, adapters
 
 def _scorer(folder: Path, card: JudgeCard, labels: LabelSet, engine: Encoder, adapter: str) -> Scorer:
     if card.scorer == "span":
-        from medner.agents.spans.settings import load_span_tagger  # noqa: PLC0415  heavy
+        from medner.agents.taggers.spans.settings import load_span_tagger  # noqa: PLC0415  heavy
 
         return SpanScorer(load_span_tagger(folder, name=card.name, adapter=adapter, encoder=engine, labels=labels))
     return CandidateScorer(engine, labels, load_head(folder), adapter, card.two_way_from)

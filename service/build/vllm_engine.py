@@ -14,7 +14,7 @@ from medner.agents.engines.vllm.server import ServerAddress
 from medner.agents.prompts.shots import load_shots
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
-from medner.agents.taggers import answer_cap
+from medner.agents.taggers.tagger import answer_cap
 from medner.core.errors import ExternalError, UserError
 from medner.core.findings import Finding, errors_among
 from medner.core.labels import LabelSet, load_label_set

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from medner.training.loop import Progress
+    from medner.training.loop.loop import Progress
 
 _EVERY_S = 30.0
 

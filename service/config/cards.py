@@ -1,17 +1,14 @@
-"""The tuned adapters that ship with medner, as the package ``medner.models`` holds them."""
+"""The cards of adapters: ``card.toml`` and ``export.toml`` as models, and whether a folder fits a configuration."""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from medner.core.errors import BadInputError, UserError
-from medner.core.validation import complaint
 from medner.service.config.card_keys import Card, validated_card
 
 #: The strategies and prompt styles a configuration may name.
@@ -26,7 +23,6 @@ FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
 WEIGHTS = "adapter_model.safetensors"
 CARD = "card.toml"
 EXPORT = "export.toml"
-PLAN = "default.toml"
 
 
 class AdapterCard(BaseModel):
@@ -99,74 +95,6 @@ class JudgeCard(BaseModel):
     two_way_from: int | None = Field(default=None, ge=0)
 
 
-class Preset(BaseModel):
-    """Some of the shipped taggers, by name and in order, with a filter and a judge."""
-
-    model_config = ConfigDict(extra="forbid")
-    taggers: tuple[str, ...] = Field(min_length=1)
-    filter: str | None = None
-    judge: dict[str, Any] = Field(default_factory=dict)
-
-
-class ShippedPlan(Preset):
-    """``default.toml``: the default of a label set, and other choices by name (``--preset``)."""
-
-    presets: dict[str, Preset] = Field(default_factory=dict)
-
-    def named(self, preset: str | None) -> Preset:
-        """A preset; None is the default itself. UserError when there is none of this name."""
-        if preset in (None, "default"):
-            return self
-        if preset not in self.presets:
-            raise UserError(f"--preset: no preset {preset!r}; there are {', '.join(['default', *self.presets])}")
-        return self.presets[preset]
-
-
-@dataclass(frozen=True, slots=True)
-class ShippedFilter:
-    """A filter's folder and its card."""
-
-    folder: Path
-    card: FilterCard
-
-
-@dataclass(frozen=True, slots=True)
-class ShippedAdapter:
-    """An adapter's folder, in PEFT's format, and its card."""
-
-    folder: Path
-    card: AdapterCard
-
-
-def shipped_adapters(labels: str, root: Any = None) -> tuple[ShippedAdapter, ...]:
-    """The adapters for a label set, by tagger name; none where nothing ships. BadInputError for a broken card.
-
-    ``root`` is a folder laid out as ``<labels>/<tagger name>/``; None is the package's own.
-    """
-    # A tagger's card has no kind.
-    folders = [one for one in _shelf(labels, root) if (one / WEIGHTS).is_file() and "kind" not in _data(one / CARD)]
-    return tuple(ShippedAdapter(folder, _card(folder / CARD)) for folder in folders)
-
-
-def shipped_filters(labels: str, root: Any = None) -> tuple[ShippedFilter, ...]:
-    """The filters for a label set, by name; they lie beside the taggers' adapters. BadInputError for a broken card."""
-    folders = [folder for folder in _shelf(labels, root) if is_filter(folder)]
-    return tuple(ShippedFilter(folder, filter_card(folder)) for folder in folders)
-
-
-def shipped_plan(labels: str, root: Any = None) -> ShippedPlan | None:
-    """What the default configuration of a label set is made of; None where nothing says so. BadInputError if broken."""
-    found = (root or _package()) if labels else None
-    path = None if found is None else Path(str(found / labels / PLAN))
-    if path is None or not path.is_file():
-        return None
-    try:
-        return ShippedPlan.model_validate(_data(path))
-    except ValidationError as error:
-        reason, key = complaint(error)
-        raise BadInputError(reason, path=path, key=key) from error
-
-
 def check_card(folder: Path, *, labels: str, model: str | None) -> None:
     """UserError when an adapter's card names another label set, or another base than ``model`` (None: not compared).
 
@@ -217,36 +145,22 @@ def judge_card(folder: Path) -> JudgeCard:
     """The card of a trained judge's folder. UserError when there is none, BadInputError when it is another card."""
     if not (folder / CARD).is_file():
         raise UserError(f"{folder}: holds no judge (no {CARD}); medner train judge writes one")
-    if _data(folder / CARD).get("kind") != "llm-judge":
+    if card_data(folder / CARD).get("kind") != "llm-judge":
         raise BadInputError("this is no trained judge's card (its kind is not llm-judge)", path=folder / CARD)
     return _read(JudgeCard, folder / CARD)
 
 
 def is_filter(folder: Path) -> bool:
     """Whether the card in a folder is a filter's. BadInputError when it is broken."""
-    return _data(folder / CARD).get("kind") in get_args(FilterKind)
-
-
-def _shelf(labels: str, root: Any) -> list[Path]:
-    """The folders with a card for a label set, by name."""
-    found = (root or _package()) if labels else None
-    if found is None or not (shelf := found / labels).is_dir():
-        return []
-    return sorted(Path(str(entry)) for entry in shelf.iterdir() if (entry / CARD).is_file())
-
-
-def _package() -> Any:
-    try:
-        return resources.files("medner.models")
-    except ModuleNotFoundError:
-        return None
+    return card_data(folder / CARD).get("kind") in get_args(FilterKind)
 
 
 def _card(path: Path) -> AdapterCard:
     return _read(AdapterCard, path)
 
 
-def _data(path: Path) -> dict[str, Any]:
+def card_data(path: Path) -> dict[str, Any]:
+    """A card's keys and values. BadInputError when it is not TOML."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -254,4 +168,4 @@ def _data(path: Path) -> dict[str, Any]:
 
 
 def _read(card: type[Card], path: Path) -> Card:
-    return validated_card(card, {"name": path.parent.name, **_data(path)}, path)
+    return validated_card(card, {"name": path.parent.name, **card_data(path)}, path)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medner.core.errors import UserError
-from medner.service.config.cards import ShippedAdapter, shipped_adapters, shipped_filters, shipped_plan
 from medner.service.config.configuration import DEFAULT_LABELS, DEFAULT_MODEL, Configuration, FilterConfig, TaggerConfig
 from medner.service.config.judges import JudgeConfig
+from medner.service.config.shelf import ShippedAdapter, shipped_adapters, shipped_filters, shipped_plan
 
 #: The default's taggers where no adapter ships.
 _UNTUNED = (

@@ -9,14 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from medner.core.errors import UserError
-from medner.service.config.cards import (
-    ShippedFilter,
-    StrategyName,
-    StyleName,
-    adapter_card,
-    filter_card,
-    shipped_filters,
-)
+from medner.service.config.cards import StrategyName, StyleName, adapter_card, filter_card
 from medner.service.config.configuration import (
     DEFAULT_LABELS,
     DEFAULT_MODEL,
@@ -29,6 +22,7 @@ from medner.service.config.default import default_configuration, tuned_taggers
 from medner.service.config.files import load_configuration
 from medner.service.config.judges import JudgeConfig, read_judge
 from medner.service.config.recorded import with_answers
+from medner.service.config.shelf import ShippedFilter, shipped_filters
 from medner.store.models import settled_base_model
 
 #: Filters that no folder holds: the base model as it is, and the span taggers.

@@ -10,13 +10,13 @@ from typing import Any
 
 from medner.core.errors import UserError
 from medner.core.labels import SHIPPED, load_label_set
-from medner.service.config.cards import shipped_filters
 from medner.service.config.configuration import Configuration
 from medner.service.config.default import tuned_taggers
 from medner.service.config.options import Overrides, configured
-from medner.service.http.problems import Problem
-from medner.service.http.schemas import NAME, JobOptions, LabelsAnswer
-from medner.service.jobs.submit_and_watch import spec_of
+from medner.service.config.shelf import shipped_filters
+from medner.service.http.messages.problems import Problem
+from medner.service.http.messages.schemas import NAME, JobOptions, LabelsAnswer
+from medner.service.jobs.submit import spec_of
 from medner.store.jobs import JobSpec
 
 _DAY_S = 86_400

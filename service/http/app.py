@@ -9,10 +9,10 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from medner.service.http.access.guard import Guard, Rules
 from medner.service.http.context import Parts, open_service
-from medner.service.http.guard import Guard, Rules
+from medner.service.http.messages.problems import HANDLERS
 from medner.service.http.openapi import PATH, openapi
-from medner.service.http.problems import HANDLERS
 from medner.service.http.routes import ROUTES
 from medner.service.http.web import WEB_ROUTES
 

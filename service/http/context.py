@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from medner.core.errors import MednerError
-from medner.service.http.access import Access
+from medner.service.http.access.callers import Access
+from medner.service.http.access.limits import Limits
 from medner.service.http.allowed_options import Offer
-from medner.service.http.limits import Limits
+from medner.service.http.messages.problems import unknown_job
 from medner.service.http.metrics import HttpMetrics
-from medner.service.http.problems import unknown_job
 from medner.store.jobs import Jobs, JobView
 from medner.store.redis import RedisAddress
 from medner.store.redis.client import Client

@@ -14,9 +14,9 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from medner.service.http.problems import MEDIA_TYPE
+from medner.service.http.messages.problems import MEDIA_TYPE
+from medner.service.http.messages.schemas import ProblemAnswer
 from medner.service.http.routes import ROUTES, Operation
-from medner.service.http.schemas import ProblemAnswer
 
 PATH = "/v1/openapi.json"
 _REFS = "#/components/schemas/{model}"

@@ -9,12 +9,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medner.service.http import jobs as reading
-from medner.service.http import schemas as bodies
 from medner.service.http import sessions
-from medner.service.http.events import events
-from medner.service.http.job_page import page
-from medner.service.http.submitting import JSON, LINES, submit
+from medner.service.http.jobs import handlers
+from medner.service.http.jobs.events import events
+from medner.service.http.jobs.page import page
+from medner.service.http.jobs.submit import JSON, LINES, submit
+from medner.service.http.messages import schemas
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 EVENTS = "text/event-stream"
@@ -46,10 +46,15 @@ _JOB = "/v1/jobs/{id}"
 _SESSION = "/v1/session"
 
 ROUTES: tuple[Operation, ...] = (
-    Operation("GET", "/health", reading.health, "Whether the server can do its work", bodies.HealthAnswer, open=True),
-    Operation("GET", "/metrics", reading.metrics, "Numbers for Prometheus", media=TEXT),
+    Operation("GET", "/health", handlers.health, "Whether the server can do its work", schemas.HealthAnswer, open=True),
+    Operation("GET", "/metrics", handlers.metrics, "Numbers for Prometheus", media=TEXT),
     Operation(
-        "GET", _SESSION, sessions.session, "Whether a key is needed, and whose is used", bodies.SessionAnswer, open=True
+        "GET",
+        _SESSION,
+        sessions.session,
+        "Whether a key is needed, and whose is used",
+        schemas.SessionAnswer,
+        open=True,
     ),
     Operation(
         "POST",
@@ -57,43 +62,43 @@ ROUTES: tuple[Operation, ...] = (
         sessions.begin,
         "Begin a browser's session",
         status=204,
-        body={JSON: bodies.SessionBody},
+        body={JSON: schemas.SessionBody},
         problems=(401, 422),
         open=True,
     ),
     Operation("DELETE", _SESSION, sessions.end, "End a browser's session", status=204, open=True),
-    Operation("GET", "/v1/labels", reading.labels, "Label sets, taggers and filters", bodies.LabelSetsAnswer),
-    Operation("GET", "/v1/jobs", reading.listed, "The newest jobs", bodies.JobsAnswer, query=bodies.ListQuery),
+    Operation("GET", "/v1/labels", handlers.labels, "Label sets, taggers and filters", schemas.LabelSetsAnswer),
+    Operation("GET", "/v1/jobs", handlers.listed, "The newest jobs", schemas.JobsAnswer, query=schemas.ListQuery),
     Operation(
         "POST",
         "/v1/jobs",
         submit,
         "Submit documents as a job",
-        bodies.SubmitAnswer,
+        schemas.SubmitAnswer,
         status=202,
-        query=bodies.JobOptions,
-        body={JSON: bodies.SubmitBody, LINES: bodies.DocumentBody},
+        query=schemas.JobOptions,
+        body={JSON: schemas.SubmitBody, LINES: schemas.DocumentBody},
         problems=(400, 408, 409, 413, 415, 422),
     ),
-    Operation("GET", _JOB, reading.show, "A job as it is now", bodies.JobAnswer, problems=(404,)),
-    Operation("DELETE", _JOB, reading.delete, "Forget an ended job and its results", status=204, problems=(404, 409)),
-    Operation("POST", _JOB + "/cancel", reading.cancel, "End a job", bodies.JobAnswer, problems=(404,)),
+    Operation("GET", _JOB, handlers.show, "A job as it is now", schemas.JobAnswer, problems=(404,)),
+    Operation("DELETE", _JOB, handlers.delete, "Forget an ended job and its results", status=204, problems=(404, 409)),
+    Operation("POST", _JOB + "/cancel", handlers.cancel, "End a job", schemas.JobAnswer, problems=(404,)),
     Operation(
         "POST",
         _JOB + "/replay",
-        reading.replay,
+        handlers.replay,
         "Do again what failed or was never done",
-        bodies.ReplayAnswer,
+        schemas.ReplayAnswer,
         problems=(404, 409),
     ),
     Operation(
         "GET",
         _JOB + "/results",
-        reading.results,
+        handlers.results,
         "The documents with their entities, one a line",
-        bodies.ResultLine,
+        schemas.ResultLine,
         media=LINES,
-        query=bodies.ResultsQuery,
+        query=schemas.ResultsQuery,
         problems=(404,),
     ),
     Operation(
@@ -102,7 +107,7 @@ ROUTES: tuple[Operation, ...] = (
         page,
         "Some of the documents as a page to read",
         media=HTML,
-        query=bodies.PageQuery,
+        query=schemas.PageQuery,
         problems=(404,),
     ),
     Operation(
@@ -110,16 +115,16 @@ ROUTES: tuple[Operation, ...] = (
         _JOB + "/events",
         events,
         "The job's progress while it runs",
-        bodies.ProgressEvent,
+        schemas.ProgressEvent,
         EVENTS,
         problems=(404,),
     ),
     Operation(
         "GET",
         _JOB + "/dead",
-        reading.dead,
+        handlers.dead,
         "The sentences that were given up",
-        bodies.DeadLettersAnswer,
+        schemas.DeadLettersAnswer,
         problems=(404,),
     ),
 )

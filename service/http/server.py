@@ -17,12 +17,12 @@ from starlette.types import ASGIApp
 
 from medner.core.errors import UserError
 from medner.core.stop_signal import stop_asked
-from medner.service.http.access import Access
+from medner.service.http.access.callers import Access
+from medner.service.http.access.keys import VARIABLE, KeyRing, key_file
+from medner.service.http.access.limits import Limits
 from medner.service.http.allowed_options import Offer
 from medner.service.http.app import new_app
 from medner.service.http.context import Parts
-from medner.service.http.keys import VARIABLE, KeyRing, key_file
-from medner.service.http.limits import Limits
 from medner.store.redis import RedisAddress, open_redis, redis_address
 
 log = logging.getLogger("medner.http")

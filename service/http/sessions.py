@@ -6,12 +6,12 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medner.service.http.access import COOKIE, SESSION_S
+from medner.service.http.access.callers import COOKIE, SESSION_S
+from medner.service.http.access.limits import whole
 from medner.service.http.context import service_of
-from medner.service.http.limits import whole
-from medner.service.http.problems import Problem, refused
-from medner.service.http.responses import json_answer
-from medner.service.http.schemas import SessionAnswer, SessionBody
+from medner.service.http.messages.problems import Problem, refused
+from medner.service.http.messages.responses import json_answer
+from medner.service.http.messages.schemas import SessionAnswer, SessionBody
 
 #: Whoever has no key yet is read no further.
 _MOST_BYTES = 4_096

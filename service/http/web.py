@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from medner.service.http.problems import Problem
+from medner.service.http.messages.problems import Problem
 from medner.service.page.page import base_style, script_json
 
 _POLICY = "; ".join(

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from medner.core.labels import LabelSet
-from medner.evaluation.disputes import Disputes, Share
-from medner.evaluation.tables import table
+from medner.evaluation.measures.disputes import Disputes, Share
+from medner.evaluation.reports.tables import table
 
 _ROW, _BAR, _LEFT, _WIDTH = 22, 300, 220, 640
 

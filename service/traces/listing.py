@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from medner.evaluation.tables import table
+from medner.evaluation.reports.tables import table
 from medner.store.traces import RunRecord, TraceBackend
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from medner.core.records import Document
-from medner.evaluation.report import Setting, compare
-from medner.evaluation.scoring import Counts
-from medner.evaluation.significance import Resampling
+from medner.evaluation.measures.scoring import Counts
+from medner.evaluation.measures.significance import Resampling
+from medner.evaluation.reports.report import Setting, compare
 from medner.service.traces.differences import Sides, as_documents, gold_of
 
 

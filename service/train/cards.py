@@ -11,7 +11,7 @@ import torch
 
 from medner.agents.engines.local.formats import pick_device
 from medner.store.models.catalogue import shipped_catalogue
-from medner.training.tagger_data import card_text
+from medner.training.taggers.data import card_text
 
 _LIBRARIES = ("medner", "torch", "transformers", "peft", "bitsandbytes", "safetensors")
 

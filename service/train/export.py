@@ -38,7 +38,7 @@ def export_adapter(
 
         from medner.agents.filters import load_head  # noqa: PLC0415
         from medner.training.export import ExportOrder, export_classifier, export_writer  # noqa: PLC0415
-        from medner.training.lora import load_tokenizer  # noqa: PLC0415
+        from medner.training.model.lora import load_tokenizer  # noqa: PLC0415
     except ImportError as error:
         raise UserError(f"{error.name} is missing: exporting needs pip install 'medner[train]'") from error
     card = _card(adapter)

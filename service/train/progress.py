@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from medner.service.annotate.counts import duration
-from medner.training.run import Step
+from medner.training.loop.run import Step
 
 LINE_EVERY_S = 30.0
 _OLD = 0.9

@@ -15,9 +15,9 @@ from medner.core.errors import ExternalError
 from medner.core.labels import load_label_set
 from medner.core.records import AnnotatedDocument, Document, Sentence
 from medner.core.sentences import split_sentences
-from medner.evaluation.report import Evaluation, Setting, evaluate
-from medner.evaluation.structure import evaluation_json
-from medner.evaluation.wording import counted
+from medner.evaluation.reports.report import Evaluation, Setting, evaluate
+from medner.evaluation.reports.structure import evaluation_json
+from medner.evaluation.reports.wording import counted
 from medner.service.annotate.counts import Tally
 from medner.service.annotate.documents import Annotating
 from medner.service.annotate.progress import showing

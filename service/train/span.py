@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from medner.agents.engines.local.loading import quiet
-from medner.agents.spans.settings import SETTINGS, SpanSettings, read_settings
+from medner.agents.taggers.spans.settings import SETTINGS, SpanSettings, read_settings
 from medner.core.atomic_files import replacing_file
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet, load_label_set
@@ -19,16 +19,16 @@ from medner.service.config.configuration import DEFAULT_MODEL
 from medner.service.train.cards import licence_note
 from medner.store.corpora import NO_OPTIONS, ReadOptions, write_documents
 from medner.store.models import base_model_folder, base_model_name
-from medner.training.loop import Progress, Run, refuse_another
-from medner.training.lora import WEIGHTS, load_tokenizer
-from medner.training.memory import check_memory_without_answers
+from medner.training.loop.loop import Progress, Run, refuse_another
+from medner.training.loop.run import RunFacts, RunFolder
+from medner.training.loop.settings import TaggerTraining
+from medner.training.model.lora import WEIGHTS, load_tokenizer
 from medner.training.plot import loss_svg
-from medner.training.run import RunFacts, RunFolder
-from medner.training.settings import TaggerTraining
 from medner.training.spans.build import SpanData, span_data
 from medner.training.spans.calibration import Calibration, calibrated
 from medner.training.spans.learner import SpanLearner, passes, span_settings
-from medner.training.tagger_data import card_text, named_hash, named_start
+from medner.training.taggers.data import card_text, named_hash, named_start
+from medner.training.taggers.memory import check_memory_without_answers
 
 Say = Callable[[str], None]
 #: The sentences held back, with their gold, in the run folder.

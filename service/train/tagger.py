@@ -26,10 +26,15 @@ from medner.service.train.progress import Progress
 from medner.service.train.scores import EVALUATION, Scoring, score_tagger
 from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.models import base_model_folder, base_model_name
-from medner.training.examples import Example, answer_vocabulary
-from medner.training.loop import Run, batches_of, refuse_another
-from medner.training.lora import WEIGHTS, load_tokenizer
-from medner.training.memory import (
+from medner.training.loop.loop import Run, batches_of, refuse_another
+from medner.training.loop.run import RunFacts, RunFolder
+from medner.training.model.lora import WEIGHTS, load_tokenizer
+from medner.training.plot import loss_svg
+from medner.training.recipes import Recipe
+from medner.training.taggers.data import TaskForm, TrainingData, named_hash, named_start, training_data
+from medner.training.taggers.examples import Example, answer_vocabulary
+from medner.training.taggers.learner import TaggerLearner, epochs_of, tagger_run
+from medner.training.taggers.memory import (
     available_bytes,
     check_memory,
     described,
@@ -38,12 +43,7 @@ from medner.training.memory import (
     memory_need,
     tagger_ways_out,
 )
-from medner.training.plan import TaggerPlan, tagger_plan
-from medner.training.plot import loss_svg
-from medner.training.recipes import Recipe
-from medner.training.run import RunFacts, RunFolder
-from medner.training.tagger import TaggerLearner, epochs_of, tagger_run
-from medner.training.tagger_data import TaskForm, TrainingData, named_hash, named_start, training_data
+from medner.training.taggers.plan import TaggerPlan, tagger_plan
 
 Say = Callable[[str], None]
 

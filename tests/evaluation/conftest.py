@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 import pytest
 
 from medner.core.records import Document, Entity
-from medner.evaluation.matching import Pair
+from medner.evaluation.measures.matching import Pair
 
 LABELS = ("dis", "sym", "bod")
 

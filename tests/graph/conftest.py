@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.engine import Request
 from medner.agents.engines.scripted import ScriptedEngine
+from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.judges.select import SelectJudge
 from medner.agents.strategies import CODECS
-from medner.agents.taggers import GenerativeTagger
+from medner.agents.taggers.tagger import GenerativeTagger
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Entity
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.engine import Request
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.exemplars import FixedExemplars
+from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.judges.judge import HardVote, Judge
 from medner.agents.judges.rewrite import RewriteJudge
 from medner.agents.judges.select import SelectJudge

@@ -7,8 +7,8 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.scripted import ScriptedEngine
+from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.judges.judge import BestTagger, HardVote
 from medner.agents.judges.select import SelectJudge
 from medner.core.labels import load_label_set

@@ -12,9 +12,9 @@ from medner.graph import Deps, Pipeline
 from tests.agents.letters import LettersEncoder
 
 torch = pytest.importorskip("torch")
-from medner.agents.spans.head import SpanHead, SpanShape
-from medner.agents.spans.sharing import SharedScores
-from medner.agents.spans.tagger import SpanTagger
+from medner.agents.taggers.spans.head import SpanHead, SpanShape
+from medner.agents.taggers.spans.sharing import SharedScores
+from medner.agents.taggers.spans.tagger import SpanTagger
 
 LABELS = load_label_set("cmeee-v2")
 

@@ -4,7 +4,7 @@ from langsmith.utils import get_env_var, tracing_is_enabled
 
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.strategies import CODECS
-from medner.agents.taggers import GenerativeTagger
+from medner.agents.taggers.tagger import GenerativeTagger
 from medner.core.labels import load_label_set
 from medner.core.records import Document, Sentence
 from medner.graph import Deps, Pipeline

@@ -8,7 +8,7 @@ import pytest
 
 from medner.agents.filters import SpanFilter
 from medner.agents.judges.judge import HardVote
-from medner.agents.taggers import ScoredOutput
+from medner.agents.taggers.tagger import ScoredOutput
 from medner.core.edges import Edges
 from medner.core.labels import load_label_set
 from medner.core.records import Decision, Decoded, Entity, Rejection, Sentence, TaggerOutput

@@ -68,7 +68,7 @@ def test_every_file_of_the_packages_is_in_it(copied: Path, names: set[str], sett
     [
         "medner/agents/prompts/shots-cmeee-v2.toml",
         "medner/agents/py.typed",
-        "medner/evaluation/templates/base.html.j2",
+        "medner/evaluation/reports/templates/base.html.j2",
         "medner/models/README.md",
         "medner/models/cmeee-v2/symbol-example/adapter_model.safetensors",
         "medner/service/cli/__main__.py",

@@ -23,8 +23,8 @@ from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
 from medner.service.train.export import export_adapter
 from medner.training import export
-from medner.training.lora import adapted_model, save_adapter
-from medner.training.settings import TaggerTraining
+from medner.training.loop.settings import TaggerTraining
+from medner.training.model.lora import adapted_model, save_adapter
 from tests.tiny_model import save_tiny_model
 
 LABELS = load_label_set("cmeee-v2")

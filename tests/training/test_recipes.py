@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medner.agents.strategies import CODECS
-from medner.agents.taggers import GenerativeTagger
+from medner.agents.taggers.tagger import GenerativeTagger
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import load_label_set
 from medner.core.records import Document, Entity, Sentence
@@ -17,11 +17,11 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.engine import LocalEngine
-from medner.training.examples import tagger_example
-from medner.training.lora import linear_names
-from medner.training.memory import LargestBatch, memory_need
-from medner.training.plan import tagger_plan
-from medner.training.tagger import TaggerLearner, epochs_of, tagger_run
+from medner.training.model.lora import linear_names
+from medner.training.taggers.examples import tagger_example
+from medner.training.taggers.learner import TaggerLearner, epochs_of, tagger_run
+from medner.training.taggers.memory import LargestBatch, memory_need
+from medner.training.taggers.plan import tagger_plan
 
 LABELS = load_label_set("cmeee-v2")
 RECIPES = shipped_recipes()

@@ -15,7 +15,7 @@ from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.agents.strategies.automaton import Automaton
-from medner.agents.taggers import GenerativeTagger
+from medner.agents.taggers.tagger import GenerativeTagger
 from medner.core.errors import ExternalError, UserError
 from medner.core.findings import Level
 from medner.core.labels import load_label_set

@@ -10,7 +10,7 @@ from typing import Any
 from medner.core.atomic_files import replacing_file
 from medner.training.filters.calibration import Calibration
 from medner.training.filters.data import FilterData, Sources
-from medner.training.tagger_data import card_text, file_hash
+from medner.training.taggers.data import card_text, file_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.prompts.filter import NO, YES, brief_filter_messages
 from medner.core.labels import LabelSet
 from medner.core.records import Sentence
-from medner.training.batching import batches_by_tokens
-from medner.training.examples import Example
 from medner.training.filters.negatives import Judged
+from medner.training.loop.batching import batches_by_tokens
+from medner.training.taggers.examples import Example
 
 
 def answers(chat: ChatTokens) -> tuple[int, int]:

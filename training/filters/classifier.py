@@ -12,12 +12,12 @@ from torch.nn import functional
 
 from medner.agents.engines.local.formats import pick_device
 from medner.agents.filters.classifier import HEAD_FILE
-from medner.training.attention import MASKED, MaskedBody, register
-from medner.training.batching import batches_by_tokens
 from medner.training.filters.packing import PackedRow, packed_batch
-from medner.training.loop import Size
-from medner.training.lora import adapted_model, save_adapter
-from medner.training.settings import TaggerTraining
+from medner.training.loop.batching import batches_by_tokens
+from medner.training.loop.loop import Size
+from medner.training.loop.settings import TaggerTraining
+from medner.training.model.attention import MASKED, MaskedBody, register
+from medner.training.model.lora import adapted_model, save_adapter
 
 #: How many times faster than the adapter the classification layer learns: five times diverged on a 0.5B base.
 HEAD_FACTOR = 1.0

@@ -17,8 +17,8 @@ from medner.agents.prompts.filter import encoder_parts
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
 from medner.training.filters.negatives import Judged
-from medner.training.loop import Size
-from medner.training.lora import load_tokenizer
+from medner.training.loop.loop import Size
+from medner.training.model.lora import load_tokenizer
 
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 

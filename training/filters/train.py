@@ -14,10 +14,10 @@ from medner.core.labels import LabelSet
 from medner.training.filters.calibration import Calibration, calibrated
 from medner.training.filters.data import FilterData
 from medner.training.filters.negatives import Judged
-from medner.training.loop import Progress, Run, refuse_another
-from medner.training.run import RunFacts
-from medner.training.settings import TaggerTraining
-from medner.training.tagger_data import named_start
+from medner.training.loop.loop import Progress, Run, refuse_another
+from medner.training.loop.run import RunFacts
+from medner.training.loop.settings import TaggerTraining
+from medner.training.taggers.data import named_start
 
 #: Written when a run has got to its end: it holds the threshold that fits the weights.
 CARD = "card.toml"
@@ -67,11 +67,11 @@ class Watch:
 def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """LLM-CLS."""
     from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
-    from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
     from medner.training.filters.classifier import Classifier  # noqa: PLC0415  needs torch
     from medner.training.filters.packing import packed_rows  # noqa: PLC0415  needs torch
-    from medner.training.lora import load_tokenizer  # noqa: PLC0415  needs torch
-    from medner.training.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
+    from medner.training.loop.batching import batches_by_tokens  # noqa: PLC0415  needs torch
+    from medner.training.model.lora import load_tokenizer  # noqa: PLC0415  needs torch
+    from medner.training.taggers.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
 
     settings = order.settings
     base = order.needed_base()
@@ -104,8 +104,8 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
 def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """LLM-CAUSAL."""
     from medner.training.filters.causal import answers, causal_examples, causal_scores  # noqa: PLC0415  needs torch
-    from medner.training.lora import load_tokenizer  # noqa: PLC0415  needs torch
-    from medner.training.tagger import TaggerLearner, tagger_run  # noqa: PLC0415  needs torch
+    from medner.training.model.lora import load_tokenizer  # noqa: PLC0415  needs torch
+    from medner.training.taggers.learner import TaggerLearner, tagger_run  # noqa: PLC0415  needs torch
 
     base = order.needed_base()
     chat = ChatTokens(load_tokenizer(base))
@@ -124,8 +124,8 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
 
 def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | None:
     """BERT-CLS, from a pretrained encoder, or from random weights where there is no base."""
-    from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
     from medner.training.filters.encoder import encoded_samples, new_encoder, pretrained_encoder  # noqa: PLC0415
+    from medner.training.loop.batching import batches_by_tokens  # noqa: PLC0415  needs torch
 
     settings = order.settings
     if order.base is None:

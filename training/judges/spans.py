@@ -14,12 +14,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from medner.agents.spans.alignment import align
-from medner.agents.spans.tagger import framed
+from medner.agents.taggers.spans.alignment import align
+from medner.agents.taggers.spans.tagger import framed
 from medner.core.labels import LabelSet
 from medner.core.records import Entity
 from medner.training.judges.examples import JudgedCase
-from medner.training.loop import Size
+from medner.training.loop.loop import Size
 from medner.training.spans.examples import Cell, SpanExample, collated
 from medner.training.spans.learner import SpanLearner, span_loss
 

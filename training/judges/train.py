@@ -18,8 +18,8 @@ from medner.training.filters.calibration import best_threshold, f1
 from medner.training.filters.train import CARD, Order, Watch
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart
 from medner.training.judges.votes import fit_votes, with_model
-from medner.training.loop import Run
-from medner.training.run import RunFacts
+from medner.training.loop.loop import Run
+from medner.training.loop.run import RunFacts
 
 #: A classification layer behind each candidate, or a span head behind the sentence.
 ScorerKind = Literal["classifier", "span"]
@@ -114,15 +114,15 @@ def _span_plan(order: Order, learnt: Sequence[JudgedCase]) -> _Plan:
 
 def _vocabulary(order: Order) -> Any:
     from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
-    from medner.training.lora import load_tokenizer  # noqa: PLC0415  needs torch
+    from medner.training.model.lora import load_tokenizer  # noqa: PLC0415  needs torch
 
     return Vocabulary(load_tokenizer(order.needed_base()), frozenset())
 
 
 def _epochs(order: Order, rows: Sequence[Sized]) -> Callable[[int], Sequence[Any]]:
     """The batches of an epoch. UserError when there is too little memory for them."""
-    from medner.training.batching import batches_by_tokens  # noqa: PLC0415  needs torch
-    from medner.training.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
+    from medner.training.loop.batching import batches_by_tokens  # noqa: PLC0415  needs torch
+    from medner.training.taggers.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
 
     settings = order.settings
 
@@ -135,7 +135,7 @@ def _epochs(order: Order, rows: Sequence[Sized]) -> Callable[[int], Sequence[Any
 
 
 def _write_settings(order: Order, threshold: float, folder: Path) -> None:
-    from medner.agents.spans.settings import SpanSettings  # noqa: PLC0415  heavy
+    from medner.agents.taggers.spans.settings import SpanSettings  # noqa: PLC0415  heavy
 
     # The layer over the votes was weighed with the scores as they are, hence no temperature.
     SpanSettings(

@@ -1,7 +1,7 @@
 """Recipes: the settings of a training run for a base model, in a file, each value with its source.
 
 A recipe is a TOML file: ``base``, ``architecture`` (the class transformers runs it with), ``remark``, and the table
-``settings`` with fields of :class:`~medner.training.settings.TaggerTraining` and of the data.
+``settings`` with fields of :class:`~medner.training.loop.settings.TaggerTraining` and of the data.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from medner.agents.spans.tagger import least_score, spans_over
+from medner.agents.taggers.spans.tagger import least_score, spans_over
 from medner.core.labels import LabelSet
 from medner.core.records import Document
 from medner.training.spans.examples import SpanExample

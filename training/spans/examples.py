@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 
 import torch
 
-from medner.agents.spans.alignment import Aligned, align
-from medner.agents.spans.tagger import framed
+from medner.agents.taggers.spans.alignment import Aligned, align
+from medner.agents.taggers.spans.tagger import framed
 from medner.core.labels import LabelSet
 from medner.core.records import Document
 from medner.training.nesting import Pairs

@@ -11,13 +11,13 @@ import torch
 from torch import nn
 
 from medner.agents.engines.local.formats import pick_device
-from medner.agents.spans.head import SpanHead, SpanShape, load_head
+from medner.agents.taggers.spans.head import SpanHead, SpanShape, load_head
 from medner.core.errors import UserError
-from medner.training.attention import MASKED, MaskedBody, register
-from medner.training.batching import batches_by_tokens
-from medner.training.loop import Size
-from medner.training.lora import adapted_model, save_adapter
-from medner.training.settings import TaggerTraining
+from medner.training.loop.batching import batches_by_tokens
+from medner.training.loop.loop import Size
+from medner.training.loop.settings import TaggerTraining
+from medner.training.model.attention import MASKED, MaskedBody, register
+from medner.training.model.lora import adapted_model, save_adapter
 from medner.training.spans.examples import SpanBatch, SpanExample, collated
 
 #: What differs from a tagger that writes: small batches, a step each, and a longer warm-up for the fresh head.

@@ -20,8 +20,8 @@ from typing import Literal
 import torch
 from torch.nn import functional
 
-from medner.agents.engines.local.int8 import int8_product, int8_weight, is_exact, quantised_rows
-from medner.agents.engines.local.prepacked import can_prepack, packed_product, packed_weight
+from medner.agents.engines.local.floating.prepacked import can_prepack, packed_product, packed_weight
+from medner.agents.engines.local.integer.int8 import int8_product, int8_weight, is_exact, quantised_rows
 from medner.core.data_folder import cache_folder
 
 Format = Literal["int8", "bf16", "f16", "f32"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from medner.agents.engines.local.integer_weights import WAY_OUT
+from medner.agents.engines.local.integer.weights import WAY_OUT
 from medner.agents.engines.local.packed import ATTENTION, packed_attention
 from medner.core.errors import UserError
 

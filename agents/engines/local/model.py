@@ -10,13 +10,13 @@ from typing import Any, Protocol
 import torch
 from torch.nn import functional
 
-from medner.agents.engines.local.body_shape import FAMILIES, body_shape
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.decoding import Question
 from medner.agents.engines.local.formats import DTYPES, FORMAT_OF, Format, formats_by_speed, pick_device
-from medner.agents.engines.local.int8 import is_exact
-from medner.agents.engines.local.integer_body import IntegerBody
-from medner.agents.engines.local.integer_weights import WAY_OUT
+from medner.agents.engines.local.integer.body import IntegerBody
+from medner.agents.engines.local.integer.body_shape import FAMILIES, body_shape
+from medner.agents.engines.local.integer.int8 import is_exact
+from medner.agents.engines.local.integer.weights import WAY_OUT
 from medner.agents.engines.local.packed import KeyValueShape, RowCache, Segment
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
@@ -90,8 +90,8 @@ class LocalModel:
         """The tokenizer, the body, the text part of config.json, and the tokens that end an answer."""
         if self.format == "int8":
             return _load_integers(path, self.device)
+        from medner.agents.engines.local.floating.body import TransformersBody  # noqa: PLC0415
         from medner.agents.engines.local.loading import load  # noqa: PLC0415  transformers takes seconds
-        from medner.agents.engines.local.transformers_body import TransformersBody  # noqa: PLC0415
 
         dtype = DTYPES[self.format]
         tokenizer, model = load(path, dtype=dtype)

@@ -54,8 +54,8 @@ def compare(  # noqa: PLR0913  the options of a command are its parameters
     configuration: scoring.Configuration = "",
 ) -> None:
     """Compares two systems and gives out the report."""
-    from medner.evaluation import page, report, structure, wording
-    from medner.evaluation import text_report as plain
+    from medner.evaluation.reports import page, report, structure, wording
+    from medner.evaluation.reports import text as text_report
 
     refuse_overwriting(scoring.reports(json_, html), [gold, a, b])
     setting = scoring.make_setting(labels, seed=seed, resamples=resamples, commit=commit, configuration=configuration)
@@ -69,6 +69,6 @@ def compare(  # noqa: PLR0913  the options of a command are its parameters
     scoring.give_out(
         json_,
         structure.comparison_json(comparison),
-        plain.comparison_text(comparison, show=show, by_type=by_type),
+        text_report.comparison_text(comparison, show=show, by_type=by_type),
         wording.remarks(comparison),
     )

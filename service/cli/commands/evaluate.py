@@ -19,7 +19,7 @@ from medner.store.corpora import ReadOptions, read_documents
 
 if TYPE_CHECKING:
     from medner.core.records import Document
-    from medner.evaluation.report import Setting
+    from medner.evaluation.reports.report import Setting
 
 HELP = """Score PREDICTIONS against GOLD: strict micro precision, recall and F1.
 
@@ -108,9 +108,9 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
 ) -> None:
     """Scores predictions and gives out the report."""
     # numpy and jinja2 would slow down the start of every other command
-    from medner.evaluation import ensembles as voting
-    from medner.evaluation import page, report, structure, wording
-    from medner.evaluation import text_report as plain
+    from medner.evaluation.measures import ensembles as voting
+    from medner.evaluation.reports import page, report, structure, wording
+    from medner.evaluation.reports import text as text_report
 
     if ensembles and len(predictions) < 2:
         raise UserError("--ensembles needs two prediction files or more: give one file a system")
@@ -128,7 +128,7 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
     give_out(
         json_,
         structure.evaluation_json(evaluation),
-        plain.evaluation_text(evaluation, by_type=by_type),
+        text_report.evaluation_text(evaluation, by_type=by_type),
         wording.remarks(evaluation),
     )
 
@@ -140,8 +140,8 @@ def reports(json_: str | None, html: Path | None) -> dict[str, Path | None]:
 
 def make_setting(labels: str | None, *, seed: int, resamples: int, commit: str, configuration: str) -> Setting:
     """The setting the options ask for."""
-    from medner.evaluation.report import Setting
-    from medner.evaluation.significance import Resampling
+    from medner.evaluation.measures.significance import Resampling
+    from medner.evaluation.reports.report import Setting
 
     return Setting(
         Resampling(seed=seed, resamples=resamples),

@@ -78,7 +78,7 @@ def show(job: JobName, *, as_json: AsJson = False) -> None:
     """What is known of a job."""
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
-        from medner.service.jobs.submit_and_watch import described
+        from medner.service.jobs.watch import described
 
         view = await jobs.show(name)
         if as_json:
@@ -98,8 +98,8 @@ def watch(job: JobName) -> None:
     """
 
     async def run(jobs: Jobs, name: str, console: Console) -> int:
-        from medner.service.jobs.submit_and_watch import EXIT_CODES, told_end
-        from medner.service.jobs.submit_and_watch import watch as watch_job
+        from medner.service.jobs.watch import EXIT_CODES, told_end
+        from medner.service.jobs.watch import watch as watch_job
 
         view = await watch_job(jobs, name, console)
         typer.echo(told_end(view))
@@ -115,7 +115,7 @@ def cancel(job: JobName) -> None:
     """
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
-        from medner.service.jobs.submit_and_watch import told_end
+        from medner.service.jobs.watch import told_end
 
         typer.echo(told_end(await jobs.cancel(name)))
         return 0
@@ -137,7 +137,7 @@ def results(
 
     async def run(jobs: Jobs, name: str, console: Console) -> int:
         from medner.core.atomic_files import replacing_file
-        from medner.service.jobs.submit_and_watch import told_end
+        from medner.service.jobs.watch import told_end
         from medner.store.corpora import annotated_to_line
 
         if output is None:
@@ -238,7 +238,7 @@ def _print_json(data: object) -> None:
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from medner.evaluation.tables import table
+    from medner.evaluation.reports.tables import table
 
     # Whole lines, however narrow the terminal: an id that is cut is none that a command takes.
     typer.echo(table(head, rows, left=len(head)))

@@ -52,10 +52,10 @@ def paper(
     resamples: Resamples = 2000,
 ) -> None:
     """Measures the systems of the manifests and writes the pages."""
+    from medner.evaluation.measures.significance import Resampling
     from medner.evaluation.paper.markdown import paper_markdown
     from medner.evaluation.paper.page import paper_page
     from medner.evaluation.paper.report import paper_report
-    from medner.evaluation.significance import Resampling
 
     if output.exists() and not output.is_dir():
         raise UserError(f"{output}: is a file; -o names the folder for paper.html and paper.md")

@@ -93,8 +93,8 @@ def serve_(  # noqa: PLR0913  the options of a command are its parameters
     import asyncio
 
     from medner.service.config.options import Overrides
+    from medner.service.http.access.limits import Limits
     from medner.service.http.allowed_options import offer_of
-    from medner.service.http.limits import Limits
     from medner.service.http.server import ServerSettings, serve
     from medner.service.worker.logs import log_to
 
@@ -107,7 +107,7 @@ def serve_(  # noqa: PLR0913  the options of a command are its parameters
 
 def add(name: KeyName) -> None:
     """Make a key and print it, this once; whoever has it may do all the server does."""
-    from medner.service.http.keys import key_file
+    from medner.service.http.access.keys import key_file
 
     file = key_file()
     typer.echo(file.add(name))
@@ -116,7 +116,7 @@ def add(name: KeyName) -> None:
 
 def list_() -> None:
     """The names that have a key, and since when."""
-    from medner.service.http.keys import key_file
+    from medner.service.http.access.keys import key_file
 
     file = key_file()
     for one in file.stored():
@@ -127,7 +127,7 @@ def list_() -> None:
 
 def remove(name: KeyName) -> None:
     """Take a key away; its sessions end too."""
-    from medner.service.http.keys import key_file
+    from medner.service.http.access.keys import key_file
 
     file = key_file()
     left = file.remove(name)

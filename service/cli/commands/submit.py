@@ -33,7 +33,7 @@ from medner.store.corpora.reading.read_options import ReadOptions
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from medner.service.jobs.submit_and_watch import SubmitOrder
+    from medner.service.jobs.submit import SubmitOrder
     from medner.store.jobs import Jobs
 
 HELP = """Submit files as a job that workers do in the background, and print the job's id at once.
@@ -159,7 +159,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
 
     require_redis()
     from medner.service.config.options import Overrides
-    from medner.service.jobs.submit_and_watch import SubmitOrder
+    from medner.service.jobs.submit import SubmitOrder
 
     order = SubmitOrder(
         inputs=tuple(inputs),
@@ -202,8 +202,8 @@ async def _submit(jobs: Jobs, console: Console, order: SubmitOrder, *, as_json: 
     import json
     from dataclasses import asdict
 
-    from medner.evaluation.wording import counted
-    from medner.service.jobs.submit_and_watch import submit as submit_order
+    from medner.evaluation.reports.wording import counted
+    from medner.service.jobs.submit import submit as submit_order
 
     submitted, bad = await submit_order(jobs, order, console)
     view = await jobs.show(submitted.id)

@@ -253,6 +253,6 @@ def _words(judge: dict[str, Any]) -> str:
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from medner.evaluation.tables import table
+    from medner.evaluation.reports.tables import table
 
     typer.echo(table(head, rows, left=len(head)))

@@ -110,14 +110,14 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     *,
     options: ReadOptions,
 ) -> None:
-    from medner.agents.spans.settings import SETTINGS
+    from medner.agents.taggers.spans.settings import SETTINGS
     from medner.core.stop_signal import stop_asked
     from medner.service.cli.train.tagger import shown_command
     from medner.service.train.cards import licence_note
     from medner.training.filters.card import Made, write_card
     from medner.training.filters.data import Sources, filter_data
     from medner.training.filters.train import TRAINERS, Order, Watch
-    from medner.training.settings import TaggerTraining
+    from medner.training.loop.settings import TaggerTraining
 
     if kind not in TRAINERS:
         raise UserError(f"--kind: there is no filter {kind!r}; there are {', '.join(TRAINERS)}")

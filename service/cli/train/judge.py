@@ -98,14 +98,14 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     *,
     options: ReadOptions,
 ) -> None:
-    from medner.agents.spans.settings import SETTINGS
+    from medner.agents.taggers.spans.settings import SETTINGS
     from medner.core.stop_signal import stop_asked
     from medner.service.train.judge_data import JudgeSources, judged_cases
     from medner.store.models import base_model_folder, base_model_name
     from medner.training.filters.train import Order, Watch
     from medner.training.judges.train import ScorerKind
     from medner.training.judges.train import train_judge as train
-    from medner.training.settings import TaggerTraining
+    from medner.training.loop.settings import TaggerTraining
 
     sources = JudgeSources(
         tuple(files or ()),
@@ -165,7 +165,7 @@ def _write_card(
     from medner.core.atomic_files import replacing_file
     from medner.service.cli.train.tagger import shown_command
     from medner.service.train.cards import licence_note
-    from medner.training.tagger_data import card_text, file_hash
+    from medner.training.taggers.data import card_text, file_hash
 
     one = trained.measured
     scores = [

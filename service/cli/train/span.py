@@ -89,7 +89,7 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> None:
     from medner.core.stop_signal import stop_asked
     from medner.service.train.span import SpanOrder, train_span_tagger
-    from medner.training.lora import products_format
+    from medner.training.model.lora import products_format
 
     order = SpanOrder(
         files=tuple(files),

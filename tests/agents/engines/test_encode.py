@@ -9,7 +9,7 @@ from medner.core.errors import UserError
 torch = pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
-from medner.training.attention import MASKED, MaskedBody, register
+from medner.training.model.attention import MASKED, MaskedBody, register
 
 TEXTS = ["双侧扁桃体红肿，咽部充血。", "咳", "CT示右下肺见斑片状影(约2.3cm×1.5cm)。" * 4]
 

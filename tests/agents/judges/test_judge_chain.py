@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.scripted import ScriptedEngine
+from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.judges.judge import Case, HardVote, Renamed, verdict
 from medner.agents.judges.judge_chain import Bench
 from medner.agents.judges.select import SelectJudge

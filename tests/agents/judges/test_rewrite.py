@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.scripted import ScriptedEngine
+from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.judges.rewrite import RewriteJudge, stretch_of
 from medner.agents.prompts.templates import load_template
 from medner.agents.strategies import Automaton

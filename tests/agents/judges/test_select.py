@@ -12,8 +12,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from medner.agents.engine_chat_model import EngineChatModel
 from medner.agents.engines.scripted import ScriptedEngine
+from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.judges.select import SelectionGraph, SelectJudge, exclusions, read_numbers
 from medner.agents.strategies import Automaton
 from medner.core.errors import ExternalError, ModelOutputError, UserError

@@ -19,9 +19,9 @@ from medner.core.records import (
     Sentence,
     TaggerOutput,
 )
+from medner.evaluation.measures.significance import Resampling
 from medner.evaluation.paper.manifest import load_manifest
 from medner.evaluation.paper.systems import Dataset, measure
-from medner.evaluation.significance import Resampling
 from medner.store.corpora import write_documents
 from medner.store.corpora.json_formats.jsonl import annotated_to_line
 

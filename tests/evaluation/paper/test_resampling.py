@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medner.evaluation.measures.significance import Resampling
 from medner.evaluation.paper.resampling import bootstrap_interval
-from medner.evaluation.significance import Resampling
 
 HOW = Resampling(resamples=200)
 COUNTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=12)

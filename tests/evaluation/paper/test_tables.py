@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from medner.core.errors import BadInputError
-from medner.evaluation.errors import ErrorClass
+from medner.evaluation.measures.errors import ErrorClass
 from medner.evaluation.paper.count_tables import cost_grid, filter_errors_grid, nested_errors_grid
 from medner.evaluation.paper.figures import bases_figure, distances_figure, errors_figure
 from medner.evaluation.paper.grid import Grid
 from medner.evaluation.paper.manifest import load_manifest
 from medner.evaluation.paper.score_tables import CONTENTS, score_grid
 from medner.evaluation.paper.systems import Dataset, measure
-from medner.evaluation.report import Setting, compare
+from medner.evaluation.reports.report import Setting, compare
 from medner.store.corpora import read_documents
 
 from .conftest import GOLD, QUICK, wrong_in

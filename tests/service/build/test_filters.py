@@ -12,11 +12,12 @@ from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.filters import ServedClassifierFilter, SpanFilter
 from medner.core.errors import UserError
 from medner.service.build.pipeline import adapter_names, build_deps, needs_local
-from medner.service.config.cards import filter_card, shipped_adapters, shipped_filters
+from medner.service.config.cards import filter_card
 from medner.service.config.files import load_configuration
 from medner.service.config.fingerprint import fingerprint
 from medner.service.config.judges import read_judge
 from medner.service.config.options import Overrides, configured, read_filter
+from medner.service.config.shelf import shipped_adapters, shipped_filters
 from tests.agents.engines.vllm.play import Play, pool_of
 
 

@@ -9,9 +9,9 @@ import pytest
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import SHIPPED
 from medner.service.build.pipeline import check_adapters
-from medner.service.config.cards import shipped_adapters, shipped_plan
 from medner.service.config.configuration import DEFAULT_MODEL, Configuration
 from medner.service.config.default import default_configuration
+from medner.service.config.shelf import shipped_adapters, shipped_plan
 
 
 def _ship(root: Path, name: str, *, base: str = DEFAULT_MODEL) -> Path:

@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from medner.service.config.options import Overrides
-from medner.service.http.access import Access
+from medner.service.http.access.callers import Access
+from medner.service.http.access.keys import KeyFile, KeyRing
 from medner.service.http.allowed_options import Offer
 from medner.service.http.app import new_app
 from medner.service.http.context import Parts
-from medner.service.http.keys import KeyFile, KeyRing
 from medner.service.http.server import new_server
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.client import Client

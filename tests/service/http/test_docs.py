@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from medner.service.http.messages.problems import KINDS
 from medner.service.http.openapi import description
-from medner.service.http.problems import KINDS
 from tests.http_kit import served, working
 
 PAGE = (Path(__file__).parents[3] / "docs" / "http.md").read_text(encoding="utf-8")

@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from medner.service.http.access import Access
+from medner.service.http.access.callers import Access
+from medner.service.http.access.keys import KeyFile, KeyRing
+from medner.service.http.access.limits import Limits
 from medner.service.http.context import Parts
-from medner.service.http.keys import KeyFile, KeyRing
-from medner.service.http.limits import Limits
 from medner.store.jobs import Jobs
 from medner.store.redis.address import RedisAddress
 from tests.jobs_kit import documents, open_scripted, spec, until_ended, valkey

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from medner.core.errors import UserError
-from medner.service.http.access import COOKIE, Access
-from medner.service.http.keys import KeyFile, KeyRing
+from medner.service.http.access.callers import COOKIE, Access
+from medner.service.http.access.keys import KeyFile, KeyRing
 from medner.service.worker.logs import JsonLines
 from tests.service.http.conftest import Serving
 

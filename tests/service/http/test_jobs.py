@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from medner.core.records import Document
-from medner.service.http.limits import Limits
+from medner.service.http.access.limits import Limits
 from medner.store.corpora.json_formats.jsonl import line_to_annotated
 from medner.store.jobs import Jobs
 from tests.jobs_kit import RAISES, WORD, documents, expected, spec

@@ -14,7 +14,7 @@ import pytest
 
 from medner.core.errors import UserError
 from medner.core.records import Document
-from medner.service.jobs.submit_and_watch import described, remarks, told_end
+from medner.service.jobs.watch import described, remarks, told_end
 from medner.store.corpora import annotated_to_line
 from medner.store.jobs import FORMAT, Jobs, JobState
 from medner.store.jobs.keys import QUEUES, job_key

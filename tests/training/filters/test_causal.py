@@ -16,7 +16,7 @@ from medner.training.filters.causal import answers, causal_examples
 from medner.training.filters.data import FilterData, HeldBack
 from medner.training.filters.negatives import Judged
 from medner.training.filters.train import Order, Watch, train_causal
-from medner.training.settings import TaggerTraining
+from medner.training.loop.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
 
 LABELS = load_label_set("cmeee-v2")

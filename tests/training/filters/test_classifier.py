@@ -15,14 +15,14 @@ from medner.agents.filters import ClassifierFilter, load_head
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
-from medner.training.batching import batches_by_tokens
 from medner.training.filters.classifier import Classifier
 from medner.training.filters.data import FilterData, HeldBack
 from medner.training.filters.negatives import GoldSentence, Judged, sampled
 from medner.training.filters.packing import packed_rows
 from medner.training.filters.train import Order, Watch, facts, train_classifier
-from medner.training.loop import Run
-from medner.training.settings import TaggerTraining
+from medner.training.loop.batching import batches_by_tokens
+from medner.training.loop.loop import Run
+from medner.training.loop.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
 
 LABELS = load_label_set("cmeee-v2")

@@ -10,7 +10,6 @@ from medner.agents.filters import load_encoder_filter
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
-from medner.training.batching import batches_by_tokens
 from medner.training.filters.encoder import (
     NewEncoder,
     character_tokenizer,
@@ -19,9 +18,10 @@ from medner.training.filters.encoder import (
     pretrained_encoder,
 )
 from medner.training.filters.negatives import Judged
-from medner.training.loop import Run
-from medner.training.run import RunFacts
-from medner.training.settings import TaggerTraining
+from medner.training.loop.batching import batches_by_tokens
+from medner.training.loop.loop import Run
+from medner.training.loop.run import RunFacts
+from medner.training.loop.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
 
 LABELS = load_label_set("cmeee-v2")

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 from medner.core.labels import load_label_set
 from medner.core.records import Entity
-from medner.training.batching import batches_by_tokens
 from medner.training.filters.negatives import Judged
 from medner.training.filters.packing import PackedRow, packed_batch, packed_rows
+from medner.training.loop.batching import batches_by_tokens
 
 LABELS = load_label_set("cmeee-v2")
 

@@ -22,7 +22,7 @@ from medner.agents.filters import load_head
 from medner.agents.judges.judge import Case
 from medner.agents.judges.trained import CandidateScorer, SpanScorer
 from medner.agents.judges.votes import MODEL, VoteLayer, case_features
-from medner.agents.spans.settings import SpanSettings, load_span_tagger
+from medner.agents.taggers.spans.settings import SpanSettings, load_span_tagger
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
@@ -36,7 +36,7 @@ from medner.training.judges.examples import JudgedCase, case_rows, held_apart, p
 from medner.training.judges.spans import SpanJudge, judged_sentences
 from medner.training.judges.train import ScorerKind, train_judge
 from medner.training.judges.votes import fit_votes, with_model
-from medner.training.settings import TaggerTraining
+from medner.training.loop.settings import TaggerTraining
 from medner.training.spans.learner import SpanLearner
 
 LABELS = load_label_set("cmeee-v2")

@@ -17,11 +17,11 @@ from tests.tiny_model import save_tiny_model
 torch = pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
-from medner.agents.spans.settings import SpanSettings, load_span_tagger
-from medner.agents.spans.tagger import spans_over
-from medner.training.loop import Run
+from medner.agents.taggers.spans.settings import SpanSettings, load_span_tagger
+from medner.agents.taggers.spans.tagger import spans_over
+from medner.training.loop.loop import Run
+from medner.training.loop.run import RunFacts
 from medner.training.nesting import nested_pairs
-from medner.training.run import RunFacts
 from medner.training.spans.build import span_data
 from medner.training.spans.calibration import best_temperature, best_threshold, calibrated
 from medner.training.spans.examples import collated
@@ -105,7 +105,7 @@ def test_a_trained_tagger_finds_the_entities_when_served(base, data, trained, tm
 
 def test_training_and_serving_see_the_same_scores(base, data, trained):
     """The scores of the packed engine are those of the padded, masked training pass."""
-    from medner.agents.spans.tagger import span_scores
+    from medner.agents.taggers.spans.tagger import span_scores
 
     learner, run = trained
     folder = run.output

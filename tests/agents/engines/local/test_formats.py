@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from medner.agents.engines.local.formats import Measured, formats_by_speed, machine_name, measured_formats
-from medner.agents.engines.local.int8 import is_exact
+from medner.agents.engines.local.integer.int8 import is_exact
 
 CPU = torch.device("cpu")
 

@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 from medner.service.cli.train import group as train
 from medner.service.train.progress import Progress
-from medner.training.run import Step
+from medner.training.loop.run import Step
 
 SETTINGS = ("--first-layer", "0", "--learning-rate", "0.005", "--rank", "4", "--batch-tokens", "300", "--hours", "100")
 

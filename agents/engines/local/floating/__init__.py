@@ -1,0 +1,1 @@
+"""A model's body in floating point, as transformers computes it."""

@@ -1,0 +1,1 @@
+"""A model's body in eight-bit integers."""

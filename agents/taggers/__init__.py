@@ -1,0 +1,1 @@
+"""Agents that give entities: by writing, or by scoring spans."""

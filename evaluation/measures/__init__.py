@@ -1,0 +1,1 @@
+"""Scores, error classes, differences and their intervals."""

@@ -1,0 +1,1 @@
+"""Reports of an evaluation: as data, as text, as a page."""

@@ -1,0 +1,70 @@
+"""Who a request comes from: a key in its header, or a session that a browser got for one."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+
+from medner.service.http.access.keys import KeyRing
+
+COOKIE = "medner_session"
+SESSION_S = 12 * 3_600
+_MOST_SESSIONS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    name: str
+    until_s: float
+
+
+class Access:
+    """Lets in who has a key. Sessions live in memory: they end with the server, with their time, with their key."""
+
+    def __init__(self, ring: KeyRing, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.ring = ring
+        self._clock = clock
+        self._sessions: dict[str, _Session] = {}
+
+    def caller(self, headers: Headers) -> str | None:
+        """The name of who asks, "" where no key is needed, None for who may not."""
+        if not self.ring.needed:
+            return ""
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and key:
+            return self.ring.owner(key.strip())
+        return self._of_session(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
+
+    def begin(self, key: str) -> str | None:
+        """A session's token for a key, None where it is none."""
+        name = self.ring.owner(key)
+        if name is None:
+            return None
+        now = self._clock()
+        self._sessions = {at: one for at, one in self._sessions.items() if one.until_s > now}
+        while len(self._sessions) >= _MOST_SESSIONS:
+            self._sessions.pop(next(iter(self._sessions)))
+        token = secrets.token_urlsafe(32)
+        self._sessions[_at(token)] = _Session(name, now + SESSION_S)
+        return token
+
+    def end(self, headers: Headers) -> None:
+        """Ends the session of a request."""
+        self._sessions.pop(_at(cookie_parser(headers.get("cookie", "")).get(COOKIE, "")), None)
+
+    def _of_session(self, token: str) -> str | None:
+        session = self._sessions.get(_at(token))
+        if session is None or session.until_s <= self._clock() or not self.ring.has(session.name):
+            return None
+        return session.name
+
+
+def _at(token: str) -> str:
+    """Where a session is kept: looked up by a hash, so that the time it takes says nothing of the token."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""What requests and answers hold: schemas, problems, responses."""

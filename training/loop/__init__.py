@@ -1,0 +1,1 @@
+"""The loop of every training: settings, batches, optimiser, run folder, checkpoints."""

@@ -1,0 +1,1 @@
+"""Training of taggers that write."""

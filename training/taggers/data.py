@@ -1,0 +1,123 @@
+"""From annotated files to a tagger's training examples, and from a finished run to an adapter's card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medner.agents.engines.local.chat import ChatTokens
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
+from medner.core.records import Document
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
+from medner.training.sentences import annotated_sentences, sentence_texts
+from medner.training.taggers.examples import Example, tagger_example
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """Examples, and what became of the documents and sentences they were made from.
+
+    ``excluded`` counts documents, ``too_long`` sentences, ``torn`` the entities that lie in no single sentence.
+    """
+
+    examples: tuple[Example, ...]
+    documents: int
+    excluded: int
+    too_long: int
+    torn: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens an epoch, padding not counted."""
+        return sum(map(len, self.examples))
+
+
+@dataclass(frozen=True, slots=True)
+class TaskForm:
+    """How a task is put to a model: its label set, the answer's strategy, the prompt's style."""
+
+    labels: LabelSet
+    strategy: str
+    style: str = "brief"
+
+
+def training_data(
+    tokenizer: Any,
+    files: Sequence[Path],
+    form: TaskForm,
+    *,
+    exclude: Sequence[Path] = (),
+    max_tokens: int = 448,
+    options: ReadOptions = NO_OPTIONS,
+) -> TrainingData:
+    """The examples of some annotated files: the sentences that an annotation run would cut, each text once.
+
+    Documents whose text stands in a file of ``exclude`` (test sets) are left out, sentences that stand in one of its
+    documents too, and so are examples of more than ``max_tokens``: a few very long ones would take most of the time.
+    UserError when nothing is left.
+    """
+    unseen = list(_all(exclude, form.labels, options))
+    forbidden = {document.text for document in unseen}
+    sentences_unseen = sentence_texts(unseen, join_lines=options.join_lines)
+    sentences: dict[str, Document] = {}
+    seen: set[str] = set()
+    excluded = torn = 0
+    for document in _all(files, form.labels, options):
+        if document.text in forbidden:
+            excluded += 1
+        elif document.text not in seen:
+            seen.add(document.text)
+            cut, lost = annotated_sentences(document, join_lines=options.join_lines)
+            torn += lost
+            for sentence in cut:
+                if sentence.text not in sentences_unseen:
+                    sentences.setdefault(sentence.text, sentence)
+    chat = ChatTokens(tokenizer)
+    made = [
+        tagger_example(chat, sentence, strategy=form.strategy, style=form.style, labels=form.labels)
+        for sentence in sentences.values()
+    ]
+    examples = tuple(example for example in made if len(example) <= max_tokens)
+    if not examples:
+        raise UserError(
+            f"no example is left of {len(made)} ({excluded} documents excluded): all are longer than {max_tokens} "
+            "tokens; --max-tokens allows longer ones"
+        )
+    return TrainingData(examples, len(seen), excluded, len(made) - len(examples), torn)
+
+
+def _all(files: Sequence[Path], labels: LabelSet, options: ReadOptions) -> Iterator[Document]:
+    for file in files:
+        yield from read_documents(file, labels=labels, options=options)
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file, by which a card names the data without holding it."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def named_hash(path: Path) -> str:
+    """A file's name, without its folder, and its SHA-256."""
+    return f"{path.name} sha256:{file_hash(path)}"
+
+
+def named_start(folder: Path) -> str:
+    """The name on the card of the adapter that a run goes on from, else its folder's, and its weights' SHA-256."""
+    card = folder / "card.toml"
+    name = tomllib.loads(card.read_text(encoding="utf-8")).get("name") if card.is_file() else None
+    return f"{name or folder.resolve().name} sha256:{file_hash(folder / 'adapter_model.safetensors')}"
+
+
+def card_text(fields: Mapping[str, Any]) -> str:
+    """A card as TOML; values are strings, numbers or lists of strings."""
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in fields.items())
