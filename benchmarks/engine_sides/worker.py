@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -31,9 +32,16 @@ class MednerSide:
     """
 
     def __init__(self, options: Mapping[str, Any], texts: tuple[str, ...]) -> None:
-        from medner.core.records import Sentence
-        from medner.service.build import engines, pipeline
-        from medner.service.config.options import Overrides, configured
+        try:
+            from medner.core.records import Sentence
+            from medner.service.build import engines, pipeline
+            from medner.service.config.options import Overrides, configured
+        except ImportError:  # the layout of medner 0.1.0
+            records, pipeline, engines, overrides = (
+                import_module(f"medner.{name}")
+                for name in ("store.records", "service.assembly", "service.engines", "service.overrides")
+            )
+            Sentence, Overrides, configured = records.Sentence, overrides.Overrides, overrides.configured
 
         unknown = sorted(set(options) - {field.name for field in fields(Overrides)})
         if unknown:
@@ -59,7 +67,7 @@ class MednerSide:
         self.facts = {
             "format": getattr(model, "format", None) or str(model.dtype).removeprefix("torch."),
             "taggers": [tagger.name for tagger in self._configuration.taggers],
-            "package": str(Path(pipeline.__file__).parents[2]),
+            "package": str(Path(pipeline.__file__).parent),
         }
 
     def run(self, at_a_time: int) -> Counts:
@@ -139,7 +147,7 @@ def serve(order: Mapping[str, Any], answers: TextIO) -> None:
             answer(memory_bytes() if command == "memory" else timed(side, int(number)))
     except Exception as error:
         # What the user can mend is one line; everything else is a fault of the benchmark, and wants its traceback.
-        if not isinstance(error, RefusedError) and type(error).__module__ != "medner.core.errors":
+        if not isinstance(error, RefusedError) and not type(error).__module__.endswith(".errors"):
             raise
         answer({"refused": str(error)})
 

@@ -2,8 +2,8 @@
 
 Products are integers (:mod:`medner.agents.engines.local.integer.int8`); norms, positions, attention and the sum that
 runs through the layers are float32. Rows of a pass may have other adapters and other depths: a row leaves the pass
-behind its last layer, and rows of equal tokens are one row as long as nothing tells them apart (the layers below the first
-that an adapter changes or that looks both ways).
+behind its last layer, and rows of equal tokens are one row as long as nothing tells them apart (the layers below the
+first that an adapter changes or that looks both ways).
 """
 
 from __future__ import annotations
