@@ -29,7 +29,7 @@ from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.formats import DTYPES, Format, machine_name, measured_formats
 from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.model import LocalModel
-from medner.agents.engines.local.packed import Segment
+from medner.agents.engines.local.packed import RowSegment
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.core.errors import MednerError, UserError
@@ -147,7 +147,7 @@ def packed_floor(model: LocalModel, rows: Sequence[list[int]], adapter: str | No
     passes = 0
     for at in range(0, len(ordered), width):
         group = ordered[at : at + width]
-        segments = [Segment(model.new_cache(len(row)), 0, len(row), adapter) for row in group]
+        segments = [RowSegment(model.new_cache(len(row)), 0, len(row), adapter) for row in group]
         model.hidden([token for row in group for token in row], segments)
         passes += 1
     return Measured(f"one pass, ours, {width} at a time", time.perf_counter() - began, passes, 0, ())

@@ -173,7 +173,7 @@ async def _settled(half: Half, place: int, ready: Any) -> set[Entity]:
         codes = [code for code in case.labels.codes if code in {c.entity.label for c in case.conflict.candidates}]
         shown = await ready.exemplars.exemplars(case.sentence, case.conflict.region, codes)
         cases.append(Case(case.sentence, case.conflict, case.labels, case.voters, shown))
-    return {e for one in await ready.bench.settle(cases) for e in (*one.verdict.kept, *one.verdict.added)}
+    return {e for one in await ready.judge_chain.settle(cases) for e in (*one.verdict.kept, *one.verdict.added)}
 
 
 def scored(gold: Sequence[Document], made: Sequence[Document]) -> Score:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from medner.core.paths import readable_path
+from medner.core.files.paths import readable_path
 
 #: What a place in a file counts: lines, or the records of a JSON array, which may share a line or take several.
 Unit = Literal["line", "record"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import Filter
 from medner.agents.judges.judge import BestTagger, HardVote, Judge
-from medner.agents.judges.judge_chain import Bench, BenchSource
+from medner.agents.judges.judge_chain import JudgeChain, JudgeSource
 from medner.agents.taggers.tagger import Tagger, unique_names
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
@@ -34,7 +34,7 @@ class Deps:
     max_chars: int = 256
     join_lines: bool = False
     understudies: tuple[Judge, ...] = ()
-    judges: BenchSource | None = None
+    judges: JudgeSource | None = None
 
     def __post_init__(self) -> None:
         if not self.taggers:
@@ -49,6 +49,6 @@ class Deps:
         if isinstance(self.judge, BestTagger) and self.judge.tagger not in names:
             raise UserError(f"the judge follows tagger {self.judge.tagger!r}; there are: {', '.join(names)}")
 
-    def bench(self) -> Bench:
+    def judge_chain(self) -> JudgeChain:
         """The judges of the next sentence."""
-        return Bench((self.judge, *self.understudies)) if self.judges is None else self.judges.current()
+        return JudgeChain((self.judge, *self.understudies)) if self.judges is None else self.judges.current()

@@ -122,14 +122,14 @@ async def settle_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Upda
     """The judges on every conflict, all at once; where none can decide, the stated rule does, and that is recorded."""
     deps, sentence = runtime.context, state["sentence"]
     # One look: a judge that is changed meanwhile changes nothing in this sentence.
-    bench = deps.bench()
+    judge_chain = deps.judge_chain()
     voters = tuple(sorted(output.tagger for output in state.get("outputs", [])))
     shown = await asyncio.gather(*(_exemplars(deps, sentence, conflict) for conflict in state["conflicts"]))
     cases = [
         Case(sentence, conflict, deps.labels, voters, exemplars)
         for conflict, (exemplars, _) in zip(state["conflicts"], shown, strict=True)
     ]
-    settled = await bench.settle(cases)
+    settled = await judge_chain.settle(cases)
     failures = [failure for _, failures in shown for failure in failures]
     failures += [_failure("judge", one.judge, one.error) for one in settled if one.error is not None]
     return {"verdicts": [one.verdict for one in settled], "failures": failures}

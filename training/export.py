@@ -18,10 +18,11 @@ import torch
 from medner.agents.engines.local.formats import pick_device
 from medner.agents.engines.local.loading import quiet
 from medner.agents.filters.classifier import ClassifierHead
-from medner.core.atomic_files import replacing_folder
 from medner.core.errors import ExternalError, UserError
+from medner.core.files.atomic import replacing_folder
+from medner.core.files.hashing import sha256_of
 from medner.training.model.lora import quiet_peft
-from medner.training.taggers.data import card_text, file_hash
+from medner.training.taggers.data import card_text
 
 #: How far a checked score may be from the one before: probabilities, by the precision of the exported weights.
 TOLERANCE = {"float32": 0.001, "bfloat16": 0.05, "float16": 0.01}
@@ -106,7 +107,7 @@ def _export(
                 f"the exported model's probabilities differ by up to {max(differences):.3f} from the adapter's "
                 f"({TOLERANCE[order.dtype]} is allowed); nothing is kept. Try --dtype float32"
             )
-        facts = {**order.facts, "dtype": order.dtype, "sha256": file_hash(folder / WEIGHTS)}
+        facts = {**order.facts, "dtype": order.dtype, "sha256": sha256_of(folder / WEIGHTS)}
         (folder / EXPORT).write_text(card_text(facts), encoding="utf-8")
         for file in folder.iterdir():
             file.chmod(0o644)  # the writer of safetensors leaves 0600, and servers run as somebody else

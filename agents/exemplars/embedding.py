@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from medner.agents.engines.engine import Encoder
 from medner.core.errors import UserError
+from medner.core.files.hashing import sha256_of
 from medner.core.records import Span
 from medner.store.models import MANIFEST, read_manifest
-from medner.store.models.model_files import WEIGHTS, sha256_of
+from medner.store.models.model_files import WEIGHTS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from medner.agents.exemplars.embedding import Kind, Origin
 from medner.core.errors import BadInputError, ExternalError, UserError
+from medner.core.files.names import CARD
 from medner.core.labels import LabelSet
 from medner.core.records import Exemplar
 
-CARD, CLUSTERED, ENTITIES, INDEX = "card.toml", "exemplars.jsonl", "entities.jsonl", "index.faiss"
+CLUSTERED, ENTITIES, INDEX = "exemplars.jsonl", "entities.jsonl", "index.faiss"
 FILES = (CLUSTERED, ENTITIES, INDEX)
 #: Changes whenever the same model would give other vectors.
 METHOD = "mean of the last hidden states over the entity's tokens, 1"
@@ -60,7 +61,7 @@ class ClusterRow(EntityRow):
         return super().exemplar(self.distance if distance is None else distance)
 
 
-class Card(BaseModel):
+class ExemplarCard(BaseModel):
     """What the folder was made from and how. ``base`` is the embedding model's name.
 
     By type: ``distinct`` are the entities the data holds, ``embedded`` those in the index, ``exemplars`` the K-Means
@@ -115,7 +116,7 @@ class ExemplarFolder:
     """A folder whose files are as its card says."""
 
     path: Path
-    card: Card
+    card: ExemplarCard
 
     @classmethod
     def open(cls, path: Path, *, labels: LabelSet | None = None) -> ExemplarFolder:
@@ -162,8 +163,8 @@ class ExemplarFolder:
 
 
 def write_folder(
-    path: Path, card: Card, clustered: Iterable[ClusterRow], entities: Iterable[EntityRow], index: Any
-) -> Card:
+    path: Path, card: ExemplarCard, clustered: Iterable[ClusterRow], entities: Iterable[EntityRow], index: Any
+) -> ExemplarCard:
     """Fills an empty folder; gives the card with the files' checksums."""
     import faiss  # noqa: PLC0415  heavy
 
@@ -175,7 +176,7 @@ def write_folder(
     return whole
 
 
-def check_origin(card: Card, origin: Origin, *, where: Path) -> None:
+def check_origin(card: ExemplarCard, origin: Origin, *, where: Path) -> None:
     """UserError unless a folder's vectors can be compared with those of ``origin``."""
     said, ours = (card.embedder, card.base_sha256), (origin.kind, origin.sha256)
     if said != ours:
@@ -188,9 +189,9 @@ def check_origin(card: Card, origin: Origin, *, where: Path) -> None:
         raise UserError(f"{where}: its index was made by another version of medner ({card.method}); {_AGAIN}")
 
 
-def _read_card(path: Path) -> Card:
+def _read_card(path: Path) -> ExemplarCard:
     try:
-        return Card.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return ExemplarCard.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
         raise UserError(f"{path.parent}: holds no exemplars (no {CARD}); medner exemplars build makes some") from error
     except OSError as error:

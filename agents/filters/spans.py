@@ -17,7 +17,7 @@ from medner.core.records import Entity, Sentence
 
 @runtime_checkable
 class ScoresSpans(Protocol):
-    """A tagger that has a score for any stretch and type (``agents/spans``)."""
+    """A tagger that has a score for any stretch and type (``agents/taggers/spans``)."""
 
     @property
     def name(self) -> str:

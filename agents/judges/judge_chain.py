@@ -40,7 +40,7 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class JudgeChain:
     """Judges in their order. Where none can decide, the fallback rule does."""
 
     judges: tuple[Judge, ...]
@@ -82,11 +82,11 @@ class Bench:
         )
 
 
-class BenchSource(Protocol):
-    """Says which bench settles the next sentence. It may be another one for each."""
+class JudgeSource(Protocol):
+    """Says which judges settle the next sentence. They may be others for each."""
 
-    def current(self) -> Bench:
-        """The bench as it is now; all conflicts of one sentence come before the same."""
+    def current(self) -> JudgeChain:
+        """The judges as they are now; all conflicts of one sentence come before the same."""
         ...
 
 

@@ -43,7 +43,7 @@ class Scorer(Protocol):
 
 
 class ScoresCells(Protocol):
-    """What has a score for any stretch and type by itself (``agents/spans``)."""
+    """What has a score for any stretch and type by itself (``agents/taggers/spans``)."""
 
     async def cell_logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """A calibrated score an entity."""

@@ -39,7 +39,7 @@ _OUTCOMES: Mapping[tuple[bool, bool, bool], Outcome] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ComparedEntity:
     """An entity of gold or of one of the systems, and what the systems did with it.
 
     ``nested`` says whether it counts in the score of nested entities (see `scoring.touching`).
@@ -61,7 +61,7 @@ class Judged:
         return text[max(0, self.entity.start - width) : self.entity.start], text[self.entity.end :][:width]
 
 
-def judge_entities(a: Sequence[Pair], b: Sequence[Pair]) -> tuple[Judged, ...]:
+def judge_entities(a: Sequence[Pair], b: Sequence[Pair]) -> tuple[ComparedEntity, ...]:
     """Every entity of gold or of a system with its outcome, in the order of the documents and of the text.
 
     Both sequences hold the same gold documents in the same order.
@@ -73,11 +73,11 @@ def judge_entities(a: Sequence[Pair], b: Sequence[Pair]) -> tuple[Judged, ...]:
         nested |= touching(by_a | by_b, nested, gold)
         for entity in in_order(gold | by_a | by_b):
             outcome = _OUTCOMES[entity in gold, entity in by_a, entity in by_b]
-            judged.append(Judged(pair_a.gold, entity, outcome, entity in nested))
+            judged.append(ComparedEntity(pair_a.gold, entity, outcome, entity in nested))
     return tuple(judged)
 
 
-def count_outcomes(judged: Iterable[Judged]) -> dict[Outcome, int]:
+def count_outcomes(judged: Iterable[ComparedEntity]) -> dict[Outcome, int]:
     """How often each outcome occurs; outcomes that do not occur count 0."""
     counts = Counter(entry.outcome for entry in judged)
     return {outcome: counts[outcome] for outcome in Outcome}

@@ -14,7 +14,7 @@ Systems = Mapping[str, Sequence[Document]]
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class SystemAgreement:
     """How far systems agree. An entity is agreed when all of them give it alike, else disputed."""
 
     documents: int
@@ -28,13 +28,13 @@ class Agreement:
         return self.documents_in_dispute / self.documents if self.documents else float("nan")
 
 
-def agreement(systems: Systems) -> Agreement:
+def agreement(systems: Systems) -> SystemAgreement:
     """Counts of agreed and disputed entities, and of the documents (sentences) with a dispute."""
     rows = align_systems(systems.items())
     votes = [_votes(row) for row in rows]
     disputed = [sum(number < len(systems) for number in vote.values()) for vote in votes]
     everything = sum(len(vote) for vote in votes)
-    return Agreement(len(rows), sum(number > 0 for number in disputed), everything - sum(disputed), sum(disputed))
+    return SystemAgreement(len(rows), sum(number > 0 for number in disputed), everything - sum(disputed), sum(disputed))
 
 
 def hard_vote(systems: Systems, needed: int | None = None) -> list[Document]:

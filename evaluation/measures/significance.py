@@ -69,7 +69,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Differences:
+class RatioDifferences:
     """The differences of one group's three ratios."""
 
     precision: Difference
@@ -103,7 +103,7 @@ def intervals(counts_dkc: Array, how: Resampling) -> list[Intervals]:
     ]
 
 
-def differences(a_dkc: Array, b_dkc: Array, how: Resampling) -> list[Differences]:
+def differences(a_dkc: Array, b_dkc: Array, how: Resampling) -> list[RatioDifferences]:
     """B minus A for each group; the rows of both arrays are the same documents in the same order."""
     groups = a_dkc.shape[1]
     delta_km = ratios(b_dkc.sum(axis=0)) - ratios(a_dkc.sum(axis=0))
@@ -114,7 +114,7 @@ def differences(a_dkc: Array, b_dkc: Array, how: Resampling) -> list[Differences
     p_km = _two_sided(drawn_rkm) if len(a_dkc) > 1 else np.full(delta_km.shape, np.nan)
     exchange_km = _randomisation(a_dkc, b_dkc, how)
     table_kmv = np.stack([delta_km, low_km, high_km, p_km, exchange_km], axis=-1)
-    return [Differences(*(Difference(*map(float, values)) for values in group)) for group in table_kmv]
+    return [RatioDifferences(*(Difference(*map(float, values)) for values in group)) for group in table_kmv]
 
 
 def _bootstrap(counts_dkc: Array, how: Resampling) -> Array:

@@ -21,7 +21,7 @@ from medner.evaluation.paper.grid import (
 from medner.evaluation.paper.manifest import TaggerEntry
 from medner.evaluation.paper.published import published
 from medner.evaluation.paper.resampling import bootstrap_interval
-from medner.evaluation.paper.score_tables import Measured, laid_out, same_base, wording_of
+from medner.evaluation.paper.score_tables import ScoredSystem, laid_out, same_base, wording_of
 from medner.evaluation.paper.systems import Dataset, System
 from medner.evaluation.reports import wording
 
@@ -36,7 +36,7 @@ def cost_grid(dataset: Dataset) -> Grid:
         return Grid(
             f"{dataset.name}: not measured (no tagger's file holds timings, and no `seconds` stand in the manifest)."
         )
-    measured = [Measured(one.strategy, one.strategy, dataset.systems[one.name]) for one in timed]
+    measured = [ScoredSystem(one.strategy, one.strategy, dataset.systems[one.name]) for one in timed]
     rows = []
     for name, values, ours in laid_out(published().tables[4], dataset, measured):
         cells = (
@@ -88,8 +88,8 @@ def filter_errors_grid(dataset: Dataset) -> Grid:
     chosen = [] if main is None else [one for one in dataset.manifest.filter if one.of == main.name]
     if main is None or not chosen:
         return Grid(f"{dataset.name}: not measured.")
-    rows = [Measured("baseline", "baseline", dataset.systems[main.name])]
-    rows += [Measured(one.kind, f"+{one.kind}", dataset.systems[one.system]) for one in chosen]
+    rows = [ScoredSystem("baseline", "baseline", dataset.systems[main.name])]
+    rows += [ScoredSystem(one.kind, f"+{one.kind}", dataset.systems[one.system]) for one in chosen]
     return _change_grid(dataset, 6, rows, FALSE_POSITIVES)
 
 
@@ -101,13 +101,13 @@ def nested_errors_grid(dataset: Dataset) -> Grid:
     if not dataset.gold.nested_entities:
         return Grid(f"{dataset.name}: not measured, as no gold entity is nested.")
     rows = [
-        Measured("baseline", "baseline", dataset.systems[main.name]),
-        Measured("final", "whole method", dataset.systems[final]),
+        ScoredSystem("baseline", "baseline", dataset.systems[main.name]),
+        ScoredSystem("final", "whole method", dataset.systems[final]),
     ]
     return _change_grid(dataset, 12, rows, NESTED_CLASSES)
 
 
-def _change_grid(dataset: Dataset, number: int, rows: Sequence[Measured], kinds: Sequence[ErrorClass]) -> Grid:
+def _change_grid(dataset: Dataset, number: int, rows: Sequence[ScoredSystem], kinds: Sequence[ErrorClass]) -> Grid:
     """Counts of each kind of error, and their change against the first row."""
     table = published().tables[number]
     before = table.rows_on(dataset.labels_name).get("baseline")

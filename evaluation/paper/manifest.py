@@ -85,7 +85,7 @@ class JudgeEntry(_Entry):
     file: Path
 
 
-class Manifest(_Entry):
+class ReportManifest(_Entry):
     """One data set's part of a report.
 
     ``main``, ``members``, ``single`` and ``final`` name systems; where they are left out,
@@ -117,7 +117,7 @@ class Manifest(_Entry):
         return tuple(system.name for system in _systems(self))
 
     @model_validator(mode="after")
-    def _fits(self) -> Manifest:
+    def _fits(self) -> ReportManifest:
         if not self.tagger:
             raise ValueError("tagger: a report needs a [[tagger]] at least")
         systems = list(_systems(self))
@@ -150,7 +150,7 @@ class _Named:
     file: Path | None
 
 
-def _systems(manifest: Manifest) -> Iterator[_Named]:
+def _systems(manifest: ReportManifest) -> Iterator[_Named]:
     for at, tagger in enumerate(manifest.tagger):
         yield _Named(tagger.name, f"tagger.{at}", tagger.file)
     for at, filter_ in enumerate(manifest.filter):
@@ -165,7 +165,7 @@ def _given(name: str | None) -> tuple[str, ...]:
     return () if name is None else (name,)
 
 
-def load_manifest(path: Path) -> Manifest:
+def load_manifest(path: Path) -> ReportManifest:
     """The manifest of a TOML file; paths in it count from its folder.
 
     BadInputError names the key and what is allowed.
@@ -180,15 +180,15 @@ def load_manifest(path: Path) -> Manifest:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     _anchor(data, path.parent)
     try:
-        manifest = Manifest.model_validate(data)
+        manifest = ReportManifest.model_validate(data)
     except ValidationError as error:
-        reason, key = complaint(error, Manifest, _ENTRIES)
+        reason, key = complaint(error, ReportManifest, _ENTRIES)
         raise BadInputError(reason, path=path, key=key) from error
     _check_files(manifest, path)
     return manifest
 
 
-def _check_files(manifest: Manifest, path: Path) -> None:
+def _check_files(manifest: ReportManifest, path: Path) -> None:
     files = [("gold", manifest.gold), *((f"{one.key}.file", one.file) for one in _systems(manifest))]
     for key, file in files:
         if file is not None and not file.exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from medner.evaluation.paper.manifest import FilterEntry, Manifest, TaggerEntry
+from medner.evaluation.paper.manifest import FilterEntry, ReportManifest, TaggerEntry
 
 #: The paper's own filter; tables 7, 9 and 11 are about it.
 PAPERS_FILTER = "llm-cls"
@@ -25,7 +25,7 @@ class Roles:
     final: str | None
 
 
-def assign_roles(manifest: Manifest) -> Roles:
+def assign_roles(manifest: ReportManifest) -> Roles:
     """What the manifest says, and where it says nothing: the first tuned symbol tagger (else the first tuned one) is
     ``main``; every tuned tagger, behind its LLM-CLS filter where it has one, is a member; tuned taggers
     and their filters are ``singles``; ``final`` is the first judge with the direct prompt, else the hard vote."""
@@ -44,12 +44,12 @@ def assign_roles(manifest: Manifest) -> Roles:
     return Roles(main, members, singles if manifest.single is None else (manifest.single,), final)
 
 
-def filter_of(manifest: Manifest, tagger: TaggerEntry) -> FilterEntry | None:
+def filter_of(manifest: ReportManifest, tagger: TaggerEntry) -> FilterEntry | None:
     """The tagger's LLM-CLS filter, if the manifest has it."""
     return next((one for one in manifest.filter if one.of == tagger.name and one.kind == PAPERS_FILTER), None)
 
 
-def behind_filter(manifest: Manifest, tagger: TaggerEntry) -> str:
+def behind_filter(manifest: ReportManifest, tagger: TaggerEntry) -> str:
     """The name of the tagger's filtered predictions, or of the tagger where they are not at hand."""
     found = filter_of(manifest, tagger)
     return tagger.name if found is None else found.system

@@ -24,7 +24,7 @@ MEASURES = ("P", "R", "F1")
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ScoredSystem:
     """A system in a row: ``key`` finds the paper's row, ``label`` names a row the paper has not.
 
     ``against`` are the systems it is compared with, one a column of differences; None leaves the column blank.
@@ -40,7 +40,7 @@ class Measured:
 class Content:
     """What a table says of a data set; ``baselines`` name the columns of differences."""
 
-    rows: tuple[Measured, ...] = ()
+    rows: tuple[ScoredSystem, ...] = ()
     baselines: tuple[str, ...] = ()
 
 
@@ -64,15 +64,15 @@ def wording_of(dataset: Dataset) -> str:
 
 
 def laid_out(
-    table: PublishedTable, dataset: Dataset, measured: Sequence[Measured]
-) -> Iterator[tuple[str, tuple[float, ...] | None, Measured | None]]:
+    table: PublishedTable, dataset: Dataset, measured: Sequence[ScoredSystem]
+) -> Iterator[tuple[str, tuple[float, ...] | None, ScoredSystem | None]]:
     """Row name, the paper's values and our system of every row; one of the two may be None.
 
     The paper's rows stand in its order; ours that it has no row for stand before the next of ours that it has.
     """
     known = table.rows_on(dataset.labels_name)
-    follows: dict[str, list[Measured]] = {}
-    waiting: list[Measured] = []
+    follows: dict[str, list[ScoredSystem]] = {}
+    waiting: list[ScoredSystem] = []
     for one in measured:
         if one.key in known:
             follows.setdefault(one.key, []).extend([*waiting, one])
@@ -88,7 +88,7 @@ def laid_out(
     yield from ((one.label, None, one) for one in waiting)
 
 
-def _score_cells(dataset: Dataset, measured: Measured | None, deltas: int) -> Iterator[Cell]:
+def _score_cells(dataset: Dataset, measured: ScoredSystem | None, deltas: int) -> Iterator[Cell]:
     if measured is None:
         yield NOT_MEASURED
         yield from [NOTHING] * (len(MEASURES) + deltas)
@@ -117,7 +117,7 @@ def _strategies(dataset: Dataset) -> Content:
     if main is None:
         return Content()
     against = (dataset.systems[main.name],)
-    rows = (Measured(one.strategy, one.strategy, dataset.systems[one.name], against) for one in same_base(dataset))
+    rows = (ScoredSystem(one.strategy, one.strategy, dataset.systems[one.name], against) for one in same_base(dataset))
     return Content(tuple(rows), (main.name,))
 
 
@@ -127,8 +127,8 @@ def _filters(dataset: Dataset) -> Content:
     if main is None or not chosen:
         return Content()
     baseline = dataset.systems[main.name]
-    rows = (Measured(one.kind, f"+{one.kind}", dataset.systems[one.system], (baseline,)) for one in chosen)
-    return Content((Measured("baseline", "baseline", baseline, (None,)), *rows), (main.name,))
+    rows = (ScoredSystem(one.kind, f"+{one.kind}", dataset.systems[one.system], (baseline,)) for one in chosen)
+    return Content((ScoredSystem("baseline", "baseline", baseline, (None,)), *rows), (main.name,))
 
 
 def _ensembles(dataset: Dataset) -> Content:
@@ -140,21 +140,21 @@ def _ensembles(dataset: Dataset) -> Content:
     hard = next((one for one in manifest.ensemble if one.kind == "hard-vote"), None)
     vote = None if hard is None else systems[hard.system]
     keys = _member_keys(dataset)
-    rows = [Measured(keys.get(name, ""), name, systems[name], (best, None)) for name in dataset.roles.members]
+    rows = [ScoredSystem(keys.get(name, ""), name, systems[name], (best, None)) for name in dataset.roles.members]
     rows += [_vote_row(dataset, one, (best, vote)) for one in manifest.ensemble]
     rows += [
-        Measured(f"judge:{base_key(judge.base)}", judge.name, systems[judge.name], (best, vote)) for judge in judges
+        ScoredSystem(f"judge:{base_key(judge.base)}", judge.name, systems[judge.name], (best, vote)) for judge in judges
     ]
     titles = (f"best member {best.name}", *(() if hard is None else (_vote_label(dataset, hard),)))
     return Content(tuple(_cut(row, len(titles)) for row in rows), titles)
 
 
-def _vote_row(dataset: Dataset, one: EnsembleEntry, against: tuple[System | None, ...]) -> Measured:
+def _vote_row(dataset: Dataset, one: EnsembleEntry, against: tuple[System | None, ...]) -> ScoredSystem:
     """A vote's row. One of two members is not the paper's majority; an oracle is no method to be compared."""
     members = len(dataset.roles.members)
     key = one.kind if one.kind != "hard-vote" or one.file is not None or members > 2 else ""
     compared = tuple(None for _ in against) if one.kind == "oracle" else against
-    return Measured(key, _vote_label(dataset, one), dataset.systems[one.system], compared)
+    return ScoredSystem(key, _vote_label(dataset, one), dataset.systems[one.system], compared)
 
 
 def _vote_label(dataset: Dataset, one: EnsembleEntry) -> str:
@@ -164,8 +164,8 @@ def _vote_label(dataset: Dataset, one: EnsembleEntry) -> str:
     return f"{one.system} (reads the gold)" if one.kind == "oracle" else one.system
 
 
-def _cut(row: Measured, number: int) -> Measured:
-    return Measured(row.key, row.label, row.system, row.against[:number])
+def _cut(row: ScoredSystem, number: int) -> ScoredSystem:
+    return ScoredSystem(row.key, row.label, row.system, row.against[:number])
 
 
 def _member_keys(dataset: Dataset) -> Mapping[str, str]:
@@ -184,7 +184,7 @@ def _prompts(dataset: Dataset) -> Content:
         return None if of.prompt == "direct" else found
 
     rows = (
-        Measured(
+        ScoredSystem(
             f"{base_key(one.base)}:{one.prompt}",
             f"{one.name}: {one.base or 'base not named'}, {one.prompt}, {one.mode}",
             dataset.systems[one.name],
@@ -211,7 +211,7 @@ def _methods(dataset: Dataset) -> Content:
     )
     found = [(key, label, system) for key, label, system in pairs if system is not None]
     against = [system for system in (best, single) if system is not None]
-    rows = (Measured(key, label, system, tuple(against)) for key, label, system in found)
+    rows = (ScoredSystem(key, label, system, tuple(against)) for key, label, system in found)
     titles = ([f"best zero-shot {best.name}"] if best else []) + ([single.name] if single else [])
     return Content(tuple(rows), tuple(titles)) if found else Content()
 
@@ -224,8 +224,8 @@ def _other_bases(dataset: Dataset) -> Content:
             continue
         baseline, filtered = dataset.systems[tagger.name], dataset.systems[found.system]
         base = base_key(tagger.base)
-        rows.append(Measured(f"{base}:baseline", f"{tagger.name} baseline", baseline, (None,)))
-        rows.append(Measured(f"{base}:{PAPERS_FILTER}", f"{tagger.name} +LLM-CLS", filtered, (baseline,)))
+        rows.append(ScoredSystem(f"{base}:baseline", f"{tagger.name} baseline", baseline, (None,)))
+        rows.append(ScoredSystem(f"{base}:{PAPERS_FILTER}", f"{tagger.name} +LLM-CLS", filtered, (baseline,)))
     return Content(tuple(rows), ("its baseline",)) if rows else Content()
 
 

@@ -17,7 +17,7 @@ from medner.evaluation.measures.matching import Pairing, pair_documents
 from medner.evaluation.measures.scoring import Score, nested_entities, score
 from medner.evaluation.measures.significance import Array, Difference, Resampling, differences, intervals, stack
 from medner.evaluation.paper.costs import Answers, Costs, read_answers
-from medner.evaluation.paper.manifest import EnsembleEntry, Manifest
+from medner.evaluation.paper.manifest import EnsembleEntry, ReportManifest
 from medner.evaluation.paper.roles import Roles, assign_roles
 from medner.evaluation.reports.report import Gold, Scored
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
@@ -48,7 +48,7 @@ class System:
 class Dataset:
     """A manifest with everything measured: ``systems`` by name, in the order of the manifest."""
 
-    manifest: Manifest
+    manifest: ReportManifest
     roles: Roles
     labels_name: str
     gold: Gold
@@ -86,7 +86,9 @@ class Dataset:
         return counted
 
 
-def measure(manifest: Manifest, where: Path, resampling: Resampling, options: ReadOptions = NO_OPTIONS) -> Dataset:
+def measure(
+    manifest: ReportManifest, where: Path, resampling: Resampling, options: ReadOptions = NO_OPTIONS
+) -> Dataset:
     """The manifest's files read and measured; ``where`` names the manifest in errors.
 
     BadInputError and UserError as the files deserve: bad records, documents that do not fit gold.

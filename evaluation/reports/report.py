@@ -8,12 +8,19 @@ from dataclasses import dataclass, field
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
 from medner.core.records import Document
-from medner.evaluation.measures.differences import Judged, Outcome, count_outcomes, judge_entities
-from medner.evaluation.measures.ensembles import Agreement
+from medner.evaluation.measures.differences import ComparedEntity, Outcome, count_outcomes, judge_entities
+from medner.evaluation.measures.ensembles import SystemAgreement
 from medner.evaluation.measures.errors import ErrorTable, find_mistakes, tabulate
 from medner.evaluation.measures.matching import Pairing, pair_documents
 from medner.evaluation.measures.scoring import Counts, Score, nested_entities, score
-from medner.evaluation.measures.significance import Differences, Intervals, Resampling, differences, intervals, stack
+from medner.evaluation.measures.significance import (
+    Intervals,
+    RatioDifferences,
+    Resampling,
+    differences,
+    intervals,
+    stack,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ class Evaluation:
     gold: Gold
     systems: tuple[SystemReport, ...]
     setting: Setting
-    agreement: Agreement | None = None
+    agreement: SystemAgreement | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -86,7 +93,7 @@ class Compared:
 
     a: Counts
     b: Counts
-    difference: Differences
+    difference: RatioDifferences
     outcomes: Mapping[Outcome, int]
 
 
@@ -99,7 +106,7 @@ class Comparison:
     overall: Compared
     nested: Compared
     by_type: Mapping[str, Compared]
-    judged: tuple[Judged, ...]
+    judged: tuple[ComparedEntity, ...]
     setting: Setting
     missing: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
 
@@ -120,7 +127,7 @@ def evaluate(
     setting: Setting = Setting(),
     *,
     gold_name: str = "gold",
-    agreement: Agreement | None = None,
+    agreement: SystemAgreement | None = None,
 ) -> Evaluation:
     """Systems (name -> predictions) measured against gold. UserError when the documents do not fit."""
     measured = _measure(gold, systems, setting, gold_name)

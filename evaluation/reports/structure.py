@@ -8,10 +8,10 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
-from medner.evaluation.measures.differences import DIFFERING, Judged, Outcome
+from medner.evaluation.measures.differences import DIFFERING, ComparedEntity, Outcome
 from medner.evaluation.measures.errors import ErrorTable
 from medner.evaluation.measures.scoring import Counts
-from medner.evaluation.measures.significance import MEASURES, Differences, Intervals
+from medner.evaluation.measures.significance import MEASURES, Intervals, RatioDifferences
 from medner.evaluation.reports.report import Compared, Comparison, Evaluation, Scored, Setting, SystemReport
 
 SCHEMA = 1
@@ -119,14 +119,14 @@ def _plain_ratios(counts: Counts) -> Json:
     return {measure: _number(getattr(counts, measure)) for measure in MEASURES}
 
 
-def _differences(difference: Differences) -> Json:
+def _differences(difference: RatioDifferences) -> Json:
     return {
         measure: {key: _number(value) for key, value in asdict(getattr(difference, measure)).items()}
         for measure in MEASURES
     }
 
 
-def _judged(entry: Judged) -> Json:
+def _judged(entry: ComparedEntity) -> Json:
     before, after = entry.around(AROUND)
     return {
         "document": entry.document.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from medner.evaluation.measures.differences import DIFFERING, Judged, Outcome
+from medner.evaluation.measures.differences import DIFFERING, ComparedEntity, Outcome
 from medner.evaluation.measures.errors import FALSE_POSITIVES, NESTED_CLASSES, ErrorClass
 from medner.evaluation.reports import wording
 from medner.evaluation.reports.report import Compared, Comparison, Evaluation, Gold, Scored, Setting
@@ -165,7 +165,7 @@ def _differing(comparison: Comparison, show: int) -> str:
     return _section(title, ("document", "place", "type", "outcome", "text"), rows, left=5)
 
 
-def _place(entry: Judged, comparison: Comparison) -> tuple[str, ...]:
+def _place(entry: ComparedEntity, comparison: Comparison) -> tuple[str, ...]:
     before, after = entry.around(AROUND)
     return (
         entry.document.id,

@@ -11,7 +11,7 @@ from medner.core.records import Annotation
 
 
 @dataclass(slots=True)
-class Tally:
+class RunCounts:
     """Counts sentences as they are done; ``reused`` ones come from an earlier run or an equal sentence.
 
     ``failed``: no tagger answered, so there is no result. ``partial``: some agent failed, the others went on.

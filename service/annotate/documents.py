@@ -9,7 +9,7 @@ from functools import partial
 from medner.core.records import AnnotatedDocument, Annotation, Document, Sentence
 from medner.core.sentences import split_sentences
 from medner.graph import Pipeline
-from medner.service.annotate.counts import Tally
+from medner.service.annotate.counts import RunCounts
 from medner.service.annotate.journal import Journal
 
 #: Documents that are done may wait for a slow one before them; more than this many and no new one starts.
@@ -30,7 +30,7 @@ class Annotating:
     def __init__(
         self,
         pipeline: Pipeline,
-        tally: Tally,
+        tally: RunCounts,
         *,
         concurrency: int,
         journal: Journal | None = None,

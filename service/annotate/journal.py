@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from medner.core.errors import ExternalError, UserError
-from medner.core.locks import exclusive
+from medner.core.files.locks import exclusive
 from medner.core.records import Annotation, Sentence
 
 _FORMAT = 1

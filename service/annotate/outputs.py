@@ -10,8 +10,8 @@ from glob import escape
 from pathlib import Path
 from typing import TextIO
 
-from medner.core.atomic_files import part_of, replacing_file
 from medner.core.errors import UserError
+from medner.core.files.atomic import part_of, replacing_file
 from medner.core.labels import LabelSet
 from medner.core.records import AnnotatedDocument
 from medner.service.annotate.terminal import plain_view
@@ -32,7 +32,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlets:
+class RunOutputs:
     """Where documents go. ``output`` and the page appear whole, when all documents are there.
 
     Standard output gets JSON lines with ``as_json``, else a readable view if there is no ``output``; ``heading``

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from medner.service.annotate.counts import Tally
+from medner.service.annotate.counts import RunCounts
 
 LINE_EVERY_S = 10.0
 _WHOLE_LINES = 10_000
@@ -35,7 +35,7 @@ def remarks_console() -> Console:
 
 
 @contextmanager
-def showing(tally: Tally, console: Console) -> Iterator[Callable[[], None]]:
+def showing(tally: RunCounts, console: Console) -> Iterator[Callable[[], None]]:
     """A function to call after every sentence; shows the tally until the block ends."""
     if not console.is_terminal:
         yield lines(tally, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
@@ -48,7 +48,7 @@ def showing(tally: Tally, console: Console) -> Iterator[Callable[[], None]]:
 
 
 def lines(
-    tally: Tally, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    tally: RunCounts, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
 ) -> Callable[[], None]:
     """A function that writes the tally when the last time is long enough ago."""
     last = clock()

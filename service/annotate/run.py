@@ -13,14 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from medner.core.errors import MednerError, UserError
+from medner.core.files.paths import printable, readable_path
 from medner.core.labels import load_label_set
-from medner.core.paths import printable, readable_path
 from medner.graph.tracing import Tracer
-from medner.service.annotate.counts import Tally
+from medner.service.annotate.counts import RunCounts
 from medner.service.annotate.documents import Annotating
 from medner.service.annotate.interruption import Interruption, interruptible
 from medner.service.annotate.journal import Journal, RunIdentity, journal_path, open_journal
-from medner.service.annotate.outputs import Emit, Outlets, Page
+from medner.service.annotate.outputs import Emit, Page, RunOutputs
 from medner.service.annotate.progress import remarks_console, showing
 from medner.service.annotate.terminal import LEGEND
 from medner.service.build.engines import EngineFactory, local_engine, model_folder
@@ -67,7 +67,7 @@ def annotate_inputs(order: Order, *, engine_factory: EngineFactory | None = None
 class _Progress:
     """What keeps track of a run: its numbers, its finished sentences, its traces."""
 
-    tally: Tally
+    tally: RunCounts
     journal: Journal | None
     recorded: Recording | None
 
@@ -119,7 +119,7 @@ class _Session:
             if survey.documents == 0:
                 raise UserError("nothing to annotate: no document could be read")
             self._outlets(several=False).check()
-            tally = Tally(survey.sentences)
+            tally = RunCounts(survey.sentences)
             with self._journal(survey) as journal:
                 with self._recording() as recorded:
                     stopped = self._annotate(inputs, survey, _Progress(tally, journal, recorded))
@@ -162,7 +162,7 @@ class _Session:
             raise
         return False
 
-    def _end_at_once(self, outlets: Outlets, survey: Survey, progress: _Progress) -> None:
+    def _end_at_once(self, outlets: RunOutputs, survey: Survey, progress: _Progress) -> None:
         """What must not stay away even where Ctrl-C is pressed again and again. Finished sentences are on disk."""
         outlets.discard()
         discard_copies(survey.sources)
@@ -193,7 +193,7 @@ class _Session:
             named["the journal"] = journal_path(order.output)
         return {option: path for option, path in named.items() if path is not None}
 
-    def _outlets(self, *, several: bool) -> Outlets:
+    def _outlets(self, *, several: bool) -> RunOutputs:
         order = self._order
         page = None
         if order.html is not None:
@@ -203,7 +203,7 @@ class _Session:
                 "medner": version("medner"),
             }
             page = Page(order.html, facts, self._configuration.notice(order.language), order.language)
-        return Outlets(self._labels, sys.stdout, order.output, order.as_json, several, page)
+        return RunOutputs(self._labels, sys.stdout, order.output, order.as_json, several, page)
 
     @contextmanager
     def _journal(self, survey: Survey) -> Iterator[Journal | None]:
@@ -228,7 +228,7 @@ class _Session:
         if len(inputs.bad) > _BAD_SHOWN:
             self._say(f"skipped: {len(inputs.bad) - _BAD_SHOWN:,} more")
 
-    def _tell_end(self, tally: Tally, journal: Journal | None, *, stopped: bool) -> None:
+    def _tell_end(self, tally: RunCounts, journal: Journal | None, *, stopped: bool) -> None:
         order = self._order
         if stopped:
             kept = f"; {self._kept(journal)}" if journal else ""

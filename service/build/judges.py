@@ -17,7 +17,7 @@ from medner.agents.exemplars import ExemplarSource
 from medner.agents.judges.asking import Asking
 from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge, Renamed
-from medner.agents.judges.judge_chain import Bench
+from medner.agents.judges.judge_chain import JudgeChain
 from medner.agents.judges.rewrite import RewriteJudge
 from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.templates import load_template
@@ -75,12 +75,12 @@ class Naming:
     version: str
 
 
-def build_bench(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None = None) -> Bench:
+def build_judge_chain(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None = None) -> JudgeChain:
     """The judge, under a name of its own if there is one, and those that step in. UserError when one cannot be made."""
     if naming is None and judge.name is not None:
         naming = Naming(judge.name, judge.version or _digest(judge))
     first = _build(judge, parts, naming)
-    return Bench((first, *(_build(one, parts, None) for one in judge.fallback)))
+    return JudgeChain((first, *(_build(one, parts, None) for one in judge.fallback)))
 
 
 def _build(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None) -> Judge:
@@ -139,17 +139,17 @@ def needs_base_model(configuration: Configuration) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadyBench:
+class ReadyJudges:
     """Judges that can be asked, and what their exemplars come from."""
 
-    bench: Bench
+    judge_chain: JudgeChain
     exemplars: ExemplarSource
 
 
 @asynccontextmanager
 async def judging(
     configuration: Configuration, *, model: Path | None, engine_factory: EngineFactory
-) -> AsyncIterator[ReadyBench]:
+) -> AsyncIterator[ReadyJudges]:
     """The judges of a configuration alone, without taggers; the base model is loaded only where one of them runs on it.
 
     ``model`` is the base model's folder.
@@ -167,6 +167,6 @@ async def judging(
         first, base = configuration.taggers[0].name, Path(configuration.model).name
         parts = JudgeParts(labels, first, base, engine, adapters)
         closing.push_async_callback(parts.connections.close)
-        bench = build_bench(judge, parts)
+        judge_chain = build_judge_chain(judge, parts)
         await parts.connections.open()
-        yield ReadyBench(bench, planned(engine))
+        yield ReadyJudges(judge_chain, planned(engine))

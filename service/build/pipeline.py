@@ -17,19 +17,20 @@ from medner.agents.prompts.shots import load_shots
 from medner.agents.strategies import CODECS
 from medner.agents.taggers.tagger import GenerativeTagger, ScoringTagger, Tagger
 from medner.core.errors import UserError
+from medner.core.files.names import CARD
 from medner.core.labels import LabelSet, load_label_set
 from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
 from medner.service.build.engines import EngineFactory, EngineOrder, local_engine
 from medner.service.build.exemplars import planned_exemplars
 from medner.service.build.filters import build_filter, engine_adapter
-from medner.service.build.judges import JudgeParts, build_bench, free_name
+from medner.service.build.judges import JudgeParts, build_judge_chain, free_name
 from medner.service.build.server_names import served_filter, served_names
 from medner.service.build.trained_judges import judge_adapters
 from medner.service.build.vllm_engine import vllm_engine
-from medner.service.config.cards import CARD, check_base, check_card, filter_card, judge_card
+from medner.service.config.cards import check_base, check_card, filter_card, judge_card
 from medner.service.config.configuration import Configuration, TaggerConfig, is_path
-from medner.service.config.recorded import said_taggers
+from medner.service.config.recorded import recorded_taggers
 
 
 @asynccontextmanager
@@ -157,8 +158,8 @@ def build_deps(
     """
     labels = load_label_set(configuration.labels)
     adapters = adapter_names(configuration)
-    bench = build_bench(configuration.judge, parts or judge_parts(configuration, engine))
-    said = said_taggers(configuration.taggers, labels)
+    judge_chain = build_judge_chain(configuration.judge, parts or judge_parts(configuration, engine))
+    said = recorded_taggers(configuration.taggers, labels)
     taggers = tuple(said.get(one.name) or _tagger(one, engine, labels, adapters) for one in configuration.taggers)
     if configuration.join_lines:
         # Recorded answers are those of the original sentences.
@@ -167,8 +168,8 @@ def build_deps(
     return Deps(
         labels=labels,
         taggers=taggers,
-        judge=bench.judges[0],
-        understudies=bench.judges[1:],
+        judge=judge_chain.judges[0],
+        understudies=judge_chain.judges[1:],
         filter=chosen,
         exemplars=exemplars or FixedExemplars.shipped(labels),
         min_taggers=configuration.min_taggers,

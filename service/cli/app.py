@@ -19,8 +19,8 @@ from typing import Annotated, Any
 import typer
 
 from medner.core.errors import MednerError
-from medner.core.paths import printable
-from medner.service.cli.exit_codes import Told
+from medner.core.files.paths import printable
+from medner.service.cli.exit_codes import ReportedExit
 from medner.service.cli.standard_streams import READER_GONE, drop_output, flush_output, is_reader_gone
 
 SUBCOMMANDS = (
@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None, *, build: Callable[[], typer.Typer]
             if debug and not isinstance(error, (typer.Exit, typer.Abort)):
                 traceback.print_exc()
             return told
-    if code == _INTERRUPTED and not isinstance(code, Told):
+    if code == _INTERRUPTED and not isinstance(code, ReportedExit):
         # Some releases of typer turn Ctrl-C into this code without a word.
         return _say("interrupted", _INTERRUPTED)
     return code if isinstance(code, int) else 0

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Told(int):
+class ReportedExit(int):
     """An exit code whose reason the command has said: nothing is added to it."""

@@ -11,8 +11,9 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from medner.core.choices import TracePolicy
 from medner.service.cli.bounds import MOST, not_empty, server_urls
-from medner.service.cli.exit_codes import Told
+from medner.service.cli.exit_codes import ReportedExit
 from medner.store.corpora.reading.bad_records import BadRecord, BadRecords
 from medner.store.corpora.reading.read_log import ReadLog
 from medner.store.corpora.reading.read_options import ReadOptions
@@ -37,14 +38,6 @@ class DtypeChoice(StrEnum):
     BF16 = "bf16"
     F16 = "f16"
     F32 = "f32"
-
-
-class TraceChoice(StrEnum):
-    """The tracing policies, as options say them."""
-
-    ALL = "all"
-    CONFLICTS = "conflicts"
-    NONE = "none"
 
 
 _INPUTS = "Files, folders (with their subfolders), or - for standard input."
@@ -141,7 +134,7 @@ Servers = Annotated[
     ),
 ]
 Trace = Annotated[
-    TraceChoice,
+    TracePolicy,
     typer.Option("--trace", help="Which sentences leave a trace (medner traces): those with conflicts, all, none."),
 ]
 
@@ -251,12 +244,12 @@ def ending_with_bad(command: Callable[[], _Result], log: ReadLog) -> _Result:
         result = command()
     except typer.Exit as ended:
         if ended.exit_code == 0 and log.bad:
-            raise typer.Exit(Told(1)) from ended
+            raise typer.Exit(ReportedExit(1)) from ended
         raise
     finally:
         _list_bad(log.bad or ())
     if log.bad:
-        raise typer.Exit(Told(1))
+        raise typer.Exit(ReportedExit(1))
     return result
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from medner.training.loop.loop import Progress
+    from medner.training.loop.loop import TrainingStep
 
 _EVERY_S = 30.0
 
@@ -26,7 +26,7 @@ class Reporter:
         self._last = 0.0
         self._loss: float | None = None
 
-    def __call__(self, step: Progress) -> None:
+    def __call__(self, step: TrainingStep) -> None:
         """Takes note of a step."""
         self._loss = step.loss if self._loss is None else 0.95 * self._loss + 0.05 * step.loss
         if time.monotonic() - self._last < _EVERY_S and step.share < 1.0:

@@ -9,19 +9,18 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 from medner.core.errors import BadInputError, UserError
+from medner.core.files.names import CARD
 from medner.service.config.card_keys import Card, validated_card
 
 #: The strategies and prompt styles a configuration may name.
 StrategyName = Literal["symbol", "json", "html", "index"]
 StyleName = Literal["brief", "full", "plain"]
-#: What a tagger can be: one of the strategies, or one that scores spans (agents/spans).
+#: What a tagger can be: one of the strategies, or one that scores spans (agents/taggers/spans).
 TaggerKind = Literal["symbol", "json", "html", "index", "span"]
 
 #: What a filter can be (agents/filters).
 FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
 
-WEIGHTS = "adapter_model.safetensors"
-CARD = "card.toml"
 EXPORT = "export.toml"
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import BadInputError
 from medner.core.validation import complaint
 from medner.service.config.cards import FilterKind, StyleName, TaggerKind
@@ -15,9 +16,6 @@ from medner.store.models import looks_like_path
 
 #: The number formats by name: eight-bit integers, bfloat16, half precision, single precision.
 DtypeName = Literal["auto", "int8", "bf16", "f16", "f32"]
-
-DEFAULT_LABELS = "cmeee-v2"
-DEFAULT_MODEL = "qwen2.5-coder-0.5b-instruct"
 
 
 class TaggerConfig(BaseModel):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
-from medner.service.config.configuration import DEFAULT_LABELS, DEFAULT_MODEL, Configuration, FilterConfig, TaggerConfig
+from medner.service.config.configuration import Configuration, FilterConfig, TaggerConfig
 from medner.service.config.judges import JudgeConfig
 from medner.service.config.shelf import ShippedAdapter, shipped_adapters, shipped_filters, shipped_plan
 

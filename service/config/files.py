@@ -7,8 +7,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import BadInputError, UserError
-from medner.service.config.configuration import DEFAULT_LABELS, DEFAULT_MODEL, Configuration, is_path, validated
+from medner.service.config.configuration import Configuration, is_path, validated
 from medner.service.config.default import default_configuration, tuned_taggers
 from medner.service.config.judges import JudgeConfig
 from medner.store.models import settled_base_model

@@ -12,6 +12,7 @@ from typing import Any
 
 from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
+from medner.core.files.hashing import sha256_of
 from medner.core.labels import load_label_set
 from medner.service.config.cards import export_card, filter_card
 from medner.service.config.configuration import Configuration, ExemplarsConfig, FilterConfig
@@ -21,7 +22,6 @@ from medner.store.models import MANIFEST, read_manifest
 
 #: What only changes how fast an answer comes.
 _SPEED = {"concurrency", "max_rows"}
-_CHUNK = 1 << 20
 
 
 def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
@@ -54,7 +54,7 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
 
 def _said_hash(file: Path) -> str:
     try:
-        return sha256_file(file)
+        return sha256_of(file)
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from error
 
@@ -104,13 +104,4 @@ def _files(
         raise UserError(f"{folder}: no such folder; a model or an adapter is a folder")
     for path in sorted(folder.iterdir()):
         if path.suffix in kinds:
-            yield path.name, sha256_file(path)
-
-
-def sha256_file(path: Path) -> str:
-    """The SHA-256 of a file's bytes. Raises OSError when it cannot be read."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_CHUNK):
-            digest.update(block)
-    return digest.hexdigest()
+            yield path.name, sha256_of(path)

@@ -8,16 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.service.config.cards import StrategyName, StyleName, adapter_card, filter_card
-from medner.service.config.configuration import (
-    DEFAULT_LABELS,
-    DEFAULT_MODEL,
-    Configuration,
-    TaggerConfig,
-    is_path,
-    validated,
-)
+from medner.service.config.configuration import Configuration, TaggerConfig, is_path, validated
 from medner.service.config.default import default_configuration, tuned_taggers
 from medner.service.config.files import load_configuration
 from medner.service.config.judges import JudgeConfig, read_judge

@@ -10,10 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medner.core.errors import BadInputError, UserError
+from medner.core.files.names import ADAPTER_WEIGHTS, CARD
 from medner.core.validation import complaint
 from medner.service.config.cards import (
-    CARD,
-    WEIGHTS,
     AdapterCard,
     FilterCard,
     adapter_card,
@@ -70,7 +69,9 @@ def shipped_adapters(labels: str, root: Any = None) -> tuple[ShippedAdapter, ...
     ``root`` is a folder laid out as ``<labels>/<tagger name>/``; None is the package's own.
     """
     # A tagger's card has no kind.
-    folders = [one for one in _shelf(labels, root) if (one / WEIGHTS).is_file() and "kind" not in card_data(one / CARD)]
+    folders = [
+        one for one in _shelf(labels, root) if (one / ADAPTER_WEIGHTS).is_file() and "kind" not in card_data(one / CARD)
+    ]
     return tuple(ShippedAdapter(folder, adapter_card(folder)) for folder in folders)
 
 

@@ -12,12 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from medner.core.errors import MednerError, UserError
+from medner.core.files.names import ADAPTER_WEIGHTS
 from medner.core.findings import Finding, Level
 from medner.core.labels import load_label_set
 from medner.service.build.engines import model_folder
 from medner.service.build.pipeline import needs_local
 from medner.service.build.vllm_engine import server_findings
-from medner.service.config.cards import WEIGHTS, check_base, check_card, filter_card, names_labels
+from medner.service.config.cards import check_base, check_card, filter_card, names_labels
 from medner.service.config.configuration import Configuration, is_path
 from medner.service.doctor.redis_check import redis_findings
 from medner.store.models import ModelStore
@@ -162,9 +163,9 @@ def adapters(configuration: Configuration) -> Iterator[Finding]:
 
 
 def _weights(subject: str, folder: Path) -> Finding:
-    if (folder / WEIGHTS).is_file():
+    if (folder / ADAPTER_WEIGHTS).is_file():
         return Finding(ok, subject, f"adapter in {folder}")
-    return Finding(error, subject, f"{folder} has no {WEIGHTS}", "copy the whole folder, or train it again")
+    return Finding(error, subject, f"{folder} has no {ADAPTER_WEIGHTS}", "copy the whole folder, or train it again")
 
 
 def servers(configuration: Configuration) -> Iterator[Finding]:

@@ -27,7 +27,7 @@ _JUDGES = ("select", "hard-vote", "best-tagger", "filter-score")
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class AllowedOptions:
     """What the server's start said, and what clients may change of it.
 
     ``label_sets`` are the names clients may use, with the name or file that :func:`load_label_set` takes.
@@ -111,12 +111,12 @@ class Offer:
         )
 
 
-def offer_of(base: Overrides, files: tuple[Path, ...]) -> Offer:
+def offer_of(base: Overrides, files: tuple[Path, ...]) -> AllowedOptions:
     """The offer of a server's start: its configuration, whose label set is among those offered. UserError if wrong."""
     usual = configured(base).labels
     found = own_label_sets(files)
     found.setdefault(load_label_set(usual).name, usual)
-    return Offer(base, found)
+    return AllowedOptions(base, found)
 
 
 def own_label_sets(files: tuple[Path, ...]) -> dict[str, str]:

@@ -10,14 +10,14 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from medner.service.http.access.guard import Guard, Rules
-from medner.service.http.context import Parts, open_service
+from medner.service.http.context import ServiceParts, open_service
 from medner.service.http.messages.problems import HANDLERS
 from medner.service.http.openapi import PATH, openapi
 from medner.service.http.routes import ROUTES
 from medner.service.http.web import WEB_ROUTES
 
 
-def new_app(parts: Parts, *, hosts: frozenset[str] = frozenset()) -> ASGIApp:
+def new_app(parts: ServiceParts, *, hosts: frozenset[str] = frozenset()) -> ASGIApp:
     """The application on the jobs of a Redis. ``hosts`` are the names it answers to, all without any."""
 
     @asynccontextmanager

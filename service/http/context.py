@@ -13,7 +13,7 @@ from starlette.requests import Request
 from medner.core.errors import MednerError
 from medner.service.http.access.callers import Access
 from medner.service.http.access.limits import Limits
-from medner.service.http.allowed_options import Offer
+from medner.service.http.allowed_options import AllowedOptions
 from medner.service.http.messages.problems import unknown_job
 from medner.service.http.metrics import HttpMetrics
 from medner.store.jobs import Jobs, JobView
@@ -46,12 +46,12 @@ class Mender:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ServiceParts:
     """What a service is made of. ``stopping`` says whether the server is to end: streams then end too."""
 
     address: RedisAddress
     access: Access
-    offer: Offer = field(default_factory=Offer)
+    offer: AllowedOptions = field(default_factory=AllowedOptions)
     limits: Limits = field(default_factory=Limits)
     metrics: HttpMetrics = field(default_factory=HttpMetrics)
     stopping: Callable[[], bool] = lambda: False
@@ -60,7 +60,7 @@ class Parts:
 class Service:
     """The parts that requests share."""
 
-    def __init__(self, redis: Client, parts: Parts) -> None:
+    def __init__(self, redis: Client, parts: ServiceParts) -> None:
         self.address = parts.address
         self.access = parts.access
         self.offer = parts.offer
@@ -80,7 +80,7 @@ class Service:
 
 
 @asynccontextmanager
-async def open_service(parts: Parts) -> AsyncIterator[Service]:
+async def open_service(parts: ServiceParts) -> AsyncIterator[Service]:
     """The service on a Redis, whose server is not waited for."""
     from redis.asyncio.retry import Retry  # noqa: PLC0415  an optional dependency
     from redis.backoff import ExponentialBackoff  # noqa: PLC0415

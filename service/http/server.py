@@ -20,9 +20,9 @@ from medner.core.stop_signal import stop_asked
 from medner.service.http.access.callers import Access
 from medner.service.http.access.keys import VARIABLE, KeyRing, key_file
 from medner.service.http.access.limits import Limits
-from medner.service.http.allowed_options import Offer
+from medner.service.http.allowed_options import AllowedOptions
 from medner.service.http.app import new_app
-from medner.service.http.context import Parts
+from medner.service.http.context import ServiceParts
 from medner.store.redis import RedisAddress, open_redis, redis_address
 
 log = logging.getLogger("medner.http")
@@ -37,7 +37,7 @@ class ServerSettings:
     host: str = "127.0.0.1"
     port: int = 8080
     allow_hosts: tuple[str, ...] = ()
-    offer: Offer = field(default_factory=Offer)
+    offer: AllowedOptions = field(default_factory=AllowedOptions)
     limits: Limits = field(default_factory=Limits)
     certificate: tuple[Path, Path] | None = None
 
@@ -51,7 +51,7 @@ async def serve(settings: ServerSettings, *, address: RedisAddress | None = None
     loop = asyncio.get_running_loop()
     # A stream that is read holds a thread while it waits.
     loop.set_default_executor(ThreadPoolExecutor(settings.limits.streams + 8))
-    parts = Parts(address, Access(ring), settings.offer, settings.limits, stopping=lambda: server.should_exit)
+    parts = ServiceParts(address, Access(ring), settings.offer, settings.limits, stopping=lambda: server.should_exit)
     server = new_server(new_app(parts, hosts=_hosts(settings)), settings.certificate)
     with closing(_bound(settings.host, settings.port)) as listening, stop_asked(lambda: None):
         place = shown_address(settings.host, listening.getsockname()[1], secure=settings.certificate is not None)

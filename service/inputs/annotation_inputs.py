@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import BinaryIO
 
 from medner.core.errors import BadInputError, UserError
+from medner.core.files.hashing import sha256_of
 from medner.core.records import Document
 from medner.core.sentences import split_sentences
-from medner.service.config.fingerprint import sha256_file
-from medner.service.inputs.source_names import NAMED_BY_FILE, Source
+from medner.service.inputs.source_names import NAMED_BY_FILE, InputFile
 from medner.service.inputs.sources import find_sources
 from medner.store.corpora import FORMATS, NO_OPTIONS, ReadOptions, guess_format, read_documents
 from medner.store.corpora.reading.bad_records import BadRecords
@@ -32,7 +32,7 @@ _MOST_GUESSES = 20
 class Survey:
     """What a first look at all inputs found: which can be read, how much there is, the hash of each file."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[InputFile, ...]
     documents: int
     sentences: int
     hashes: dict[str, str]
@@ -49,7 +49,7 @@ class Inputs:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        sources: Sequence[InputFile],
         *,
         format: str | None = None,  # noqa: A002
         skip_bad: bool = False,
@@ -104,7 +104,7 @@ class Inputs:
                     raise told from error
                 bad.add(told, "")
 
-    def _documents_of(self, source: Source, bad: BadRecords) -> Iterator[Document]:
+    def _documents_of(self, source: InputFile, bad: BadRecords) -> Iterator[Document]:
         is_typed = source.shown == _TEXT_OPTION
         name = self._format or ("text" if is_typed else self._guess(source))
         options = replace(self._options, encoding=None) if is_typed else self._options
@@ -122,7 +122,7 @@ class Inputs:
             yield replace(document, id=source.id) if name in NAMED_BY_FILE else document
         bad.records += [replace(record, path=source.name(record.path)) for record in refused]
 
-    def _guess(self, source: Source) -> str:
+    def _guess(self, source: InputFile) -> str:
         name = _guess(source, self._options)
         if name != "text":
             self.guesses[source.shown] = name
@@ -142,9 +142,9 @@ class DocumentIds:
     """The ids of the documents so far, each with the source it came from."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Source] = {}
+        self._known: dict[str, InputFile] = {}
 
-    def add(self, id: str, source: Source) -> None:  # noqa: A002
+    def add(self, id: str, source: InputFile) -> None:  # noqa: A002
         """Takes note of a document's id; BadInputError for one that another document has."""
         first = self._known.get(id)
         if first is None:
@@ -159,14 +159,14 @@ class DocumentIds:
         )
 
 
-def _hash(source: Source) -> str:
+def _hash(source: InputFile) -> str:
     try:
-        return sha256_file(source.path)
+        return sha256_of(source.path)
     except OSError as error:
         raise BadInputError(f"cannot be read: {error.strerror}", path=source.shown) from error
 
 
-def _guess(source: Source, options: ReadOptions) -> str:
+def _guess(source: InputFile, options: ReadOptions) -> str:
     try:
         return guess_format(source.path, options).name
     except BadInputError:
@@ -184,7 +184,7 @@ def open_inputs(
     *,
     outputs: Mapping[str, Path] | None = None,
     tell: Callable[[str], None] = lambda _: None,
-) -> Iterator[tuple[Source, ...]]:
+) -> Iterator[tuple[InputFile, ...]]:
     """The sources that the arguments name; what comes from standard input or ``text`` lives until the block ends.
 
     ``outputs`` are the files that the run writes, by their options; ``tell`` hears which files of folders are not
@@ -199,7 +199,7 @@ def open_inputs(
         if text is not None:
             path = Path(scratch) / "text.txt"
             path.write_bytes(_encoded(text))
-            yield (Source(path, _TEXT_OPTION, id="text", stem="text"),)
+            yield (InputFile(path, _TEXT_OPTION, id="text", stem="text"),)
             return
         found = find_sources(arguments, outputs or {}, Path(scratch), stdin)
         for remark in found.remarks():
@@ -207,7 +207,7 @@ def open_inputs(
         yield tuple(found.sources)
 
 
-def discard_copies(sources: Sequence[Source]) -> None:
+def discard_copies(sources: Sequence[InputFile]) -> None:
     """Removes what was copied from a pipe or a text: for a process that ends at once."""
     for source in sources:
         for parent in source.path.parents:

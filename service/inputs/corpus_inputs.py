@@ -10,25 +10,25 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from medner.core.errors import BadInputError
+from medner.core.files.paths import readable_path
 from medner.core.labels import LabelSet
-from medner.core.paths import readable_path
 from medner.core.records import Document
 from medner.service.inputs.annotation_inputs import DocumentIds
 from medner.service.inputs.overwriting import refuse_overwriting
-from medner.service.inputs.source_names import NAMED_BY_FILE, Source, with_distinct_names, without_paired_texts
+from medner.service.inputs.source_names import NAMED_BY_FILE, InputFile, with_distinct_names, without_paired_texts
 from medner.service.inputs.sources import copied_stream, listed
 from medner.store.corpora import NO_OPTIONS, BadRecords, Reading, ReadOptions, read_documents
 from medner.store.corpora.reading.raw_records import files_in
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
+class CorpusInput:
     """An input: where it lies, and how its documents are named.
 
     ``ids`` are the ids of documents that are files, by the ids their reader gives.
     """
 
-    source: Source
+    source: InputFile
     ids: Mapping[str, str] = field(default_factory=dict)
 
     def reading(
@@ -81,16 +81,16 @@ def open_corpora(
     stdin: BinaryIO | None,
     *,
     tell: Callable[[str], None],
-) -> Iterator[list[Corpus]]:
+) -> Iterator[list[CorpusInput]]:
     """The corpora that the arguments name; what comes through pipes (``-`` too) lives until the block ends.
 
     ``tell`` hears which files of folders are not read. UserError for an input that is an output.
     """
     with TemporaryDirectory(prefix="medner-") as scratch:
-        places: list[Source] = []
+        places: list[InputFile] = []
         for number, argument in enumerate(dict.fromkeys(arguments)):
             copied = copied_stream(str(argument), Path(scratch) / str(number), stdin)
-            places.append(copied or Source(argument, readable_path(argument)))
+            places.append(copied or InputFile(argument, readable_path(argument)))
         files = [_files_of(place) for place in places]
         refuse_overwriting(outputs, [one.path for group in files for one in group])
         for place, group in zip(places, files, strict=True):
@@ -103,17 +103,17 @@ def open_corpora(
             ours = [next(named) for _ in group]
             ids = {short.short_id: long.id for short, long in zip(group, ours, strict=True)}
             stem = ours[0].stem if not place.path.is_dir() and ours else ""
-            corpora.append(Corpus(replace(place, stem=stem), ids))
+            corpora.append(CorpusInput(replace(place, stem=stem), ids))
         yield corpora
 
 
-def _files_of(place: Source) -> list[Source]:
+def _files_of(place: InputFile) -> list[InputFile]:
     if not place.path.is_dir():
         return [place]
-    return [Source(path, readable_path(path), place.path) for path in files_in(place.path, ".txt")]
+    return [InputFile(path, readable_path(path), place.path) for path in files_in(place.path, ".txt")]
 
 
-def _unread(folder: Path, files: Sequence[Source]) -> list[str]:
+def _unread(folder: Path, files: Sequence[InputFile]) -> list[str]:
     """The files of a folder that are neither texts nor their annotations."""
     read = {one.path for one in files} | {one.path.with_suffix(".ann") for one in files}
     return [readable_path(path) for path in files_in(folder, "") if path not in read]

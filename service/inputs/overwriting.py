@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from medner.core.errors import UserError
-from medner.core.paths import readable_path
+from medner.core.files.paths import readable_path
 
 
 class WrittenFiles:

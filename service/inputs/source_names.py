@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medner.core.paths import percent_encoded, readable_path
+from medner.core.files.paths import percent_encoded, readable_path
 from medner.store.corpora.reading.filenames import document_id
 from medner.store.corpora.text_formats.ccks2017 import table_of, text_of
 
@@ -18,7 +18,7 @@ _TEXTS = (".txt", ".text", ".md", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class InputFile:
     """A file to read. ``folder`` is the input folder it was found in; ``shown`` is what messages call it.
 
     ``id`` is that of its document where the file is one; ``stem`` begins the ids of records without an id.
@@ -40,7 +40,7 @@ class Source:
         return self.shown if path in (None, str(self.path), readable_path(self.path)) else str(path)
 
 
-def with_distinct_names(sources: Sequence[Source]) -> list[Source]:
+def with_distinct_names(sources: Sequence[InputFile]) -> list[InputFile]:
     """The sources with ids and stems. Names that are alike get their suffix, or as many folders as tell them apart.
 
     ``01`` of the folders ``a`` and ``b`` become ``a/01`` and ``b/01``; ``note.txt`` beside ``note.md`` keeps its
@@ -51,22 +51,22 @@ def with_distinct_names(sources: Sequence[Source]) -> list[Source]:
     return [replace(source, id=ids[source], stem=stems[source]) for source in sources]
 
 
-def without_paired_texts(sources: Sequence[Source]) -> list[Source]:
+def without_paired_texts(sources: Sequence[InputFile]) -> list[InputFile]:
     """The sources without the texts whose annotation tables (CCKS2017) are among them: the two are read as one."""
     paired = {text for source in sources if (text := text_of(source.path)) not in (None, source.path)}
     return [source for source in sources if source.path not in paired]
 
 
-def _distinct(sources: Sequence[Source], short: Callable[[Source], str]) -> dict[Source, str]:
+def _distinct(sources: Sequence[InputFile], short: Callable[[InputFile], str]) -> dict[InputFile, str]:
     """A name a source. Texts and other files do not share names, as their documents' ids are made differently."""
-    names: dict[Source, str] = {}
+    names: dict[InputFile, str] = {}
     for is_text in (True, False):
         alike = [one for one in sources if (one.path.suffix.lower() in _TEXTS) is is_text]
         names |= _told_apart(alike, {one: short(one) for one in alike})
     return names
 
 
-def _told_apart(sources: Sequence[Source], short: dict[Source, str]) -> dict[Source, str]:
+def _told_apart(sources: Sequence[InputFile], short: dict[InputFile, str]) -> dict[InputFile, str]:
     parents = {one: (one.folder or one.path.parent).absolute() for one in sources}
     beside = Counter((one.path.parent.absolute(), short[one]) for one in sources)
     for one in sources:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from medner.core.errors import BadInputError, UserError
-from medner.core.paths import readable_path
+from medner.core.files.paths import readable_path
 from medner.service.inputs.overwriting import WrittenFiles
 from medner.service.inputs.own_files import is_written_by_medner
-from medner.service.inputs.source_names import Source, with_distinct_names, without_paired_texts
+from medner.service.inputs.source_names import InputFile, with_distinct_names, without_paired_texts
 from medner.store.corpora.guessing.guess import JSON_SUFFIXES, TAGGED_SUFFIXES, TEXT_SUFFIXES
 
 SUFFIXES = (*TEXT_SUFFIXES, *JSON_SUFFIXES, *TAGGED_SUFFIXES)
@@ -27,7 +27,7 @@ _NAMED_MOST = 8
 class FoundSources:
     """What the arguments lead to; files of folders that are left out, with the reason where there is one."""
 
-    sources: list[Source] = field(default_factory=list)
+    sources: list[InputFile] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     own: list[str] = field(default_factory=list)
 
@@ -61,7 +61,7 @@ def find_sources(
             _look_into(path, writes, found)
         else:
             writes.refuse(status, shown)
-            found.sources.append(Source(path, shown))
+            found.sources.append(InputFile(path, shown))
     once = {os.path.realpath(one.path): one for one in reversed(found.sources)}
     found.sources = with_distinct_names(without_paired_texts(list(once.values())[::-1]))
     return found
@@ -83,7 +83,7 @@ def _is_real(stdin: BinaryIO) -> bool:
         return False
 
 
-def copied_stream(argument: str, scratch: Path, stdin: BinaryIO | None) -> Source | None:
+def copied_stream(argument: str, scratch: Path, stdin: BinaryIO | None) -> InputFile | None:
     """What comes through ``-``, a pipe or a terminal as a file in ``scratch``; None for a file or a folder.
 
     A pipe can be read once, and an input is read several times. UserError for what has no end.
@@ -91,7 +91,7 @@ def copied_stream(argument: str, scratch: Path, stdin: BinaryIO | None) -> Sourc
     if argument in _STDIN_PATHS:
         if stdin is None:
             raise UserError(f"{argument}: standard input is closed")
-        return Source(_copied(stdin, scratch / "stdin.txt"), STDIN)
+        return InputFile(_copied(stdin, scratch / "stdin.txt"), STDIN)
     path, shown = Path(argument), readable_path(argument)
     try:
         mode = path.stat().st_mode
@@ -106,7 +106,7 @@ def copied_stream(argument: str, scratch: Path, stdin: BinaryIO | None) -> Sourc
         name = f"pipe-{name}"
     try:
         with path.open("rb") as stream:
-            return Source(_copied(stream, scratch / name), shown)
+            return InputFile(_copied(stream, scratch / name), shown)
     except OSError as error:
         raise BadInputError(f"cannot be read: {error.strerror}", path=shown) from error
 
@@ -148,7 +148,7 @@ def _look_into(folder: Path, writes: WrittenFiles, found: FoundSources) -> None:
         elif status is not None and _is_own(path, status, writes, shown):
             own.append(shown)
         else:
-            found.sources.append(Source(path, shown, folder))
+            found.sources.append(InputFile(path, shown, folder))
     found.unread += unread
     found.own += own
     if len(found.sources) == before:

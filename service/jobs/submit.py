@@ -20,7 +20,7 @@ from medner.service.config.options import Overrides, configured
 from medner.service.config.registered_judges import with_registered_judge
 from medner.service.inputs.annotation_inputs import Inputs, open_inputs, standard_input
 from medner.store.corpora import NO_OPTIONS, ReadOptions
-from medner.store.jobs import Hearing, Jobs, JobSpec, Submitted
+from medner.store.jobs import Jobs, JobSpec, SubmitCallbacks, Submitted
 from medner.store.jobs.folder import absolute
 
 _SAY_EVERY_S = 2.0
@@ -40,16 +40,16 @@ class SubmitOrder:
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-class _Said:
+class _SubmitProgress:
     """Says now and then how a submit goes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last = time.monotonic()
 
-    def hearing(self) -> Hearing:
+    def hearing(self) -> SubmitCallbacks:
         """What the submit calls."""
-        return Hearing(
+        return SubmitCallbacks(
             opened=lambda job: self._console.print(f"job {job}", markup=False),
             read=lambda documents, sentences: self._now_and_then(f"{documents:,} documents, {sentences:,} sentences"),
             waiting=lambda reason: self._now_and_then(f"waiting: {reason} (Ctrl-C gives up)"),
@@ -67,7 +67,7 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
     results = order.settings.get("results")
     settings = {**order.settings, "results": absolute(results) if results else None}
     spec = spec_of(configured(overrides), **settings)
-    said = _Said(console)
+    said = _SubmitProgress(console)
     tell = partial(console.print, markup=False)
     with open_inputs(order.inputs, None, standard_input(), tell=tell) as sources:
         inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options)

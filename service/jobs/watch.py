@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from medner.service.annotate.counts import Tally, duration
+from medner.service.annotate.counts import RunCounts, duration
 from medner.service.annotate.progress import showing
 from medner.store.jobs import JobCounts, Jobs, JobState, JobView, WorkerView
 
@@ -23,7 +23,7 @@ EXIT_CODES = {
 async def watch(jobs: Jobs, job: str, console: Console) -> JobView:
     """Shows a job's progress until it has ended; its last view."""
     view = await jobs.show(job)
-    tally = Tally(view.counts.sentences, done=view.counts.done, reused=view.counts.done)
+    tally = RunCounts(view.counts.sentences, done=view.counts.done, reused=view.counts.done)
     told: set[str] = set()
     with showing(tally, console) as on_progress:
         async for view in jobs.watch(job):

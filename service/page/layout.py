@@ -16,7 +16,7 @@ _UNBROKEN = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class MarkedStretch:
     """A stretch of text that is under the same marks throughout; ``marks`` are indexes, outermost first.
 
     ``ends`` are those of ``marks`` whose last segment this is, and ``whole`` says that the segment should not be
@@ -30,7 +30,7 @@ class Segment:
     whole: bool = False
 
 
-def cut_segments(text: str, spans: Sequence[Span]) -> tuple[Segment, ...]:
+def cut_segments(text: str, spans: Sequence[Span]) -> tuple[MarkedStretch, ...]:
     """The whole text in order as atomic segments; ValueError when a span leaves the text.
 
     Of several marks on a segment the one that ends last is outermost: only so can the label that follows a mark's
@@ -51,7 +51,7 @@ def cut_segments(text: str, spans: Sequence[Span]) -> tuple[Segment, ...]:
         active = {index for index in active if spans[index].end > start} | set(by_start.get(start, ()))
         marks = tuple(sorted(active, key=lambda index: (-spans[index].end, spans[index].start, index)))
         ends = frozenset(index for index in marks if spans[index].end == end)
-        segments.append(Segment(start, end, marks, ends, bool(ends) and end - start <= _UNBROKEN))
+        segments.append(MarkedStretch(start, end, marks, ends, bool(ends) and end - start <= _UNBROKEN))
     return tuple(segments)
 
 

@@ -16,7 +16,7 @@ from medner.core.records import (
     Rejection,
     Verdict,
 )
-from medner.service.page.layout import Segment, assign_tracks, cut_segments
+from medner.service.page.layout import MarkedStretch, assign_tracks, cut_segments
 
 KEPT_STATES = ("agreed", "judged", "fallback", "human")
 Json = dict[str, Any]
@@ -58,7 +58,7 @@ class Passage:
 
     start: int
     text: str
-    segments: tuple[Segment, ...]
+    segments: tuple[MarkedStretch, ...]
     marks: tuple[Mark, ...] = ()
     annotation: Annotation | None = None
     number: int | None = None
@@ -136,7 +136,7 @@ def _between(text: str, start: int, end: int) -> list[Passage]:
     # What is blank at the edges stands apart, so that only words can be said to be missing.
     first, last = without_blank_edges(text, start, end)
     edges = [one for one in ((start, first), (first, last), (last, end)) if one[0] < one[1]]
-    return [Passage(left, text[left:right], (Segment(0, right - left, ()),)) for left, right in edges]
+    return [Passage(left, text[left:right], (MarkedStretch(0, right - left, ()),)) for left, right in edges]
 
 
 def _marks_of(annotation: Annotation, conflicts: Mapping[str, int], *, first: int) -> list[Mark]:

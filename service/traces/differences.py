@@ -23,7 +23,7 @@ class Change:
 
 
 @dataclass(slots=True)
-class Differences:
+class RunDifferences:
     """Counts over the sentences that both runs have. ``by_kind`` counts conflicts as (settled alike, otherwise)."""
 
     sentences: int = 0
@@ -79,7 +79,7 @@ class Sides:
 
     a: Sequence[Annotation]
     b: Sequence[Annotation]
-    differences: Differences
+    differences: RunDifferences
 
 
 def compared(backend: TraceBackend, a: str, b: str) -> Sides:
@@ -89,7 +89,7 @@ def compared(backend: TraceBackend, a: str, b: str) -> Sides:
     shared = [one for one in known_a if one in known_b]
     if not shared:
         raise UserError(f"runs {a} and {b} have no sentence in common; diff a run and its fork")
-    found = Differences(only_a=len(known_a) - len(shared), only_b=len(known_b) - len(shared))
+    found = RunDifferences(only_a=len(known_a) - len(shared), only_b=len(known_b) - len(shared))
     left, right = list(annotations_of(backend, a, shared)), list(annotations_of(backend, b, shared))
     for one, other in zip(left, right, strict=True):
         if one.sentence.text != other.sentence.text:

@@ -22,7 +22,7 @@ from medner.store.traces import RunRecord, Trace, TraceBackend, TraceSummary
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedTagger:
+class UnaskedTagger:
     """Stands for a tagger whose answers are in the traces; a fork never asks it."""
 
     name: str
@@ -64,9 +64,9 @@ async def fork_deps(
         names = [tagger.name for tagger in configuration.taggers]
         yield Deps(
             labels=run.labels.label_set(),
-            taggers=tuple(RecordedTagger(name) for name in names),
-            judge=ready.bench.judges[0],
-            understudies=ready.bench.judges[1:],
+            taggers=tuple(UnaskedTagger(name) for name in names),
+            judge=ready.judge_chain.judges[0],
+            understudies=ready.judge_chain.judges[1:],
             exemplars=ready.exemplars,
             max_chars=configuration.max_chars,
         )

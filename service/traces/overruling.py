@@ -12,7 +12,7 @@ from medner.core.errors import UserError
 from medner.core.records import Annotation, Conflict, Entity, Overruled, Verdict
 from medner.graph import Deps
 from medner.graph.tracing import Tracer
-from medner.service.traces.forking import RecordedTagger
+from medner.service.traces.forking import UnaskedTagger
 from medner.store.traces import RunRecord, Trace, TraceBackend, TracePolicy
 from medner.store.traces.records import now
 
@@ -48,7 +48,7 @@ async def overrule(backend: TraceBackend, run: RunRecord, trace: Trace, ruling: 
     ]
     written: list[Trace] = []
     tracer = Tracer(run.run, TracePolicy.ALL, written.append)
-    deps = Deps(run.labels.label_set(), tuple(RecordedTagger(one.tagger) for one in before.outputs), HardVote())
+    deps = Deps(run.labels.label_set(), tuple(UnaskedTagger(one.tagger) for one in before.outputs), HardVote())
     with tracing_context(enabled=False):
         annotation = await tracer.amend(trace, deps, {"verdicts": verdicts})
     backend.write(written)

@@ -8,11 +8,11 @@ from typing import Any
 from medner.core.labels import LabelSet
 from medner.core.records import Entity
 from medner.service.annotate.terminal import visible
-from medner.service.traces.differences import Differences
+from medner.service.traces.differences import RunDifferences
 from medner.store.traces import RunRecord
 
 
-def difference_lines(a: RunRecord, b: RunRecord, found: Differences, *, show: int) -> Iterator[str]:
+def difference_lines(a: RunRecord, b: RunRecord, found: RunDifferences, *, show: int) -> Iterator[str]:
     """The counts, then the first ``show`` sentences that differ."""
     labels = a.labels.label_set()
     yield f"A {a.run} ({a.judge})"

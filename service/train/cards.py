@@ -17,7 +17,7 @@ _LIBRARIES = ("medner", "torch", "transformers", "peft", "bitsandbytes", "safete
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class TaggerCard:
     """The fields of card.toml. ``tokens``, ``epochs`` and ``seconds`` are what the training really took."""
 
     name: str
@@ -40,7 +40,7 @@ class Card:
     licence_note: str
     scores: tuple[str, ...] = ()
 
-    def scored(self, line: str) -> Card:
+    def scored(self, line: str) -> TaggerCard:
         """The card with one score more."""
         return replace(self, scores=(*self.scores, line))
 

@@ -12,9 +12,10 @@ from medner.agents.prompts.shots import Shot, load_shots
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.core.errors import UserError
+from medner.core.files.names import CARD
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Entity, Sentence
-from medner.service.config.cards import CARD, AdapterCard, FilterCard, adapter_card, filter_card, is_filter
+from medner.service.config.cards import AdapterCard, FilterCard, adapter_card, filter_card, is_filter
 from medner.store.corpora import read_documents
 from medner.store.models import base_model_folder
 

@@ -12,7 +12,7 @@ LINE_EVERY_S = 30.0
 _OLD = 0.9
 
 
-class Progress:
+class TrainingProgress:
     """Says every half a minute, and at the end, how far a run is, with the smoothed loss, speed and time left.
 
     ``resumed`` tokens and ``spent_s`` seconds are an earlier part's and do not count in the speed. The run ends with

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from medner.core.atomic_files import replacing_file
 from medner.core.errors import ExternalError
+from medner.core.files.atomic import replacing_file
 from medner.core.labels import load_label_set
 from medner.core.records import AnnotatedDocument, Document, Sentence
 from medner.core.sentences import split_sentences
 from medner.evaluation.reports.report import Evaluation, Setting, evaluate
 from medner.evaluation.reports.structure import evaluation_json
 from medner.evaluation.reports.wording import counted
-from medner.service.annotate.counts import Tally
+from medner.service.annotate.counts import RunCounts
 from medner.service.annotate.documents import Annotating
 from medner.service.annotate.progress import showing
 from medner.service.build.engines import EngineFactory, local_engine
@@ -66,7 +66,7 @@ def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory |
 def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -> list[AnnotatedDocument]:
     configuration = scoring.configuration
     bare = [Document(document.id, document.text) for document in gold]
-    tally = Tally(sum(len(_sentences(one, configuration)) for one in bare))
+    tally = RunCounts(sum(len(_sentences(one, configuration)) for one in bare))
     found: list[AnnotatedDocument] = []
 
     async def run() -> None:

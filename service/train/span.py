@@ -10,22 +10,22 @@ from typing import Any
 
 from medner.agents.engines.local.loading import quiet
 from medner.agents.taggers.spans.settings import SETTINGS, SpanSettings, read_settings
-from medner.core.atomic_files import replacing_file
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
+from medner.core.files.atomic import replacing_file
+from medner.core.files.names import ADAPTER_WEIGHTS, CARD
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document
-from medner.service.config.cards import CARD
-from medner.service.config.configuration import DEFAULT_MODEL
 from medner.service.train.cards import licence_note
 from medner.store.corpora import NO_OPTIONS, ReadOptions, write_documents
 from medner.store.models import base_model_folder, base_model_name
-from medner.training.loop.loop import Progress, Run, refuse_another
+from medner.training.loop.loop import Run, TrainingStep, refuse_another
 from medner.training.loop.run import RunFacts, RunFolder
 from medner.training.loop.settings import TaggerTraining
-from medner.training.model.lora import WEIGHTS, load_tokenizer
+from medner.training.model.lora import load_tokenizer
 from medner.training.plot import loss_svg
 from medner.training.spans.build import Fold, SpanData, span_data
-from medner.training.spans.calibration import Calibration, calibrated
+from medner.training.spans.calibration import SpanCalibration, calibrated
 from medner.training.spans.learner import SpanLearner, passes, span_settings
 from medner.training.spans.soft_labels import read_soft_labels
 from medner.training.taggers.data import card_text, named_hash, named_start
@@ -49,7 +49,7 @@ class SpanOrder:
     out: Path
     partial: tuple[Path, ...] = ()
     most_partial: int | None = None
-    labels: str = "cmeee-v2"
+    labels: str = DEFAULT_LABELS
     base: str = DEFAULT_MODEL
     exclude: tuple[Path, ...] = ()
     start: Path | None = None
@@ -78,7 +78,7 @@ def train_span_tagger(
     order: SpanOrder,
     say: Say,
     *,
-    on_step: Callable[[Progress], None] = lambda _: None,
+    on_step: Callable[[TrainingStep], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> bool:
     """Carries an order out; False when it was stopped, and the same order goes on from there."""
@@ -178,7 +178,7 @@ def _task(order: SpanOrder, labels: LabelSet) -> dict[str, Any]:
         "partial": len(order.partial),
         "most_partial": order.most_partial,
         "exclude": [named_hash(file) for file in order.exclude],
-        **({} if order.start is None else {"start": named_hash(order.start / WEIGHTS)}),
+        **({} if order.start is None else {"start": named_hash(order.start / ADAPTER_WEIGHTS)}),
         **({} if order.fold is None else {"fold": f"{order.fold.number}/{order.fold.of}"}),
         **({} if not order.soft_labels else {"soft_labels": [named_hash(file) for file in order.soft_labels]}),
         "split_tokens": order.split,
@@ -189,7 +189,7 @@ def _sources(order: SpanOrder) -> tuple[Path, ...]:
     return (*order.files, *order.partial)
 
 
-def _write(order: SpanOrder, labels: LabelSet, data: SpanData, run: Run[Any], chosen: Calibration) -> None:
+def _write(order: SpanOrder, labels: LabelSet, data: SpanData, run: Run[Any], chosen: SpanCalibration) -> None:
     """The card and the loss curve's plot."""
     settings = span_settings(**order.settings)
     fields = {
@@ -217,7 +217,7 @@ def _write(order: SpanOrder, labels: LabelSet, data: SpanData, run: Run[Any], ch
         "scores": [f"held back: {chosen.n} sentences, strict micro F1 {chosen.f1:.4f}, the threshold chosen on them"],
     }
     known = {key: value for key, value in fields.items() if value not in ("", [])}
-    with replacing_file(run.output / "card.toml") as out:
+    with replacing_file(run.output / CARD) as out:
         out.write(card_text(known))
     points = [(float(step.batch), step.loss) for step in RunFolder(order.out).curve()]
     with replacing_file(order.out / "loss.svg") as out:

@@ -13,22 +13,23 @@ from typing import Any
 from medner.agents.engines.local.formats import pick_device
 from medner.agents.engines.local.loading import quiet
 from medner.agents.strategies import CODECS
-from medner.core.atomic_files import replacing_file
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
+from medner.core.files.atomic import replacing_file
+from medner.core.files.names import ADAPTER_WEIGHTS, CARD
 from medner.core.labels import label_set_toml, load_label_set
 from medner.core.stop_signal import stop_asked
 from medner.service.annotate.counts import duration
 from medner.service.build.engines import EngineFactory
-from medner.service.config.cards import CARD
-from medner.service.config.configuration import DEFAULT_MODEL, Configuration, TaggerConfig
-from medner.service.train.cards import Card, licence_note, machine_facts
-from medner.service.train.progress import Progress
+from medner.service.config.configuration import Configuration, TaggerConfig
+from medner.service.train.cards import TaggerCard, licence_note, machine_facts
+from medner.service.train.progress import TrainingProgress
 from medner.service.train.scores import EVALUATION, Scoring, score_tagger
 from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.models import base_model_folder, base_model_name
 from medner.training.loop.loop import Run, batches_of, refuse_another
 from medner.training.loop.run import RunFacts, RunFolder
-from medner.training.model.lora import WEIGHTS, load_tokenizer
+from medner.training.model.lora import load_tokenizer
 from medner.training.plot import loss_svg
 from medner.training.recipes import Recipe
 from medner.training.taggers.data import TaskForm, TrainingData, named_hash, named_start, training_data
@@ -59,7 +60,7 @@ class TaggerOrder:
     out: Path
     strategy: str = "symbol"
     style: str = "brief"
-    labels: str = "cmeee-v2"
+    labels: str = DEFAULT_LABELS
     base: str | None = None
     recipe: Recipe | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -88,8 +89,8 @@ class _Run:
     def __init__(self, order: TaggerOrder, say: Say, engine_factory: EngineFactory | None) -> None:
         if order.strategy not in CODECS:
             raise UserError(f"no strategy {order.strategy!r}; there are {', '.join(CODECS)}")
-        if order.start is not None and not (order.start / WEIGHTS).is_file():
-            raise UserError(f"{order.start}: holds no adapter (no {WEIGHTS})")
+        if order.start is not None and not (order.start / ADAPTER_WEIGHTS).is_file():
+            raise UserError(f"{order.start}: holds no adapter (no {ADAPTER_WEIGHTS})")
         self._order, self._say, self._factory = order, say, engine_factory
         self._name = order.name or order.strategy
         self._plan: TaggerPlan = tagger_plan(order.recipe, **order.given)
@@ -180,7 +181,7 @@ class _Run:
         )
 
     def _train(self, training: Run[list[Example]]) -> bool:
-        progress = Progress(
+        progress = TrainingProgress(
             self._say, limit_s=training.settings.time_limit_s, resumed=training.tokens, spent_s=training.seconds
         )
         if training.done:
@@ -188,7 +189,7 @@ class _Run:
         with stop_asked(lambda: self._say("stopping after this step; once more stops at once")) as stop:
             return training.train(lambda now: progress.step(now.step), on_checkpoint=progress.checkpoint, stop=stop)
 
-    def _write(self, run: RunFolder, card: Card) -> None:
+    def _write(self, run: RunFolder, card: TaggerCard) -> None:
         points = [(float(step.batch), step.loss) for step in run.curve()]
         with replacing_file(run.path / PLOT) as out:
             out.write(loss_svg(points, title=f"{card.name}: {card.base}, {card.labels}, {card.strategy}"))
@@ -235,9 +236,9 @@ class _Run:
         }
         return RunFacts(task, about)
 
-    def _card(self, training: Run[list[Example]]) -> Card:
+    def _card(self, training: Run[list[Example]]) -> TaggerCard:
         order, settings, task = self._order, training.settings, self._facts.task
-        return Card(
+        return TaggerCard(
             name=self._name,
             base=self._base_name,
             labels=self._form.labels.name,

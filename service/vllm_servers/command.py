@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from medner.core.errors import BadInputError, UserError
+from medner.core.files.names import ADAPTER_CONFIG
 from medner.service.build.server_names import served_base, served_filter, served_names
 from medner.service.build.vllm_engine import model_needs
 from medner.service.config.configuration import Configuration
@@ -30,7 +31,7 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
-class Part(StrEnum):
+class ServerPart(StrEnum):
     """Which servers: all that a configuration needs, those that write, those that classify."""
 
     ALL = "all"
@@ -68,7 +69,7 @@ class Plan:
     drafts: int = 12
     cache_gib: int = 1
     adapter_updates: bool = False
-    part: Part = Part.ALL
+    part: ServerPart = ServerPart.ALL
 
     @property
     def reached_at(self) -> str:
@@ -98,7 +99,7 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
     ``model`` is the base model's folder. UserError when nothing of the configuration runs on a server.
     """
     every = [*_writing(configuration, model, plan), *_classifying(configuration, plan)]
-    parts = [one for one in every if plan.part in (Part.ALL, one[0])]
+    parts = [one for one in every if plan.part in (ServerPart.ALL, one[0])]
     if every and not parts:
         raise UserError(f"this configuration has no server of the part {plan.part.value}; it has {every[0][0]}")
     if not parts:
@@ -149,7 +150,7 @@ def _common(model: Path, name: str, context: int, plan: Plan) -> list[str]:
 
 def adapter_rank(folder: Path) -> int:
     """The rank in an adapter's adapter_config.json. BadInputError when it says none."""
-    path = folder / "adapter_config.json"
+    path = folder / ADAPTER_CONFIG
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         return max(int(data["r"]), *map(int, (data.get("rank_pattern") or {"": 0}).values()))

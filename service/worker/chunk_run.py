@@ -17,7 +17,7 @@ from medner.core.errors import MednerError
 from medner.core.records import Annotation, Sentence
 from medner.service.annotate.documents import first_error
 from medner.service.worker.attempts import Annotator, Failed, answers, attempt
-from medner.service.worker.steady import Steady, Stopped
+from medner.service.worker.steady import RetryWaits, Stopped
 from medner.store.jobs.annotations import given_up
 from medner.store.jobs.claims import Claim, Claims, Finished
 from medner.store.jobs.pieces import Chunk, load_chunk, sentences_of
@@ -71,14 +71,14 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ChunkContext:
     """What a worker lends its runs: claims, patience, places for sentences under way, ears for what becomes of them.
 
     ``alone`` is held while a sentence is under way that may kill the worker.
     """
 
     claims: Claims
-    steady: Steady
+    steady: RetryWaits
     slots: asyncio.Semaphore
     alone: asyncio.Lock
     lanes: int = 16
@@ -89,7 +89,7 @@ class Surroundings:
 class ChunkRun:
     """A claimed chunk under way."""
 
-    def __init__(self, claim: Claim, spec: JobSpec, spool: Spool, around: Surroundings) -> None:
+    def __init__(self, claim: Claim, spec: JobSpec, spool: Spool, around: ChunkContext) -> None:
         self.claim = claim
         self.signals = Signals()
         self._spec = spec

@@ -11,9 +11,9 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from medner.agents.judges.judge_chain import Bench
+from medner.agents.judges.judge_chain import JudgeChain
 from medner.core.errors import ExternalError, MednerError
-from medner.service.build.judges import JudgeParts, Naming, build_bench
+from medner.service.build.judges import JudgeParts, Naming, build_judge_chain
 from medner.service.config.frozen import thaw_data
 from medner.service.config.judges import JudgeConfig
 from medner.store.judges import Held, JudgeRegistry, JudgeVersion
@@ -25,13 +25,13 @@ LOOK_EVERY_S = 0.25
 _TELL_EVERY_S = 2.0
 
 
-class JudgeSeat:
-    """A source of benches that follows the registry. Until a version was ever put in place, ``own`` decides.
+class JudgeFollower:
+    """The judges that the registry says. Until a version was ever put in place, ``own`` decides.
 
     A version that cannot be built here is told with its reason, and the one before goes on.
     """
 
-    def __init__(self, registry: JudgeRegistry, worker: str, parts: JudgeParts, own: Bench) -> None:
+    def __init__(self, registry: JudgeRegistry, worker: str, parts: JudgeParts, own: JudgeChain) -> None:
         self._registry = registry
         self._worker = worker
         self._parts = parts
@@ -48,12 +48,12 @@ class JudgeSeat:
         """The version in use; 0 is the job's own judge."""
         return self._number
 
-    def current(self) -> Bench:
-        """The bench of the version in use."""
+    def current(self) -> JudgeChain:
+        """The judges of the version in use."""
         return self._bench
 
     @asynccontextmanager
-    async def following(self) -> AsyncIterator[JudgeSeat]:
+    async def following(self) -> AsyncIterator[JudgeFollower]:
         """Looks, builds, swaps and tells while the block lasts; then the registry is told that it is over."""
         task = asyncio.create_task(self._follow())
         try:
@@ -92,13 +92,13 @@ class JudgeSeat:
 
     async def _take(self, version: JudgeVersion) -> None:
         try:
-            bench = await built(version, self._parts)
+            judge_chain = await built(version, self._parts)
         except MednerError as error:
             self._refused, self._problem = version.number, f"version {version.number}: {error}"
             log.warning("a judge cannot be built here", extra={"version": version.number, "reason": str(error)})
             return
-        # One assignment: a sentence asks once, so all of its conflicts come before the same bench.
-        self._bench, self._number, self._problem, self._at_s = bench, version.number, "", time.time()
+        # One assignment: a sentence asks once, so all of its conflicts come before the same judges.
+        self._bench, self._number, self._problem, self._at_s = judge_chain, version.number, "", time.time()
         log.info("judge", extra={"version": version.number, "judge": version.name})
 
     async def _tell(self) -> None:
@@ -109,13 +109,13 @@ class JudgeSeat:
         self._told_s = time.monotonic()
 
 
-async def built(version: JudgeVersion, parts: JudgeParts) -> Bench:
-    """The bench of a version, under its name and number. UserError or ExternalError when it cannot be made here."""
+async def built(version: JudgeVersion, parts: JudgeParts) -> JudgeChain:
+    """The judges of a version, under its name and number. UserError or ExternalError when it cannot be made here."""
     judge = judge_of(version.judge)
     await parts.load_adapters(judge)
-    bench = build_bench(judge, parts, Naming(version.name, str(version.number)))
+    judge_chain = build_judge_chain(judge, parts, Naming(version.name, str(version.number)))
     await parts.connections.open()
-    return bench
+    return judge_chain
 
 
 def judge_of(data: dict[str, Any]) -> JudgeConfig:

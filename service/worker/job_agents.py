@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
-from medner.agents.judges.judge_chain import Bench
+from medner.agents.judges.judge_chain import JudgeChain
 from medner.core.records import Annotation, Sentence
 from medner.graph import Pipeline
 from medner.graph.tracing import Tracer
@@ -18,7 +18,7 @@ from medner.service.build.pipeline import Assembled
 from medner.service.build.trace_recording import TraceOrder, remove_outdated, run_record
 from medner.service.config.frozen import thaw
 from medner.service.worker.attempts import Annotator
-from medner.service.worker.follow_judge import JudgeSeat
+from medner.service.worker.follow_judge import JudgeFollower
 from medner.store.jobs.records import JobSpec
 from medner.store.judges import JudgeRegistry
 from medner.store.redis.client import Client
@@ -94,7 +94,7 @@ class JobPipeline:
         self._closing = closing
         self._plain = Pipeline(made.deps, concurrency=concurrency)
         self._concurrency = concurrency
-        self._seat: JudgeSeat | None = None
+        self._seat: JudgeFollower | None = None
 
     async def annotate_sentence(self, sentence: Sentence) -> Annotation:
         """One sentence of no job, untraced."""
@@ -111,10 +111,10 @@ class JobPipeline:
             deps = replace(deps, judges=seat)
         return Pipeline(deps, concurrency=self._concurrency, tracer=tracer)
 
-    async def _followed(self, worker: WorkerParts) -> JudgeSeat:
+    async def _followed(self, worker: WorkerParts) -> JudgeFollower:
         if self._seat is None:
-            own = Bench((self._made.deps.judge, *self._made.deps.understudies))
-            seat = JudgeSeat(JudgeRegistry(worker.redis), worker.worker, self._made.parts, own)
+            own = JudgeChain((self._made.deps.judge, *self._made.deps.understudies))
+            seat = JudgeFollower(JudgeRegistry(worker.redis), worker.worker, self._made.parts, own)
             self._seat = await self._closing.enter_async_context(seat.following())
         return self._seat
 

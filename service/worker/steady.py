@@ -27,7 +27,7 @@ class Stopped(Exception):  # noqa: N818  not an error: the worker was asked to e
     """The worker is to end while something is waited for."""
 
 
-class Steady:
+class RetryWaits:
     """Repeats what fails for a reason that passes, and says in ``reason`` what is waited for, "" for nothing."""
 
     def __init__(self, address: RedisAddress, stopping: asyncio.Event) -> None:

@@ -22,12 +22,12 @@ from taskiq.receiver import Receiver
 from medner.core.errors import ExternalError, MednerError, UserError
 from medner.core.records import Annotation
 from medner.service.worker.broker import ChunkBroker
-from medner.service.worker.chunk_run import ChunkRun, Outcome, Surroundings, is_unexpected
+from medner.service.worker.chunk_run import ChunkContext, ChunkRun, Outcome, is_unexpected
 from medner.service.worker.ending import is_cancelled
 from medner.service.worker.job_agents import JobTraces, SharedAgents, WorkerParts
 from medner.service.worker.metrics import WorkerMetrics
 from medner.service.worker.pipelines import OpenAnnotator, Pipelines, open_pipeline
-from medner.service.worker.steady import Steady, Stopped
+from medner.service.worker.steady import RetryWaits, Stopped
 from medner.service.worker.watchdog import Watchdog
 from medner.store.jobs.claims import Claims, goes_on
 from medner.store.jobs.jobs import Jobs
@@ -87,7 +87,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._finish = asyncio.Event()
         self._begun = False
-        self._steady = Steady(self._address, self._stopping)
+        self._steady = RetryWaits(self._address, self._stopping)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._alone = asyncio.Lock()
         self._runs: dict[tuple[str, int], ChunkRun] = {}
@@ -200,7 +200,7 @@ class Worker:
             claim,
             spec,
             self._jobs.spool_of(job, spec),
-            Surroundings(
+            ChunkContext(
                 self._claims,
                 self._steady,
                 self._slots,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-from medner.core.atomic_files import replacing_file, replacing_folder
+from medner.core.files.atomic import replacing_file, replacing_folder
 from medner.core.labels import LabelSet
 from medner.core.records import Document
 from medner.store.corpora.reading.format import Layout, Writing

@@ -18,7 +18,7 @@ from medner.store.jobs.records import DeadLetter, JobSpec, JobView, QueueView, W
 from medner.store.jobs.scripts import Scripts
 from medner.store.jobs.spool import Spool
 from medner.store.jobs.states import ACTIVE, TERMINAL, JobState
-from medner.store.jobs.submitting import Hearing, Submitted, Submitter, is_abandoned
+from medner.store.jobs.submitting import SubmitCallbacks, Submitted, Submitter, is_abandoned
 from medner.store.jobs.views import known_spec, read_fields, read_view, read_views, remove, spool_of
 from medner.store.judges import JudgeRegistry
 from medner.store.redis.client import Client
@@ -48,14 +48,14 @@ class Jobs:
         documents: Iterable[Document],
         *,
         key: str | None = None,
-        told: Hearing | None = None,
+        told: SubmitCallbacks | None = None,
     ) -> Submitted:
         """Makes a job of the documents, which are read one by one; workers begin when all are there.
 
         With ``key`` there is one job however often it is submitted: another submit gives the job there is, and only
         where its submitter died does it begin anew. When reading raises, no job stays. While Redis is full it waits.
         """
-        return await Submitter(self._redis, spec, told or Hearing()).submit(documents, key)
+        return await Submitter(self._redis, spec, told or SubmitCallbacks()).submit(documents, key)
 
     @property
     def judges(self) -> JudgeRegistry:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medner.store.jobs.records import Priority
+from medner.core.choices import Priority
 
 INDEX = "medner:jobs"
 ACTIVE_JOBS = "medner:active"

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from medner.core.choices import Priority, TracePolicy
 from medner.store.jobs.states import JobState
 
 #: Grows when a worker of an older version could not do a newer job right.
 FORMAT = 1
 
 
-class Priority(StrEnum):
-    """Which jobs' chunks are taken first."""
-
-    HIGH = "high"
-    NORMAL = "normal"
-    LOW = "low"
-
-
-TracePolicy = Literal["all", "conflicts", "none"]
 JudgeFollow = Literal["latest", "pinned"]
 PartFormat = Literal["jsonl", "parquet"]
 
@@ -43,7 +34,7 @@ class JobSpec(BaseModel):
     max_chars: int = Field(default=256, ge=8, le=8_192)
     join_lines: bool = False
     priority: Priority = Priority.NORMAL
-    trace: TracePolicy = "conflicts"
+    trace: TracePolicy = TracePolicy.CONFLICTS
     judge_follow: JudgeFollow = "pinned"
     results: str | None = None
     part_format: PartFormat = "jsonl"

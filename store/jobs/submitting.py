@@ -34,7 +34,7 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class SubmitCallbacks:
     """Who is told how a submit goes: the job's id, documents and sentences so far, why it waits."""
 
     opened: Callable[[str], None] = lambda _: None
@@ -45,7 +45,7 @@ class Hearing:
 class Submitter:
     """One submit. What it sends carries its own word, so that one that is late cannot add to a job begun anew."""
 
-    def __init__(self, redis: Client, spec: JobSpec, told: Hearing) -> None:
+    def __init__(self, redis: Client, spec: JobSpec, told: SubmitCallbacks) -> None:
         self._redis = redis
         self._scripts = Scripts(redis)
         self._spec = spec

@@ -2,8 +2,8 @@
 
 from medner.store.models.base import base_model_folder, base_model_name, looks_like_path, settled_base_model
 from medner.store.models.catalogue import Catalogue, CatalogueEntry, shipped_catalogue
-from medner.store.models.manifest import MANIFEST, Manifest, read_manifest
-from medner.store.models.progress import Progress, Report, Stage
+from medner.store.models.manifest import MANIFEST, ModelManifest, read_manifest
+from medner.store.models.progress import PullProgress, PullStage, Report
 from medner.store.models.store import ListedModel, ModelStore, Verification, default_root
 
 __all__ = [
@@ -11,11 +11,11 @@ __all__ = [
     "Catalogue",
     "CatalogueEntry",
     "ListedModel",
-    "Manifest",
+    "ModelManifest",
     "ModelStore",
-    "Progress",
+    "PullProgress",
+    "PullStage",
     "Report",
-    "Stage",
     "Verification",
     "base_model_folder",
     "base_model_name",

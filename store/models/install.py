@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from medner.core.errors import BadInputError, ExternalError, UserError
+from medner.core.files.hashing import sha256_of
 from medner.store.models.catalogue import CatalogueEntry
 from medner.store.models.convert import Conversion, Convert
-from medner.store.models.manifest import FileRecord, Manifest
-from medner.store.models.model_files import set_aside, sha256_of
-from medner.store.models.progress import Meter, Progress, Report, Stage
-from medner.store.models.sources.source import Fetched, Layout
+from medner.store.models.manifest import FileRecord, ModelManifest
+from medner.store.models.model_files import set_aside
+from medner.store.models.progress import Meter, PullProgress, PullStage, Report
+from medner.store.models.sources.source import Fetched, WeightsLayout
 
 WORK = ".work"  # unfinished pulls and locks; no model's name can start with a dot
 
@@ -32,18 +33,18 @@ def install(
     """
     workspace = workspace_of(target)
     weights_sha256 = ""
-    if fetched.layout is Layout.GGUF:
+    if fetched.layout is WeightsLayout.GGUF:
         weights_sha256 = _checked_gguf(entry, fetched, report)
         shutil.rmtree(workspace / "parts", ignore_errors=True)
         folder = workspace / "converted"
         shutil.rmtree(folder, ignore_errors=True)
-        report(Progress(Stage.CONVERTING, detail="to bfloat16, takes a minute"))
+        report(PullProgress(PullStage.CONVERTING, detail="to bfloat16, takes a minute"))
         made = convert(fetched.path, folder, entry)
     else:
         folder = fetched.path
         made = _described(folder, entry)
         shutil.rmtree(folder / ".cache", ignore_errors=True)  # huggingface_hub's notes on the download
-    manifest = Manifest(
+    manifest = ModelManifest(
         name=entry.name,
         licence=entry.licence,
         source=source,
@@ -63,7 +64,7 @@ def install(
 
 
 def _checked_gguf(entry: CatalogueEntry, fetched: Fetched, report: Report) -> str:
-    meter = Meter(report, Stage.CHECKING, total=fetched.path.stat().st_size, detail=fetched.path.name)
+    meter = Meter(report, PullStage.CHECKING, total=fetched.path.stat().st_size, detail=fetched.path.name)
     found = sha256_of(fetched.path, meter.advance)
     if fetched.expected_sha256 in ("", found):
         return found
@@ -90,7 +91,7 @@ def _described(folder: Path, entry: CatalogueEntry) -> Conversion:
 
 def _hashed(folder: Path, expected: Mapping[str, str], report: Report) -> dict[str, FileRecord]:
     files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.endswith(".bad"))
-    meter = Meter(report, Stage.CHECKING, total=sum(file.stat().st_size for file in files), detail="hashes")
+    meter = Meter(report, PullStage.CHECKING, total=sum(file.stat().st_size for file in files), detail="hashes")
     records = {}
     for file in files:
         found = sha256_of(file, meter.advance)

@@ -22,7 +22,7 @@ class FileRecord(BaseModel):
     sha256: str
 
 
-class Manifest(BaseModel):
+class ModelManifest(BaseModel):
     """What `medner-model.json` holds; paths in ``files`` are relative to its folder.
 
     ``weights_sha256`` is of the GGUF file the weights were converted from, empty when there was none.
@@ -53,11 +53,11 @@ class Manifest(BaseModel):
         (folder / MANIFEST).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> ModelManifest:
     """The manifest of a model's folder; BadInputError when it is broken, OSError when there is none."""
     path = folder / MANIFEST
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        return ModelManifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
         reason, key = complaint(error)
         way_out = f"medner models remove {folder.name}, then medner models pull {folder.name}"

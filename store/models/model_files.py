@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from medner.core.errors import UserError
@@ -53,17 +52,6 @@ def check_complete(names: Iterable[str], *, where: str) -> None:
             f"{where} lacks {', '.join(lacking)}: it must hold a model in the safetensors layout "
             "(pickled weights and code are never taken) or be a .gguf file"
         )
-
-
-def sha256_of(path: Path, advance: Callable[[int], None] | None = None) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal; ``advance`` gets the bytes of each step."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            if advance:
-                advance(len(chunk))
-    return digest.hexdigest()
 
 
 def set_aside(path: Path) -> Path:

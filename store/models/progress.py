@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Stage(StrEnum):
+class PullStage(StrEnum):
     """What a pull is doing."""
 
     WAITING = "waiting"
@@ -19,26 +19,26 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class PullProgress:
     """A moment of a pull; ``done`` and ``total`` are bytes, ``total`` None when unknown."""
 
-    stage: Stage
+    stage: PullStage
     done: int = 0
     total: int | None = None
     detail: str = ""
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[PullProgress], None]
 
 
-def silent(_: Progress) -> None:
+def silent(_: PullProgress) -> None:
     """A report that says nothing."""
 
 
 class Meter:
     """Counts the bytes of one stage and reports each step."""
 
-    def __init__(self, report: Report, stage: Stage, *, total: int | None = None, detail: str = ""):
+    def __init__(self, report: Report, stage: PullStage, *, total: int | None = None, detail: str = ""):
         self._report, self._stage, self._total, self._detail = report, stage, total, detail
         self._done = 0
         self.advance(0)
@@ -46,4 +46,4 @@ class Meter:
     def advance(self, count: int) -> None:
         """Adds ``count`` bytes; negative when a broken piece must be fetched again."""
         self._done += count
-        self._report(Progress(self._stage, self._done, self._total, self._detail))
+        self._report(PullProgress(self._stage, self._done, self._total, self._detail))

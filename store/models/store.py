@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
-from medner.core.data_folder import data_folder
 from medner.core.errors import ExternalError, UserError
-from medner.core.locks import exclusive
+from medner.core.files.data_folder import data_folder
+from medner.core.files.hashing import sha256_of
+from medner.core.files.locks import exclusive
 from medner.store.models.catalogue import NAME, Catalogue, CatalogueEntry, checked_name, shipped_catalogue
 from medner.store.models.convert import Convert, convert_gguf
 from medner.store.models.install import WORK, install, workspace_of
-from medner.store.models.manifest import MANIFEST, Manifest, read_manifest
-from medner.store.models.model_files import sha256_of
-from medner.store.models.progress import Meter, Progress, Report, Stage, silent
+from medner.store.models.manifest import MANIFEST, ModelManifest, read_manifest
+from medner.store.models.progress import Meter, PullProgress, PullStage, Report, silent
 from medner.store.models.sources.all_sources import choose, default_sources, wanted_source
-from medner.store.models.sources.source import Fetched, Source
+from medner.store.models.sources.source import Fetched, ModelSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class ListedModel:
     """
 
     entry: CatalogueEntry
-    manifest: Manifest | None
+    manifest: ModelManifest | None
     path: Path | None
     offers: tuple[tuple[str, int], ...]
     unfinished_bytes: int
@@ -60,7 +60,7 @@ class ModelStore:
         root: Path | None = None,
         *,
         catalogue: Catalogue | None = None,
-        sources: Callable[[str | None], Sequence[Source]] = default_sources,
+        sources: Callable[[str | None], Sequence[ModelSource]] = default_sources,
         convert: Convert = convert_gguf,
         free_bytes: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
     ):
@@ -97,7 +97,7 @@ class ModelStore:
         """Reads every file of a model again and compares it with the manifest; needs no network."""
         folder = self.path(name)
         manifest = read_manifest(folder)
-        meter = Meter(progress, Stage.CHECKING, total=manifest.total_bytes, detail=name)
+        meter = Meter(progress, PullStage.CHECKING, total=manifest.total_bytes, detail=name)
         problems = []
         for file, record in manifest.files.items():
             if not (folder / file).is_file():
@@ -144,7 +144,7 @@ class ModelStore:
     def _workspace(self, name: str) -> Path:
         return workspace_of(self.root / name)
 
-    def _listed(self, entry: CatalogueEntry, sources: Sequence[Source], here: bool) -> ListedModel:
+    def _listed(self, entry: CatalogueEntry, sources: Sequence[ModelSource], here: bool) -> ListedModel:
         folder = self.root / entry.name
         sizes = ((source.name, source.size(entry)) for source in sources)
         return ListedModel(
@@ -158,7 +158,7 @@ class ModelStore:
     @contextmanager
     def _only_here(self, name: str, progress: Report) -> Iterator[None]:
         def waiting() -> None:
-            progress(Progress(Stage.WAITING, detail=f"another process is working on {name}"))
+            progress(PullProgress(PullStage.WAITING, detail=f"another process is working on {name}"))
 
         try:
             with exclusive(self.root / WORK / f"{name}.lock", waiting):
@@ -171,7 +171,7 @@ class ModelStore:
                 "place with MEDNER_HOME) and give the same command again"
             ) from error
 
-    def _bring(self, entry: CatalogueEntry, sources: Sequence[Source], progress: Report) -> None:
+    def _bring(self, entry: CatalogueEntry, sources: Sequence[ModelSource], progress: Report) -> None:
         workspace = self._workspace(entry.name)
         workspace.mkdir(parents=True, exist_ok=True)
         source, fetched = self._fetch(entry, sources, workspace, progress)
@@ -179,8 +179,8 @@ class ModelStore:
         shutil.rmtree(workspace, ignore_errors=True)
 
     def _fetch(
-        self, entry: CatalogueEntry, sources: Sequence[Source], workspace: Path, progress: Report
-    ) -> tuple[Source, Fetched]:
+        self, entry: CatalogueEntry, sources: Sequence[ModelSource], workspace: Path, progress: Report
+    ) -> tuple[ModelSource, Fetched]:
         failures = []
         for source in sources:
             self._check_space(source, entry, workspace)
@@ -190,10 +190,10 @@ class ModelStore:
                 if len(sources) == 1:
                     raise
                 failures.append(f"{source.name}: {error}")
-                progress(Progress(Stage.REMARK, detail=failures[-1]))
+                progress(PullProgress(PullStage.REMARK, detail=failures[-1]))
         raise ExternalError(f"{entry.name} could not be had from any source. {' | '.join(failures)}")
 
-    def _check_space(self, source: Source, entry: CatalogueEntry, workspace: Path) -> None:
+    def _check_space(self, source: ModelSource, entry: CatalogueEntry, workspace: Path) -> None:
         needed = source.peak(entry) - tree_bytes(workspace)
         free = self._free_bytes(workspace)
         if free < needed:

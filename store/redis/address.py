@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from medner.core.data_folder import data_folder
 from medner.core.errors import UserError
+from medner.core.files.data_folder import data_folder
 from medner.store.redis.embedded import EmbeddedValkey
 
 VARIABLE = "MEDNER_REDIS_URL"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from medner.core.errors import ExternalError, UserError
-from medner.core.locks import exclusive
+from medner.core.files.locks import exclusive
 
 if TYPE_CHECKING:
     from redis import Redis

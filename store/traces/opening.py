@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from medner.core.data_folder import data_folder
 from medner.core.errors import ExternalError, UserError
+from medner.core.files.data_folder import data_folder
 from medner.store.traces.backend import TraceBackend
 from medner.store.traces.serializer import RecordSerializer
 

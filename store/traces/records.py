@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from medner.core.choices import TracePolicy
 from medner.core.labels import LabelSet, LabelType
 from medner.core.records import Annotation
-
-
-class TracePolicy(StrEnum):
-    """Which sentences leave a trace: all with the state after each node; those with conflicts; none."""
-
-    ALL = "all"
-    CONFLICTS = "conflicts"
-    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)

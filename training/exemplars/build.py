@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medner.agents.exemplars.embedding import Embedder
-from medner.agents.exemplars.folder import Card, ClusterRow, EntityRow, write_folder
-from medner.core.atomic_files import replacing_folder
+from medner.agents.exemplars.folder import ClusterRow, EntityRow, ExemplarCard, write_folder
+from medner.core.files.atomic import replacing_folder
 from medner.core.records import Span
 from medner.training.exemplars.clusters import representatives
-from medner.training.exemplars.mentions import Mention, Mentions, Selection, gather_mentions, input_hash
+from medner.training.exemplars.mentions import ExemplarMention, Mentions, Selection, gather_mentions, input_hash
 
 #: Sentences that are embedded together.
 _TOGETHER = 8
@@ -34,7 +34,7 @@ class Clustering:
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
+class ExemplarCorpus:
     """The files exemplars are made from, and those whose sentences must not be among them."""
 
     files: tuple[Path, ...]
@@ -53,13 +53,13 @@ class Embedded:
 class ExemplarBuild:
     """One build: the entities of a corpus are gathered first, so that their number is known before the long part."""
 
-    def __init__(self, corpus: Corpus, selection: Selection, clustering: Clustering) -> None:
+    def __init__(self, corpus: ExemplarCorpus, selection: Selection, clustering: Clustering) -> None:
         self.corpus = corpus
         self.selection = selection
         self.clustering = clustering
         self.mentions: Mentions = gather_mentions(corpus.files, selection, exclude=corpus.exclude)
 
-    async def run(self, embedder: Embedder, out: Path, on_progress: Callable[[Embedded], None]) -> Card:
+    async def run(self, embedder: Embedder, out: Path, on_progress: Callable[[Embedded], None]) -> ExemplarCard:
         """Embeds, clusters and writes the folder; it appears whole or not at all. UserError when it is there."""
         with replacing_folder(out) as folder:
             vectors_NW = await embed_mentions(embedder, self.mentions.chosen, on_progress)
@@ -86,9 +86,11 @@ class ExemplarBuild:
             ]
         return rows
 
-    def _card(self, embedder: Embedder, vectors_NW: NDArray[np.float32], clustered: Sequence[ClusterRow]) -> Card:
+    def _card(
+        self, embedder: Embedder, vectors_NW: NDArray[np.float32], clustered: Sequence[ClusterRow]
+    ) -> ExemplarCard:
         selection, origin = self.selection, embedder.origin
-        return Card(
+        return ExemplarCard(
             labels=selection.labels.name,
             types=selection.labels.codes,
             embedder=origin.kind,
@@ -110,7 +112,7 @@ class ExemplarBuild:
 
 
 async def embed_mentions(
-    embedder: Embedder, mentions: Sequence[Mention], on_progress: Callable[[Embedded], None]
+    embedder: Embedder, mentions: Sequence[ExemplarMention], on_progress: Callable[[Embedded], None]
 ) -> NDArray[np.float32]:
     """A vector for each mention, [mentions, width]; each sentence is read once for all of its mentions."""
     of_context: dict[str, list[int]] = {}
@@ -130,15 +132,15 @@ async def embed_mentions(
     return np.stack([vectors[row] for row in range(len(mentions))])
 
 
-def _span(mention: Mention) -> Span:
+def _span(mention: ExemplarMention) -> Span:
     return Span(mention.start, mention.start + len(mention.text))
 
 
-def _fields(mention: Mention) -> dict[str, object]:
+def _fields(mention: ExemplarMention) -> dict[str, object]:
     return {"text": mention.text, "label": mention.label, "context": mention.context, "start": mention.start}
 
 
-def _counts(codes: Sequence[str], rows: Sequence[Mention | ClusterRow]) -> dict[str, int]:
+def _counts(codes: Sequence[str], rows: Sequence[ExemplarMention | ClusterRow]) -> dict[str, int]:
     counts = Counter(row.label for row in rows)
     return {code: counts[code] for code in codes}
 

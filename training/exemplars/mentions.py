@@ -16,7 +16,7 @@ from medner.training.sentences import annotated_sentences
 
 
 @dataclass(frozen=True, slots=True)
-class Mention:
+class ExemplarMention:
     """An entity in its sentence: ``context[start:start + len(text)] == text``, without white space at its edges."""
 
     text: str
@@ -32,7 +32,7 @@ class Mentions:
     ``excluded`` sentences stood in a file that must not be used, ``cut`` entities in no single sentence.
     """
 
-    chosen: tuple[Mention, ...]
+    chosen: tuple[ExemplarMention, ...]
     distinct: dict[str, int]
     excluded: int
     cut: int
@@ -62,7 +62,7 @@ def gather_mentions(files: Sequence[Path], selection: Selection, *, exclude: Seq
         for document in _documents(exclude, selection)
         for text in (document.text, *_sentence_texts(document, selection))
     }
-    found: dict[str, dict[str, Mention]] = {code: {} for code in selection.labels.codes}
+    found: dict[str, dict[str, ExemplarMention]] = {code: {} for code in selection.labels.codes}
     excluded = cut = 0
     for document in _documents(files, selection):
         sentences, lost = _cut(document, selection)
@@ -97,14 +97,14 @@ def _sentence_texts(document: Document, selection: Selection) -> list[str]:
     return [sentence.text for sentence in _cut(document, selection)[0]]
 
 
-def _mention(context: str, entity: Entity) -> Mention | None:
+def _mention(context: str, entity: Entity) -> ExemplarMention | None:
     whole = entity.text_in(context)
     text = whole.strip()
     start = entity.start + len(whole) - len(whole.lstrip())
-    return Mention(text, entity.label, context, start) if text else None
+    return ExemplarMention(text, entity.label, context, start) if text else None
 
 
-def _sample(code: str, mentions: list[Mention], selection: Selection) -> list[Mention]:
+def _sample(code: str, mentions: list[ExemplarMention], selection: Selection) -> list[ExemplarMention]:
     if len(mentions) <= selection.max_per_type:
         return mentions
     # A type's sample depends on nothing but the seed and its own entities.

@@ -17,7 +17,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class FilterCalibration:
     """How scores become decisions, and how well that went on the candidates held back.
 
     ``temperature`` divides a score before the sigmoid; candidates under ``threshold`` are dropped. ``gold`` entities
@@ -38,7 +38,7 @@ class Calibration:
     ece_after: float
 
 
-def calibrated(scores: Sequence[float], right: Sequence[bool], *, gold: int) -> Calibration:
+def calibrated(scores: Sequence[float], right: Sequence[bool], *, gold: int) -> FilterCalibration:
     """The temperature and the threshold that suit some scores (logits), whose truth is known, best."""
     logits: Floats = np.asarray(scores, dtype=np.float64)
     truth: NDArray[np.bool_] = np.asarray(right, dtype=np.bool_)
@@ -46,7 +46,7 @@ def calibrated(scores: Sequence[float], right: Sequence[bool], *, gold: int) -> 
     chances = probabilities(logits, temperature)
     threshold = best_threshold(chances, truth, gold=gold)
     kept = chances >= threshold
-    return Calibration(
+    return FilterCalibration(
         temperature=round(temperature, 4),
         threshold=threshold,
         n=len(logits),

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medner.core.atomic_files import replacing_file
-from medner.training.filters.calibration import Calibration
+from medner.core.files.atomic import replacing_file
+from medner.core.files.hashing import sha256_of
+from medner.core.files.names import CARD
+from medner.training.filters.calibration import FilterCalibration
 from medner.training.filters.data import FilterData, Sources
-from medner.training.taggers.data import card_text, file_hash
+from medner.training.taggers.data import card_text
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class FilterProvenance:
     """What a filter was made of and how: names of its kind, base model and label set, the command, what it took."""
 
     kind: str
@@ -28,16 +30,20 @@ class Made:
     two_way_from: int | None = None
 
 
-def write_card(folder: Path, made: Made, sources: Sources, data: FilterData, calibration: Calibration) -> Sequence[str]:
+def write_card(
+    folder: Path, made: FilterProvenance, sources: Sources, data: FilterData, calibration: FilterCalibration
+) -> Sequence[str]:
     """Writes the card into a filter's folder; gives how the filter did, in words."""
     fields = card_fields(made, sources, data, calibration)
     known = {key: value for key, value in fields.items() if value not in ("", [], None)}
-    with replacing_file(folder / "card.toml") as out:
+    with replacing_file(folder / CARD) as out:
         out.write(card_text(known))
     return score_lines(data, calibration)
 
 
-def card_fields(made: Made, sources: Sources, data: FilterData, calibration: Calibration) -> dict[str, Any]:
+def card_fields(
+    made: FilterProvenance, sources: Sources, data: FilterData, calibration: FilterCalibration
+) -> dict[str, Any]:
     """The card's keys and values, in order."""
     return {
         "name": made.kind,
@@ -60,7 +66,7 @@ def card_fields(made: Made, sources: Sources, data: FilterData, calibration: Cal
     }
 
 
-def score_lines(data: FilterData, calibration: Calibration) -> Sequence[str]:
+def score_lines(data: FilterData, calibration: FilterCalibration) -> Sequence[str]:
     """How the filter did on what was held back, in words."""
     of = "predicted entities" if data.held.predicted else "samples"
     what = "F1 of the predictions" if data.held.predicted else "F1 of the classification"
@@ -74,4 +80,4 @@ def score_lines(data: FilterData, calibration: Calibration) -> Sequence[str]:
 
 
 def _hashes(files: Sequence[Path]) -> list[str]:
-    return [f"{file.name} sha256:{file_hash(file)}" for file in files if file.is_file()]
+    return [f"{file.name} sha256:{sha256_of(file)}" for file in files if file.is_file()]

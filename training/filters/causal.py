@@ -11,7 +11,7 @@ from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.prompts.filter import NO, YES, brief_filter_messages
 from medner.core.labels import LabelSet
 from medner.core.records import Sentence
-from medner.training.filters.negatives import Judged
+from medner.training.filters.negatives import LabelledCandidate
 from medner.training.loop.batching import batches_by_tokens
 from medner.training.taggers.examples import Example
 
@@ -21,7 +21,7 @@ def answers(chat: ChatTokens) -> tuple[int, int]:
     return chat.vocabulary.encode(YES)[0], chat.vocabulary.encode(NO)[0]
 
 
-def causal_examples(chat: ChatTokens, judged: Iterable[Judged], labels: LabelSet) -> list[Example]:
+def causal_examples(chat: ChatTokens, judged: Iterable[LabelledCandidate], labels: LabelSet) -> list[Example]:
     """A chat a candidate; its answer is the one token that serving compares."""
     yes, no = answers(chat)
     return [

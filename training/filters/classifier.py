@@ -23,7 +23,7 @@ from medner.training.model.lora import adapted_model, save_adapter
 HEAD_FACTOR = 1.0
 
 
-class Classifier:
+class ClassifierLearner:
     """The model that learns: the base's body with an adapter, and a layer [width -> 1] in full precision.
 
     ``start`` is an adapter to go on from: a tagger's knows the types already. ``two_way``: in the layers that learn,

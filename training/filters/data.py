@@ -12,7 +12,7 @@ from medner.core.errors import UserError
 from medner.core.labels import LabelSet
 from medner.core.records import Document
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
-from medner.training.filters.negatives import GoldSentence, Judged, merged, sampled
+from medner.training.filters.negatives import GoldSentence, LabelledCandidate, merged, sampled
 from medner.training.nesting import Pairs, nested_pairs
 from medner.training.sentences import annotated_sentences, sentence_texts
 
@@ -46,7 +46,7 @@ class HeldBack:
     entities of the texts predicted; without, they are samples and ``gold`` counts the right ones among them.
     """
 
-    candidates: tuple[Judged, ...]
+    candidates: tuple[LabelledCandidate, ...]
     gold: int
     predicted: bool = False
 
@@ -59,7 +59,7 @@ class FilterData:
     that no annotated file holds.
     """
 
-    train: tuple[Judged, ...]
+    train: tuple[LabelledCandidate, ...]
     held: HeldBack
     documents: int
     read: int
@@ -174,7 +174,9 @@ def _with_predictions(
     )
 
 
-def judged(prediction: Document, truth: _Side, max_chars: int, *, join_lines: bool = False) -> Iterator[Judged]:
+def judged(
+    prediction: Document, truth: _Side, max_chars: int, *, join_lines: bool = False
+) -> Iterator[LabelledCandidate]:
     """The predicted entities of a document as candidates of its sentences, right where ``truth`` has them.
 
     Sentences that ``truth`` does not have are left out, and candidates of which it says nothing, because it may lack
@@ -185,7 +187,7 @@ def judged(prediction: Document, truth: _Side, max_chars: int, *, join_lines: bo
         if known is not None:
             for entity in sentence.entities:
                 if entity in known.gold or known.is_wrong(entity):
-                    yield Judged(sentence.text, entity, entity in known.gold)
+                    yield LabelledCandidate(sentence.text, entity, entity in known.gold)
 
 
 #: What is known of sentences, by their text.

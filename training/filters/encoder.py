@@ -16,7 +16,7 @@ from medner.agents.filters.encoder import encoder_logits, most_tokens
 from medner.agents.prompts.filter import encoder_parts
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
-from medner.training.filters.negatives import Judged
+from medner.training.filters.negatives import LabelledCandidate
 from medner.training.loop.loop import Size
 from medner.training.model.lora import load_tokenizer
 
@@ -79,7 +79,7 @@ class EncoderClassifier:
         """How many candidates and tokens a batch holds."""
         return Size(len(batch), sum(map(len, batch)))
 
-    def score(self, judged: Iterable[Judged], labels: LabelSet) -> list[float]:
+    def score(self, judged: Iterable[LabelledCandidate], labels: LabelSet) -> list[float]:
         """The scores (logits) of some candidates, as inference computes them."""
         self.model.eval()
         parts = [encoder_parts(one.sentence, one.entity, labels) for one in judged]
@@ -94,7 +94,9 @@ class EncoderClassifier:
             self.tokenizer.save_pretrained(folder)
 
 
-def encoded_samples(learner: EncoderClassifier, judged: Iterable[Judged], labels: LabelSet) -> list[EncodedSample]:
+def encoded_samples(
+    learner: EncoderClassifier, judged: Iterable[LabelledCandidate], labels: LabelSet
+) -> list[EncodedSample]:
     """The candidates as the encoder reads them."""
     samples = []
     for one in judged:
@@ -143,7 +145,7 @@ def _no_encoder(folder: Path, reason: str) -> UserError:
 
 
 def new_encoder(
-    judged: Iterable[Judged], labels: LabelSet, *, seed: int, size: NewEncoder | None = None
+    judged: Iterable[LabelledCandidate], labels: LabelSet, *, seed: int, size: NewEncoder | None = None
 ) -> EncoderClassifier:
     """A small BERT from random weights that knows the characters of the candidates' sentences."""
     from transformers import BertConfig, BertForSequenceClassification  # noqa: PLC0415  heavy

@@ -35,7 +35,7 @@ class GoldSentence:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class LabelledCandidate:
     """A candidate of a sentence, and whether it is right."""
 
     sentence: str
@@ -73,7 +73,9 @@ def _wrong(sentence: GoldSentence, entities: list[Entity]) -> list[Entity]:
     return [entity for entity in entities if sentence.is_wrong(entity)]
 
 
-def sampled(sentences: Sequence[GoldSentence], codes: Sequence[str], *, samples: int, seed: int) -> tuple[Judged, ...]:
+def sampled(
+    sentences: Sequence[GoldSentence], codes: Sequence[str], *, samples: int, seed: int
+) -> tuple[LabelledCandidate, ...]:
     """At most ``samples`` candidates, half of them right, none twice; the same for the same seed.
 
     There are fewer when the sentences do not hold ``samples / 2`` entities. What is right in one of two equal
@@ -82,8 +84,8 @@ def sampled(sentences: Sequence[GoldSentence], codes: Sequence[str], *, samples:
     draw = random.Random(seed)  # noqa: S311  reproducibility, not secrecy
     pool = [(sentence, entity) for sentence in merged(sentences).values() for entity in sorted(sentence.gold)]
     half = min(samples // 2, len(pool))
-    right = [Judged(sentence.text, entity, True) for sentence, entity in draw.sample(pool, half)]
-    wrong: dict[Judged, None] = {}
+    right = [LabelledCandidate(sentence.text, entity, True) for sentence, entity in draw.sample(pool, half)]
+    wrong: dict[LabelledCandidate, None] = {}
     # An entity whose perturbations are used up leaves the round; the rest go on until there are enough.
     while pool and len(wrong) < half:
         draw.shuffle(pool)
@@ -102,11 +104,15 @@ def merged(sentences: Iterable[GoldSentence]) -> dict[str, GoldSentence]:
 
 
 def _add_wrong(
-    wrong: dict[Judged, None], sentence: GoldSentence, entity: Entity, codes: Sequence[str], draw: random.Random
+    wrong: dict[LabelledCandidate, None],
+    sentence: GoldSentence,
+    entity: Entity,
+    codes: Sequence[str],
+    draw: random.Random,
 ) -> bool:
     """Adds one new wrong candidate made from an entity; False when there is none left."""
     for perturb in draw.sample(PERTURBATIONS, len(PERTURBATIONS)):
-        made = [Judged(sentence.text, other, False) for other in perturb(sentence, entity, codes)]
+        made = [LabelledCandidate(sentence.text, other, False) for other in perturb(sentence, entity, codes)]
         new = [candidate for candidate in made if candidate not in wrong]
         if new:
             wrong[draw.choice(new)] = None

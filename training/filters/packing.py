@@ -13,7 +13,7 @@ import torch
 
 from medner.agents.prompts.filter import candidate_part, sentence_part
 from medner.core.labels import LabelSet
-from medner.training.filters.negatives import Judged
+from medner.training.filters.negatives import LabelledCandidate
 
 #: A text's tokens, no control tokens among them.
 Tokens = Callable[[str], list[int]]
@@ -58,12 +58,14 @@ class PackedBatch:
         return self.seen_BTT() | (sentence[:, None, :] & sentence[:, :, None])
 
 
-def packed_rows(tokens: Tokens, judged: Iterable[Judged], labels: LabelSet, *, longest: int = 512) -> list[PackedRow]:
+def packed_rows(
+    tokens: Tokens, judged: Iterable[LabelledCandidate], labels: LabelSet, *, longest: int = 512
+) -> list[PackedRow]:
     """The candidates in rows, those of a sentence together as far as ``longest`` tokens hold them.
 
     The order of the rows is that of each sentence's first candidate, and candidates keep theirs.
     """
-    by_sentence: dict[str, list[Judged]] = {}
+    by_sentence: dict[str, list[LabelledCandidate]] = {}
     for one in judged:
         by_sentence.setdefault(one.sentence, []).append(one)
     rows: list[PackedRow] = []

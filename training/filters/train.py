@@ -10,25 +10,25 @@ from pathlib import Path
 
 from medner.agents.engines.local.chat import ChatTokens
 from medner.core.errors import UserError
+from medner.core.files.names import CARD
 from medner.core.labels import LabelSet
-from medner.training.filters.calibration import Calibration, calibrated
+from medner.training.filters.calibration import FilterCalibration, calibrated
 from medner.training.filters.data import FilterData
-from medner.training.filters.negatives import Judged
-from medner.training.loop.loop import Progress, Run, refuse_another
+from medner.training.filters.negatives import LabelledCandidate
+from medner.training.loop.loop import Run, TrainingStep, refuse_another
 from medner.training.loop.run import RunFacts
 from medner.training.loop.settings import TaggerTraining
 from medner.training.taggers.data import named_start
 
 #: Written when a run has got to its end: it holds the threshold that fits the weights.
-CARD = "card.toml"
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TrainingOrder:
     """What to train on what.
 
     ``base`` is a model's folder (None: a new encoder), ``run`` the run folder, ``start`` an adapter to go on from;
-    ``force`` begins although there seems to be too little memory. ``two_way``: :class:`Classifier`.
+    ``force`` begins although there seems to be too little memory. ``two_way``: :class:`ClassifierLearner`.
     """
 
     base: Path | None
@@ -51,23 +51,23 @@ class Trained:
     """A trained filter: its folder, how it did on what was held back, the samples it saw, seconds."""
 
     folder: Path
-    calibration: Calibration
+    calibration: FilterCalibration
     samples: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class TrainingCallbacks:
     """Who looks at a run while it goes on: is told of each step, may ask to stop."""
 
-    on_step: Callable[[Progress], None] = lambda _: None
+    on_step: Callable[[TrainingStep], None] = lambda _: None
     stop: Callable[[], bool] = lambda: False
 
 
-def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | None:
+def train_classifier(order: TrainingOrder, data: FilterData, watch: TrainingCallbacks) -> Trained | None:
     """LLM-CLS."""
     from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
-    from medner.training.filters.classifier import Classifier  # noqa: PLC0415  needs torch
+    from medner.training.filters.classifier import ClassifierLearner  # noqa: PLC0415  needs torch
     from medner.training.filters.packing import packed_rows  # noqa: PLC0415  needs torch
     from medner.training.loop.batching import batches_by_tokens  # noqa: PLC0415  needs torch
     from medner.training.model.lora import load_tokenizer  # noqa: PLC0415  needs torch
@@ -83,7 +83,7 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
         )
     told = facts("llm-cls", data, order)
     refuse_another(order.run, settings, told)
-    classifier = Classifier(base, settings, start=order.start, two_way=order.two_way)
+    classifier = ClassifierLearner(base, settings, start=order.start, two_way=order.two_way)
     run = Run(
         classifier,
         lambda epoch: batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed + epoch),
@@ -101,7 +101,7 @@ def train_classifier(order: Order, data: FilterData, watch: Watch) -> Trained | 
     return Trained(run.output, calibration, run.samples, run.seconds)
 
 
-def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None:
+def train_causal(order: TrainingOrder, data: FilterData, watch: TrainingCallbacks) -> Trained | None:
     """LLM-CAUSAL."""
     from medner.training.filters.causal import answers, causal_examples, causal_scores  # noqa: PLC0415  needs torch
     from medner.training.model.lora import load_tokenizer  # noqa: PLC0415  needs torch
@@ -122,7 +122,7 @@ def train_causal(order: Order, data: FilterData, watch: Watch) -> Trained | None
     return Trained(run.output, calibration, run.samples, run.seconds)
 
 
-def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | None:
+def train_encoder(order: TrainingOrder, data: FilterData, watch: TrainingCallbacks) -> Trained | None:
     """BERT-CLS, from a pretrained encoder, or from random weights where there is no base."""
     from medner.training.filters.encoder import encoded_samples, new_encoder, pretrained_encoder  # noqa: PLC0415
     from medner.training.loop.batching import batches_by_tokens  # noqa: PLC0415  needs torch
@@ -148,7 +148,7 @@ def train_encoder(order: Order, data: FilterData, watch: Watch) -> Trained | Non
     return Trained(run.output, calibration, run.samples, run.seconds)
 
 
-def facts(kind: str, data: FilterData, order: Order) -> RunFacts:
+def facts(kind: str, data: FilterData, order: TrainingOrder) -> RunFacts:
     """What two parts of one run must have in common."""
     base = "new" if order.base is None else order.base.resolve().name
     label_hash = hashlib.sha256(json.dumps(asdict(order.labels), ensure_ascii=False).encode()).hexdigest()
@@ -165,14 +165,14 @@ def facts(kind: str, data: FilterData, order: Order) -> RunFacts:
     )
 
 
-def _digest(judged: Sequence[Judged]) -> str:
+def _digest(judged: Sequence[LabelledCandidate]) -> str:
     digest = hashlib.sha256()
     for one in judged:
         digest.update(repr((one.sentence, one.entity, one.right)).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()
 
 
-TRAINERS: dict[str, Callable[[Order, FilterData, Watch], Trained | None]] = {
+TRAINERS: dict[str, Callable[[TrainingOrder, FilterData, TrainingCallbacks], Trained | None]] = {
     "llm-cls": train_classifier,
     "llm-causal": train_causal,
     "bert-cls": train_encoder,

@@ -12,10 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from medner.agents.judges.votes import MODEL, VOTES_FILE, VoteLayer, case_features
-from medner.core.atomic_files import replacing_file
 from medner.core.errors import UserError
+from medner.core.files.atomic import replacing_file
+from medner.core.files.names import CARD
 from medner.training.filters.calibration import best_threshold, f1
-from medner.training.filters.train import CARD, Order, Watch
+from medner.training.filters.train import TrainingCallbacks, TrainingOrder
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart
 from medner.training.judges.votes import fit_votes, with_model
 from medner.training.loop.loop import Run
@@ -26,7 +27,7 @@ ScorerKind = Literal["classifier", "span"]
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class JudgeScores:
     """How a judge did on the texts held back: F1 of all entities, agreed ones included, and what else it could be."""
 
     threshold: float
@@ -44,14 +45,14 @@ class TrainedJudgeFiles:
     """A trained judge: its folder, how it did, samples it saw, seconds, the votes' penalty."""
 
     folder: Path
-    measured: Measured
+    measured: JudgeScores
     samples: int
     seconds: float
     penalty: float
 
 
 def train_judge(
-    order: Order, cases: Sequence[JudgedCase], watch: Watch, *, scorer: ScorerKind = "classifier"
+    order: TrainingOrder, cases: Sequence[JudgedCase], watch: TrainingCallbacks, *, scorer: ScorerKind = "classifier"
 ) -> TrainedJudgeFiles | None:
     """The judge of some cases; None where somebody stopped it. UserError when too few cases are there."""
     learnt, held = held_apart(cases)
@@ -87,16 +88,16 @@ class _Plan:
     scores: Callable[[Sequence[JudgedCase]], list[float]]
 
 
-def _classifier_plan(order: Order, learnt: Sequence[JudgedCase]) -> _Plan:
-    from medner.training.filters.classifier import Classifier  # noqa: PLC0415  needs torch
+def _classifier_plan(order: TrainingOrder, learnt: Sequence[JudgedCase]) -> _Plan:
+    from medner.training.filters.classifier import ClassifierLearner  # noqa: PLC0415  needs torch
 
     tokens = _vocabulary(order).encode
     epoch = _epochs(order, case_rows(tokens, learnt))
-    learner = Classifier(order.needed_base(), order.settings, start=order.start, two_way=order.two_way)
+    learner = ClassifierLearner(order.needed_base(), order.settings, start=order.start, two_way=order.two_way)
     return _Plan(learner, epoch, lambda cases: learner.score(case_rows(tokens, cases)))
 
 
-def _span_plan(order: Order, learnt: Sequence[JudgedCase]) -> _Plan:
+def _span_plan(order: TrainingOrder, learnt: Sequence[JudgedCase]) -> _Plan:
     from medner.training.judges.spans import SpanJudge, judged_sentences, key_of  # noqa: PLC0415  needs torch
     from medner.training.spans.learner import SpanLearner  # noqa: PLC0415  needs torch
 
@@ -112,21 +113,21 @@ def _span_plan(order: Order, learnt: Sequence[JudgedCase]) -> _Plan:
     return _Plan(learner, epoch, scores)
 
 
-def _split_tokens(order: Order) -> frozenset[str]:
+def _split_tokens(order: TrainingOrder) -> frozenset[str]:
     """What the span tagger that the judge starts from reads character by character."""
     from medner.agents.taggers.spans.settings import read_settings  # noqa: PLC0415  heavy
 
     return frozenset() if order.start is None else frozenset(read_settings(order.start).split_tokens)
 
 
-def _vocabulary(order: Order) -> Any:
+def _vocabulary(order: TrainingOrder) -> Any:
     from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
     from medner.training.model.lora import load_tokenizer  # noqa: PLC0415  needs torch
 
     return Vocabulary(load_tokenizer(order.needed_base()), frozenset())
 
 
-def _epochs(order: Order, rows: Sequence[Sized]) -> Callable[[int], Sequence[Any]]:
+def _epochs(order: TrainingOrder, rows: Sequence[Sized]) -> Callable[[int], Sequence[Any]]:
     """The batches of an epoch. UserError when there is too little memory for them."""
     from medner.training.loop.batching import batches_by_tokens  # noqa: PLC0415  needs torch
     from medner.training.taggers.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
@@ -141,7 +142,7 @@ def _epochs(order: Order, rows: Sequence[Sized]) -> Callable[[int], Sequence[Any
     return epoch
 
 
-def _write_settings(order: Order, threshold: float, folder: Path) -> None:
+def _write_settings(order: TrainingOrder, threshold: float, folder: Path) -> None:
     from medner.agents.taggers.spans.settings import SpanSettings  # noqa: PLC0415  heavy
 
     # The layer over the votes was weighed with the scores as they are, hence no temperature.
@@ -155,7 +156,7 @@ def _write_settings(order: Order, threshold: float, folder: Path) -> None:
     ).save(folder)
 
 
-def measure(held: Sequence[JudgedCase], scores: Sequence[float], votes: VoteLayer, layer: VoteLayer) -> Measured:
+def measure(held: Sequence[JudgedCase], scores: Sequence[float], votes: VoteLayer, layer: VoteLayer) -> JudgeScores:
     """The best threshold on the cases held back, and the F1 there of votes, model, both, and of a judge without error.
 
     The threshold and the weights of the two parts are chosen on these cases, so the numbers flatter a little.
@@ -171,7 +172,7 @@ def measure(held: Sequence[JudgedCase], scores: Sequence[float], votes: VoteLaye
         name: _best(np.asarray(logits), truth, agreed, agreed_right, gold)
         for name, logits in (("votes", by_votes), ("model", scores), ("both", both))
     }
-    return Measured(
+    return JudgeScores(
         threshold=found["both"][0],
         cases=len(held),
         candidates=len(truth),
@@ -200,7 +201,7 @@ def _write_layer(path: Path, layer: VoteLayer) -> None:
         json.dump({"taggers": list(layer.taggers), "weights": weights}, out, ensure_ascii=False, sort_keys=True)
 
 
-def _task(order: Order, cases: Sequence[JudgedCase], scorer: ScorerKind) -> Mapping[str, Any]:
+def _task(order: TrainingOrder, cases: Sequence[JudgedCase], scorer: ScorerKind) -> Mapping[str, Any]:
     """What two parts of one run must have in common."""
     digest = hashlib.sha256()
     for one in cases:

@@ -34,7 +34,7 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TrainingStep:
     """Where a run is after an optimiser step: so many samples were seen, ``share`` (0 to 1) of the run is over."""
 
     step: Step
@@ -119,7 +119,7 @@ class Run(Generic[Batch]):
 
     def train(
         self,
-        on_step: Callable[[Progress], None] = lambda _: None,
+        on_step: Callable[[TrainingStep], None] = lambda _: None,
         *,
         on_checkpoint: Callable[[Step], None] = lambda _: None,
         stop: Callable[[], bool] = lambda: False,
@@ -143,7 +143,7 @@ class Run(Generic[Batch]):
             self.seconds += time.monotonic() - began
             step = self._record(loss)
             self.folder.log(step)
-            on_step(Progress(step, self.samples, self.progress))
+            on_step(TrainingStep(step, self.samples, self.progress))
             if time.monotonic() - saved >= settings.checkpoint_every_s:
                 self.save()
                 on_checkpoint(step)

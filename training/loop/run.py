@@ -20,8 +20,8 @@ from typing import Any
 
 import torch
 
-from medner.core.atomic_files import replacing_file
 from medner.core.errors import BadInputError, UserError
+from medner.core.files.atomic import replacing_file
 
 CONFIG, CURVE, STATE, ADAPTER = "config.json", "loss.jsonl", "state.pt", "adapter"
 

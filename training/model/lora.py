@@ -20,10 +20,9 @@ from medner.agents.engines.local.formats import pick_device
 from medner.agents.engines.local.integer.int8 import is_exact
 from medner.agents.engines.local.loading import quiet
 from medner.core.errors import UserError
+from medner.core.files.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from medner.training.loop.settings import Products, Quantise, TaggerTraining
 from medner.training.model.straight_through import quantise_linear_layers
-
-WEIGHTS = "adapter_model.safetensors"
 
 
 def quantisation(wanted: str) -> Quantise:
@@ -208,14 +207,14 @@ def save_adapter(model: Any, folder: Path) -> None:
     """
     partial = folder.with_name(folder.name + ".partial")
     model.save_pretrained(partial)
-    path = partial / "adapter_config.json"
+    path = partial / ADAPTER_CONFIG
     config = json.loads(path.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = Path(config["base_model_name_or_path"]).name
     # PEFT keeps them in a set, whose order differs from process to process.
     config["target_modules"] = sorted(config["target_modules"])
     path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     folder.mkdir(parents=True, exist_ok=True)
-    for name in (WEIGHTS, path.name):
+    for name in (ADAPTER_WEIGHTS, path.name):
         os.replace(partial / name, folder / name)
     shutil.rmtree(partial)
 
@@ -227,7 +226,7 @@ def _start_from(model: Any, folder: Path) -> None:
     from safetensors.torch import load_file  # noqa: PLC0415  heavy
 
     try:
-        weights = load_file(folder / WEIGHTS)
+        weights = load_file(folder / ADAPTER_WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise UserError(f"{folder}: holds no adapter that can be read ({error})") from error
     expected = {

@@ -20,7 +20,7 @@ _THRESHOLDS = [step / 50 for step in range(5, 46)]
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class SpanCalibration:
     """A tagger's temperature and threshold, and its strict micro F1 on the ``n`` sentences they were chosen on."""
 
     temperature: float
@@ -33,7 +33,7 @@ def calibrated(
     score: Callable[[Sequence[SpanExample]], Sequence[torch.Tensor]],
     held_back: Sequence[tuple[Document, SpanExample]],
     labels: LabelSet,
-) -> Calibration:
+) -> SpanCalibration:
     """The temperature with the least log loss, then the threshold with the best F1.
 
     ``score`` gives [types, C, C] for each of some examples.
@@ -42,7 +42,7 @@ def calibrated(
     scored = [(document, scores_YCC) for (document, _), scores_YCC in zip(held_back, scores, strict=True)]
     temperature = best_temperature(scored, labels)
     threshold, f1 = best_threshold(scored, labels, temperature)
-    return Calibration(round(temperature, 4), threshold, round(f1, 4), len(scored))
+    return SpanCalibration(round(temperature, 4), threshold, round(f1, 4), len(scored))
 
 
 def best_temperature(scored: Sequence[tuple[Document, torch.Tensor]], labels: LabelSet) -> float:

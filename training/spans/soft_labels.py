@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from medner.core.atomic_files import replacing_file
 from medner.core.errors import BadInputError
+from medner.core.files.atomic import replacing_file
 from medner.core.labels import LabelSet
 from medner.training.spans.examples import Cell, SpanExample
 

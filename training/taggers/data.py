@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +11,8 @@ from typing import Any
 
 from medner.agents.engines.local.chat import ChatTokens
 from medner.core.errors import UserError
+from medner.core.files.hashing import sha256_of
+from medner.core.files.names import ADAPTER_WEIGHTS, CARD
 from medner.core.labels import LabelSet
 from medner.core.records import Document
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
@@ -97,25 +98,16 @@ def _all(files: Sequence[Path], labels: LabelSet, options: ReadOptions) -> Itera
         yield from read_documents(file, labels=labels, options=options)
 
 
-def file_hash(path: Path) -> str:
-    """The SHA-256 of a file, by which a card names the data without holding it."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def named_hash(path: Path) -> str:
     """A file's name, without its folder, and its SHA-256."""
-    return f"{path.name} sha256:{file_hash(path)}"
+    return f"{path.name} sha256:{sha256_of(path)}"
 
 
 def named_start(folder: Path) -> str:
     """The name on the card of the adapter that a run goes on from, else its folder's, and its weights' SHA-256."""
-    card = folder / "card.toml"
+    card = folder / CARD
     name = tomllib.loads(card.read_text(encoding="utf-8")).get("name") if card.is_file() else None
-    return f"{name or folder.resolve().name} sha256:{file_hash(folder / 'adapter_model.safetensors')}"
+    return f"{name or folder.resolve().name} sha256:{sha256_of(folder / ADAPTER_WEIGHTS)}"
 
 
 def card_text(fields: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ from itertools import accumulate
 
 import torch
 
-from medner.agents.engines.local.decoding import Row
+from medner.agents.engines.local.decoding import AnswerRow
 from medner.agents.engines.local.model import LocalModel
-from medner.agents.engines.local.packed import RowCache, Segment
+from medner.agents.engines.local.packed import RowCache, RowSegment
 
 #: A shorter fixed part is cheaper to run again than to keep.
 SHORTEST_KEPT_PREFIX = 8
@@ -22,7 +22,7 @@ KEPT_PREFIXES = 16
 class Decoding:
     """A row with its cache. ``shared`` counts the prompt tokens that other prompts begin with as well."""
 
-    row: Row
+    row: AnswerRow
     shared: int
     cache: RowCache
     adapter: str | None
@@ -42,7 +42,7 @@ class Choosing:
 
 
 @dataclass(slots=True, eq=False)
-class Encoding:
+class EncodingRow:
     """Tokens whose hidden states are asked for; ``hidden`` are those behind the ``shared`` first ones, once known.
 
     ``cache`` may be None where nothing is shared.
@@ -58,7 +58,7 @@ class Encoding:
     hidden: torch.Tensor | None = None
 
 
-Work = Decoding | Choosing | Encoding
+Work = Decoding | Choosing | EncodingRow
 
 
 #: A pass costs what these many tokens cost, however few it runs: the weights are read once.
@@ -93,10 +93,10 @@ class Batch:
     def add(self, work: Work) -> None:
         """Takes a piece of work in; its prompt's fixed part is copied from an earlier one where there is one."""
         prompt = work.row.ids if isinstance(work, Decoding) else work.prompt
-        two_way_from = work.two_way_from if isinstance(work, Encoding) else None
+        two_way_from = work.two_way_from if isinstance(work, EncodingRow) else None
         # Shared tokens that look both ways must be run without the rest, however few they are.
         if work.cache is not None and work.shared >= (SHORTEST_KEPT_PREFIX if two_way_from is None else 1):
-            layers = work.layers if isinstance(work, Encoding) else None
+            layers = work.layers if isinstance(work, EncodingRow) else None
             prefix = self._prefix((work.adapter, two_way_from, layers, tuple(prompt[: work.shared])))
             work.cache.begin_with(prefix, work.shared)
             if isinstance(work, Decoding):
@@ -112,7 +112,7 @@ class Batch:
         kept = self._prefixes.get(key)
         if kept is None:
             cache = self.model.new_cache(len(ids))
-            self.model.hidden(ids, [Segment(cache, 0, len(ids), adapter, two_way_from, layers)])
+            self.model.hidden(ids, [RowSegment(cache, 0, len(ids), adapter, two_way_from, layers)])
             self.passes += 1
             self.tokens += len(ids)
             kept = cache
@@ -127,7 +127,7 @@ class Batch:
         doubt = draft_doubt(len(self.work))
         inputs = [self._input(work, doubt) for work in self.work]
         segments = [
-            Segment(work.cache, _in_cache(work), len(tokens), work.adapter, _two_way_from(work), _layers(work))
+            RowSegment(work.cache, _in_cache(work), len(tokens), work.adapter, _two_way_from(work), _layers(work))
             for work, tokens in zip(self.work, inputs, strict=True)
         ]
         hidden = self.model.hidden([token for tokens in inputs for token in tokens], segments)
@@ -138,7 +138,7 @@ class Batch:
         for work, end in zip(self.work, ends, strict=True):
             if isinstance(work, Choosing):
                 work.scores = self.model.scores(hidden[end - 1], work.options)
-            elif isinstance(work, Encoding):
+            elif isinstance(work, EncodingRow):
                 work.hidden = hidden[end - len(work.prompt) + work.shared : end].float().cpu()
         finished = [work for work in self.work if not isinstance(work, Decoding) or work.row.done]
         self.work = [work for work in self.work if isinstance(work, Decoding) and not work.row.done]
@@ -152,7 +152,7 @@ class Batch:
         """Asks all rows' questions at once and hands each row its answers."""
         places: list[int] = []
         questions: list[tuple[int, ...]] = []
-        shares: list[tuple[Row, int]] = []
+        shares: list[tuple[AnswerRow, int]] = []
         for work, end in zip(self.work, ends, strict=True):
             if isinstance(work, Decoding):
                 asked = work.row.questions()
@@ -168,11 +168,11 @@ class Batch:
 
 def _two_way_from(work: Work) -> int | None:
     # What stands behind shared tokens sees only what is before it.
-    return work.two_way_from if isinstance(work, Encoding) and not work.in_cache else None
+    return work.two_way_from if isinstance(work, EncodingRow) and not work.in_cache else None
 
 
 def _layers(work: Work) -> int | None:
-    return work.layers if isinstance(work, Encoding) else None
+    return work.layers if isinstance(work, EncodingRow) else None
 
 
 def _in_cache(work: Work) -> int:

@@ -1,8 +1,8 @@
 """Copy-constrained draft-and-verify decoding, as pure logic: no tensors, no model.
 
-A :class:`Row` is one answer in the making. For each forward pass it gives the tokens to run (those not yet run, then
-a draft), the model says which allowed token it likes best after each of them, and the row keeps the draft as far as
-the model agrees, plus the model's own token at the first place where it does not. What comes out is exactly what
+A :class:`AnswerRow` is one answer in the making. For each forward pass it gives the tokens to run (those not yet run,
+then a draft), the model says which allowed token it likes best after each of them, and the row keeps the draft as far
+as the model agrees, plus the model's own token at the first place where it does not. What comes out is exactly what
 token-by-token constrained greedy decoding gives, in fewer passes.
 """
 
@@ -140,7 +140,7 @@ class Hints:
         return bytes(found)
 
 
-class Row:
+class AnswerRow:
     """One answer in the making.
 
     ``ids`` are prompt and answer so far; ``in_cache`` counts how many of them the model has already run. A free row

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medner.agents.engines.engine import Completion, Request
-from medner.agents.engines.local.batch import Batch, Choosing, Decoding, Encoding, Work
-from medner.agents.engines.local.decoding import Constraint, Row
+from medner.agents.engines.local.batch import Batch, Choosing, Decoding, EncodingRow, Work
+from medner.agents.engines.local.decoding import AnswerRow, Constraint
 from medner.agents.engines.local.formats import Format
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.prompts.messages import Message
@@ -165,7 +165,7 @@ class LocalEngine:
         if layers is not None and not 0 < layers <= self.model.layers:
             raise UserError(f"this base model has {self.model.layers} layers; a tagger on {layers} of them cannot run")
         work = await self._submit(adapter, lambda: self._encoding(list(tokens), shared, adapter, two_way_from, layers))
-        if not isinstance(work, Encoding) or work.hidden is None:
+        if not isinstance(work, EncodingRow) or work.hidden is None:
             raise TypeError("hidden states came back as something else")
         return work.hidden
 
@@ -183,7 +183,7 @@ class LocalEngine:
         constraint = None
         if request.graph is not None:
             constraint = Constraint(Automaton(request.graph), self.model.vocabulary)
-        row = Row(
+        row = AnswerRow(
             prompt,
             constraint,
             end_ids=self.model.end_ids,
@@ -202,7 +202,7 @@ class LocalEngine:
     ) -> Work:
         self._room(len(tokens))
         cache = self.model.new_cache(len(tokens)) if shared else self.model.whole_row_cache(len(tokens))
-        return Encoding(tokens, shared, cache, adapter, two_way_from, layers)
+        return EncodingRow(tokens, shared, cache, adapter, two_way_from, layers)
 
     def _room(self, prompt: int) -> int:
         """How many tokens of an answer fit behind a prompt of so many; UserError when none do."""

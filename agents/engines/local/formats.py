@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from medner.agents.engines.local.floating.prepacked import can_prepack, packed_product, packed_weight
 from medner.agents.engines.local.integer.int8 import int8_product, int8_weight, is_exact, quantised_rows
-from medner.core.data_folder import cache_folder
+from medner.core.files.data_folder import cache_folder
 
 Format = Literal["int8", "bf16", "f16", "f32"]
 DTYPES: Mapping[Format, torch.dtype] = {"bf16": torch.bfloat16, "f16": torch.float16, "f32": torch.float32}
@@ -39,7 +39,7 @@ _INT8_SAVES = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class FormatTimes:
     """What a machine's products take: microseconds a token by format; int8 is left out where it is not exact."""
 
     machine: str
@@ -70,7 +70,7 @@ def formats_by_speed(device: torch.device, *, kept: Path | None = None) -> tuple
     return measured_formats(kept).order
 
 
-def measured_formats(kept: Path | None = None, *, again: bool = False) -> Measured:
+def measured_formats(kept: Path | None = None, *, again: bool = False) -> FormatTimes:
     """This machine's formats, from the file where they are kept, or measured now (``again``: in any case)."""
     file, name = kept or cache_folder() / FILE, machine_name()
     known = _read(file)
@@ -82,7 +82,7 @@ def measured_formats(kept: Path | None = None, *, again: bool = False) -> Measur
             partial = file.with_name(f".{file.name}.{os.getpid()}.part")
             partial.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
             partial.replace(file)
-    return Measured(name, known[name])
+    return FormatTimes(name, known[name])
 
 
 def machine_name() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from medner.core.errors import UserError
+from medner.core.files.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 _PREFIX = "base_model.model."
 
@@ -31,7 +32,7 @@ def lora_pairs(name: str, folder: Path) -> Mapping[str, LoraPair]:
 
     UserError when the folder holds no plain LoRA adapter.
     """
-    weights = folder / "adapter_model.safetensors"
+    weights = folder / ADAPTER_WEIGHTS
     if not weights.is_file():
         raise UserError(f"adapter {name!r}: {folder} holds no adapter_model.safetensors")
     scale = _scale(name, folder)
@@ -40,7 +41,7 @@ def lora_pairs(name: str, folder: Path) -> Mapping[str, LoraPair]:
 
 def _scale(name: str, folder: Path) -> float:
     try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
         rank, alpha = int(config["r"]), float(config["lora_alpha"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"

@@ -17,11 +17,11 @@ from medner.agents.engines.local.integer.body import IntegerBody
 from medner.agents.engines.local.integer.body_shape import FAMILIES, body_shape
 from medner.agents.engines.local.integer.int8 import is_exact
 from medner.agents.engines.local.integer.weights import WAY_OUT
-from medner.agents.engines.local.packed import KeyValueShape, RowCache, Segment
+from medner.agents.engines.local.packed import KeyValueShape, RowCache, RowSegment
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
-from medner.core.data_folder import cache_folder
 from medner.core.errors import UserError
+from medner.core.files.data_folder import cache_folder
 
 #: Among how many tokens a free answer's next one is chosen exactly.
 _LIKELY = 64
@@ -51,7 +51,7 @@ class Body(Protocol):
         """The output layer's matrix [vocabulary, width]."""
         ...
 
-    def run(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:
+    def run(self, tokens: Sequence[int], segments: Sequence[RowSegment]) -> torch.Tensor:
         """The last hidden states [tokens, width] of a packed pass, each row's behind its last layer; fills caches."""
         ...
 
@@ -131,7 +131,7 @@ class LocalModel:
             shared += 1
         return whole, shared
 
-    def hidden(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:
+    def hidden(self, tokens: Sequence[int], segments: Sequence[RowSegment]) -> torch.Tensor:
         """The last hidden states [tokens, width] of a packed pass; writes the rows' caches."""
         return self._body.run(tokens, segments)
 

@@ -76,7 +76,7 @@ class RowCache:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class RowSegment:
     """A row's share of a pass: its cache, how many tokens that holds, how many are run now, and with which adapter.
 
     In layers from ``two_way_from`` on a token also attends to those behind it; such a row is run in one piece.
@@ -158,7 +158,7 @@ class PackedPass:
 
     def __init__(
         self,
-        segments: Sequence[Segment],
+        segments: Sequence[RowSegment],
         *,
         device: torch.device,
         dtype: torch.dtype,

@@ -21,7 +21,8 @@ class SpanSettings(BaseModel):
     """The types in the order of the head's scores, the first layer that looks both ways, temperature and threshold.
 
     ``layers`` is how many of the base's layers the tagger runs, from the first on; None is all of them.
-    ``split_tokens`` are the tokens that it reads character by character (:func:`medner.agents.taggers.spans.alignment.align`).
+    ``split_tokens`` are the tokens that it reads character by character
+    (:func:`medner.agents.taggers.spans.alignment.align`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

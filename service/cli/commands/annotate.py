@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.core.choices import TracePolicy
 from medner.service.cli.bounds import MOST_DAYS, not_empty
-from medner.service.cli.exit_codes import Told
+from medner.service.cli.exit_codes import ReportedExit
 from medner.service.cli.options import (
     Config,
     Dtype,
@@ -27,7 +28,6 @@ from medner.service.cli.options import (
     SkipBad,
     Taggers,
     Trace,
-    TraceChoice,
     with_read_options,
 )
 from medner.store.corpora.reading.read_options import ReadOptions
@@ -113,7 +113,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         bool, typer.Option("--restart", help="Drop what an earlier run to the same OUT has done.")
     ] = False,
     max_chars: MaxChars = None,
-    trace: Trace = TraceChoice.NONE,
+    trace: Trace = TracePolicy.NONE,
     traces: Annotated[
         str | None,
         typer.Option(
@@ -133,7 +133,6 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     from medner.service.build.trace_recording import TraceOrder
     from medner.service.config.options import Overrides
     from medner.service.config.registered_judges import resolved_now
-    from medner.store.traces import TracePolicy
 
     overrides = Overrides(
         config,
@@ -166,10 +165,10 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         options=options,
         restart=restart,
         overrides=overrides,
-        traces=TraceOrder(TracePolicy(trace.value), traces, keep_days),
+        traces=TraceOrder(trace, traces, keep_days),
     )
     # Tests hand in an engine that needs no model.
-    raise typer.Exit(Told(annotate_inputs(order, engine_factory=context.obj)))
+    raise typer.Exit(ReportedExit(annotate_inputs(order, engine_factory=context.obj)))
 
 
 def _pull(overrides: Overrides) -> None:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medner.core.errors import UserError
-from medner.core.paths import readable_path
+from medner.core.files.paths import readable_path
 from medner.service.cli.options import with_read_options
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
 
 if TYPE_CHECKING:
     from medner.core.labels import LabelSet
     from medner.core.records import Document
-    from medner.service.inputs.corpus_inputs import Corpus
+    from medner.service.inputs.corpus_inputs import CorpusInput
     from medner.store.corpora import BadRecord, BadRecords, Layout, Reading, Writing
 
 _HELP = """Convert corpora: CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio, doccano.
@@ -46,7 +46,7 @@ Exit code: 0 done, 1 done but bad records were skipped, 2 bad input or option, 3
 class _Inputs:
     """The inputs, read one after the other."""
 
-    corpora: list[Corpus]
+    corpora: list[CorpusInput]
     format: str | None
     labels: LabelSet | None
     bad: BadRecords | None
@@ -166,7 +166,7 @@ def _beside(output: Path) -> Path:
 
 
 def _write_bad(bad: Iterable[BadRecord], path: Path) -> None:
-    from medner.core.atomic_files import replacing_file
+    from medner.core.files.atomic import replacing_file
 
     with replacing_file(path) as out:
         out.writelines(record.to_line() + "\n" for record in bad)

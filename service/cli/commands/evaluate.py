@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medner.core.atomic_files import replacing_file
 from medner.core.errors import UserError
+from medner.core.files.atomic import replacing_file
 from medner.core.labels import load_label_set
 from medner.service.cli.bounds import MOST_SEED
 from medner.service.cli.options import with_read_options

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.service.cli.bounds import MOST, MOST_SEED
 from medner.service.cli.options import with_read_options
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from medner.agents.exemplars.embedding import Embedder
-    from medner.agents.exemplars.folder import Card, ExemplarFolder
+    from medner.agents.exemplars.folder import ExemplarCard, ExemplarFolder
     from medner.core.records import Exemplar
     from medner.training.exemplars.build import Embedded
 
@@ -58,10 +59,12 @@ def build(  # noqa: PLR0913  one parameter an option
     ],
     *,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="A new folder for the result.")],
-    labels: Annotated[str, typer.Option(metavar="NAME|FILE", help="Label set: a name or a .toml file.")] = "cmeee-v2",
+    labels: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Label set: a name or a .toml file.")
+    ] = DEFAULT_LABELS,
     base: Annotated[
         str, typer.Option(metavar="NAME|FOLDER", help="Base model whose hidden states are the vectors.")
-    ] = "qwen2.5-coder-0.5b-instruct",
+    ] = DEFAULT_MODEL,
     embedder: _Embedder = None,
     exclude: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="A file whose sentences must not be taken, as test sets.")
@@ -84,13 +87,13 @@ def build(  # noqa: PLR0913  one parameter an option
     Example: medner exemplars build train.json --exclude test.json -o exemplars/
     """  # noqa: E501  typer keeps line breaks inside a paragraph
     from medner.core.labels import load_label_set
-    from medner.training.exemplars.build import Clustering, Corpus, ExemplarBuild
+    from medner.training.exemplars.build import Clustering, ExemplarBuild, ExemplarCorpus
     from medner.training.exemplars.mentions import Selection
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out}: is there already; name a new or an empty folder")
     selection = Selection(load_label_set(labels), max_per_type, seed, options=options)
-    made = ExemplarBuild(Corpus(tuple(files), tuple(exclude or ())), selection, Clustering(clusters, each))
+    made = ExemplarBuild(ExemplarCorpus(tuple(files), tuple(exclude or ())), selection, Clustering(clusters, each))
     mentions = made.mentions
     typer.echo(
         f"{sum(mentions.distinct.values()):,} distinct entities, of which {len(mentions.chosen):,} are embedded; "
@@ -99,7 +102,7 @@ def build(  # noqa: PLR0913  one parameter an option
     )
     out.parent.mkdir(parents=True, exist_ok=True)
 
-    async def run() -> Card:
+    async def run() -> ExemplarCard:
         async with _embedding(base, embedder) as maker:
             return await made.run(maker, out, _Reporter())
 
@@ -151,7 +154,7 @@ def show(  # noqa: PLR0913  one parameter an option
         typer.echo(f"{one.label}\t{one.text}\t{one.distance or 0:.3f}\t{one.context}")
 
 
-def _known(code: str, card: Card) -> str:
+def _known(code: str, card: ExemplarCard) -> str:
     if code not in card.types:
         raise UserError(f"--type: no type {code!r} in label set {card.labels!r}; there are {', '.join(card.types)}")
     return code

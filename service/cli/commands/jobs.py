@@ -136,7 +136,7 @@ def results(
     """
 
     async def run(jobs: Jobs, name: str, console: Console) -> int:
-        from medner.core.atomic_files import replacing_file
+        from medner.core.files.atomic import replacing_file
         from medner.service.jobs.watch import told_end
         from medner.store.corpora import annotated_to_line
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.core.choices import DEFAULT_LABELS
 from medner.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def list_(as_json: _Json = False) -> None:
 
 @labels_app.command()
 def show(
-    name: _Name = "cmeee-v2",
+    name: _Name = DEFAULT_LABELS,
     as_toml: Annotated[bool, typer.Option("--toml", help="Print TOML, to start a label set of your own.")] = False,
     as_json: _Json = False,
 ) -> None:

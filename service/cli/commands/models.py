@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from medner.core.errors import ExternalError
-from medner.store.models import ListedModel, ModelStore, Progress, Report, Stage
+from medner.store.models import ListedModel, ModelStore, PullProgress, PullStage, Report
 
 HELP = """Base models: see what is here, pull, check and remove.
 
@@ -193,10 +193,10 @@ def reporting() -> Iterator[Report]:
 
 
 def _bar_report(bar: Bar) -> Report:
-    tasks: dict[tuple[Stage, str], Any] = {}
+    tasks: dict[tuple[PullStage, str], Any] = {}
 
-    def report(progress: Progress) -> None:
-        if progress.stage in (Stage.REMARK, Stage.WAITING):
+    def report(progress: PullProgress) -> None:
+        if progress.stage in (PullStage.REMARK, PullStage.WAITING):
             bar.console.print(_line(progress), markup=False)
             return
         key = (progress.stage, progress.detail)
@@ -214,7 +214,7 @@ def line_report(write: Callable[[str], None], clock: Callable[[], float] = time.
     """A report for logs: a line when a stage starts, every few seconds while it goes on, and at its end."""
     last: dict[str, Any] = {"stage": None, "at": 0.0}
 
-    def report(progress: Progress) -> None:
+    def report(progress: PullProgress) -> None:
         stage = (progress.stage, progress.detail)
         done = progress.total is not None and progress.done >= progress.total
         if stage != last["stage"] or done or clock() - last["at"] >= LINE_EVERY_S:
@@ -224,8 +224,8 @@ def line_report(write: Callable[[str], None], clock: Callable[[], float] = time.
     return report
 
 
-def _line(progress: Progress) -> str:
-    if progress.stage is Stage.REMARK:
+def _line(progress: PullProgress) -> str:
+    if progress.stage is PullStage.REMARK:
         return progress.detail
     amount = ""
     if progress.total:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medner.service.cli.bounds import not_empty
-from medner.service.vllm_servers.command import Device, Part, Speculation
+from medner.service.vllm_servers.command import Device, ServerPart, Speculation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,9 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
             help="Address to listen on; another than this machine's own needs VLLM_API_KEY.",
         ),
     ] = "127.0.0.1",
-    part: Annotated[Part, typer.Option("--part", help="Start only those that write, or only the filter's.")] = Part.ALL,
+    part: Annotated[
+        ServerPart, typer.Option("--part", help="Start only those that write, or only the filter's.")
+    ] = ServerPart.ALL,
     replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Equal servers of each kind.")] = 1,
     speculation: Annotated[
         Speculation, typer.Option("--speculation", help="Who drafts tokens; answers are the same.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.core.choices import Priority, TracePolicy
 from medner.service.cli.bounds import DAY_S, finite, job_name, not_empty, submit_key
 from medner.service.cli.options import (
     Config,
@@ -25,7 +26,6 @@ from medner.service.cli.options import (
     SkipBad,
     Taggers,
     Trace,
-    TraceChoice,
     with_read_options,
 )
 from medner.store.corpora.reading.read_options import ReadOptions
@@ -54,14 +54,6 @@ holds only the bookkeeping.
 
 Exit code: 0 submitted; 1 submitted, but inputs were skipped; 2 wrong input or option; 3 Redis or disk failed.
 """
-
-
-class Priority(StrEnum):
-    """Which jobs go first."""
-
-    HIGH = "high"
-    NORMAL = "normal"
-    LOW = "low"
 
 
 class Follow(StrEnum):
@@ -119,7 +111,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     judge_follow: Annotated[
         Follow, typer.Option("--judge-follow", help="Keep the judge's version, or go along with its changes.")
     ] = Follow.PINNED,
-    trace: Trace = TraceChoice.CONFLICTS,
+    trace: Trace = TracePolicy.CONFLICTS,
     filter_: Filter = None,
     exemplars: Exemplars = None,
     model: Model = None,
@@ -185,7 +177,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
         settings={
             "name": name,
             "priority": priority.value,
-            "trace": trace.value,
+            "trace": trace,
             "judge_follow": judge_follow.value,
             "results": results,
             "part_format": parts.value,

@@ -134,7 +134,7 @@ async def _examined(judge: dict[str, Any], engine_factory: Any) -> Examination:
     local = engine_factory is None and needs_base_model(configuration)
     model = model_folder(configuration) if local else None
     async with judging(configuration, model=model, engine_factory=engine_factory or local_engine) as ready:
-        return await examine(ready.bench.judges[0], ready.exemplars)
+        return await examine(ready.judge_chain.judges[0], ready.exemplars)
 
 
 def _tell(found: Examination, *, as_json: bool) -> None:

@@ -46,7 +46,7 @@ def agreement(  # noqa: PLR0913  one parameter an option
 
     Example: medner traces agreement --job last --plot agreement.svg
     """
-    from medner.core.atomic_files import replacing_file
+    from medner.core.files.atomic import replacing_file
     from medner.evaluation.measures.disputes import disputes_in
     from medner.service.inputs.overwriting import refuse_overwriting
     from medner.service.traces.agreement import agreement_lines, agreement_svg

@@ -135,7 +135,7 @@ def _documents(backend: TraceBackend, run: RunRecord, results: Path | None) -> I
 
 
 def _write(out: Path | None, lines: Iterable[str]) -> None:
-    from medner.core.atomic_files import replacing_file
+    from medner.core.files.atomic import replacing_file
 
     if out is None:
         sys.stdout.writelines(f"{line}\n" for line in lines)

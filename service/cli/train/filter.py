@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
 from medner.service.cli.bounds import MOST, MOST_SEED, YEAR_HOURS, finite
-from medner.service.cli.exit_codes import Told
+from medner.service.cli.exit_codes import ReportedExit
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
 from medner.store.corpora.reading.read_options import ReadOptions
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
 #: The base of a bert-cls filter that starts from random weights.
 NEW = "new"
-_MODEL = "qwen2.5-coder-0.5b-instruct"
-_DEFAULT_BASES = {"llm-cls": _MODEL, "llm-causal": _MODEL, "bert-cls": NEW}
+_DEFAULT_BASES = {"llm-cls": DEFAULT_MODEL, "llm-causal": DEFAULT_MODEL, "bert-cls": NEW}
 
 HELP = """Tune a filter: it gives each candidate a probability that it is right, and drops the improbable ones.
 
@@ -65,7 +65,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
             "weights (the default)."
         ),
     ] = None,
-    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = "cmeee-v2",
+    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = DEFAULT_LABELS,
     exclude: Annotated[list[Path] | None, typer.Option(help="A file whose texts must not be trained on.")] = None,
     partial: Annotated[
         list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities.")
@@ -114,9 +114,9 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     from medner.core.stop_signal import stop_asked
     from medner.service.cli.train.tagger import shown_command
     from medner.service.train.cards import licence_note
-    from medner.training.filters.card import Made, write_card
+    from medner.training.filters.card import FilterProvenance, write_card
     from medner.training.filters.data import Sources, filter_data
-    from medner.training.filters.train import TRAINERS, Order, Watch
+    from medner.training.filters.train import TRAINERS, TrainingCallbacks, TrainingOrder
     from medner.training.loop.settings import TaggerTraining
 
     if kind not in TRAINERS:
@@ -143,15 +143,15 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
         two_way = kind == "llm-cls" and start is not None and (start / SETTINGS).is_file()
     if two_way and kind != "llm-cls":
         raise UserError(f"--two-way is for llm-cls; {kind} reads as its model does")
-    order = Order(base_folder(chosen), out, label_set, settings, start, force, two_way)
+    order = TrainingOrder(base_folder(chosen), out, label_set, settings, start, force, two_way)
     data = filter_data(sources, label_set, samples=samples, seed=seed)
     _tell(data)
     with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
-        trained = TRAINERS[kind](order, data, Watch(Reporter("samples"), stop))
+        trained = TRAINERS[kind](order, data, TrainingCallbacks(Reporter("samples"), stop))
     if trained is None:
         say(f"stopped; the same command goes on from {out}")
-        raise typer.Exit(Told(130))
-    made = Made(
+        raise typer.Exit(ReportedExit(130))
+    made = FilterProvenance(
         kind,
         chosen if order.base is None else base_model_name(order.base),
         label_set.name,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from medner.service.cli import train_soft_labels
 from medner.service.cli.train import filter as train_filter
 from medner.service.cli.train import judge as train_judge
 from medner.service.cli.train import recipes as train_recipes
+from medner.service.cli.train import soft_labels as train_soft_labels
 from medner.service.cli.train import span as train_span
 from medner.service.cli.train import tagger as train_tagger
 

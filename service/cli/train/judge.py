@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, cast, get_args
 
 import typer
 
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
 from medner.service.cli.bounds import MOST_SEED, YEAR_HOURS, finite
-from medner.service.cli.exit_codes import Told
+from medner.service.cli.exit_codes import ReportedExit
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
 from medner.store.corpora.reading.read_options import ReadOptions
@@ -62,8 +63,8 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     ] = None,
     decisions: Annotated[list[Path] | None, typer.Option(help="People's decisions.")] = None,
     exclude: Annotated[list[Path] | None, typer.Option(help="A file whose texts must not be learnt from.")] = None,
-    base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = "qwen2.5-coder-0.5b-instruct",
-    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = "cmeee-v2",
+    base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = DEFAULT_MODEL,
+    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = DEFAULT_LABELS,
     start: Annotated[
         Path | None, typer.Option(help="Go on from this adapter: a filter's or a tagger's, which know the types.")
     ] = None,
@@ -102,7 +103,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     from medner.core.stop_signal import stop_asked
     from medner.service.train.judge_data import JudgeSources, judged_cases
     from medner.store.models import base_model_folder, base_model_name
-    from medner.training.filters.train import Order, Watch
+    from medner.training.filters.train import TrainingCallbacks, TrainingOrder
     from medner.training.judges.train import ScorerKind
     from medner.training.judges.train import train_judge as train
     from medner.training.loop.settings import TaggerTraining
@@ -139,12 +140,14 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     if two_way is None:
         two_way = from_spans or chosen == "span"
     folder = base_model_folder(base)
-    order = Order(folder, out, label_set, settings, start, force, two_way)
+    order = TrainingOrder(folder, out, label_set, settings, start, force, two_way)
     with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
-        trained = train(order, cases, Watch(Reporter("candidates"), stop), scorer=cast("ScorerKind", chosen))
+        trained = train(
+            order, cases, TrainingCallbacks(Reporter("candidates"), stop), scorer=cast("ScorerKind", chosen)
+        )
     if trained is None:
         say(f"stopped; the same command goes on from {out}")
-        raise typer.Exit(Told(130))
+        raise typer.Exit(ReportedExit(130))
     facts: dict[str, object] = {
         "base": base_model_name(folder),
         "labels": label_set.name,
@@ -162,10 +165,12 @@ def _write_card(
     context: typer.Context, trained: TrainedJudgeFiles, files: tuple[Path, ...], facts: dict[str, object]
 ) -> list[str]:
     """Writes the card into the judge's folder; gives how the judge did, in words."""
-    from medner.core.atomic_files import replacing_file
+    from medner.core.files.atomic import replacing_file
+    from medner.core.files.hashing import sha256_of
+    from medner.core.files.names import CARD
     from medner.service.cli.train.tagger import shown_command
     from medner.service.train.cards import licence_note
-    from medner.training.taggers.data import card_text, file_hash
+    from medner.training.taggers.data import card_text
 
     one = trained.measured
     scores = [
@@ -181,7 +186,7 @@ def _write_card(
         **facts,
         "threshold": one.threshold,
         "temperature": 1.0,
-        "data": [f"{path.name} sha256:{file_hash(path)}" for path in files],
+        "data": [f"{path.name} sha256:{sha256_of(path)}" for path in files],
         "samples_seen": trained.samples,
         "seconds": round(trained.seconds),
         "votes_penalty": trained.penalty,
@@ -189,6 +194,6 @@ def _write_card(
         "licence_note": licence_note(base, note),
         "scores": scores,
     }
-    with replacing_file(trained.folder / "card.toml") as out:
+    with replacing_file(trained.folder / CARD) as out:
         out.write(card_text({key: value for key, value in fields.items() if value not in ("", [], None)}))
     return scores

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.service.cli.bounds import MOST, MOST_SEED, YEAR_HOURS, finite
-from medner.service.cli.exit_codes import Told
+from medner.service.cli.exit_codes import ReportedExit
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import Reporter, say
 from medner.service.cli.train.tagger import shown_command
@@ -59,8 +60,8 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     most_partial: Annotated[
         int | None, typer.Option(min=0, max=MOST, help="At most so many documents of those.")
     ] = None,
-    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = "cmeee-v2",
-    base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = "qwen2.5-coder-0.5b-instruct",
+    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = DEFAULT_LABELS,
+    base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = DEFAULT_MODEL,
     exclude: Annotated[list[Path] | None, typer.Option(help="A file whose texts must not be trained on.")] = None,
     start: Annotated[
         Path | None, typer.Option(help="Go on from this span tagger's folder: its adapter and its head.")
@@ -153,5 +154,5 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
         ended = train_span_tagger(order, say, on_step=Reporter("sentences"), stop=stop)
     if not ended:
         say(f"stopped; the same command goes on from {out}")
-        raise typer.Exit(Told(130))
+        raise typer.Exit(ReportedExit(130))
     typer.echo(f"adapter: {out / 'adapter'}")

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from medner.core.choices import DEFAULT_LABELS
 from medner.service.cli.bounds import MOST_SEED, YEAR_HOURS, finite
-from medner.service.cli.exit_codes import Told
+from medner.service.cli.exit_codes import ReportedExit
 from medner.service.cli.options import with_read_options
 from medner.store.corpora.reading.read_options import ReadOptions
 
@@ -56,7 +57,7 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
     ] = None,
     strategy: Annotated[str, typer.Option(help="symbol, json, html or index.")] = "symbol",
     style: Annotated[str, typer.Option(help="Wording of the prompt: brief, full or plain.")] = "brief",
-    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = "cmeee-v2",
+    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = DEFAULT_LABELS,
     base: Annotated[
         str | None, typer.Option(help="Base model: a name or a folder; by default qwen2.5-coder-0.5b-instruct.")
     ] = None,
@@ -159,7 +160,9 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
         dry_run=dry_run,
     )
     # Tests hand in an engine that needs no model.
-    raise typer.Exit(Told(train_tagger(order, lambda line: typer.echo(line, err=True), engine_factory=context.obj)))
+    raise typer.Exit(
+        ReportedExit(train_tagger(order, lambda line: typer.echo(line, err=True), engine_factory=context.obj))
+    )
 
 
 def shown_command(context: typer.Context) -> str:

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from medner.core.data_folder import data_folder
 from medner.core.errors import UserError
-from medner.core.locks import exclusive
+from medner.core.files.data_folder import data_folder
+from medner.core.files.locks import exclusive
 from medner.core.validation import complaint
 
 VARIABLE = "MEDNER_API_KEYS"

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from medner.core.errors import ExternalError
-from medner.service.annotate.counts import Tally
+from medner.service.annotate.counts import RunCounts
 from medner.service.http.context import Service, service_of
 from medner.service.http.messages.schemas import CountsAnswer, ProgressEvent
 from medner.service.jobs.watch import remarks
@@ -66,11 +66,11 @@ class _Course:
     """How fast a job goes since somebody looks."""
 
     first: JobView
-    _tally: Tally = field(init=False)
+    _tally: RunCounts = field(init=False)
 
     def __post_init__(self) -> None:
         counts = self.first.counts
-        self._tally = Tally(counts.sentences, done=counts.done, reused=counts.done)
+        self._tally = RunCounts(counts.sentences, done=counts.done, reused=counts.done)
 
     def event(self, view: JobView, said: tuple[str, ...]) -> ProgressEvent:
         """The event of a view."""

@@ -19,7 +19,7 @@ from medner.service.http.jobs.ndjson import handed_over, line_documents
 from medner.service.http.messages.problems import Problem, refused
 from medner.service.http.messages.responses import json_answer, no_query, query_of
 from medner.service.http.messages.schemas import JobOptions, SubmitAnswer, SubmitBody
-from medner.store.jobs import Hearing, JobSpec
+from medner.store.jobs import JobSpec, SubmitCallbacks
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
@@ -83,7 +83,7 @@ async def _submitted(request: Request, service: Service, spec: JobSpec, document
     key = request.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise Problem("bad-request", f"Idempotency-Key: has {len(key)} characters; give it 1 to {_LONGEST_KEY}")
-    submitted = await service.jobs.submit(spec, documents, key=key, told=Hearing(waiting=_give_up))
+    submitted = await service.jobs.submit(spec, documents, key=key, told=SubmitCallbacks(waiting=_give_up))
     view = await service.jobs.find_view(submitted.id)
     if view is None:
         raise Problem("busy", "another submit with this Idempotency-Key has just broken off; send it again")

@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from medner.core.choices import TracePolicy
 from medner.core.labels import LabelSet
 from medner.store.jobs import JobCounts, JobState, JobView, Priority, WorkerView
-from medner.store.jobs.records import JudgeFollow, TracePolicy
+from medner.store.jobs.records import JudgeFollow
 
 #: What a client calls a tagger, filter, judge or label set: a name, never a path.
 NAME = r"^[A-Za-z0-9_一-鿿][A-Za-z0-9_一-鿿.:+-]*$"
@@ -45,7 +46,7 @@ class JobOptions(Strict):
     )
     judge_follow: JudgeFollow = "pinned"
     priority: Priority = Priority.NORMAL
-    trace: TracePolicy = "conflicts"
+    trace: TracePolicy = TracePolicy.CONFLICTS
     keep_days: float = Field(default=7, ge=0.01, le=365, description="How long results are kept after the end.")
 
     @field_validator("taggers", mode="before")

@@ -16,7 +16,7 @@ from medner.store.corpora.json.fields import drop_unread, id_field, record_field
 from medner.store.corpora.json.output import to_line, write_records
 from medner.store.corpora.json.records import json_records
 from medner.store.corpora.reading.format import Format, Mention, Reading, Writing
-from medner.store.corpora.reading.raw_records import RawRecord, complaint, parse, read_records
+from medner.store.corpora.reading.raw_records import RawRecord, first_problem, parse, read_records
 
 PROVENANCE = ("decision", "taggers", "score", "conflict")
 _KEYS = EntityKeys(("start",), ("end",), ("label", "type"), ("text", "entity"), unused=PROVENANCE)
@@ -75,7 +75,7 @@ def line_to_annotated(line: str) -> AnnotatedDocument:
     try:
         parsed = DocumentLine.model_validate_json(line, strict=True)
     except ValidationError as error:
-        reason, _, key = complaint(error, None)
+        reason, _, key = first_problem(error, None)
         raise BadInputError(reason, key=key) from error
     if parsed.id is None:
         raise BadInputError("an annotated document needs its id", key="id")

@@ -30,7 +30,7 @@ _MARKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class TextEncoding:
     """The encoding of some bytes by Python's name for it, and what a user should know of the choice."""
 
     name: str
@@ -42,7 +42,7 @@ class Encoding:
         return self.name == "utf-8-sig"
 
 
-def recognised(data: bytes, named: str | None = None, *, whole: bool = True) -> Encoding | None:
+def recognised(data: bytes, named: str | None = None, *, whole: bool = True) -> TextEncoding | None:
     """The encoding of these bytes, None when it is none that is known; ``whole`` False: they may end in a character.
 
     A byte order mark decides, then ``named``, then UTF-8, then GB18030. Bytes that are UTF-8 with Chinese characters
@@ -51,19 +51,19 @@ def recognised(data: bytes, named: str | None = None, *, whole: bool = True) -> 
     """
     for mark, name in _MARKS:
         if data.startswith(mark):
-            return Encoding(name, None if name == "utf-8-sig" else Note.UTF16_FILE)
+            return TextEncoding(name, None if name == "utf-8-sig" else Note.UTF16_FILE)
     text = _decoded(data, "utf-8", whole=whole)
     if named is not None and codecs.lookup(named).name not in ("utf-8", "utf-8-sig"):
-        return Encoding("utf-8", Note.UTF8_FILE) if text and _has_chinese(text) else Encoding(named)
+        return TextEncoding("utf-8", Note.UTF8_FILE) if text and _has_chinese(text) else TextEncoding(named)
     if text is not None:
-        return Encoding("utf-8")
+        return TextEncoding("utf-8")
     text = _decoded(data, "gb18030", whole=whole)
     if text is not None and _is_plausible(text) and not _is_damaged_utf8(data):
-        return Encoding("gb18030", Note.GB18030)
+        return TextEncoding("gb18030", Note.GB18030)
     return None
 
 
-def decode_text(data: bytes, path: Path, options: ReadOptions = NO_OPTIONS) -> tuple[str, Encoding]:
+def decode_text(data: bytes, path: Path, options: ReadOptions = NO_OPTIONS) -> tuple[str, TextEncoding]:
     """The text of a whole file without a byte order mark, and its encoding.
 
     BadInputError when it is empty, binary, or in no encoding that is known.
@@ -140,7 +140,7 @@ def is_streamable(path: Path, options: ReadOptions) -> bool:
     return True
 
 
-def _note(reading: Reading | None, encoding: Encoding | None) -> None:
+def _note(reading: Reading | None, encoding: TextEncoding | None) -> None:
     if reading is not None and encoding is not None and encoding.note is not None:
         # The records of one file may be gone through twice.
         reading.notes[encoding.note] = 1

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
-from medner.core.paths import readable_path
+from medner.core.files.paths import readable_path
 
 _UNSAFE = re.compile(r"^\.|\A\Z|[%/\\:*?\"<>|\x00-\x1f\x7f]")
 

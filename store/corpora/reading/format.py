@@ -10,8 +10,8 @@ from typing import TextIO
 
 from medner.core.characters import is_blank
 from medner.core.errors import BadInputError, Unit, UserError
+from medner.core.files.paths import readable_path
 from medner.core.labels import LabelSet
-from medner.core.paths import readable_path
 from medner.core.records import Document, Entity
 from medner.store.corpora.reading.bad_records import BadRecords
 from medner.store.corpora.reading.notes import Loss, Note

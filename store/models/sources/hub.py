@@ -8,8 +8,8 @@ from typing import Any
 from medner.core.errors import ExternalError, UserError
 from medner.store.models.catalogue import CatalogueEntry, Repository
 from medner.store.models.model_files import check_complete, is_taken
-from medner.store.models.progress import Meter, Report, Stage
-from medner.store.models.sources.source import TOKENIZER_BYTES, Fetched, Layout
+from medner.store.models.progress import Meter, PullStage, Report
+from medner.store.models.sources.source import TOKENIZER_BYTES, Fetched, WeightsLayout
 
 
 class Hub:
@@ -67,7 +67,7 @@ class Hub:
         # Of one commit: two pulls of a moving branch must not mix.
         folder = workspace / f"hub-{commit.replace('/', '_')}"
         total = sum(file.size or 0 for file in files)
-        meter = Meter(report, Stage.DOWNLOADING, total=total, detail=repository.repository)
+        meter = Meter(report, PullStage.DOWNLOADING, total=total, detail=repository.repository)
         for file in files:
             hf_hub_download(
                 repository.repository,
@@ -78,7 +78,7 @@ class Hub:
                 tqdm_class=_bar(meter),
             )
         hashes = {file.rfilename: file.lfs.sha256 for file in files if file.lfs}
-        return Fetched(Layout.SAFETENSORS, folder, f"hub {repository.repository}", commit, "", hashes)
+        return Fetched(WeightsLayout.SAFETENSORS, folder, f"hub {repository.repository}", commit, "", hashes)
 
 
 def _bar(meter: Meter) -> Any:

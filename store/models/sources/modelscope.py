@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field, ValidationError
 from medner.core.errors import ExternalError, UserError
 from medner.store.models.catalogue import CatalogueEntry, Repository
 from medner.store.models.model_files import check_complete, is_taken
-from medner.store.models.progress import Meter, Report, Stage
+from medner.store.models.progress import Meter, PullStage, Report
 from medner.store.models.sources.download import Downloader, RemoteFile, shown
-from medner.store.models.sources.source import TOKENIZER_BYTES, Fetched, Layout
+from medner.store.models.sources.source import TOKENIZER_BYTES, Fetched, WeightsLayout
 
 ENDPOINT = "https://www.modelscope.cn"
 
@@ -61,7 +61,7 @@ class ModelScope:
             files = self._list(client, repository, revision)
             check_complete([file.path for file in files], where=f"ModelScope {repository.repository}@{revision}")
             meter = Meter(
-                report, Stage.DOWNLOADING, total=sum(file.size for file in files), detail=repository.repository
+                report, PullStage.DOWNLOADING, total=sum(file.size for file in files), detail=repository.repository
             )
             downloader = Downloader(client, attempts=self._attempts)
             for file in files:
@@ -69,7 +69,7 @@ class ModelScope:
                 downloader.fetch(remote, folder / file.path, meter.advance)
         hashes = {file.path: file.sha256 for file in files if file.sha256}
         return Fetched(
-            Layout.SAFETENSORS, folder, f"{self._endpoint}/models/{repository.repository}", revision, "", hashes
+            WeightsLayout.SAFETENSORS, folder, f"{self._endpoint}/models/{repository.repository}", revision, "", hashes
         )
 
     def _list(self, client: httpx.Client, repository: Repository, revision: str) -> list[_File]:

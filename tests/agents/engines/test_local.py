@@ -213,13 +213,13 @@ async def test_bfloat16_answers_do_not_depend_on_the_batch(tiny_base, tiny_adapt
 
 def test_hidden_states_are_the_same_in_one_pass_and_in_many(model):
     """A row's states do not depend on how its tokens are spread over passes."""
-    from medner.agents.engines.local.packed import Segment
+    from medner.agents.engines.local.packed import RowSegment
 
     tokens = [5 + place % 300 for place in range(150)]
     cache = model.new_cache()
-    whole = model.hidden(tokens, [Segment(cache, 0, 150)])
+    whole = model.hidden(tokens, [RowSegment(cache, 0, 150)])
     cache = model.new_cache(8)
-    parts = [model.hidden(tokens[a:b], [Segment(cache, a, b - a)]) for a, b in ((0, 7), (7, 8), (8, 70), (70, 150))]
+    parts = [model.hidden(tokens[a:b], [RowSegment(cache, a, b - a)]) for a, b in ((0, 7), (7, 8), (8, 70), (70, 150))]
     assert torch.allclose(whole, torch.cat(parts), atol=1e-5)
 
 

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medner.agents.exemplars import EntityIndex, NearestExemplars
-from medner.agents.exemplars.folder import CARD, ENTITIES, FILES, INDEX, Card, EntityRow, ExemplarFolder, write_folder
+from medner.agents.exemplars.folder import (
+    CARD,
+    ENTITIES,
+    FILES,
+    INDEX,
+    EntityRow,
+    ExemplarCard,
+    ExemplarFolder,
+    write_folder,
+)
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import load_label_set
 from tests.letter_embedder import LetterEmbedder
@@ -109,7 +118,7 @@ def test_no_card_or_a_broken_one(built: Path, tmp_path: Path) -> None:
 @given(name=st.text(st.characters(exclude_categories=["Cs"]), max_size=20), seed=st.integers(0, 2**31))
 def test_a_card_reads_back_as_written(name: str, seed: int) -> None:
     """Whatever files are called."""
-    card = Card(
+    card = ExemplarCard(
         labels="own",
         types=("dis",),
         embedder="llm",
@@ -128,4 +137,4 @@ def test_a_card_reads_back_as_written(name: str, seed: int) -> None:
         versions={"medner": "0"},
         files={name: "1"},
     )
-    assert Card.model_validate(tomllib.loads(card.toml())) == card
+    assert ExemplarCard.model_validate(tomllib.loads(card.toml())) == card

@@ -10,7 +10,7 @@ import pytest
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.judges.judge import Case, HardVote, Renamed, verdict
-from medner.agents.judges.judge_chain import Bench
+from medner.agents.judges.judge_chain import JudgeChain
 from medner.agents.judges.select import SelectJudge
 from medner.core.errors import ExternalError, MednerError, ModelOutputError
 from medner.core.records import Entity, Fallback, Verdict
@@ -47,17 +47,17 @@ def select(answer: str, **settings: object) -> tuple[SelectJudge, ScriptedEngine
 async def test_the_first_decides() -> None:
     """Those behind it are not asked."""
     first, second = Named("first"), Named("second")
-    (settled,) = await Bench((first, second)).settle([make_case(TEXT, {CANCER: "a"})])
+    (settled,) = await JudgeChain((first, second)).settle([make_case(TEXT, {CANCER: "a"})])
     assert (settled.verdict.judge, settled.verdict.tried, settled.error) == ("first", (), None)
     assert second.asked == []
 
 
 async def test_a_judge_that_is_down_is_stepped_in_for() -> None:
     """The verdict names who decided and, with reason and raw answer, who could not."""
-    bench = Bench(
+    judge_chain = JudgeChain(
         (Named("down", ExternalError("no answer")), Named("odd", ModelOutputError("prose", raw="好")), HardVote())
     )
-    (settled,) = await bench.settle([make_case(TEXT, {CANCER: "ab", SHORT: "c"})])
+    (settled,) = await judge_chain.settle([make_case(TEXT, {CANCER: "ab", SHORT: "c"})])
     found = settled.verdict
     assert (found.judge, found.kept, found.fallback) == ("hard-vote", (CANCER,), None)
     assert [(one.judge, one.judge_version, one.reason, one.answer) for one in found.tried] == [
@@ -69,8 +69,8 @@ async def test_a_judge_that_is_down_is_stepped_in_for() -> None:
 
 async def test_where_none_can_the_rule_decides() -> None:
     """Under the name of the judge that should have, with its prompt; the others are named beside."""
-    bench = Bench((Named("down", ExternalError("no answer")), Named("too", ExternalError("gone"))))
-    (settled,) = await bench.settle([make_case(TEXT, {CANCER: "ab", SHORT: "c"})])
+    judge_chain = JudgeChain((Named("down", ExternalError("no answer")), Named("too", ExternalError("gone"))))
+    (settled,) = await judge_chain.settle([make_case(TEXT, {CANCER: "ab", SHORT: "c"})])
     found = settled.verdict
     assert (found.judge, found.fallback, found.fallback_reason) == ("down", Fallback.MAJORITY, "no answer")
     assert found.prompt == "asked by down"
@@ -88,7 +88,7 @@ async def test_each_conflict_goes_its_own_way() -> None:
             return await super().judge(case)
 
     cases = [make_case(TEXT, {CANCER: "a"}), make_case(TEXT, {COUGH: "b"}, conflict_id="c1")]
-    settled = await Bench((Picky("picky"), HardVote())).settle(cases)
+    settled = await JudgeChain((Picky("picky"), HardVote())).settle(cases)
     assert [one.verdict.judge for one in settled] == ["picky", "hard-vote"]
 
 
@@ -96,7 +96,7 @@ async def test_joint_conflicts_are_one_question() -> None:
     """Candidates are numbered through; each verdict gets its own share and the whole prompt and answer."""
     judge, engine = select("1,3", joint=True)
     cases = [make_case(TEXT, {CANCER: "a", SHORT: "b"}), make_case(TEXT, {COUGH: "b"}, conflict_id="c1")]
-    first, second = [one.verdict for one in await Bench((judge,)).settle(cases)]
+    first, second = [one.verdict for one in await JudgeChain((judge,)).settle(cases)]
     assert (first.conflict_id, first.kept, first.dropped) == ("c0", (CANCER,), (SHORT,))
     assert (second.conflict_id, second.kept, second.dropped) == ("c1", (COUGH,), ())
     assert len(engine.requests) == 1
@@ -109,7 +109,7 @@ async def test_one_by_one_is_the_default() -> None:
     """Two conflicts, two questions."""
     judge, engine = select("1")
     cases = [make_case(TEXT, {CANCER: "a"}), make_case(TEXT, {COUGH: "b"}, conflict_id="c1")]
-    await Bench((judge,)).settle(cases)
+    await JudgeChain((judge,)).settle(cases)
     assert len(engine.requests) == 2
 
 
@@ -117,10 +117,10 @@ async def test_a_joint_answer_that_cannot_be_used_goes_down_the_bench() -> None:
     """For each conflict apart, and each says why."""
     judge, _ = select("1，9", joint=True)
     cases = [make_case(TEXT, {CANCER: "ab"}), make_case(TEXT, {COUGH: "c"}, conflict_id="c1")]
-    settled = await Bench((judge, HardVote())).settle(cases)
+    settled = await JudgeChain((judge, HardVote())).settle(cases)
     assert [one.verdict.kept for one in settled] == [(CANCER,), ()]
     assert all("a number is not from 1 to 2" in one.verdict.tried[0].reason for one in settled)
-    alone = await Bench((judge,)).settle(cases)
+    alone = await JudgeChain((judge,)).settle(cases)
     assert [one.verdict.fallback for one in alone] == [Fallback.MAJORITY] * 2
     assert all(one.verdict.answer == "1，9" for one in alone)
 
@@ -135,7 +135,7 @@ async def test_a_rule_under_ones_own_name() -> None:
 async def test_a_select_judge_may_abstain(answers: Sequence[str]) -> None:
     """Where it may, 存疑 leaves the conflict to a person; the majority stands until one decides."""
     judge, engine = select(answers[0], may_abstain=True)
-    (settled,) = await Bench((judge, HardVote())).settle([make_case(TEXT, {CANCER: "ab", SHORT: "c"})])
+    (settled,) = await JudgeChain((judge, HardVote())).settle([make_case(TEXT, {CANCER: "ab", SHORT: "c"})])
     assert settled.verdict.abstained
     assert settled.verdict.kept == (CANCER,)
     assert settled.verdict.judge == "m"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medner.evaluation.paper.manifest import FilterEntry, JudgeEntry, Manifest, TaggerEntry
+from medner.evaluation.paper.manifest import FilterEntry, JudgeEntry, ReportManifest, TaggerEntry
 from medner.evaluation.paper.roles import assign_roles, base_key
 
 FILE = Path("x.jsonl")
@@ -16,9 +16,11 @@ UNTUNED = TaggerEntry(name="untuned", strategy="symbol", file=FILE, zero_shot=Tr
 CLS = FilterEntry(kind="llm-cls", of="symbol", file=FILE)
 
 
-def manifest(**more: object) -> Manifest:
+def manifest(**more: object) -> ReportManifest:
     """A manifest with two tuned taggers and one that is not, and more."""
-    return Manifest.model_validate({"labels": "cmeee-v2", "gold": FILE, "tagger": (UNTUNED, JSON, SYMBOL), **more})
+    return ReportManifest.model_validate(
+        {"labels": "cmeee-v2", "gold": FILE, "tagger": (UNTUNED, JSON, SYMBOL), **more}
+    )
 
 
 def test_the_tuned_symbol_tagger_is_the_main_one() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medner.core.records import Annotation, Decoded, Failure, Sentence, TaggerOutput
-from medner.service.annotate.counts import Tally, duration
+from medner.service.annotate.counts import RunCounts, duration
 from medner.service.annotate.progress import lines
 
 SENTENCE = Sentence("a#0", "胸痛。")
@@ -18,7 +18,7 @@ FAILED = Annotation(
 def test_the_line_counts_and_tells_the_time_left() -> None:
     """The pace is that of this run's own work: what was taken over cost no time."""
     now = [0.0]
-    tally = Tally(10, clock=lambda: now[0])
+    tally = RunCounts(10, clock=lambda: now[0])
     tally.count(DONE, reused=True)
     assert tally.line() == "1 of 10 sentences, 0 conflicts, 0 failed"
     now[0] = 4.0
@@ -38,7 +38,7 @@ def test_a_log_gets_a_line_every_ten_seconds() -> None:
     """However many sentences are done in between."""
     now = [0.0]
     written: list[str] = []
-    update = lines(Tally(100, clock=lambda: now[0]), written.append, clock=lambda: now[0])
+    update = lines(RunCounts(100, clock=lambda: now[0]), written.append, clock=lambda: now[0])
     for second in range(35):
         now[0] = float(second)
         update()

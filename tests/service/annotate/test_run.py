@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from medner.core.errors import BadInputError, ExternalError, UserError
 from medner.core.records import AnnotatedDocument, Document
-from medner.service.annotate.counts import Tally
+from medner.service.annotate.counts import RunCounts
 from medner.service.annotate.documents import Annotating
 from medner.service.annotate.run import Order, annotate_inputs
 from medner.service.build.engines import EngineOrder
@@ -156,7 +156,7 @@ def test_one_tagger_less_is_said_and_no_failure(kit: Any) -> None:
 async def _annotated(kit: Any, documents: Iterator[Document], size: int) -> list[AnnotatedDocument]:
     results: list[AnnotatedDocument] = []
     async with assembled(default_configuration(adapters=()), engine_factory=kit.factory) as pipeline:
-        await Annotating(pipeline, Tally(0), concurrency=size).run(documents, results.append)
+        await Annotating(pipeline, RunCounts(0), concurrency=size).run(documents, results.append)
     return results
 
 

@@ -18,7 +18,7 @@ from medner.core.errors import ExternalError, UserError
 from medner.core.labels import load_label_set
 from medner.core.records import Entity
 from medner.service.build.chat_models import Connections, named_chat
-from medner.service.build.judges import JudgeParts, build_bench
+from medner.service.build.judges import JudgeParts, build_judge_chain
 from medner.service.config.judges import JudgeConfig
 from tests.agents.judges.conftest import make_case
 
@@ -80,8 +80,8 @@ async def test_a_server_of_ones_own_judges(server: Server, monkeypatch: pytest.M
     """Greedy, with the key of the variable that is named; no grammar is sent to a server that may not know any."""
     monkeypatch.setenv("HOUSE_KEY", "sesame")
     parts = JudgeParts(load_label_set("cmeee-v2"), "a", "base")
-    bench = build_bench(config(server, key_env="HOUSE_KEY", max_tokens=64), parts)
-    verdict = await bench.judges[0].judge(CASE)
+    judge_chain = build_judge_chain(config(server, key_env="HOUSE_KEY", max_tokens=64), parts)
+    verdict = await judge_chain.judges[0].judge(CASE)
     assert verdict.kept == (Entity(0, 6, "dis"),)
     assert verdict.judge == "house-model"
     (body, key) = server.asked[0]

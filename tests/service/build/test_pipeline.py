@@ -13,11 +13,12 @@ import pytest
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import BestTagger, HardVote
 from medner.agents.judges.select import SelectJudge
+from medner.core.choices import DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.service.build.cpu_cores import physical_cores
 from medner.service.build.engines import EngineOrder, local_engine, model_folder
 from medner.service.build.pipeline import build_deps
-from medner.service.config.configuration import DEFAULT_MODEL, validated
+from medner.service.config.configuration import validated
 from medner.service.config.default import default_configuration
 from medner.service.config.options import Overrides, configured
 from medner.store.models import ModelStore

@@ -11,7 +11,7 @@ import typer
 from medner.core.errors import ExternalError, UserError
 from medner.service import cli
 from medner.service.cli.app import main, new_app
-from medner.service.cli.exit_codes import Told
+from medner.service.cli.exit_codes import ReportedExit
 
 ENDS: dict[str, tuple[BaseException, int, str]] = {
     "user": (UserError("no label set 'x'\nuse another"), 2, "medner: no label set 'x' use another"),
@@ -22,7 +22,7 @@ ENDS: dict[str, tuple[BaseException, int, str]] = {
     "aborted": (typer.Abort(), 130, "medner: interrupted"),
     "defect": (ZeroDivisionError("division by zero"), 4, "a defect of medner: ZeroDivisionError"),
     "done": (typer.Exit(1), 1, ""),
-    "stopped, and said so": (typer.Exit(Told(130)), 130, ""),
+    "stopped, and said so": (typer.Exit(ReportedExit(130)), 130, ""),
 }
 
 

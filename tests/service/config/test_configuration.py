@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.choices import DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.core.labels import label_set_toml
 from medner.service.build.pipeline import check_adapters
-from medner.service.config.configuration import DEFAULT_MODEL, ExemplarsConfig
+from medner.service.config.configuration import ExemplarsConfig
 from medner.service.config.default import default_configuration
 from medner.service.config.fingerprint import fingerprint
 from medner.service.config.options import Overrides, configured, read_taggers

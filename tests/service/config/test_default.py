@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from medner.core.choices import DEFAULT_MODEL
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import SHIPPED
 from medner.service.build.pipeline import check_adapters
-from medner.service.config.configuration import DEFAULT_MODEL, Configuration
+from medner.service.config.configuration import Configuration
 from medner.service.config.default import default_configuration
 from medner.service.config.shelf import shipped_adapters, shipped_plan
 

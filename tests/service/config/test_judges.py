@@ -15,7 +15,7 @@ from medner.agents.judges.select import SelectJudge
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
 from medner.service.build.chat_models import Connections, named_chat
-from medner.service.build.judges import JudgeParts, Naming, build_bench
+from medner.service.build.judges import JudgeParts, Naming, build_judge_chain
 from medner.service.config.judges import JudgeConfig, read_judge
 
 
@@ -97,26 +97,26 @@ def test_the_bench_is_what_the_table_says() -> None:
     """Rules and models in order; a registered judge carries its name and version, others a hash of their table."""
     data = {"kind": "select", "fallback": [{"kind": "rewrite", "template": "step-by-step"}, "best-tagger", "hard-vote"]}
     parts = JudgeParts(load_label_set("cmeee-v2"), "span", "base", ScriptedEngine(lambda _: "1"))
-    bench = build_bench(JudgeConfig.model_validate(data), parts)
-    first, second, third, fourth = bench.judges
+    judge_chain = build_judge_chain(JudgeConfig.model_validate(data), parts)
+    first, second, third, fourth = judge_chain.judges
     assert isinstance(first, SelectJudge)
     assert isinstance(second, RewriteJudge)
     assert second.template.version == "rewrite-steps-1"
     assert third == BestTagger("span")
     assert fourth == HardVote()
     assert first.name == "base"
-    joint = build_bench(JudgeConfig(kind="select", joint=True), parts)
+    joint = build_judge_chain(JudgeConfig(kind="select", joint=True), parts)
     assert joint.judges[0].version != first.version
-    named = build_bench(JudgeConfig(kind="filter-score", least=0.3), parts, Naming("house", "4"))
+    named = build_judge_chain(JudgeConfig(kind="filter-score", least=0.3), parts, Naming("house", "4"))
     assert named.judges == (Renamed(FilterScore(0.3), "house", "4"),)
 
 
 def test_a_judge_without_its_engine_is_refused() -> None:
     """A rule needs none."""
     parts = JudgeParts(load_label_set("cmeee-v2"), "span", "base")
-    assert (build_bench(JudgeConfig(kind="hard-vote"), parts)).judges == (HardVote(),)
+    assert (build_judge_chain(JudgeConfig(kind="hard-vote"), parts)).judges == (HardVote(),)
     with pytest.raises(UserError, match="not loaded here"):
-        build_bench(JudgeConfig(kind="select"), parts)
+        build_judge_chain(JudgeConfig(kind="select"), parts)
 
 
 def test_a_key_that_is_not_set_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,9 @@ import pytest
 from medner.service.config.options import Overrides
 from medner.service.http.access.callers import Access
 from medner.service.http.access.keys import KeyFile, KeyRing
-from medner.service.http.allowed_options import Offer
+from medner.service.http.allowed_options import AllowedOptions
 from medner.service.http.app import new_app
-from medner.service.http.context import Parts
+from medner.service.http.context import ServiceParts
 from medner.service.http.server import new_server
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.client import Client
@@ -26,12 +26,12 @@ from tests.service.worker.conftest import address, jobs, redis, working
 __all__ = ["address", "jobs", "redis", "working"]
 
 #: What the scripted worker can do: taggers without adapters, a judge without a model.
-OFFER = Offer(Overrides(taggers="html:full,json:plain", judge="hard-vote"))
+OFFER = AllowedOptions(Overrides(taggers="html:full,json:plain", judge="hard-vote"))
 Serving = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
 @asynccontextmanager
-async def answering(parts: Parts, *, hosts: frozenset[str] = frozenset()) -> AsyncIterator[httpx.AsyncClient]:
+async def answering(parts: ServiceParts, *, hosts: frozenset[str] = frozenset()) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that answers while the block lasts."""
     server = new_server(new_app(parts, hosts=hosts))
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -55,7 +55,9 @@ def serving(redis: Client, address: RedisAddress, tmp_path: Path) -> Serving:
 
     def serve(*, hosts: frozenset[str] = frozenset(), **settings: Any) -> Any:
         access = Access(KeyRing(KeyFile(tmp_path / "no-keys.json")))
-        return answering(Parts(**{"address": address, "access": access, "offer": OFFER, **settings}), hosts=hosts)
+        return answering(
+            ServiceParts(**{"address": address, "access": access, "offer": OFFER, **settings}), hosts=hosts
+        )
 
     return serve
 

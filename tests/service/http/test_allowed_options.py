@@ -10,7 +10,7 @@ import pytest
 from medner.core.errors import UserError
 from medner.core.labels import label_set_toml
 from medner.service.config.options import Overrides
-from medner.service.http.allowed_options import Offer, offer_of, own_label_sets
+from medner.service.http.allowed_options import AllowedOptions, offer_of, own_label_sets
 from medner.store.jobs import Jobs
 from tests.service.http.conftest import Serving
 
@@ -27,7 +27,7 @@ def own(tmp_path: Path) -> Path:
 
 async def test_label_sets_of_ones_own_are_offered_by_name(own: Path, serving: Serving, jobs: Jobs) -> None:
     """The client says the name; the job has the file; answers show no folder of the server."""
-    offer = Offer(Overrides(taggers="html:full,json:plain", judge="hard-vote"), own_label_sets((own,)))
+    offer = AllowedOptions(Overrides(taggers="html:full,json:plain", judge="hard-vote"), own_label_sets((own,)))
     async with serving(offer=offer) as client:
         listed = await client.get("/v1/labels")
         submitted = await client.post("/v1/jobs", json={**NOTE, "labels": "ward"})

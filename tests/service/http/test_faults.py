@@ -12,7 +12,7 @@ from typing import Any
 from medner.service.http.access.callers import Access
 from medner.service.http.access.keys import KeyFile, KeyRing
 from medner.service.http.access.limits import Limits
-from medner.service.http.context import Parts
+from medner.service.http.context import ServiceParts
 from medner.store.jobs import Jobs
 from medner.store.redis.address import RedisAddress
 from tests.jobs_kit import documents, open_scripted, spec, until_ended, valkey
@@ -22,8 +22,8 @@ LINES = {"Content-Type": "application/x-ndjson"}
 NOTE = json.dumps({"id": "甲", "text": "患者咳嗽三天。"}).encode() + b"\n"
 
 
-def _parts(address: RedisAddress, folder: Path) -> Parts:
-    return Parts(address, Access(KeyRing(KeyFile(folder / "no-keys.json"))), OFFER)
+def _parts(address: RedisAddress, folder: Path) -> ServiceParts:
+    return ServiceParts(address, Access(KeyRing(KeyFile(folder / "no-keys.json"))), OFFER)
 
 
 async def test_a_redis_that_is_gone_is_told_and_waited_for(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import HardVote
-from medner.agents.judges.judge_chain import Bench
+from medner.agents.judges.judge_chain import JudgeChain
 from medner.core.labels import load_label_set
 from medner.core.records import Entity
 from medner.service.build.judges import JudgeParts
-from medner.service.worker.follow_judge import JudgeSeat
+from medner.service.worker.follow_judge import JudgeFollower
 from medner.store.judges import JudgeRegistry, JudgeVersion
 from medner.store.judges.registry import CHANNEL, COUNTER, VERSIONS
 from medner.store.redis.client import Client
@@ -28,9 +28,9 @@ def version(judge: dict[str, Any], name: str = "j") -> JudgeVersion:
 
 
 @asynccontextmanager
-async def seated(registry: JudgeRegistry, worker: str = "w") -> AsyncIterator[JudgeSeat]:
+async def seated(registry: JudgeRegistry, worker: str = "w") -> AsyncIterator[JudgeFollower]:
     parts = JudgeParts(load_label_set("cmeee-v2"), "a", "base", ScriptedEngine(lambda _: "1"))
-    seat = JudgeSeat(registry, worker, parts, Bench((HardVote(),)))
+    seat = JudgeFollower(registry, worker, parts, JudgeChain((HardVote(),)))
     async with seat.following():
         yield seat
 
@@ -43,7 +43,7 @@ async def until(condition: Any, patience_s: float = 5.0) -> float:
     return time.monotonic() - began
 
 
-async def decided(seat: JudgeSeat) -> tuple[str, str]:
+async def decided(seat: JudgeFollower) -> tuple[str, str]:
     (one,) = await seat.current().settle([CASE])
     return one.verdict.judge, one.verdict.judge_version
 

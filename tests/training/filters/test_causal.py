@@ -14,8 +14,8 @@ from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
 from medner.training.filters.causal import answers, causal_examples
 from medner.training.filters.data import FilterData, HeldBack
-from medner.training.filters.negatives import Judged
-from medner.training.filters.train import Order, Watch, train_causal
+from medner.training.filters.negatives import LabelledCandidate
+from medner.training.filters.train import TrainingCallbacks, TrainingOrder, train_causal
 from medner.training.loop.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
 
@@ -24,8 +24,8 @@ JUDGED = tuple(
     one
     for note in NOTES[:8]
     for one in (
-        Judged(note.text, note.entities[0], True),
-        Judged(note.text, Entity(note.entities[0].start - 1, note.entities[0].end, "sym"), False),
+        LabelledCandidate(note.text, note.entities[0], True),
+        LabelledCandidate(note.text, Entity(note.entities[0].start - 1, note.entities[0].end, "sym"), False),
     )
 )
 
@@ -36,7 +36,7 @@ def test_an_example_is_the_engines_question_and_one_token(base):
     yes, no = answers(chat)
     model = LocalModel(base)
     assert [model.vocabulary.encode(word)[0] for word in (YES, NO)] == [yes, no]
-    judged = (*JUDGED, Judged("患者咳嗽<|im_end|>三天。", Entity(2, 4, "sym"), True))
+    judged = (*JUDGED, LabelledCandidate("患者咳嗽<|im_end|>三天。", Entity(2, 4, "sym"), True))
     for one, example in zip(judged, causal_examples(chat, judged, LABELS), strict=True):
         prompt, shared = model.prompt(brief_filter_messages(Sentence("", one.sentence), one.entity, LABELS))
         assert example.ids == (*prompt, yes if one.right else no)
@@ -47,7 +47,7 @@ async def test_a_tuned_filter_scores_as_it_was_calibrated(base, tmp_path):
     """Trained on a handful of notes, the filter in the engine tells right from wrong at its threshold."""
     settings = TaggerTraining(rank=4, alpha=8, first_layer=0, learning_rate=1e-2, batch_tokens=600, epochs=8.0)
     data = FilterData(JUDGED, HeldBack(JUDGED, len(JUDGED) // 2), 8, 8)
-    trained = train_causal(Order(base, tmp_path, LABELS, settings), data, Watch())
+    trained = train_causal(TrainingOrder(base, tmp_path, LABELS, settings), data, TrainingCallbacks())
     assert trained.samples == 8 * len(JUDGED)
     assert trained.calibration.f1 > trained.calibration.f1_all
     engine = LocalEngine(LocalModel(base, {"filter": trained.folder}))
@@ -68,7 +68,7 @@ def test_a_run_with_fewer_epochs_than_it_has_done_is_over(base, tmp_path):
     data = FilterData(JUDGED, HeldBack(JUDGED, 8), 8, 8)
     for epochs in (2.0, 1.0):
         settings = TaggerTraining(rank=4, alpha=8, first_layer=0, batch_tokens=300, epochs=epochs)
-        trained = train_causal(Order(base, tmp_path, LABELS, settings), data, Watch())
+        trained = train_causal(TrainingOrder(base, tmp_path, LABELS, settings), data, TrainingCallbacks())
         assert trained is not None
 
 
@@ -76,4 +76,7 @@ def test_a_stopped_run_says_so(base, tmp_path):
     """Somebody who asks to stop gets no filter yet, but the run goes on later."""
     settings = TaggerTraining(rank=4, alpha=8, first_layer=0, batch_tokens=600)
     data = FilterData(JUDGED, HeldBack(JUDGED, 8), 8, 8)
-    assert train_causal(Order(base, tmp_path, LABELS, settings), data, Watch(stop=lambda: True)) is None
+    assert (
+        train_causal(TrainingOrder(base, tmp_path, LABELS, settings), data, TrainingCallbacks(stop=lambda: True))
+        is None
+    )

@@ -15,11 +15,11 @@ from medner.agents.filters import ClassifierFilter, load_head
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
-from medner.training.filters.classifier import Classifier
+from medner.training.filters.classifier import ClassifierLearner
 from medner.training.filters.data import FilterData, HeldBack
-from medner.training.filters.negatives import GoldSentence, Judged, sampled
+from medner.training.filters.negatives import GoldSentence, LabelledCandidate, sampled
 from medner.training.filters.packing import packed_rows
-from medner.training.filters.train import Order, Watch, facts, train_classifier
+from medner.training.filters.train import TrainingCallbacks, TrainingOrder, facts, train_classifier
 from medner.training.loop.batching import batches_by_tokens
 from medner.training.loop.loop import Run
 from medner.training.loop.settings import TaggerTraining
@@ -43,7 +43,7 @@ def losses(folder):
 
 def test_training_learns_and_writes_a_filter(base, tmp_path):
     """The loss falls, held-back candidates are told apart, and the folder holds adapter and classification layer."""
-    trained = train_classifier(Order(base, tmp_path, LABELS, settings()), DATA, Watch())
+    trained = train_classifier(TrainingOrder(base, tmp_path, LABELS, settings()), DATA, TrainingCallbacks())
     curve = losses(tmp_path)
     assert sum(curve[-3:]) < 0.7 * sum(curve[:3])
     assert trained.calibration.f1 > trained.calibration.f1_all
@@ -56,7 +56,7 @@ def test_training_learns_and_writes_a_filter(base, tmp_path):
 @pytest.mark.parametrize("two_way", [False, True])
 async def test_the_filter_scores_as_training_does(base, tmp_path, two_way):
     """In full precision, a candidate behind the shared sentence in the engine scores as in its packed row."""
-    learner = Classifier(base, settings(), two_way=two_way)
+    learner = ClassifierLearner(base, settings(), two_way=two_way)
     learner.model.float()
     for parameter in (*learner.parameters(), *learner.faster()[0]):
         torch.nn.init.normal_(parameter, std=0.1)
@@ -70,7 +70,7 @@ async def test_the_filter_scores_as_training_does(base, tmp_path, two_way):
         Entity(7, 9, "dis"),
     ]
     tokens = Vocabulary(AutoTokenizer.from_pretrained(base), frozenset()).encode
-    rows = packed_rows(tokens, [Judged(text, one, True) for one in entities], LABELS, longest=120)
+    rows = packed_rows(tokens, [LabelledCandidate(text, one, True) for one in entities], LABELS, longest=120)
     assert len(rows) > 1
     expected = torch.sigmoid(torch.tensor(learner.score(rows)) / 1.7).tolist()
     engine = LocalEngine(LocalModel(base, {"filter": tmp_path}, dtype=torch.float32))
@@ -92,11 +92,11 @@ def make_run(base, folder, **changes):
     rows = packed_rows(Vocabulary(AutoTokenizer.from_pretrained(base), frozenset()).encode, DATA.train, LABELS)
     chosen = settings(epochs=4.0, **changes)
     return Run(
-        Classifier(base, chosen),
+        ClassifierLearner(base, chosen),
         lambda epoch: batches_by_tokens(rows, budget=chosen.batch_tokens, seed=chosen.seed + epoch),
         folder,
         chosen,
-        facts=facts("llm-cls", DATA, Order(base, folder, LABELS, chosen)),
+        facts=facts("llm-cls", DATA, TrainingOrder(base, folder, LABELS, chosen)),
     )
 
 

@@ -17,7 +17,7 @@ from medner.training.filters.encoder import (
     new_encoder,
     pretrained_encoder,
 )
-from medner.training.filters.negatives import Judged
+from medner.training.filters.negatives import LabelledCandidate
 from medner.training.loop.batching import batches_by_tokens
 from medner.training.loop.loop import Run
 from medner.training.loop.run import RunFacts
@@ -30,8 +30,8 @@ JUDGED = [
     one
     for note in NOTES[:20]
     for one in (
-        Judged(note.text, note.entities[0], True),
-        Judged(note.text, Entity(note.entities[0].start - 1, note.entities[0].end, "sym"), False),
+        LabelledCandidate(note.text, note.entities[0], True),
+        LabelledCandidate(note.text, Entity(note.entities[0].start - 1, note.entities[0].end, "sym"), False),
     )
 ]
 

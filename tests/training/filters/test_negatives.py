@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medner.core.records import Entity
-from medner.training.filters.negatives import GoldSentence, Judged, sampled, wrong_ends, wrong_starts, wrong_types
+from medner.training.filters.negatives import (
+    GoldSentence,
+    LabelledCandidate,
+    sampled,
+    wrong_ends,
+    wrong_starts,
+    wrong_types,
+)
 
 CODES = ("dis", "sym", "bod")
 
@@ -76,5 +83,5 @@ def test_the_seed_decides() -> None:
 def test_a_sentence_whose_wrong_candidates_run_out_gives_what_there_is() -> None:
     """One character, one type: nothing near it is wrong, so there is the right one alone."""
     assert sampled([GoldSentence("痛", frozenset({Entity(0, 1, "sym")}))], ("sym",), samples=10, seed=1) == (
-        Judged("痛", Entity(0, 1, "sym"), True),
+        LabelledCandidate("痛", Entity(0, 1, "sym"), True),
     )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 from medner.core.labels import load_label_set
 from medner.core.records import Entity
-from medner.training.filters.negatives import Judged
+from medner.training.filters.negatives import LabelledCandidate
 from medner.training.filters.packing import PackedRow, packed_batch, packed_rows
 from medner.training.loop.batching import batches_by_tokens
 
@@ -21,7 +21,7 @@ def characters(text):
 def test_a_row_holds_a_sentence_once_and_each_candidate_in_its_context():
     """Marked, with up to four characters around it and its type's name; the same words elsewhere read differently."""
     text = "头痛缓解后又头痛。"
-    judged = [Judged(text, Entity(0, 2, "sym"), True), Judged(text, Entity(6, 8, "dis"), False)]
+    judged = [LabelledCandidate(text, Entity(0, 2, "sym"), True), LabelledCandidate(text, Entity(6, 8, "dis"), False)]
     (row,) = packed_rows(characters, judged, LABELS)
     assert "".join(map(chr, row.sentence)).endswith(text + "\n")
     assert ["".join(map(chr, one)) for one in row.candidates] == [
@@ -33,7 +33,7 @@ def test_a_row_holds_a_sentence_once_and_each_candidate_in_its_context():
 
 def test_a_sentence_with_many_candidates_takes_several_rows():
     """Rows are at most as long as they may be, and no candidate is lost."""
-    judged = [Judged("头痛" * 10, Entity(at, at + 2, "sym"), True) for at in range(18)]
+    judged = [LabelledCandidate("头痛" * 10, Entity(at, at + 2, "sym"), True) for at in range(18)]
     rows = packed_rows(characters, judged, LABELS, longest=100)
     assert len(rows) > 1
     assert all(len(row) <= 100 for row in rows)

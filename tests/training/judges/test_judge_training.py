@@ -30,8 +30,8 @@ from medner.service.build.trained_judges import load_votes, trained_judge
 from medner.service.cli.train import group as train
 from medner.service.config.judges import JudgeConfig
 from medner.service.train.judge_data import JudgeSources, judged_cases, sentence_cases
-from medner.training.filters.classifier import Classifier
-from medner.training.filters.train import Order, Watch
+from medner.training.filters.classifier import ClassifierLearner
+from medner.training.filters.train import TrainingCallbacks, TrainingOrder
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart, part_of
 from medner.training.judges.spans import SpanJudge, judged_sentences
 from medner.training.judges.train import ScorerKind, train_judge
@@ -98,7 +98,7 @@ def test_the_model_counts_as_far_as_it_knows() -> None:
 
 def test_training_learns_and_writes_a_judge(base: Path, tmp_path: Path) -> None:
     """The loss falls; the folder holds adapter, classification layer and votes; the numbers are in order."""
-    trained = train_judge(Order(base, tmp_path, LABELS, settings()), CASES, Watch())
+    trained = train_judge(TrainingOrder(base, tmp_path, LABELS, settings()), CASES, TrainingCallbacks())
     assert trained is not None
     losses = [json.loads(line)["loss"] for line in (tmp_path / "loss.jsonl").read_text().splitlines()]
     assert sum(losses[-3:]) < 0.7 * sum(losses[:3])
@@ -112,20 +112,22 @@ def test_training_learns_and_writes_a_judge(base: Path, tmp_path: Path) -> None:
 def test_too_few_conflicts_are_told_of(base: Path, tmp_path: Path) -> None:
     """Nothing could be held back."""
     with pytest.raises(UserError, match="too few"):
-        train_judge(Order(base, tmp_path, LABELS, settings()), CASES[:1], Watch())
+        train_judge(TrainingOrder(base, tmp_path, LABELS, settings()), CASES[:1], TrainingCallbacks())
 
 
 @pytest.mark.parametrize("scorer", ["classifier", "span"])
 def test_a_base_without_a_tokenizer_is_told_of(tmp_path: Path, scorer: ScorerKind) -> None:
     """The error names the folder."""
     with pytest.raises(UserError, match="its tokenizer cannot be loaded"):
-        train_judge(Order(tmp_path, tmp_path / "run", LABELS, settings()), CASES, Watch(), scorer=scorer)
+        train_judge(
+            TrainingOrder(tmp_path, tmp_path / "run", LABELS, settings()), CASES, TrainingCallbacks(), scorer=scorer
+        )
 
 
 @pytest.mark.parametrize("two_way", [False, True])
 async def test_the_judge_scores_as_training_does(base: Path, tmp_path: Path, two_way: bool) -> None:
     """In full precision, a candidate behind its conflict in the engine scores as in its packed row."""
-    learner = Classifier(base, settings(), two_way=two_way)
+    learner = ClassifierLearner(base, settings(), two_way=two_way)
     learner.model.float()
     for parameter in (*learner.parameters(), *learner.faster()[0]):
         torch.nn.init.normal_(parameter, std=0.1)

@@ -11,7 +11,7 @@ import torch
 
 from medner.agents.engines.local.floating.adapters import Adapters
 from medner.agents.engines.local.floating.prepacked import can_prepack, prepack
-from medner.agents.engines.local.packed import KeyValueShape, PackedPass, Segment
+from medner.agents.engines.local.packed import KeyValueShape, PackedPass, RowSegment
 from medner.core.errors import UserError
 
 #: Passes have a multiple of this many tokens.
@@ -53,7 +53,7 @@ class TransformersBody:
         return self._output
 
     @torch.inference_mode()
-    def run(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:
+    def run(self, tokens: Sequence[int], segments: Sequence[RowSegment]) -> torch.Tensor:
         """The last hidden states [tokens, width] of a packed pass, each row's behind its last layer; fills caches."""
         # Kernels are made for a number of tokens and kept; a few fill-in tokens keep these numbers few.
         fill = -len(tokens) % FILL
@@ -74,7 +74,7 @@ class TransformersBody:
         return hidden
 
     @contextmanager
-    def _shortened(self, segments: Sequence[Segment]) -> Iterator[dict[int, torch.Tensor]]:
+    def _shortened(self, segments: Sequence[RowSegment]) -> Iterator[dict[int, torch.Tensor]]:
         """Keeps the states behind the layers in which rows end, while a pass runs; no layer runs for nobody."""
         depths = {segment.layers for segment in segments}
         early: dict[int, torch.Tensor] = {}
@@ -106,7 +106,7 @@ class TransformersBody:
         return layers
 
 
-def stretches(segments: Sequence[Segment], fill: int = 0) -> list[tuple[str, int, int]]:
+def stretches(segments: Sequence[RowSegment], fill: int = 0) -> list[tuple[str, int, int]]:
     """Which tokens of a packed pass belong to which adapter; neighbours with the same one are joined.
 
     ``fill`` tokens at the end go with the last row, so that one adapter for all rows is one for all tokens.

@@ -24,11 +24,12 @@ from medner.agents.engines.local.integer.int8 import (
     quantised_product,
     quantised_tokens,
 )
-from medner.agents.engines.local.integer.stages import Stage, pass_stages
+from medner.agents.engines.local.integer.stages import LayerStage, pass_stages
 from medner.agents.engines.local.integer.weights import MOST_BYTES, PRODUCTS, BaseTensors, IntegerWeights, files_key
 from medner.agents.engines.local.lora_files import check_fit, lora_pairs
-from medner.agents.engines.local.packed import KeyGroup, KeyValueShape, PackedPass, Segment
+from medner.agents.engines.local.packed import KeyGroup, KeyValueShape, PackedPass, RowSegment
 from medner.core.errors import UserError
+from medner.core.files.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from medner.store.models import MANIFEST
 
 #: Tokens of the feed-forward part computed together: what they need between the products stays in the cache.
@@ -96,12 +97,12 @@ class IntegerBody:
                 raise UserError(f"adapter {name!r} adapts {target}, which int8 does not compute; take --dtype bf16")
             rows, columns = self._base.shape(target + ".weight")
             check_fit(name, target, (rows, columns), pair)
-        key = files_key(folder / "adapter_config.json", folder / "adapter_model.safetensors")
+        key = files_key(folder / ADAPTER_CONFIG, folder / ADAPTER_WEIGHTS)
         self._weights.add_adapter(name, key, pairs)
         self.adapters = (*self.adapters, name)
 
     @torch.inference_mode()
-    def run(self, tokens: Sequence[int], segments: Sequence[Segment]) -> torch.Tensor:
+    def run(self, tokens: Sequence[int], segments: Sequence[RowSegment]) -> torch.Tensor:
         """The last hidden states [tokens, width] of a packed pass, each row's behind its last layer; fills caches."""
         ends: list[int] = []
         for segment in segments:
@@ -110,7 +111,7 @@ class IntegerBody:
         stages = pass_stages(rows, segments, self.shape.layers, self._alike_until)
         first = [rows[place] for place in stages[0].source or range(len(rows))]
         states = self._embeddings[torch.tensor([token for row in first for token in row])].float()
-        before: tuple[Segment, ...] = stages[0].segments
+        before: tuple[RowSegment, ...] = stages[0].segments
         done: list[tuple[int, torch.Tensor]] = []
         for number, stage in enumerate(stages):
             if number and stage.source is not None:
@@ -123,7 +124,7 @@ class IntegerBody:
         by_segment = dict(done)
         return torch.cat([by_segment[id(segment)] for segment in segments])
 
-    def _finished(self, states: torch.Tensor, stage: Stage) -> list[tuple[int, torch.Tensor]]:
+    def _finished(self, states: torch.Tensor, stage: LayerStage) -> list[tuple[int, torch.Tensor]]:
         """The normed states of the rows whose last layer this was."""
         shape = self.shape
         return [
@@ -132,7 +133,7 @@ class IntegerBody:
             if (segment.layers or shape.layers) == stage.end
         ]
 
-    def _alike_until(self, segment: Segment) -> int:
+    def _alike_until(self, segment: RowSegment) -> int:
         """The first layer in which a row differs from one of equal tokens that has another adapter."""
         changed = self._weights.first_changed(segment.adapter)
         return min(
@@ -140,14 +141,14 @@ class IntegerBody:
             self.shape.layers if segment.two_way_from is None else segment.two_way_from,
         )
 
-    def _layers(self, states: torch.Tensor, stage: Stage) -> torch.Tensor:
+    def _layers(self, states: torch.Tensor, stage: LayerStage) -> torch.Tensor:
         geometry = self._geometry(stage.segments)
         for layer in range(stage.first, stage.end):
             states = self._attended(states, layer, geometry)
             states = self._fed_forward(states, layer, geometry)
         return states
 
-    def _geometry(self, segments: Sequence[Segment]) -> _Geometry:
+    def _geometry(self, segments: Sequence[RowSegment]) -> _Geometry:
         packed = PackedPass(segments, device=torch.device("cpu"), dtype=torch.float32, least_queries=_LEAST_QUERIES)
         angles = packed.positions()[0].float().unsqueeze(1) * self._rates
         turned = torch.cat([angles, angles], dim=1).unsqueeze(1)
@@ -273,7 +274,7 @@ def _names(shape: BodyShape) -> list[str]:
     return names
 
 
-def _rows(states: torch.Tensor, segments: Sequence[Segment]) -> tuple[torch.Tensor, ...]:
+def _rows(states: torch.Tensor, segments: Sequence[RowSegment]) -> tuple[torch.Tensor, ...]:
     return torch.split(states, [segment.count for segment in segments])
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from medner.agents.engines.local.packed import Segment
+from medner.agents.engines.local.packed import RowSegment
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class LayerStage:
     """Layers ``first`` to ``end`` (exclusive) of a pass, and the rows that are in it.
 
     ``source`` says which rows of the stage before the rows here come from, None: the same ones.
@@ -20,16 +20,16 @@ class Stage:
 
     first: int
     end: int
-    segments: tuple[Segment, ...]
+    segments: tuple[RowSegment, ...]
     source: tuple[int, ...] | None = None
 
 
 def pass_stages(
     rows: Sequence[tuple[int, ...]],
-    segments: Sequence[Segment],
+    segments: Sequence[RowSegment],
     layers: int,
-    alike_until: Callable[[Segment], int],
-) -> list[Stage]:
+    alike_until: Callable[[RowSegment], int],
+) -> list[LayerStage]:
     """The stages of a pass over ``rows`` of tokens through a model of so many ``layers``.
 
     ``alike_until`` gives the first layer in which a row differs from one of equal tokens: that of an adapter, or one
@@ -41,23 +41,23 @@ def pass_stages(
     unique, source = equal_rows(rows, segments)
     # One layer less than the shortest row has, which then leaves like any other.
     common = min(depths[0] - 1, *(alike_until(segment) for segment in segments))
-    before: Sequence[Segment] = segments
+    before: Sequence[RowSegment] = segments
     came: tuple[int, ...] | None = None
     if len(unique) < len(segments) and common:
         # Nothing an adapter changes is in these layers: whose rows these are does not matter.
         alike = tuple(replace(segments[place], adapter=None) for place in unique)
-        stages.append(Stage(0, common, alike, tuple(unique)))
+        stages.append(LayerStage(0, common, alike, tuple(unique)))
         first, came = common, tuple(source)
     for depth in depths:
         staying = tuple(segment for segment in segments if (segment.layers or layers) >= depth)
         if came is None and len(staying) < len(before):
             came = tuple(place for place, segment in enumerate(before) if segment in staying)
-        stages.append(Stage(first, depth, staying, came))
+        stages.append(LayerStage(first, depth, staying, came))
         first, before, came = depth, staying, None
     return stages
 
 
-def equal_rows(rows: Sequence[tuple[int, ...]], segments: Sequence[Segment]) -> tuple[list[int], list[int]]:
+def equal_rows(rows: Sequence[tuple[int, ...]], segments: Sequence[RowSegment]) -> tuple[list[int], list[int]]:
     """The places of rows that differ, and for each row which of these it equals; rows with a cache are alone."""
     unique: list[int] = []
     known: dict[object, int] = {}

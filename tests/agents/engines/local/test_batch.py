@@ -11,7 +11,7 @@ from medner.agents.engines.local.batch import (
     Decoding,
     draft_doubt,
 )
-from medner.agents.engines.local.decoding import Row
+from medner.agents.engines.local.decoding import AnswerRow
 from medner.agents.engines.local.model import LocalModel
 
 PREFIX = list(range(20, 20 + SHORTEST_KEPT_PREFIX + 4))
@@ -23,7 +23,7 @@ def model(tiny_base, tiny_adapters):
 
 
 def decoding(model, prompt, shared, adapter=None, max_tokens=3):
-    row = Row(prompt, None, end_ids=frozenset([10**6]), max_tokens=max_tokens)
+    row = AnswerRow(prompt, None, end_ids=frozenset([10**6]), max_tokens=max_tokens)
     return Decoding(row, shared, model.new_cache(8), adapter)
 
 

@@ -13,7 +13,7 @@ from medner.core.labels import load_label_set
 pytest.importorskip("transformers")
 from tokenizers import normalizers
 
-from medner.agents.engines.local.decoding import HORIZON, Constraint, Hints, Row
+from medner.agents.engines.local.decoding import HORIZON, AnswerRow, Constraint, Hints
 from medner.agents.engines.local.vocabulary import Vocabulary
 from tests.tiny_model import byte_level_tokenizer, sentence_piece_tokenizer
 
@@ -90,7 +90,7 @@ def test_drafts_change_no_answer(name, strategy, *, text, seed, longing, doubt, 
     words = vocabulary(name)
     choose = Chooser(words, seed, longing)
     graph = CODECS[strategy].graph(text, LABELS)
-    row = Row(PROMPT, Constraint(Automaton(graph), words), end_ids=words.end_ids, max_tokens=max_tokens)
+    row = AnswerRow(PROMPT, Constraint(Automaton(graph), words), end_ids=words.end_ids, max_tokens=max_tokens)
     passes = run(row, choose, doubt)
     assert row.answer == one_at_a_time(graph, words, choose, max_tokens)
     assert passes == row.passes <= len(row.answer) + 1
@@ -109,7 +109,7 @@ def test_accepted_drafts_save_passes():
         return wanted if wanted in question else question[0]
 
     graph = CODECS["symbol"].graph(text, LABELS)
-    row = Row(PROMPT, Constraint(Automaton(graph), words), end_ids=words.end_ids, max_tokens=400)
+    row = AnswerRow(PROMPT, Constraint(Automaton(graph), words), end_ids=words.end_ids, max_tokens=400)
     assert run(row, copies, 0.2) <= 6
     assert row.answer == canonical
     assert row.drafted > len(canonical) / 2
@@ -122,7 +122,7 @@ def test_what_a_tokenizer_would_normalise_is_copied_as_it_is(name, text):
     words = vocabulary(name)
     graph = CODECS["symbol"].graph(text, LABELS)
     for seed in range(5):
-        row = Row(PROMPT, Constraint(Automaton(graph), words), end_ids=words.end_ids, max_tokens=2_000)
+        row = AnswerRow(PROMPT, Constraint(Automaton(graph), words), end_ids=words.end_ids, max_tokens=2_000)
         run(row, Chooser(words, seed, 15), 0.2)
         answer = words.data_of(row.answer).decode()
         plain = answer.replace("[", "").replace("]", "")
@@ -133,7 +133,7 @@ def test_no_pass_runs_more_than_the_answer_may_take():
     """A draft is cut so that even all of it accepted stays within ``max_tokens``."""
     words = vocabulary("byte-level")
     graph = CODECS["html"].graph("患者三天前出现咳嗽、咳黄痰", LABELS)
-    row = Row(PROMPT, Constraint(Automaton(graph), words), end_ids=words.end_ids, max_tokens=4)
+    row = AnswerRow(PROMPT, Constraint(Automaton(graph), words), end_ids=words.end_ids, max_tokens=4)
     assert len(row.next_input(0.0)) <= len(PROMPT) + 3
 
 
@@ -158,7 +158,7 @@ def test_a_draft_ends_where_doubt_begins():
 
 def test_a_free_row_asks_for_anything_and_ends_at_an_end_token():
     """Without a constraint there is no draft and no limit but ``max_tokens``."""
-    row = Row(PROMPT, None, end_ids=frozenset([9]), max_tokens=3)
+    row = AnswerRow(PROMPT, None, end_ids=frozenset([9]), max_tokens=3)
     assert row.next_input(0.2) == PROMPT
     assert row.questions() == [()]
     row.take([5])

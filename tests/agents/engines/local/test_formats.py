@@ -8,7 +8,7 @@ import sys
 import pytest
 
 torch = pytest.importorskip("torch")
-from medner.agents.engines.local.formats import Measured, formats_by_speed, machine_name, measured_formats
+from medner.agents.engines.local.formats import FormatTimes, formats_by_speed, machine_name, measured_formats
 from medner.agents.engines.local.integer.int8 import is_exact
 
 CPU = torch.device("cpu")
@@ -42,8 +42,8 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
 
 def test_int8_wins_unless_another_is_clearly_faster():
     """It saves memory and loading time as well, and a busy machine measures with noise."""
-    assert Measured("", {"bf16": 38.0, "int8": 39.0, "f32": 200.0}).order == ("int8", "bf16", "f32")
-    assert Measured("", {"bf16": 10.0, "int8": 39.0, "f32": 20.0}).order == ("bf16", "f32", "int8")
+    assert FormatTimes("", {"bf16": 38.0, "int8": 39.0, "f32": 200.0}).order == ("int8", "bf16", "f32")
+    assert FormatTimes("", {"bf16": 10.0, "int8": 39.0, "f32": 20.0}).order == ("bf16", "f32", "int8")
 
 
 @pytest.mark.skipif(not is_exact(), reason="this processor has no exact integer kernels")

@@ -15,7 +15,7 @@ from transformers import (
 )
 
 from medner.agents.engines.local.model import LocalModel
-from medner.agents.engines.local.packed import BLOCK, KeyValueShape, RowCache, Segment
+from medner.agents.engines.local.packed import BLOCK, KeyValueShape, RowCache, RowSegment
 from tests.tiny_model import byte_level_tokenizer, save_tiny, sentence_piece_tokenizer
 
 COMMON = {
@@ -62,7 +62,7 @@ def test_packed_passes_give_what_transformers_gives(family, tmp_path):
     for counts in ((5, 60), (1, 3), (70, 1), (74, 26)):
         spans = [(at, at + count) for at, count in zip(done, counts, strict=True)]
         tokens = [token for row, (first, end) in zip(rows, spans, strict=True) for token in row[first:end]]
-        segments = [Segment(cache, first, end - first) for cache, (first, end) in zip(caches, spans, strict=True)]
+        segments = [RowSegment(cache, first, end - first) for cache, (first, end) in zip(caches, spans, strict=True)]
         hidden = model.hidden(tokens, segments).split(list(counts))
         for part, states in zip(seen, hidden, strict=True):
             part.append(states)
@@ -81,10 +81,10 @@ def test_refused_drafts_leave_no_trace(tiny_base):
     """Tokens that were run and refused are overwritten: what follows is as if they had never been."""
     model = LocalModel(tiny_base, dtype=torch.float32, device=torch.device("cpu"))
     tokens = [5 + place % 300 for place in range(100)]
-    clean = model.hidden(tokens, [Segment(model.new_cache(), 0, 100)])
+    clean = model.hidden(tokens, [RowSegment(model.new_cache(), 0, 100)])
     cache = model.new_cache()
-    model.hidden([*tokens[:50], *[77] * 80], [Segment(cache, 0, 130)])
-    again = model.hidden(tokens[50:], [Segment(cache, 50, 50)])
+    model.hidden([*tokens[:50], *[77] * 80], [RowSegment(cache, 0, 130)])
+    again = model.hidden(tokens[50:], [RowSegment(cache, 50, 50)])
     assert torch.allclose(clean[50:], again, atol=1e-5)
 
 
@@ -92,11 +92,11 @@ def test_bfloat16_states_are_the_same_bits_in_any_pass(tiny_base):
     """A token's state does not depend on what else runs in its pass, nor on how its row was spread over passes."""
     model = LocalModel(tiny_base, dtype=torch.bfloat16, device=torch.device("cpu"))
     tokens = [5 + place * 13 % 300 for place in range(140)]
-    whole = model.hidden(tokens, [Segment(model.new_cache(), 0, 140)])
+    whole = model.hidden(tokens, [RowSegment(model.new_cache(), 0, 140)])
     cache, other = model.new_cache(), model.new_cache()
     parts = []
     for first, end in ((0, 3), (3, 4), (4, 63), (63, 66), (66, 140)):
-        segments = [Segment(other, 0, 9), Segment(cache, first, end - first)]
+        segments = [RowSegment(other, 0, 9), RowSegment(cache, first, end - first)]
         parts.append(model.hidden([*tokens[:9], *tokens[first:end]], segments)[9:])
     assert torch.equal(whole, torch.cat(parts))
 

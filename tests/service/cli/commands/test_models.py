@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from medner.core.errors import ExternalError, UserError
 from medner.service.cli.commands.models import line_report, register
-from medner.store.models import Progress, Stage
+from medner.store.models import PullProgress, PullStage
 
 
 @pytest.fixture
@@ -94,9 +94,9 @@ def test_lines_come_every_few_seconds():
     lines, now = [], iter(range(1, 100))
     report = line_report(lines.append, lambda: float(next(now)))
     for done in range(0, 11):
-        report(Progress(Stage.DOWNLOADING, done * 1_000_000, 10_000_000, "x"))
+        report(PullProgress(PullStage.DOWNLOADING, done * 1_000_000, 10_000_000, "x"))
     assert lines[0] == "downloading x: 0.0 of 10.0 MB (0%)"
     assert lines[-1] == "downloading x: 10.0 of 10.0 MB (100%)"
     assert 3 <= len(lines) <= 5
-    report(Progress(Stage.REMARK, detail="hub: refused"))
+    report(PullProgress(PullStage.REMARK, detail="hub: refused"))
     assert lines[-1] == "hub: refused"

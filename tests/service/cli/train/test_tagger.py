@@ -21,7 +21,7 @@ from tests.tiny_model import save_tiny_model
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 from medner.service.cli.train import group as train
-from medner.service.train.progress import Progress
+from medner.service.train.progress import TrainingProgress
 from medner.training.loop.run import Step
 
 SETTINGS = ("--first-layer", "0", "--learning-rate", "0.005", "--rank", "4", "--batch-tokens", "300", "--hours", "100")
@@ -306,7 +306,7 @@ def test_progress_is_said_now_and_then() -> None:
     """A line at the first step, every half a minute and at the end; the time left is that of data or limit."""
     said: list[str] = []
     clock = iter([0.0, 0.0, 5.0, 31.0, 31.0, 32.0, 32.0])
-    progress = Progress(said.append, limit_s=100.0, resumed=100, spent_s=10.0, clock=lambda: next(clock))
+    progress = TrainingProgress(said.append, limit_s=100.0, resumed=100, spent_s=10.0, clock=lambda: next(clock))
     for batch, seconds in ((2, 12.0), (4, 14.0), (6, 16.0), (10, 20.0)):
         progress.step(Step(batch, 10, 2.0, seconds, 100 + 50 * batch, 0.1))
     assert said == [

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from medner.core.errors import ExternalError, UserError
-from medner.store.models import ModelStore, Stage, read_manifest
+from medner.store.models import ModelStore, PullStage, read_manifest
 from medner.store.models.catalogue import Catalogue, CatalogueEntry, Repository
 from medner.store.models.sources.hub import Hub
 
@@ -52,7 +52,7 @@ def test_progress_is_told_where_bars_are_switched_off(tmp_path, hub):
         pull(tmp_path, hub, seen.append)
     finally:
         enable_progress_bars()
-    assert any(progress.stage is Stage.DOWNLOADING and progress.done for progress in seen)
+    assert any(progress.stage is PullStage.DOWNLOADING and progress.done for progress in seen)
 
 
 def test_one_commit_without_code_and_pickles(tmp_path, hub):
@@ -67,7 +67,7 @@ def test_one_commit_without_code_and_pickles(tmp_path, hub):
     ]
     assert (folder / "model.safetensors").read_bytes() == WEIGHTS
     assert read_manifest(folder).revision == COMMIT
-    downloading = [progress for progress in seen if progress.stage is Stage.DOWNLOADING]
+    downloading = [progress for progress in seen if progress.stage is PullStage.DOWNLOADING]
     assert downloading[-1].done == downloading[-1].total
 
 

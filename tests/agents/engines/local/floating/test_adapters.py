@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from medner.agents.engines.local.floating.adapters import AdaptedLinear, Adapters
 from medner.agents.engines.local.floating.body import stretches
-from medner.agents.engines.local.packed import Segment
+from medner.agents.engines.local.packed import RowSegment
 from medner.core.errors import UserError
 from tests.tiny_model import save_tiny_adapter, save_tiny_model
 
@@ -138,7 +138,7 @@ def test_an_adapter_touches_its_own_tokens_only(adapters, folder):
 def test_neighbours_with_the_same_adapter_are_one_stretch():
     """Tokens of rows without an adapter stand between stretches and belong to none."""
     rows = [("a", 3), ("a", 2), (None, 4), ("a", 1), ("b", 1)]
-    segments = [Segment(None, 0, count, adapter) for adapter, count in rows]
+    segments = [RowSegment(None, 0, count, adapter) for adapter, count in rows]
     assert stretches(segments) == [("a", 0, 5), ("a", 9, 10), ("b", 10, 11)]
     assert stretches(segments[:2], fill=3) == [("a", 0, 8)]
 

@@ -16,7 +16,7 @@ from medner.agents.engines.local.integer.body import IntegerBody
 from medner.agents.engines.local.integer.body_shape import body_shape
 from medner.agents.engines.local.integer.int8 import int8_product, int8_weight, is_exact, quantised_rows
 from medner.agents.engines.local.model import LocalModel, best_format
-from medner.agents.engines.local.packed import Segment
+from medner.agents.engines.local.packed import RowSegment
 from medner.core.errors import UserError
 from tests.tiny_model import byte_level_tokenizer, save_tiny, save_tiny_adapter
 
@@ -59,7 +59,7 @@ def tokens(count, seed=0):
 
 
 def whole(count, **options):
-    return Segment(None, 0, count, **options)
+    return RowSegment(None, 0, count, **options)
 
 
 @pytest.mark.parametrize("adapter", [None, "one"])
@@ -71,7 +71,7 @@ def test_states_are_near_those_in_float32(bases, family, two_way_from, adapter):
     reference = LocalModel(base, {"one": folder}, dtype=torch.float32)
     given = tokens(40)
     options = {"adapter": adapter, "two_way_from": two_way_from}
-    expected = reference.hidden(given, [Segment(reference.new_cache(), 0, 40, **options)])
+    expected = reference.hidden(given, [RowSegment(reference.new_cache(), 0, 40, **options)])
     states = body(base, one=folder).run(given, [whole(40, **options)])
     assert (states - expected).norm() < 0.05 * expected.norm()
 
@@ -121,10 +121,10 @@ def test_a_rows_bits_do_not_depend_on_its_parts(bases):
     base, folder = bases["qwen2"]
     model = LocalModel(base, {"one": folder}, format="int8", device=CPU)
     given, cache = tokens(150), model.new_cache()
-    whole_row = model.hidden(given, [Segment(cache, 0, 150, "one")])
+    whole_row = model.hidden(given, [RowSegment(cache, 0, 150, "one")])
     cache = model.new_cache(8)
     ends = [0, 7, 8, 9, 70, 131, 150]
-    parts = [model.hidden(given[a:b], [Segment(cache, a, b - a, "one")]) for a, b in pairwise(ends)]
+    parts = [model.hidden(given[a:b], [RowSegment(cache, a, b - a, "one")]) for a, b in pairwise(ends)]
     assert torch.equal(whole_row, torch.cat(parts))
 
 
@@ -138,10 +138,10 @@ def test_the_first_layers_are_the_model_cut_to_them(bases, tmp_path):
     given = tokens(30)
     assert torch.equal(body(base).run(given, [whole(30, layers=2)]), body(cut).run(given, [whole(30)]))
     model, shorter = (LocalModel(folder, dtype=torch.float32) for folder in (base, cut))
-    both = [Segment(model.new_cache(), 0, 30, layers=2), Segment(model.new_cache(), 0, 30)]
+    both = [RowSegment(model.new_cache(), 0, 30, layers=2), RowSegment(model.new_cache(), 0, 30)]
     states = model.hidden([*given, *given], both)
-    assert torch.allclose(states[:30], shorter.hidden(given, [Segment(shorter.new_cache(), 0, 30)]), atol=1e-5)
-    assert torch.allclose(states[30:], model.hidden(given, [Segment(model.new_cache(), 0, 30)]), atol=1e-5)
+    assert torch.allclose(states[:30], shorter.hidden(given, [RowSegment(shorter.new_cache(), 0, 30)]), atol=1e-5)
+    assert torch.allclose(states[30:], model.hidden(given, [RowSegment(model.new_cache(), 0, 30)]), atol=1e-5)
 
 
 def test_layers_are_laid_out_once(bases, tmp_path):

@@ -3,17 +3,17 @@
 import pytest
 
 pytest.importorskip("torch")
-from medner.agents.engines.local.integer.stages import Stage, pass_stages
-from medner.agents.engines.local.packed import Segment
+from medner.agents.engines.local.integer.stages import LayerStage, pass_stages
+from medner.agents.engines.local.packed import RowSegment
 
 ROW, OTHER = (1, 2, 3), (4, 5)
 
 
 def row(tokens=ROW, **options):
-    return Segment(None, 0, len(tokens), **options)
+    return RowSegment(None, 0, len(tokens), **options)
 
 
-def outline(stages: list[Stage]):
+def outline(stages: list[LayerStage]):
     return [(stage.first, stage.end, len(stage.segments), stage.source) for stage in stages]
 
 

@@ -1,6 +1,6 @@
 import threading
 
-from medner.core.locks import exclusive
+from medner.core.files.locks import exclusive
 
 
 def test_second_holder_waits_and_says_so_once(tmp_path):

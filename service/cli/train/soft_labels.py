@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.service.cli.bounds import finite
 from medner.service.cli.options import with_read_options
 from medner.service.cli.reporting import say
@@ -39,8 +40,8 @@ def train_soft_labels(  # noqa: PLR0913, PLR0917  one parameter an option
     partial: Annotated[
         list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities.")
     ] = None,
-    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = "cmeee-v2",
-    base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = "qwen2.5-coder-0.5b-instruct",
+    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = DEFAULT_LABELS,
+    base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = DEFAULT_MODEL,
     fold: Annotated[
         str | None, typer.Option(metavar="N/K", help="Only part N (from 0) of K of the texts, by their hash.")
     ] = None,
@@ -54,7 +55,7 @@ def train_soft_labels(  # noqa: PLR0913, PLR0917  one parameter an option
     *,
     options: ReadOptions,
 ) -> None:
-    from medner.service.soft_labels import SoftLabelOrder, write_taught
+    from medner.service.train.soft_labels import SoftLabelOrder, write_taught
     from medner.training.spans.build import Fold
 
     order = SoftLabelOrder(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from medner.core.atomic_files import replacing_file, replacing_folder
 from medner.core.errors import ExternalError, UserError
+from medner.core.files.atomic import replacing_file, replacing_folder
 
 
 def test_a_failed_writing_leaves_the_old_file(tmp_path: Path) -> None:

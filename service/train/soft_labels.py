@@ -8,10 +8,10 @@ from pathlib import Path
 
 from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document
-from medner.service.config.configuration import DEFAULT_MODEL
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
 from medner.store.models import base_model_folder
 from medner.training.model.lora import load_tokenizer
@@ -34,7 +34,7 @@ class SoftLabelOrder:
     out: Path
     taggers: tuple[Path, ...]
     partial: tuple[Path, ...] = ()
-    labels: str = "cmeee-v2"
+    labels: str = DEFAULT_LABELS
     base: str = DEFAULT_MODEL
     fold: Fold | None = None
     weight: float = 0.5

@@ -1,0 +1,1 @@
+"""Files that appear whole, their names, locks and hashes, and the data folder."""
