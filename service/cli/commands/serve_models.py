@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medner.core.environment import VLLM_PYTHON, variable
 from medner.service.cli.bounds import not_empty
 from medner.service.vllm_servers.command import Device, ServerPart, Speculation
 
@@ -156,7 +157,7 @@ def _check_host(host: str) -> None:
 
 def _python() -> str:
     beside = Path(".venv-vllm/bin/python")
-    return os.environ.get("MEDNER_VLLM_PYTHON") or (str(beside) if beside.is_file() else "python")
+    return variable(VLLM_PYTHON) or (str(beside) if beside.is_file() else "python")
 
 
 def _serve(commands: Sequence[ServeCommand], logs: Path | None) -> None:

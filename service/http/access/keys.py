@@ -17,12 +17,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from medner.core.environment import API_KEYS, variable
 from medner.core.errors import UserError
 from medner.core.files.data_folder import data_folder
 from medner.core.files.locks import exclusive
 from medner.core.validation import complaint
 
-VARIABLE = "MEDNER_API_KEYS"
 _PREFIX = "medner_"
 
 
@@ -148,10 +148,10 @@ class KeyRing:
             self._keys = self._file.stored()
 
 
-def key_file(environment: dict[str, str] | None = None) -> KeyFile:
+def key_file() -> KeyFile:
     """The file of ``MEDNER_API_KEYS``, else ``api-keys.json`` in the data folder."""
-    said = (os.environ if environment is None else environment).get(VARIABLE, "").strip()
-    return KeyFile(Path(said).expanduser() if said else data_folder() / "api-keys.json")
+    file = variable(API_KEYS)
+    return KeyFile(Path(file).expanduser() if file else data_folder() / "api-keys.json")
 
 
 def _hashed(salt: str, key: str) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from medner.core.environment import MODEL_SOURCE, variable
 from medner.core.errors import UserError
 from medner.store.models.catalogue import CatalogueEntry
 from medner.store.models.sources.folder import Folder
@@ -13,8 +13,6 @@ from medner.store.models.sources.hub import Hub
 from medner.store.models.sources.modelscope import ModelScope
 from medner.store.models.sources.package_index import PackageIndex
 from medner.store.models.sources.source import ModelSource
-
-VARIABLE = "MEDNER_MODEL_SOURCE"
 
 
 def default_sources(revision: str | None = None) -> tuple[ModelSource, ...]:
@@ -28,7 +26,7 @@ def default_sources(revision: str | None = None) -> tuple[ModelSource, ...]:
 
 def wanted_source(option: str | None) -> str | None:
     """The source the user wants: as said, else MEDNER_MODEL_SOURCE, else None for the default order."""
-    return option or os.environ.get(VARIABLE) or None
+    return option or variable(MODEL_SOURCE)
 
 
 def choose(entry: CatalogueEntry, wanted: str | None, sources: Sequence[ModelSource]) -> tuple[ModelSource, ...]:
