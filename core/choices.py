@@ -22,3 +22,17 @@ class TracePolicy(StrEnum):
     ALL = "all"
     CONFLICTS = "conflicts"
     NONE = "none"
+
+
+class JudgeFollow(StrEnum):
+    """Which version of a registered judge a job has: the latest at each sentence, or the one it began with."""
+
+    LATEST = "latest"
+    PINNED = "pinned"
+
+
+class PartFormat(StrEnum):
+    """The form of the parts in a result folder."""
+
+    JSONL = "jsonl"
+    PARQUET = "parquet"

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from rich.console import Console
 
+from medner.core.choices import JudgeFollow
 from medner.core.errors import BadInputError
 from medner.core.validation import complaint
 from medner.service.config.configuration import Configuration
@@ -80,7 +81,7 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
 
 
 def _follows(order: SubmitOrder) -> bool:
-    return order.settings.get("judge_follow") == "latest"
+    return order.settings.get("judge_follow") == JudgeFollow.LATEST
 
 
 def spec_of(configuration: Configuration, **settings: Any) -> JobSpec:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol, runtime_checkable
 
 from medner.agents.judges.judge_chain import JudgeChain
+from medner.core.choices import JudgeFollow
 from medner.core.records import Annotation, Sentence
 from medner.graph import Pipeline
 from medner.graph.tracing import Tracer
@@ -104,7 +105,7 @@ class JobPipeline:
         """With the job's traces, and with the registry's judge where the job follows it."""
         tracer = await worker.traces.tracer(job, spec)
         deps = self._made.deps
-        if spec.judge_follow == "latest":
+        if spec.judge_follow is JudgeFollow.LATEST:
             seat = await self._followed(worker)
             # What is in place now, not what was when the worker last looked.
             await seat.look()

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from medner.core.choices import Priority, TracePolicy
+from medner.core.choices import JudgeFollow, PartFormat, Priority, TracePolicy
 from medner.store.jobs.states import JobState
 
 #: Grows when a worker of an older version could not do a newer job right.
 FORMAT = 1
-
-
-JudgeFollow = Literal["latest", "pinned"]
-PartFormat = Literal["jsonl", "parquet"]
 
 
 class JobSpec(BaseModel):
@@ -35,9 +31,9 @@ class JobSpec(BaseModel):
     join_lines: bool = False
     priority: Priority = Priority.NORMAL
     trace: TracePolicy = TracePolicy.CONFLICTS
-    judge_follow: JudgeFollow = "pinned"
+    judge_follow: JudgeFollow = JudgeFollow.PINNED
     results: str | None = None
-    part_format: PartFormat = "jsonl"
+    part_format: PartFormat = PartFormat.JSONL
     keep_s: int = Field(default=7 * 86_400, ge=60, le=3_650 * 86_400)
     chunk_sentences: int = Field(default=32, ge=1, le=4_096)
     attempts: int = Field(default=3, ge=1, le=100)

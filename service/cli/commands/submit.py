@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medner.core.choices import Priority, TracePolicy
+from medner.core.choices import JudgeFollow, PartFormat, Priority, TracePolicy
 from medner.service.cli.bounds import DAY_S, finite, job_name, not_empty, submit_key
 from medner.service.cli.options import (
     Config,
@@ -56,20 +55,6 @@ Exit code: 0 submitted; 1 submitted, but inputs were skipped; 2 wrong input or o
 """
 
 
-class Follow(StrEnum):
-    """Which version of a judge a job uses."""
-
-    LATEST = "latest"
-    PINNED = "pinned"
-
-
-class Parts(StrEnum):
-    """The form of the parts in a result folder."""
-
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-
-
 def register(app: typer.Typer) -> None:
     """Adds the subcommand."""
     app.command("submit", help=HELP)(submit)
@@ -98,7 +83,9 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
             help="A new folder for the results, or its fsspec URL.",
         ),
     ] = None,
-    parts: Annotated[Parts, typer.Option("--parts", help="The form of the parts in that folder.")] = Parts.JSONL,
+    parts: Annotated[
+        PartFormat, typer.Option("--parts", help="The form of the parts in that folder.")
+    ] = PartFormat.JSONL,
     keep: Annotated[
         float,
         typer.Option(
@@ -109,8 +96,8 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     taggers: Taggers = None,
     judge: Judge = None,
     judge_follow: Annotated[
-        Follow, typer.Option("--judge-follow", help="Keep the judge's version, or go along with its changes.")
-    ] = Follow.PINNED,
+        JudgeFollow, typer.Option("--judge-follow", help="Keep the judge's version, or go along with its changes.")
+    ] = JudgeFollow.PINNED,
     trace: Trace = TracePolicy.CONFLICTS,
     filter_: Filter = None,
     exemplars: Exemplars = None,
@@ -176,11 +163,11 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
         ),
         settings={
             "name": name,
-            "priority": priority.value,
+            "priority": priority,
             "trace": trace,
-            "judge_follow": judge_follow.value,
+            "judge_follow": judge_follow,
             "results": results,
-            "part_format": parts.value,
+            "part_format": parts,
             "keep_s": int(keep * 86_400),
             "chunk_sentences": chunk,
             "attempts": attempts,

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from medner.core.choices import JudgeFollow
 from medner.core.errors import UserError
 from medner.core.records import Document
 from medner.service.config.options import Overrides
@@ -72,7 +73,9 @@ async def _spec(service: Service, options: JobOptions) -> JobSpec:
     """The specification; a judge of the registry is looked up now, a followed one begins with that in place."""
     named = Overrides(judge=options.judge or service.offer.base.judge)
     try:
-        found = await with_registered_judge(named, service.jobs.judges, follow=options.judge_follow == "latest")
+        found = await with_registered_judge(
+            named, service.jobs.judges, follow=options.judge_follow is JudgeFollow.LATEST
+        )
     except UserError as error:
         raise Problem("unusable", f"judge: {error}") from error
     judge = found.judge if isinstance(found.judge, dict) else None

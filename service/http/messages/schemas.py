@@ -8,10 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from medner.core.choices import TracePolicy
+from medner.core.choices import JudgeFollow, TracePolicy
 from medner.core.labels import LabelSet
 from medner.store.jobs import JobCounts, JobState, JobView, Priority, WorkerView
-from medner.store.jobs.records import JudgeFollow
 
 #: What a client calls a tagger, filter, judge or label set: a name, never a path.
 NAME = r"^[A-Za-z0-9_一-鿿][A-Za-z0-9_一-鿿.:+-]*$"
@@ -44,7 +43,7 @@ class JobOptions(Strict):
     judge: str | None = Field(
         default=None, pattern="^@$|" + NAME.replace("^", "^@?"), description="hard-vote, best-tagger:NAME ..., @NAME"
     )
-    judge_follow: JudgeFollow = "pinned"
+    judge_follow: JudgeFollow = JudgeFollow.PINNED
     priority: Priority = Priority.NORMAL
     trace: TracePolicy = TracePolicy.CONFLICTS
     keep_days: float = Field(default=7, ge=0.01, le=365, description="How long results are kept after the end.")
