@@ -105,7 +105,7 @@ class JobPipeline:
         """With the job's traces, and with the registry's judge where the job follows it."""
         tracer = await worker.traces.tracer(job, spec)
         deps = self._made.deps
-        if spec.judge_follow is JudgeFollow.LATEST:
+        if spec.judge_follow == JudgeFollow.LATEST:
             seat = await self._followed(worker)
             # What is in place now, not what was when the worker last looked.
             await seat.look()

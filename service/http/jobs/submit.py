@@ -74,7 +74,7 @@ async def _spec(service: Service, options: JobOptions) -> JobSpec:
     named = Overrides(judge=options.judge or service.offer.base.judge)
     try:
         found = await with_registered_judge(
-            named, service.jobs.judges, follow=options.judge_follow is JudgeFollow.LATEST
+            named, service.jobs.judges, follow=options.judge_follow == JudgeFollow.LATEST
         )
     except UserError as error:
         raise Problem("unusable", f"judge: {error}") from error
