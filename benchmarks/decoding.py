@@ -32,6 +32,7 @@ from medner.agents.engines.local.model import LocalModel
 from medner.agents.engines.local.packed import RowSegment
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import MednerError, UserError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.sentences import split_sentences
@@ -58,10 +59,10 @@ FORMATS: tuple[Format, ...] = ("int8", "bf16", "f32")
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct", help="catalogue name or folder")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="catalogue name or folder")
     parser.add_argument("--adapter", type=Path, help="a tuned symbol adapter; default: the one that ships")
     parser.add_argument("--input", type=Path, nargs="+", default=[Path("examples/notes")], help="corpus or notes")
-    parser.add_argument("--labels", default="cmeee-v2")
+    parser.add_argument("--labels", default=DEFAULT_LABELS)
     parser.add_argument("--limit", type=int, default=6, help="how many sentences, drawn with --seed (%(default)s)")
     parser.add_argument("--rows", type=int, default=8, help="the batch of the batched ways")
     parser.add_argument("--rounds", type=int, default=1, help="rounds of the formats; medians are told")

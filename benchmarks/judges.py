@@ -35,6 +35,7 @@ import numpy as np
 
 from medner.agents.judges.judge import Case
 from medner.agents.judges.votes import case_features
+from medner.core.choices import DEFAULT_MODEL
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document, Entity
 from medner.evaluation.measures.matching import Pair
@@ -299,7 +300,7 @@ def _options() -> argparse.Namespace:
         "--write-unseen", type=Path, help="write the texts that no model before may learn from, and stop"
     )
     parser.add_argument("--trained", action="append", default=[], help="a trained judge's folder; repeatable")
-    parser.add_argument("--base", default="qwen2.5-coder-0.5b-instruct", help="the base model of trained judges")
+    parser.add_argument("--base", default=DEFAULT_MODEL, help="the base model of trained judges")
     parser.add_argument("--zero-shot", action="append", default=[], metavar="MODEL", help="an untuned select judge")
     parser.add_argument("--template", default="direct", help="the select judges' template")
     parser.add_argument("--joint", action="store_true", help="ask about a sentence's conflicts at once")

@@ -25,9 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from medner.core.choices import DEFAULT_MODEL
 from medner.evaluation.paper.manifest import FilterKind
 
-BASE = "qwen2.5-coder-0.5b-instruct"
+BASE = DEFAULT_MODEL
 STRATEGIES = ("symbol", "json", "html", "index")
 SPANS = ("span", "span-gold")
 MAIN = "symbol"

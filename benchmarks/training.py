@@ -26,6 +26,7 @@ import torch
 
 from medner.agents.engines.local.formats import machine_name
 from medner.agents.engines.local.vocabulary import Vocabulary
+from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import MednerError, UserError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document, Entity
@@ -77,9 +78,9 @@ def shape(word: str) -> Shape:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="qwen2.5-coder-0.5b-instruct", help="catalogue name or folder")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="catalogue name or folder")
     parser.add_argument("--input", type=Path, default=Path(__file__).parents[1] / "examples" / "notes")
-    parser.add_argument("--labels", default="cmeee-v2")
+    parser.add_argument("--labels", default=DEFAULT_LABELS)
     parser.add_argument("--shapes", type=shape, nargs="+", default=[Shape(24, 8), Shape(12, 2)], metavar="LAYERS:FIRST")
     parser.add_argument("--products", nargs="+", choices=PRODUCTS, default=list(PRODUCTS))
     parser.add_argument("--rounds", type=int, default=3, help="rounds that count (%(default)s)")
