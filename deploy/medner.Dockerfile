@@ -5,6 +5,7 @@ RUN useradd --uid 1000 --create-home medner
 WORKDIR /srv/medner
 COPY pyproject.toml README.md LICENSE ./
 COPY agents agents
+COPY core core
 COPY evaluation evaluation
 COPY graph graph
 COPY models models

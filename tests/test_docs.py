@@ -101,3 +101,28 @@ def test_commands_in_pages_exist(page: Path) -> None:
         if command is None or (command == ("medner",) and plain[1:]) or not options <= allowed:
             wrong.append(line)
     assert not wrong
+
+
+PACKAGES = (
+    "agents",
+    "benchmarks",
+    "core",
+    "evaluation",
+    "graph",
+    "models",
+    "scripts",
+    "service",
+    "store",
+    "tests",
+    "training",
+)
+PATH = re.compile(rf"`((?:{'|'.join(PACKAGES)})/[\w./-]+)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_and_folder_that_a_page_names_is_there(page: Path) -> None:
+    """Paths of the project in backquotes; docs/log.md tells of what was, the changes of what is no more."""
+    if page.name in ("log.md", "CHANGELOG.md"):
+        return
+    named = PATH.findall(page.read_text(encoding="utf-8"))
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -59,6 +59,15 @@ def test_every_top_level_package_is_banned_bare_and_layered(settings: dict[str, 
     assert set(settings["tool"]["importlinter"]["root_packages"]) == {f"medner.{top}" for top in tops - {"models"}}
 
 
+def test_every_top_level_package_is_type_checked_and_in_the_image(root: Path, settings: dict[str, Any]) -> None:
+    """`make typing` links what mypy checks; the Dockerfile copies what the wheel is built from."""
+    folders = set(settings["tool"]["setuptools"]["package-dir"].values())
+    (linked,) = re.findall(r"for name in ([\w ]+); do ln", (root / "Makefile").read_text(encoding="utf-8"))
+    assert set(linked.split()) == folders - {"models"}
+    dockerfile = (root / "deploy" / "medner.Dockerfile").read_text(encoding="utf-8")
+    assert set(re.findall(r"^COPY (\w+) \1$", dockerfile, re.MULTILINE)) == folders
+
+
 def test_every_typed_package_says_so(root: Path, settings: dict[str, Any]) -> None:
     """Each top-level package with code has a py.typed, and ships it."""
     tool = settings["tool"]["setuptools"]
