@@ -26,9 +26,10 @@ from medner.training.memory import check_memory_without_answers
 from medner.training.plot import loss_svg
 from medner.training.run import RunFacts, RunFolder
 from medner.training.settings import TaggerTraining
-from medner.training.spans.build import SpanData, span_data
+from medner.training.spans.build import Fold, SpanData, span_data
 from medner.training.spans.calibration import Calibration, calibrated
 from medner.training.spans.learner import SpanLearner, passes, span_settings
+from medner.training.spans.soft_labels import read_soft_labels
 
 Say = Callable[[str], None]
 #: The sentences held back, with their gold, in the run folder.
@@ -39,7 +40,9 @@ HELD_BACK = "held_back.jsonl"
 class SpanOrder:
     """What is to be trained, on what, and where it goes; ``settings`` replace the defaults.
 
-    ``start`` is a span tagger's folder to go on from.
+    ``start`` is a span tagger's folder to go on from. Sentences that files of ``soft_labels`` know are learnt with
+    those labels; texts of ``fold`` are left out. ``split`` tells whether tokens that entities cut are read character by
+    character (a tagger to go on from has its own such tokens).
     """
 
     files: tuple[Path, ...]
@@ -50,6 +53,9 @@ class SpanOrder:
     base: str = DEFAULT_MODEL
     exclude: tuple[Path, ...] = ()
     start: Path | None = None
+    soft_labels: tuple[Path, ...] = ()
+    fold: Fold | None = None
+    split: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict)
     name: str = "span"
     data_note: str = ""
@@ -112,6 +118,7 @@ def train_span_tagger(
         layers=settings.layers,
         temperature=chosen.temperature,
         threshold=chosen.threshold,
+        split_tokens=data.split_tokens,
     ).save(run.output)
     _write(order, labels, data, run, chosen)
     held = _unlike(document for document, _ in data.held_back)
@@ -147,8 +154,18 @@ def _data(order: SpanOrder, labels: LabelSet) -> SpanData:
         partial=order.partial,
         exclude=order.exclude,
         most_partial=order.most_partial,
+        fold=order.fold,
+        soft=read_soft_labels(order.soft_labels, labels),
+        split=_split(order),
         options=order.options,
     )
+
+
+def _split(order: SpanOrder) -> tuple[str, ...] | None:
+    """The tokens to read character by character; None: those that entities of the training data cut."""
+    if order.start is not None:
+        return read_settings(order.start).split_tokens
+    return None if order.split else ()
 
 
 def _task(order: SpanOrder, labels: LabelSet) -> dict[str, Any]:
@@ -162,6 +179,9 @@ def _task(order: SpanOrder, labels: LabelSet) -> dict[str, Any]:
         "most_partial": order.most_partial,
         "exclude": [named_hash(file) for file in order.exclude],
         **({} if order.start is None else {"start": named_hash(order.start / WEIGHTS)}),
+        **({} if order.fold is None else {"fold": f"{order.fold.number}/{order.fold.of}"}),
+        **({} if not order.soft_labels else {"soft_labels": [named_hash(file) for file in order.soft_labels]}),
+        "split_tokens": order.split,
     }
 
 
@@ -179,6 +199,8 @@ def _write(order: SpanOrder, labels: LabelSet, data: SpanData, run: Run[Any], ch
         "strategy": "span",
         "data": [named_hash(file) for file in _sources(order)],
         "start": "" if order.start is None else named_start(order.start),
+        "soft_labels": [named_hash(file) for file in order.soft_labels],
+        "fold_left_out": "" if order.fold is None else f"{order.fold.number}/{order.fold.of}",
         "excluded": [named_hash(file) for file in order.exclude],
         "sentences": len(data.complete) + len(data.partial),
         "sentences_seen": run.samples,

@@ -75,6 +75,7 @@ def _adapted(base: Path, settings: TaggerTraining, start: Path | None) -> Any:
     config = LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
         target_modules=list(targets),
         layers_to_transform=list(range(settings.first_layer, layers)),
     )

@@ -43,13 +43,17 @@ def masked_attention(
 ) -> tuple[torch.Tensor, None]:
     """Attention for transformers' interface under the masks of ``options["masks"]``; a sliding window is ignored."""
     masks: Masks = options["masks"]
+    groups = query.shape[1] // key.shape[1]
+    if groups > 1 and query.is_cuda:
+        # With a mask, kernels for grouped queries do not exist there, and the fallback writes all scores to memory.
+        key, value, groups = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1), 1
     said = functional.scaled_dot_product_attention(
         query,
         key,
         value,
         attn_mask=masks.of(module.layer_idx).to(query.dtype),
         scale=scaling,
-        enable_gqa=query.shape[1] != key.shape[1],
+        enable_gqa=groups > 1,
     )
     return said.transpose(1, 2).contiguous(), None
 

@@ -22,7 +22,8 @@ class TaggerTraining:
     are. A batch holds at most ``batch_tokens`` padded tokens and, where given, ``batch_examples`` examples; an
     optimiser step takes ``batches_per_step`` batches. ``whole_vocabulary``: the loss runs over all tokens, not only
     over those that occur in answers. ``recompute`` computes each layer again in the backward pass instead of keeping
-    what it needs: about a third more time, far less memory.
+    what it needs: about a third more time, far less memory. ``dropout`` is the adapter's own. Partly annotated
+    sentences, where a trainer knows such, are read in the first ``partial_epochs`` epochs.
     """
 
     rank: int = 16
@@ -40,7 +41,9 @@ class TaggerTraining:
     batches_per_step: int = 2
     whole_vocabulary: bool = False
     recompute: bool = False
+    dropout: float = 0.0
     epochs: float = 1.0
+    partial_epochs: int = 1
     time_limit_s: float = 3_600.0
     checkpoint_every_s: float = 600.0
     seed: int = 7

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 #: Offsets in a token are told apart up to this many characters from its beginning and its end.
@@ -24,14 +25,24 @@ class Aligned:
     place_of: tuple[int, ...]
 
 
-def align(text: str, encode: Callable[[str], Sequence[int]], token_bytes: Callable[[int], bytes]) -> Aligned:
+def align(
+    text: str,
+    encode: Callable[[str], Sequence[int]],
+    token_bytes: Callable[[int], bytes],
+    *,
+    split: AbstractSet[str] = frozenset(),
+) -> Aligned:
     """The text's tokens and where its characters are in them.
 
+    A token whose characters are one of ``split`` is replaced by a token for each character: entities of the training
+    data begin or end inside it, and one hidden state cannot hold both sides of such an edge.
     Where the tokenizer writes the text in another form (some compose characters, some have tokens for whole tags such
     as ``<tool_call>``), every character is encoded by itself, so that each still has its place.
     """
     tokens = list(encode(text))
     try:
+        if split:
+            tokens = list(_apart(tokens, encode, token_bytes, split))
         data = [token_bytes(token) for token in tokens]
     except KeyError:  # a token that a tokenizer was given beside its vocabulary has no bytes
         data = []
@@ -40,6 +51,23 @@ def align(text: str, encode: Callable[[str], Sequence[int]], token_bytes: Callab
     else:
         token_of = char_tokens(text, data)
     return Aligned(tuple(tokens), tuple(token_of), tuple(_places(token_of)))
+
+
+def _apart(
+    tokens: Sequence[int],
+    encode: Callable[[str], Sequence[int]],
+    token_bytes: Callable[[int], bytes],
+    split: AbstractSet[str],
+) -> Iterator[int]:
+    """The tokens, those of ``split`` character by character."""
+    for token in tokens:
+        # A token of bytes that are no whole characters is never one of them.
+        characters = token_bytes(token).decode("utf-8", "replace")
+        if characters in split:
+            for character in characters:
+                yield from encode(character)
+        else:
+            yield token
 
 
 def char_tokens(text: str, token_bytes: Sequence[bytes]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,6 +21,7 @@ class SpanSettings(BaseModel):
     """The types in the order of the head's scores, the first layer that looks both ways, temperature and threshold.
 
     ``layers`` is how many of the base's layers the tagger runs, from the first on; None is all of them.
+    ``split_tokens`` are the tokens that it reads character by character (:func:`medner.agents.spans.alignment.align`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,10 +30,14 @@ class SpanSettings(BaseModel):
     layers: int | None = Field(default=None, ge=1)
     temperature: float = Field(default=1.0, gt=0)
     threshold: float = Field(default=0.5, gt=0, lt=1)
+    split_tokens: tuple[str, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Writes the settings to a folder."""
-        (folder / SETTINGS).write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        values = self.model_dump(mode="json")
+        if not self.split_tokens:
+            del values["split_tokens"]
+        (folder / SETTINGS).write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
 
 
 def read_settings(folder: Path) -> SpanSettings:
@@ -69,4 +75,5 @@ def load_span_tagger(folder: Path, *, name: str, adapter: str, encoder: Encoder,
         temperature=settings.temperature,
         threshold=settings.threshold,
         layers=settings.layers,
+        split_tokens=frozenset(settings.split_tokens),
     )

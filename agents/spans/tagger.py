@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 import torch
@@ -64,7 +65,7 @@ class SpanTagger:
     ``two_way_from`` is the first layer that looks both ways, ``layers`` how many of the base's layers are run (None:
     all); both must be what the adapter was trained with.
     ``temperature`` and ``threshold`` make probabilities of scores and entities of probabilities; both come from held
-    back training data.
+    back training data. ``split_tokens`` are read character by character.
     """
 
     name: str
@@ -76,6 +77,7 @@ class SpanTagger:
     temperature: float = 1.0
     threshold: float = 0.5
     layers: int | None = None
+    split_tokens: AbstractSet[str] = frozenset()
     _shared: SharedScores[SpanScores] = field(default_factory=SharedScores, repr=False, compare=False)
 
     async def tag(self, sentence: Sentence) -> TaggerOutput:
@@ -101,7 +103,8 @@ class SpanTagger:
         return (await self._shared.of(sentence.text, self._scores)).cell_logits(entities)
 
     async def _scores(self, text: str) -> SpanScores:
-        aligned = framed(align(text, self.encoder.tokens, self.encoder.token_bytes), self.encoder.tokens)
+        encode = self.encoder.tokens
+        aligned = framed(align(text, encode, self.encoder.token_bytes, split=self.split_tokens), encode)
         hidden = await self.encoder.encode(
             aligned.tokens, adapter=self.adapter, two_way_from=self.two_way_from, layers=self.layers
         )

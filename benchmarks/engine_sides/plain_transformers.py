@@ -63,7 +63,8 @@ class PlainTransformersSide:
     def _entities(self, tagger: SpanParts, texts: Sequence[str]) -> Iterator[int]:
         """How many entities each sentence of a batch has."""
         encode = self._vocabulary.encode
-        rows = [framed(align(text, encode, self._vocabulary.data), encode) for text in texts]
+        split = frozenset(tagger.settings.split_tokens)
+        rows = [framed(align(text, encode, self._vocabulary.data, split=split), encode) for text in texts]
         states_BTW = _states(self._model.get_base_model().base_model, rows, tagger.settings)
         least = least_score(tagger.settings.threshold, tagger.settings.temperature)
         for row, states_TW in zip(rows, states_BTW, strict=True):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from medner.service.cli import train_filter, train_judge, train_recipes, train_span, train_tagger
+from medner.service.cli import train_filter, train_judge, train_recipes, train_soft_labels, train_span, train_tagger
 
-COMMANDS = (train_tagger, train_recipes, train_span, train_filter, train_judge)
+COMMANDS = (train_tagger, train_recipes, train_span, train_soft_labels, train_filter, train_judge)
 
 
 def register(app: typer.Typer) -> None:

@@ -30,6 +30,7 @@ Examples:
   medner train span train.json --exclude test.json -o runs/span --hours 1
   medner train span train.json --partial flat.json --exclude test.json -o runs/span
   medner train span mine.json --start runs/span/adapter --learning-rate 1e-4 -o runs/mine
+  medner train span train.json --soft-labels soft.jsonl --layers 8 -o runs/student
   medner annotate notes/ --taggers ./runs/span/adapter
 """
 
@@ -53,7 +54,7 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     files: Annotated[list[Path], typer.Argument(help="Completely annotated files: CMeEE, CCKS2019 or JSONL.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Run folder: adapter, card, loss curve, checkpoint.")],
     partial: Annotated[
-        list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities; read once.")
+        list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities.")
     ] = None,
     most_partial: Annotated[
         int | None, typer.Option(min=0, max=MOST, help="At most so many documents of those.")
@@ -77,6 +78,30 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
         int | None,
         typer.Option(min=1, max=1_000, help="Take only this many of the base's layers, from the first on: faster."),
     ] = None,
+    partial_epochs: Annotated[
+        int,
+        typer.Option(min=0, max=10_000, help="How many of the passes read the --partial files too: the first ones."),
+    ] = 1,
+    soft_labels: Annotated[
+        list[Path] | None,
+        typer.Option(help="Probabilities that `medner train soft-labels` wrote, learnt in place of the annotation."),
+    ] = None,
+    fold: Annotated[
+        str | None, typer.Option(metavar="N/K", help="Leave out part N (from 0) of K of the texts, by their hash.")
+    ] = None,
+    split: Annotated[
+        bool,
+        typer.Option(
+            "--split-tokens/--whole-tokens",
+            help="Read tokens that entities of the data begin or end in character by character.",
+        ),
+    ] = True,
+    batch_tokens: Annotated[
+        int, typer.Option(min=1, max=1_048_576, help="Padded tokens in a step, at most; on a GPU take 4096.")
+    ] = 640,
+    dropout: Annotated[
+        float, typer.Option(min=0.0, max=0.9, callback=finite, help="Share of the adapter's inputs left out.")
+    ] = 0.0,
     products: Annotated[
         ProductsChoice, typer.Option(help="Format of the frozen layers' products; auto is int8 where it is exact.")
     ] = ProductsChoice.AUTO,
@@ -90,6 +115,7 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     from medner.service.span_training import SpanOrder, train_span_tagger
     from medner.service.stopping import stop_asked
     from medner.training.adapted import products_format
+    from medner.training.spans.build import Fold
 
     order = SpanOrder(
         files=tuple(files),
@@ -100,6 +126,9 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
         base=base,
         exclude=tuple(exclude or ()),
         start=start,
+        soft_labels=tuple(soft_labels or ()),
+        fold=None if fold is None else Fold.parse(fold),
+        split=split,
         settings={
             "rank": rank,
             "alpha": 2 * rank,
@@ -108,6 +137,9 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
             "products": products_format(products),
             "learning_rate": learning_rate,
             "epochs": float(epochs),
+            "partial_epochs": partial_epochs,
+            "batch_tokens": batch_tokens,
+            "dropout": dropout,
             "time_limit_s": hours * 3_600,
             "seed": seed,
         },

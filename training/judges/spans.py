@@ -7,6 +7,7 @@ too; so it learns from a sentence in the time that the other kind needs for one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +54,10 @@ def judged_sentences(
     labels: LabelSet,
     encode: Callable[[str], Sequence[int]],
     token_bytes: Callable[[int], bytes],
+    *,
+    split: AbstractSet[str] = frozenset(),
 ) -> list[JudgedSentence]:
-    """The sentences of some conflicts, each once, in the order of their first one."""
+    """The sentences of some conflicts, each once, in the order of their first one; ``split`` as for ``align``."""
     found: dict[tuple[str, str], dict[Entity, bool]] = {}
     whole: dict[tuple[str, str], frozenset[Entity] | None] = {}
     for one in cases:
@@ -69,7 +72,9 @@ def judged_sentences(
     return [
         JudgedSentence(
             key,
-            SpanExample(framed(align(key[1], encode, token_bytes), encode), cells(sorted(whole[key] or ()))),
+            SpanExample(
+                framed(align(key[1], encode, token_bytes, split=split), encode), cells(sorted(whole[key] or ()))
+            ),
             tuple(known),
             cells(known),
             tuple(known.values()),
@@ -116,15 +121,15 @@ class SpanJudge:
         )
         complete = [row for row, sentence in enumerate(batch) if sentence.complete]
         if complete:
-            whole = span_loss(scores_BYCC[complete], one.gold[complete], one.counted[complete])
+            whole = span_loss(scores_BYCC[complete], one.targets[complete], one.counted[complete])
             loss = loss + whole * len(complete)
         return loss
 
     def score(self, sentences: Sequence[JudgedSentence]) -> list[dict[Entity, float]]:
         """The scores of each sentence's candidates."""
         found = []
-        for sentence in sentences:
-            scores_YCC = self.spans.scores_of(sentence.example)
+        scored = self.spans.scores_of([sentence.example for sentence in sentences])
+        for sentence, scores_YCC in zip(sentences, scored, strict=True):
             listed = zip(sentence.entities, sentence.candidates, strict=True)
             found.append({entity: float(scores_YCC[number, start, last]) for entity, (start, last, number) in listed})
         return found

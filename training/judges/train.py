@@ -100,16 +100,23 @@ def _span_plan(order: Order, learnt: Sequence[JudgedCase]) -> _Plan:
     from medner.training.judges.spans import SpanJudge, judged_sentences, key_of  # noqa: PLC0415  needs torch
     from medner.training.spans.learner import SpanLearner  # noqa: PLC0415  needs torch
 
-    words, labels = _vocabulary(order), order.labels
-    epoch = _epochs(order, judged_sentences(learnt, labels, words.encode, words.data))
+    words, labels, split = _vocabulary(order), order.labels, _split_tokens(order)
+    epoch = _epochs(order, judged_sentences(learnt, labels, words.encode, words.data, split=split))
     learner = SpanJudge(SpanLearner(order.needed_base(), order.settings, types=len(labels.codes), start=order.start))
 
     def scores(cases: Sequence[JudgedCase]) -> list[float]:
-        sentences = judged_sentences(cases, labels, words.encode, words.data)
+        sentences = judged_sentences(cases, labels, words.encode, words.data, split=split)
         known = {one.key: found for one, found in zip(sentences, learner.score(sentences), strict=True)}
         return [known[key_of(one)][each.entity] for one in cases for each in one.case.conflict.candidates]
 
     return _Plan(learner, epoch, scores)
+
+
+def _split_tokens(order: Order) -> frozenset[str]:
+    """What the span tagger that the judge starts from reads character by character."""
+    from medner.agents.spans.settings import read_settings  # noqa: PLC0415  heavy
+
+    return frozenset() if order.start is None else frozenset(read_settings(order.start).split_tokens)
 
 
 def _vocabulary(order: Order) -> Any:
@@ -139,7 +146,12 @@ def _write_settings(order: Order, threshold: float, folder: Path) -> None:
 
     # The layer over the votes was weighed with the scores as they are, hence no temperature.
     SpanSettings(
-        types=order.labels.codes, two_way_from=order.settings.first_layer, temperature=1.0, threshold=threshold
+        types=order.labels.codes,
+        two_way_from=order.settings.first_layer,
+        layers=order.settings.layers,
+        temperature=1.0,
+        threshold=threshold,
+        split_tokens=tuple(sorted(_split_tokens(order))),
     ).save(folder)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from medner.agents.engines.local.vocabulary import Vocabulary
@@ -17,9 +18,12 @@ from medner.store.records import Document
 from medner.training.nesting import Pairs, nested_pairs
 from medner.training.sentences import annotated_sentences, sentence_texts
 from medner.training.spans.examples import SpanExample, span_example
+from medner.training.spans.soft_labels import SoftCells
+from medner.training.spans.split_tokens import split_tokens
 
 #: Of this many texts one is held back, by the hash of the text.
 HELD_BACK = 20
+NO_SOFT_LABELS: Mapping[str, SoftCells] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,28 @@ class SpanData:
     documents: int
     excluded: int
     lost_entities: int
+    split_tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """One of ``of`` parts of the texts, by the hash of the text; numbered from 0."""
+
+    number: int
+    of: int
+
+    def holds(self, text: str) -> bool:
+        """Whether a text belongs to this part."""
+        # Not the remainder that decides what is held back, so that every part has its share of everything.
+        return _hash(text) // HELD_BACK % self.of == self.number
+
+    @classmethod
+    def parse(cls, text: str) -> Fold:
+        """The fold that ``0/3`` means. UserError for anything else."""
+        number, _, of = text.partition("/")
+        if not (number.isdecimal() and of.isdecimal() and int(number) < int(of)):
+            raise UserError(f"{text!r} is no fold; write its number from 0 and how many there are, like 0/3")
+        return cls(int(number), int(of))
 
 
 def span_data(  # noqa: PLR0913  where the data comes from, and how it is read
@@ -42,6 +68,9 @@ def span_data(  # noqa: PLR0913  where the data comes from, and how it is read
     partial: Sequence[Path] = (),
     exclude: Sequence[Path] = (),
     most_partial: int | None = None,
+    fold: Fold | None = None,
+    soft: Mapping[str, SoftCells] = NO_SOFT_LABELS,
+    split: Sequence[str] | None = (),
     options: ReadOptions = NO_OPTIONS,
 ) -> SpanData:
     """The training data of some annotated files, each text once, cut into sentences as a run cuts them.
@@ -49,7 +78,10 @@ def span_data(  # noqa: PLR0913  where the data comes from, and how it is read
     ``partial`` files may lack nested entities (their annotations are flattened): what pairs of types may nest is read
     off the complete files, and such cells do not count. At most ``most_partial`` of their documents are taken, by the
     hash of their text. Texts of ``exclude`` (test sets) are left out, and sentences that stand in one of them too; of
-    what is learnt from, also those that stand in a text held back. UserError when nothing is left.
+    what is learnt from, also those that stand in a text held back. Texts of ``fold`` are not learnt from either: what
+    the tagger then says of them is honest. Sentences that ``soft`` knows are learnt with those labels. ``split`` are
+    the tokens to read character by character; None: those that entities of the training data cut
+    (:mod:`medner.training.spans.split_tokens`). UserError when nothing is left.
     """
     set_aside = [document for file in exclude for document in read_documents(file, labels=labels, options=options)]
     forbidden, unseen = (
@@ -75,34 +107,50 @@ def span_data(  # noqa: PLR0913  where the data comes from, and how it is read
     vocabulary = Vocabulary(tokenizer, frozenset({tokenizer.eos_token_id}))
     lost = 0
 
-    def examples(
-        documents: Iterable[Document], pairs: Pairs, unseen: AbstractSet[str]
-    ) -> list[tuple[Document, SpanExample]]:
+    def sentences_of(documents: Iterable[Document], unseen: AbstractSet[str]) -> list[Document]:
         nonlocal lost
-        made = []
+        found = []
         for document in documents:
             sentences, missed = annotated_sentences(document, join_lines=options.join_lines)
             lost += missed
-            made += [
-                (one, span_example(one, labels, vocabulary.encode, vocabulary.data, missing=pairs))
-                for one in sentences
-                if one.text not in unseen
-            ]
-        return made
+            found += [sentence for sentence in sentences if sentence.text not in unseen]
+        return found
 
-    held = [document for document in complete if _hash(document.text) % HELD_BACK == 0]
-    kept = [document for document in complete if _hash(document.text) % HELD_BACK]
+    held = [document for document in complete if is_held_back(document.text)]
+    kept = [document for document in complete if not is_held_back(document.text) and not _in(fold, document)]
     if not held or not kept:
         raise UserError(f"{len(complete)} annotated texts are too few to train on and to hold some back")
     mine = unseen | sentence_texts(held, join_lines=options.join_lines)
+    whole, flat = sentences_of(kept, mine), sentences_of((one for one in rest if not _in(fold, one)), mine)
+    if split is None:
+        split = split_tokens([*whole, *flat], vocabulary.encode, vocabulary.data)
+    apart = frozenset(split)
+
+    def example(sentence: Document, pairs: Pairs = frozenset()) -> SpanExample:
+        return span_example(sentence, labels, vocabulary.encode, vocabulary.data, missing=pairs, split=apart)
+
+    def softened(sentence: Document, pairs: Pairs = frozenset()) -> SpanExample:
+        known = soft.get(sentence.text)
+        return example(sentence, pairs) if known is None else known.of(example(sentence))
+
     return SpanData(
-        complete=tuple(example for _, example in examples(kept, frozenset(), mine)),
-        partial=tuple(example for _, example in examples(rest, missing, mine)),
-        held_back=tuple(examples(held, frozenset(), unseen)),
+        complete=tuple(map(softened, whole)),
+        partial=tuple(softened(sentence, missing) for sentence in flat),
+        held_back=tuple((sentence, example(sentence)) for sentence in sentences_of(held, unseen)),
         documents=len(complete) + len(rest),
         excluded=excluded,
         lost_entities=lost,
+        split_tokens=tuple(split),
     )
+
+
+def is_held_back(text: str) -> bool:
+    """Whether a completely annotated text is held back from training."""
+    return _hash(text) % HELD_BACK == 0
+
+
+def _in(fold: Fold | None, document: Document) -> bool:
+    return fold is not None and fold.holds(document.text)
 
 
 def _hash(text: str) -> int:

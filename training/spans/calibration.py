@@ -30,10 +30,16 @@ class Calibration:
 
 
 def calibrated(
-    score: Callable[[SpanExample], torch.Tensor], held_back: Sequence[tuple[Document, SpanExample]], labels: LabelSet
+    score: Callable[[Sequence[SpanExample]], Sequence[torch.Tensor]],
+    held_back: Sequence[tuple[Document, SpanExample]],
+    labels: LabelSet,
 ) -> Calibration:
-    """The temperature with the least log loss, then the threshold with the best F1; ``score`` gives [types, C, C]."""
-    scored = [(document, score(example)) for document, example in held_back]
+    """The temperature with the least log loss, then the threshold with the best F1.
+
+    ``score`` gives [types, C, C] for each of some examples.
+    """
+    scores = score([example for _, example in held_back])
+    scored = [(document, scores_YCC) for (document, _), scores_YCC in zip(held_back, scores, strict=True)]
     temperature = best_temperature(scored, labels)
     threshold, f1 = best_threshold(scored, labels, temperature)
     return Calibration(round(temperature, 4), threshold, round(f1, 4), len(scored))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class SpanLearner:
     def loss(self, batch: Sequence[SpanExample]) -> torch.Tensor:
         """The summed loss of a batch's sentences."""
         one = collated(batch, self.types).to(self.device)
-        return span_loss(self.scores(one), one.gold, one.counted) * len(batch)
+        return span_loss(self.scores(one), one.targets, one.counted) * len(batch)
 
     def size(self, batch: Sequence[SpanExample]) -> Size:
         """How many sentences and tokens a batch holds."""
@@ -74,17 +74,31 @@ class SpanLearner:
         return scored
 
     @torch.inference_mode()
-    def scores_of(self, example: SpanExample) -> torch.Tensor:
-        """Scores [types, C, C] of one sentence, on the CPU."""
+    def scores_of(self, examples: Sequence[SpanExample], *, budget: int = 4_096) -> list[torch.Tensor]:
+        """Scores [types, C, C] of each sentence, on the CPU; at most ``budget`` padded tokens a pass."""
         self.model.eval()
-        scores = self.scores(collated([example], self.types).to(self.device))[0].cpu()
+        found: dict[int, torch.Tensor] = {}
+        for batch in batches_by_tokens([_Numbered(*one) for one in enumerate(examples)], budget=budget, seed=None):
+            scores = self.scores(collated([one.example for one in batch], self.types).to(self.device)).cpu()
+            for one, scores_YCC in zip(batch, scores, strict=True):
+                count = len(one.example.aligned.token_of)
+                found[one.number] = scores_YCC[:, :count, :count].clone()
         self.model.train()
-        return scores
+        return [found[number] for number in range(len(examples))]
 
     def save(self, folder: Path) -> None:
         """Writes the adapter in PEFT's format and, beside it, the head."""
         save_adapter(self.model, folder)
         self.head.save(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    number: int
+    example: SpanExample
+
+    def __len__(self) -> int:
+        return len(self.example)
 
 
 def _head_of(start: Path, shape: SpanShape) -> SpanHead:
@@ -97,19 +111,22 @@ def _head_of(start: Path, shape: SpanShape) -> SpanHead:
 def passes(
     complete: Sequence[SpanExample], partial: Sequence[SpanExample], settings: TaggerTraining, number: int
 ) -> list[list[SpanExample]]:
-    """The batches of a pass, from 0: partly annotated sentences are read in the first one only."""
-    examples = [*complete, *partial] if number == 0 else list(complete)
+    """The batches of a pass, from 0: partly annotated sentences are read in the first ``partial_epochs`` only."""
+    examples = [*complete, *partial] if number < settings.partial_epochs else list(complete)
     return batches_by_tokens(examples, budget=settings.batch_tokens, seed=settings.seed + number)
 
 
-def span_loss(scores_BYCC: torch.Tensor, gold_BYCC: torch.Tensor, counted_BYCC: torch.Tensor) -> torch.Tensor:
+def span_loss(scores_BYCC: torch.Tensor, targets_BYCC: torch.Tensor, counted_BYCC: torch.Tensor) -> torch.Tensor:
     """GlobalPointer's loss (Su et al. 2022): every entity's score above 0, every other's below, a mean a type.
 
-    Cells that are not counted have no share.
+    ``targets`` are probabilities: a cell takes part in both sums, with its probability in one and with the rest in the
+    other. Cells that are not counted have no share.
     """
     none = torch.finfo(scores_BYCC.dtype).min
-    wrong = scores_BYCC.masked_fill(~(counted_BYCC & ~gold_BYCC), none).flatten(2)
-    right = (-scores_BYCC).masked_fill(~gold_BYCC, none).flatten(2)
+    # The logarithm of a share of nothing is minus infinity, whose gradient times 0 would be NaN.
+    entity, other = targets_BYCC.log().clamp_min(none), torch.log1p(-targets_BYCC).clamp_min(none)
+    wrong = (scores_BYCC + other).masked_fill(~counted_BYCC | (targets_BYCC >= 1), none).flatten(2)
+    right = (entity - scores_BYCC).masked_fill(targets_BYCC <= 0, none).flatten(2)
     zero = torch.zeros_like(wrong[..., :1])
     above = torch.logsumexp(torch.cat([wrong, zero], dim=-1), dim=-1)
     below = torch.logsumexp(torch.cat([right, zero], dim=-1), dim=-1)

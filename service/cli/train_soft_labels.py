@@ -1,0 +1,74 @@
+"""`medner train soft-labels`: what trained span taggers think of annotated texts, for smaller ones to learn from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medner.service.cli.bounds import finite
+from medner.service.cli.options import with_read_options
+from medner.service.cli.reporting import say
+from medner.store.corpora.read_options import ReadOptions
+
+HELP = """Write soft labels: how probable trained span taggers find each entity in annotated texts.
+
+`medner train span --soft-labels` learns from them in place of the annotation: a smaller tagger learns more from \
+probabilities than from yes and no. With --fold N/K only that part of the texts is labelled; give taggers that were \
+trained with the same --fold, so that they have not seen these texts. Texts that training holds back are left out.
+
+\b
+Examples:
+  medner train span train.json --fold 0/3 -o runs/part0
+  medner train soft-labels train.json --fold 0/3 --taggers runs/part0/adapter -o soft0.jsonl
+  medner train span train.json --soft-labels soft0.jsonl --layers 8 -o runs/student
+"""
+
+
+def register(train: typer.Typer) -> None:
+    """Adds the command to the group."""
+    train.command("soft-labels", help=HELP)(train_soft_labels)
+
+
+@with_read_options
+def train_soft_labels(  # noqa: PLR0913, PLR0917  one parameter an option
+    files: Annotated[list[Path], typer.Argument(help="Completely annotated files.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The file to write, a JSON line a sentence.")],
+    taggers: Annotated[list[Path], typer.Option(help="A trained span tagger's folder; several are averaged.")],
+    partial: Annotated[
+        list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities.")
+    ] = None,
+    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = "cmeee-v2",
+    base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = "qwen2.5-coder-0.5b-instruct",
+    fold: Annotated[
+        str | None, typer.Option(metavar="N/K", help="Only part N (from 0) of K of the texts, by their hash.")
+    ] = None,
+    weight: Annotated[
+        float, typer.Option(min=0.0, max=1.0, callback=finite, help="Weight of the annotation beside the taggers.")
+    ] = 0.5,
+    least: Annotated[
+        float, typer.Option(min=1e-6, max=1.0, callback=finite, help="Leave out what is less probable.")
+    ] = 0.01,
+    batch_tokens: Annotated[int, typer.Option(min=1, max=1_048_576, help="Padded tokens in a pass, at most.")] = 4_096,
+    *,
+    options: ReadOptions,
+) -> None:
+    from medner.service.soft_labels import SoftLabelOrder, write_taught
+    from medner.training.spans.build import Fold
+
+    order = SoftLabelOrder(
+        files=tuple(files),
+        out=out,
+        taggers=tuple(taggers),
+        partial=tuple(partial or ()),
+        labels=labels,
+        base=base,
+        fold=None if fold is None else Fold.parse(fold),
+        weight=weight,
+        least=least,
+        batch_tokens=batch_tokens,
+        options=options,
+    )
+    written = write_taught(order, say)
+    typer.echo(f"{written:,} sentences: {out}")
