@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 MASKED = "medner_masked"
 
@@ -43,18 +45,16 @@ def masked_attention(
 ) -> tuple[torch.Tensor, None]:
     """Attention for transformers' interface under the masks of ``options["masks"]``; a sliding window is ignored."""
     masks: Masks = options["masks"]
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1 and query.is_cuda:
-        # With a mask, kernels for grouped queries do not exist there, and the fallback writes all scores to memory.
-        key, value, groups = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1), 1
-    said = functional.scaled_dot_product_attention(
-        query,
-        key,
-        value,
-        attn_mask=masks.of(module.layer_idx).to(query.dtype),
-        scale=scaling,
-        enable_gqa=groups > 1,
-    )
+    # On a GPU the fused kernel for masks gave NaN after some steps (torch 2.11, H200, bf16); the plain one never did.
+    with sdpa_kernel(SDPBackend.MATH) if query.is_cuda else nullcontext():
+        said = functional.scaled_dot_product_attention(
+            query,
+            key,
+            value,
+            attn_mask=masks.of(module.layer_idx).to(query.dtype),
+            scale=scaling,
+            enable_gqa=query.shape[1] != key.shape[1],
+        )
     return said.transpose(1, 2).contiguous(), None
 
 
