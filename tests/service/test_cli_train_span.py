@@ -1,5 +1,6 @@
 """`medner train span`, on a tiny model."""
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -122,3 +123,26 @@ def test_what_is_no_adapter_is_refused(place):
     """A folder without a card is no tagger."""
     with pytest.raises(Exception, match=r"holds no adapter \(no card\.toml\)"):
         configured(Overrides(taggers=str(place)))
+
+
+def test_a_student_learns_from_a_teacher_that_has_not_seen_the_text(place):
+    """A teacher of two folds labels the third; the student's card names the soft labels; folds never overlap."""
+    result = train(place, "--epochs", "1", "--fold", "0/3", out="teacher")
+    assert result.exit_code == 0, result.stderr
+    card = tomllib.loads((place / "teacher" / "adapter" / "card.toml").read_text(encoding="utf-8"))
+    assert card["fold_left_out"] == "0/3"
+    command = ["train", "soft-labels", str(place / "train.jsonl"), "--fold", "0/3", "-o", str(place / "soft.jsonl")]
+    command += ["--taggers", str(place / "teacher" / "adapter"), "--base", str(place / "tiny-base")]
+    labelled = CliRunner().invoke(build(), command)
+    assert labelled.exit_code == 0, labelled.stderr
+    texts = [json.loads(line)["text"] for line in (place / "soft.jsonl").read_text(encoding="utf-8").splitlines()]
+    held = {document.text for document in read_documents(place / "teacher" / "held_back.jsonl")}
+    assert texts
+    assert not set(texts) & held
+    assert len(texts) + card["sentences"] + len(held) == len(NOTES)
+    student = train(place, "--epochs", "1", "--soft-labels", str(place / "soft.jsonl"), out="student")
+    assert student.exit_code == 0, student.stderr
+    card = tomllib.loads((place / "student" / "adapter" / "card.toml").read_text(encoding="utf-8"))
+    assert card["soft_labels"][0].startswith("soft.jsonl sha256:")
+    refused = train(place, "--epochs", "1", out="student")
+    assert "other settings" in str(refused.exception)
