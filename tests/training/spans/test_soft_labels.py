@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from medner.store.errors import BadInputError, UserError
-from medner.store.labels import load_label_set
+from medner.core.errors import BadInputError, UserError
+from medner.core.labels import load_label_set
 
 torch = pytest.importorskip("torch")
-from medner.agents.spans.alignment import Aligned
+from medner.agents.taggers.spans.alignment import Aligned
 from medner.training.spans.build import Fold
 from medner.training.spans.examples import SpanExample, collated
 from medner.training.spans.learner import span_loss

@@ -4,17 +4,17 @@ import asyncio
 
 import pytest
 
-from medner.store.records import Document, Entity, Sentence
+from medner.core.records import Document, Entity, Sentence
 from tests.tiny_model import byte_level_tokenizer, save_tiny_model
 
 torch = pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.engines.local.vocabulary import Vocabulary
-from medner.agents.spans.alignment import align
-from medner.agents.spans.head import SpanHead, SpanShape
-from medner.agents.spans.settings import SpanSettings, load_span_tagger, read_settings
-from medner.store.labels import load_label_set
+from medner.agents.taggers.spans.alignment import align
+from medner.agents.taggers.spans.head import SpanHead, SpanShape
+from medner.agents.taggers.spans.settings import SpanSettings, load_span_tagger, read_settings
+from medner.core.labels import load_label_set
 from medner.training.spans.split_tokens import split_tokens
 
 LABELS = load_label_set("cmeee-v2")
