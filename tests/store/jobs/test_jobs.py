@@ -369,6 +369,25 @@ async def test_results_begin_where_they_are_wanted(jobs: Jobs, claims: Claims, r
     assert [one.document.id async for one in jobs.results(job, offset=8)] == [one.id for one in given[8:]]
 
 
+async def test_a_page_of_documents_costs_the_same_wherever_it_begins(
+    jobs: Jobs, claims: Claims, redis: Client, tmp_path: Path
+) -> None:
+    """The first documents or the last of many: nothing before them is read."""
+    for settings in ({}, {"results": str(tmp_path / "out")}):
+        job = (await jobs.submit(spec(**settings), documents(200))).id
+        for chunk in range(100):
+            await do(jobs, claims, await claimed(claims, job, chunk), settings=settings)
+        costs = []
+        for offset in (1, 197):
+            before = await _commands(redis)
+            result = jobs.results(job, offset=offset)
+            assert (await anext(result)).document.id == f"病历{offset}"
+            await result.aclose()  # type: ignore[attr-defined]
+            costs.append(await _commands(redis) - before)
+        # To find its place takes the logarithm of the chunks.
+        assert abs(costs[1] - costs[0]) <= 8
+
+
 async def from_everywhere(jobs: Jobs, job: str, most: int) -> list[str]:
     """The ids of a job's documents, after making sure that reading may begin at any of them."""
     every = [one.document.id async for one in jobs.results(job)]
