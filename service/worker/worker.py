@@ -1,4 +1,4 @@
-"""A worker process: chunks from the queue, claims kept alive, a clean end."""
+"""A worker: chunks from the queue, claims kept alive, a clean end."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ import time
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import cast
 
 from redis.exceptions import RedisError
 
-from medner.core.errors import ExternalError, MednerError, UserError
 from medner.core.records import Annotation
-from medner.service.worker.attempts import Annotator
-from medner.service.worker.chunk_run import ChunkRun, Outcome, RunContext, is_unexpected
+from medner.service.worker.chunk_loop import ChunkLoop, ChunkTools
+from medner.service.worker.chunk_run import RunContext
 from medner.service.worker.heartbeat import Heartbeat
 from medner.service.worker.job_agents import JobTraces, WorkerParts
 from medner.service.worker.job_specs import JobSpecs
@@ -26,22 +24,19 @@ from medner.service.worker.metrics import WorkerMetrics
 from medner.service.worker.pipelines import OpenAnnotator, Pipelines, open_pipeline
 from medner.service.worker.retry_waits import RetryWaits, Stopped
 from medner.service.worker.watchdog import Watchdog
-from medner.store.jobs.claims import Claim, Claims
+from medner.store.jobs.claims import Claims
 from medner.store.jobs.jobs import Jobs
-from medner.store.jobs.queue import NotTaken, QueueReader
-from medner.store.jobs.records import JobSpec, WorkerView
+from medner.store.jobs.queue import QueueReader
+from medner.store.jobs.records import WorkerView
 from medner.store.redis import RedisAddress, open_redis, redis_address
 from medner.store.redis.connection import new_client
 
 log = logging.getLogger("medner.worker")
 
-#: A worker that cannot do a job is slow to take its messages, which are for others.
-_LEAVE_S = 0.2
 #: A Redis that does not hear that a worker ends notices it by its silence.
 _FAREWELL_S = 3.0
 #: What is cut off has so long to give its chunk back.
 _HAND_BACK_S = 5.0
-_QUEUE_WAIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +81,9 @@ class Worker:
         self._specs = JobSpecs(self._jobs, self._claims, self._retry)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._alone = asyncio.Lock()
+        self._tools = ChunkTools(self._jobs, self._specs, self._pipelines, self._parts, lambda: self.stopping)
         self._readers = [self._reader(number) for number in range(settings.chunks)]
-        self._runs: dict[tuple[str, int], ChunkRun] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._reading: set[asyncio.Task[None] | None] = set()
         self._sentences = 0
         self._since_s = time.time()
 
@@ -106,7 +100,7 @@ class Worker:
     def stop(self) -> None:
         """Takes no more chunks; those under way are finished up to the sentence and handed back."""
         self._stopping.set()
-        for run in self._runs.values():
+        for run in self._tools.runs.values():
             run.signals.stopping = True
         loop = asyncio.get_running_loop()
         loop.call_later(_FAREWELL_S, self._stop_reading)
@@ -114,7 +108,7 @@ class Worker:
 
     def _stop_reading(self) -> None:
         """Ends reads of a Redis that stands still; any other has ended by itself by then."""
-        for task in self._reading:
+        for task in self._tools.reading:
             if task is not None:
                 task.cancel()
 
@@ -133,7 +127,7 @@ class Worker:
         try:
             with self._metrics_served(), suppress(Stopped):
                 await self._retry(self._jobs.reindex)
-                self._tasks = [asyncio.create_task(self._work(reader)) for reader in self._readers]
+                self._tasks = [asyncio.create_task(self._loop(reader).run()) for reader in self._readers]
                 await self._worked()
         finally:
             await self._end(tasks)
@@ -166,8 +160,7 @@ class Worker:
             if not task.cancelled():
                 task.result()
 
-    async def _work(self, reader: QueueReader) -> None:
-        """One chunk after another, until the worker is to end."""
+    def _loop(self, reader: QueueReader) -> ChunkLoop:
         context = RunContext(
             self._claims,
             self._retry,
@@ -178,15 +171,7 @@ class Worker:
             self._annotated,
             self._metrics.failed,
         )
-        task = asyncio.current_task()
-        while not self.stopping or reader.has_taken:
-            self._reading.add(task)
-            try:
-                claim = await self._next_claim(reader)
-            finally:
-                self._reading.discard(task)
-            if claim is not None:
-                await self._chunk(claim, context)
+        return ChunkLoop(reader, self._tools, context)
 
     def _reader(self, number: int) -> QueueReader:
         return QueueReader(
@@ -197,96 +182,6 @@ class Worker:
             cannot=lambda: self._specs.refused,
             wanted=lambda: not self.stopping,
         )
-
-    async def _next_claim(self, reader: QueueReader) -> Claim | None:
-        try:
-            taken = await reader.take(self._retry)
-        except RedisError as error:
-            # Not one that passes by itself; a worker that ended would help nobody.
-            log.warning("the queue cannot be read", extra={"kind": type(error).__name__})
-            await self._retry.pause(f"the queue cannot be read ({type(error).__name__})", _QUEUE_WAIT_S)
-            return None
-        if isinstance(taken, NotTaken):
-            if taken.reason == "newer":
-                await self._cannot(taken.job, taken.chunk, None)
-            # Other workers may be quicker to take a message that is not for this one.
-            await asyncio.sleep(_LEAVE_S)
-            return None
-        return taken
-
-    async def _cannot(self, job: str, chunk: int, error: UserError | None) -> None:
-        """Leaves a job to others, and notes why."""
-        try:
-            if error is None:
-                await self._specs.of(job)
-                return
-        except UserError as newer:
-            error = newer
-        # The sweep offers it again; this worker may do it after a fix, and others may at once.
-        self._specs.leave(job)
-        log.warning("cannot do this job", extra={"job": job, "chunk": chunk, "reason": str(error)})
-        with suppress(RedisError):
-            await self._specs.refuse(job, str(error))
-
-    async def _chunk(self, claim: Claim, context: RunContext) -> None:
-        """Does one chunk. Whatever happens, other chunks go on."""
-        where = {"job": claim.job, "chunk": claim.chunk}
-        try:
-            await self._do(claim, context)
-        except Stopped:
-            pass
-        except UserError as error:
-            await self._cannot(claim.job, claim.chunk, error)
-        except (ExternalError, RedisError) as error:
-            log.warning("a chunk is put off", extra={**where, "kind": type(error).__name__})
-            await self._retry.pause(str(error), 2.0)
-        except Exception as error:
-            log.error("a chunk broke off", extra={**where, "kind": type(error).__name__}, exc_info=True)
-
-    async def _do(self, claim: Claim, context: RunContext) -> None:
-        try:
-            spec = await self._specs.of(claim.job)
-        except UserError:
-            await self._claims.release(claim, delay_s=_LEAVE_S)
-            raise
-        if spec is None:
-            return
-        run = ChunkRun(claim, spec, self._jobs.spool_of(claim.job, spec), context)
-        run.signals.stopping = self.stopping
-        self._runs[claim.job, claim.chunk] = run
-        began = time.monotonic()
-        try:
-            outcome = await self._carry_out(run, spec)
-        finally:
-            self._runs.pop((claim.job, claim.chunk), None)
-        seconds = round(time.monotonic() - began, 3)
-        where = {"job": claim.job, "chunk": claim.chunk}
-        log.info("chunk", extra={**where, "outcome": outcome.value, "seconds": seconds})
-        if outcome is Outcome.OUTAGE:
-            await self._pipelines.drop()
-            await self._retry.pause("the models do not answer", 5.0)
-            self._retry.reason = ""
-
-    async def _own(self, annotator: Annotator, job: str, spec: JobSpec) -> Annotator:
-        """The agents as one job uses them."""
-        # Not isinstance: a protocol is slow to ask, and this is asked for every chunk.
-        for_job = getattr(annotator, "for_job", None)
-        return annotator if for_job is None else cast(Annotator, await for_job(job, spec, self._parts))
-
-    async def _carry_out(self, run: ChunkRun, spec: JobSpec) -> Outcome:
-        try:
-            async with self._pipelines.using(spec) as annotator:
-                return await run.run(await self._own(annotator, run.claim.job, spec))
-        except (MednerError, OSError):
-            with suppress(RedisError):
-                await self._claims.release(run.claim, delay_s=spec.backoff_s)
-            raise
-        except Exception as error:
-            if not is_unexpected(error):
-                raise
-            where = {"job": run.claim.job, "chunk": run.claim.chunk}
-            log.error("a chunk broke off", extra={**where, "kind": type(error).__name__}, exc_info=True)
-            return await run.broke_off(error)
 
     def _metrics_served(self) -> AbstractContextManager[None]:
         port = self._settings.metrics_port
@@ -302,13 +197,13 @@ class Worker:
             self._claims,
             self._jobs,
             view=self._view,
-            runs=self._runs.values,
+            runs=self._tools.runs.values,
             cannot=lambda: self._specs.refused,
             metrics=None if self._settings.metrics_port is None else self._metrics,
         )
 
     def _view(self) -> WorkerView:
-        doing = "working" if self._runs else "idle"
+        doing = "working" if self._tools.runs else "idle"
         if self._stopping.is_set():
             doing = "stopping"
         elif self._retry.reason:
@@ -320,7 +215,7 @@ class Worker:
             version=version("medner"),
             doing=doing,
             reason=self._retry.reason,
-            chunks=len(self._runs),
+            chunks=len(self._tools.runs),
             sentences=self._sentences,
             since_s=self._since_s,
             seen_s=time.time(),

@@ -190,7 +190,7 @@ async def test_cancel_stops_within_two_seconds_and_a_sentence(jobs: Jobs, workin
         await _until_async(lambda: _done(jobs, job))
         began = time.monotonic()
         await jobs.cancel(job)
-        await _until(lambda: not worker._runs)
+        await _until(lambda: not worker._tools.runs)
         assert time.monotonic() - began < 2 + 0.4
         view = await jobs.show(job)
         assert 0 < view.counts.done < 160
