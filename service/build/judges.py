@@ -22,7 +22,7 @@ from medner.agents.judges.rewrite import RewriteJudge
 from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
-from medner.core.labels import LabelSet, load_label_set
+from medner.core.labels import LabelSet
 from medner.service.build.chat_models import Connections, named_chat
 from medner.service.build.engines import EngineFactory, EngineOrder
 from medner.service.build.exemplars import planned_exemplars
@@ -154,7 +154,7 @@ async def judging(
 
     ``model`` is the base model's folder.
     """
-    judge, labels = configuration.judge, load_label_set(configuration.labels)
+    judge, labels = configuration.judge, configuration.label_set
     adapters = {folder: f"judge{number or ''}" for number, folder in enumerate(dict.fromkeys(judge_adapters(judge)))}
     async with AsyncExitStack() as closing:
         engine: Engine | None = None

@@ -18,7 +18,7 @@ from medner.agents.strategies import CODECS
 from medner.agents.taggers.tagger import GenerativeTagger, ScoringTagger, Tagger
 from medner.core.errors import UserError
 from medner.core.files.names import CARD
-from medner.core.labels import LabelSet, load_label_set
+from medner.core.labels import LabelSet
 from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
 from medner.service.build.engines import EngineFactory, EngineOrder, local_engine
@@ -115,7 +115,7 @@ def needs_local(configuration: Configuration) -> bool:
 
 def check_adapters(configuration: Configuration) -> None:
     """UserError for a tagger, filter or judge that was trained for another label set or on another base model."""
-    labels = load_label_set(configuration.labels).name
+    labels = configuration.label_set.name
     # What a path is called says nothing of what lies there; weights that do not fit are refused when they are loaded.
     model = None if is_path(configuration.model) else configuration.model
     for tagger in configuration.taggers:
@@ -156,7 +156,7 @@ def build_deps(
     ``exemplars`` None: the hand-written ones. ``parts`` is what its judges are built from, whose connections the
     caller opens and closes; None where they need none.
     """
-    labels = load_label_set(configuration.labels)
+    labels = configuration.label_set
     adapters = adapter_names(configuration)
     judge_chain = build_judge_chain(configuration.judge, parts or judge_parts(configuration, engine))
     said = recorded_taggers(configuration.taggers, labels)
@@ -197,7 +197,7 @@ def _line_joining(tagger: Tagger) -> Tagger:
 
 def judge_parts(configuration: Configuration, engine: Engine) -> JudgeParts:
     """What judges of a run are built from."""
-    labels, base = load_label_set(configuration.labels), Path(configuration.model).name
+    labels, base = configuration.label_set, Path(configuration.model).name
     return JudgeParts(labels, configuration.taggers[0].name, base, engine, adapter_names(configuration))
 
 

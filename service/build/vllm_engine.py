@@ -17,7 +17,7 @@ from medner.agents.strategies import CODECS
 from medner.agents.taggers.tagger import answer_cap
 from medner.core.errors import ExternalError, UserError
 from medner.core.findings import Finding, errors_among
-from medner.core.labels import LabelSet, load_label_set
+from medner.core.labels import LabelSet
 from medner.service.build.server_names import served_base, served_filter, served_names
 from medner.service.config.configuration import Configuration, ServerConfig, TaggerConfig
 from medner.service.config.judges import CHATTING
@@ -66,7 +66,7 @@ async def server_findings(configuration: Configuration) -> list[Finding]:
 
 def model_needs(configuration: Configuration) -> list[Need]:
     """The models that the servers must have, each once, with the context its longest request may take."""
-    labels, names = load_label_set(configuration.labels), served_names(configuration)
+    labels, names = configuration.label_set, served_names(configuration)
     needs: dict[str, Need] = {}
 
     def need(model: str, context: int, *, writes: bool = True) -> None:

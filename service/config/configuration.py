@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import BadInputError
+from medner.core.labels import LabelSet, load_label_set
 from medner.core.validation import complaint
 from medner.service.config.cards import FilterKind, StyleName, TaggerKind
 from medner.service.config.judges import JudgeConfig
@@ -181,6 +184,18 @@ class Configuration(BaseModel):
                 "judge.kind: filter-score needs a filter, and none is configured; add one or take another judge"
             )
         return self
+
+    @cached_property
+    def label_set(self) -> LabelSet:
+        """The label set, read once. UserError when it is not to be had."""
+        return load_label_set(self.labels)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Configuration:
+        """A copy with some keys changed; its label set is read again where that key is."""
+        copied = super().model_copy(update=update, deep=deep)
+        if update and "labels" in update:
+            copied.__dict__.pop("label_set", None)
+        return copied
 
     @property
     def asked(self) -> tuple[TaggerConfig, ...]:

@@ -13,7 +13,6 @@ from typing import Any
 from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
 from medner.core.files.hashing import sha256_of
-from medner.core.labels import load_label_set
 from medner.service.config.cards import export_card, filter_card
 from medner.service.config.configuration import Configuration, ExemplarsConfig, FilterConfig
 from medner.service.config.judges import JudgeConfig
@@ -36,7 +35,7 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     if not configuration.join_lines:
         # As it was before there was a choice: what was annotated then is annotated so.
         del facts["join_lines"]
-    facts["labels"] = asdict(load_label_set(configuration.labels))
+    facts["labels"] = asdict(configuration.label_set)
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
         fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None
         fact["said"] = _said_hash(tagger.said) if tagger.said else None

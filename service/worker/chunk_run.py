@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from medner.core.errors import MednerError
 from medner.core.records import Annotation, Sentence
-from medner.service.annotate.documents import first_error
+from medner.graph.pipeline import first_error
 from medner.service.worker.attempts import Annotator, Failed, answers, attempt
 from medner.service.worker.steady import RetryWaits, Stopped
 from medner.store.jobs.annotations import given_up

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from medner.core.errors import BadInputError, ExternalError, UserError
 from medner.core.records import AnnotatedDocument, Document
 from medner.service.annotate.counts import RunCounts
-from medner.service.annotate.documents import Annotating
+from medner.service.annotate.documents import Annotating, Splitting
 from medner.service.annotate.run import Order, annotate_inputs
 from medner.service.build.engines import EngineOrder
 from medner.service.build.pipeline import assembled
@@ -155,8 +155,9 @@ def test_one_tagger_less_is_said_and_no_failure(kit: Any) -> None:
 
 async def _annotated(kit: Any, documents: Iterator[Document], size: int) -> list[AnnotatedDocument]:
     results: list[AnnotatedDocument] = []
-    async with assembled(default_configuration(adapters=()), engine_factory=kit.factory) as pipeline:
-        await Annotating(pipeline, RunCounts(0), concurrency=size).run(documents, results.append)
+    configuration = default_configuration(adapters=()).model_copy(update={"concurrency": size})
+    async with assembled(configuration, engine_factory=kit.factory) as pipeline:
+        await Annotating(pipeline, RunCounts(0)).run(map(Splitting(256).split, documents), results.append)
     return results
 
 
