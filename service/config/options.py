@@ -29,13 +29,13 @@ _SHOTS = {"brief": 0, "full": 3, "plain": 3}
 class Overrides:
     """What the command line says about the configuration; None leaves it as it is.
 
-    ``judge`` is a judge in words, or a registered one's table.
+    ``taggers`` are names in a comma list, or one by one. ``judge`` is a judge in words, or a judge's table.
     """
 
     config: Path | None = None
     labels: str | None = None
     model: str | None = None
-    taggers: str | None = None
+    taggers: str | tuple[str, ...] | None = None
     judge: str | dict[str, Any] | None = None
     filter: str | None = None
     max_chars: int | None = None
@@ -104,10 +104,11 @@ def _is_out_of_place(data: Mapping[str, Any]) -> bool:
     return all(tagger["strategy"] != "span" for tagger in data["taggers"])
 
 
-def read_taggers(said: str, known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
-    """The taggers of a comma list: known names, adapter folders, STRATEGY:STYLE for untuned ones."""
+def read_taggers(said: str | Sequence[str], known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
+    """The taggers of a list or a comma list: known names, adapter folders, STRATEGY:STYLE for untuned ones."""
     by_name = {tagger.name: tagger for tagger in known}
-    return [_tagger(word.strip(), by_name) for word in said.replace("，", ",").split(",")]
+    words = said.replace("，", ",").split(",") if isinstance(said, str) else said
+    return [_tagger(word.strip(), by_name) for word in words]
 
 
 def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:

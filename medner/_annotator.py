@@ -1,0 +1,382 @@
+"""Annotating from Python: models that are loaded once and kept, for one text or for a stream of them."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self, Unpack, get_args
+
+from medner._documents import Document, RunFacts, as_plain, from_annotated
+from medner._loop import BackgroundLoop
+from medner._settings import Settings, configuration_of, overrides_of
+from medner.core.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas
+
+    from medner.agents.engines.engine import Engine
+    from medner.core.labels import LabelSet
+    from medner.core.records import Document as PlainDocument
+    from medner.graph import Pipeline
+    from medner.service.config.options import Overrides
+
+#: So many texts are read ahead of the document that is given, so that short ones fill the engine's batches.
+AHEAD = 64
+
+Text = str | Document
+Place = str | os.PathLike[str]
+Trace = Literal["all", "conflicts", "none"]
+
+
+class AsyncAnnotator:
+    """Annotates texts with models that stay loaded. Made by :func:`medner.load_async`; use it with ``async with``.
+
+    It belongs to the event loop that it was opened on. Calls may overlap: their sentences share the engine's batches.
+    """
+
+    def __init__(
+        self, overrides: Overrides, engine: Engine | None = None, trace: Trace = "none", traces: Place | None = None
+    ) -> None:
+        self._configuration = configuration_of(_resolved(overrides))
+        self._engine = engine
+        self._trace = trace
+        self._traces = traces
+        self._closing = AsyncExitStack()
+        self._pipeline: Pipeline | None = None
+        self._facts = RunFacts(
+            self._configuration.label_set,
+            self._configuration.described(),
+            {language: said for language in ("zh", "en") if (said := self._configuration.notice(language)) is not None},
+        )
+
+    @property
+    def labels(self) -> LabelSet:
+        """The label set: its types with their codes and Chinese names."""
+        return self._configuration.label_set
+
+    @property
+    def taggers(self) -> tuple[str, ...]:
+        """The names of the taggers."""
+        return tuple(tagger.name for tagger in self._configuration.taggers)
+
+    @property
+    def notice(self) -> str | None:
+        """What a user of the results must know, for example that no tagger is tuned; None where there is nothing."""
+        return self._facts.notices.get("en")
+
+    async def open(self) -> Self:
+        """Loads the models; ``async with`` does it. UserError where one is missing, with the way to get it."""
+        from medner.service.build.engines import local_engine, model_folder
+        from medner.service.build.pipeline import assembled, needs_local
+        from medner.service.build.trace_recording import TraceOrder, recording, run_record
+        from medner.store.traces import TracePolicy
+
+        if self._pipeline is not None:
+            return self
+        configuration, engine = self._configuration, self._engine
+        model = model_folder(configuration) if engine is None and needs_local(configuration) else None
+        factory = local_engine if engine is None else lambda _: engine
+        order = TraceOrder(TracePolicy(self._trace), None if self._traces is None else os.fspath(self._traces))
+        try:
+            recorded = self._closing.enter_context(recording(order, run_record(configuration, order, kind="annotate")))
+            tracer = None if recorded is None else recorded.tracer
+            opened = assembled(configuration, model=model, engine_factory=factory, tracer=tracer)
+            self._pipeline = await self._closing.enter_async_context(opened)
+        except BaseException:
+            await self._closing.aclose()
+            raise
+        return self
+
+    async def close(self) -> None:
+        """Frees the models; ``async with`` does it."""
+        self._pipeline = None
+        await self._closing.aclose()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def annotate(self, text: Text, *, id: str | None = None) -> Document:  # noqa: A002
+        """The document of a text. UserError for a text that is blank or no string; ``id`` None is ``"text"``."""
+        return await self._annotate(_single(text, id))
+
+    async def pipe(self, texts: Iterable[Text] | AsyncIterable[Text], *, ahead: int = AHEAD) -> AsyncIterator[Document]:
+        """A document a text, in order. At most ``ahead`` texts are read before the document that comes next.
+
+        Texts get the ids ``text-1``, ``text-2`` ...; documents keep theirs. A blank text gives a document without
+        entities. An error of ``texts`` comes after the documents of the texts before it.
+        """
+        _check_stream(texts, ahead)
+        waiting: deque[asyncio.Task[Document]] = deque()
+        problem: Exception | None = None
+        source = _counted(texts)
+        try:
+            while problem is None:
+                try:
+                    document = await anext(source, None)
+                except Exception as error:  # noqa: BLE001  raised below, in its turn
+                    problem = error
+                    break
+                if document is None:
+                    break
+                waiting.append(asyncio.create_task(self._annotate(document)))
+                while len(waiting) >= ahead or (waiting and waiting[0].done()):
+                    yield await waiting.popleft()
+            while waiting:
+                yield await waiting.popleft()
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        if problem is not None:
+            raise problem
+
+    async def to_frame(self, texts: Iterable[Text] | AsyncIterable[Text]) -> pandas.DataFrame:
+        """A pandas table of all texts, a row an entity; column ``document`` holds the text's id."""
+        from medner._display import frame
+
+        frame(())  # without pandas this ends here, before any text is annotated
+        return frame([document async for document in self.pipe(texts)])
+
+    async def _annotate(self, document: PlainDocument) -> Document:
+        if self._pipeline is None:
+            raise UserError("no models are loaded: use it in a with block, or call open() first")
+        return from_annotated(await self._pipeline.annotate_document(document), self._facts)
+
+
+class Annotator:
+    """Annotates texts with models that stay loaded. Made by :func:`medner.load`; use it with ``with``, or close it.
+
+    It may be used from any thread, and where an event loop runs, as in a notebook.
+    """
+
+    def __init__(
+        self, overrides: Overrides, engine: Engine | None = None, trace: Trace = "none", traces: Place | None = None
+    ) -> None:
+        self._async = AsyncAnnotator(overrides, engine, trace, traces)
+        self._loop = BackgroundLoop("medner-annotator")
+        try:
+            self._loop.run(self._async.open())
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def labels(self) -> LabelSet:
+        """The label set: its types with their codes and Chinese names."""
+        return self._async.labels
+
+    @property
+    def taggers(self) -> tuple[str, ...]:
+        """The names of the taggers."""
+        return self._async.taggers
+
+    @property
+    def notice(self) -> str | None:
+        """What a user of the results must know, for example that no tagger is tuned; None where there is nothing."""
+        return self._async.notice
+
+    def close(self) -> None:
+        """Frees the models. Nothing for one that is closed."""
+        if not self._loop.closed:
+            try:
+                self._loop.run(self._async.close())
+            finally:
+                self._loop.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def annotate(self, text: Text, *, id: str | None = None) -> Document:  # noqa: A002
+        """The document of a text. UserError for a text that is blank or no string; ``id`` None is ``"text"``."""
+        return self._loop.run(self._async.annotate(text, id=id))
+
+    def pipe(self, texts: Iterable[Text], *, ahead: int = AHEAD) -> Iterator[Document]:
+        """A document a text, in order. At most ``ahead`` texts are read before the document that comes next.
+
+        Texts get the ids ``text-1``, ``text-2`` ...; documents keep theirs. A blank text gives a document without
+        entities. ``texts`` is read in the calling thread; an error of it comes after the documents of the texts before.
+        """
+        _check_stream(texts, ahead)
+        return self._pipe(iter(texts), ahead)
+
+    def _pipe(self, texts: Iterator[Text], ahead: int) -> Iterator[Document]:
+        waiting: deque[Future[Document]] = deque()
+        problem: Exception | None = None
+        number = 0
+        try:
+            while problem is None:
+                try:
+                    text = next(texts)
+                    number += 1
+                    document = as_given(text, f"text-{number}")
+                except StopIteration:
+                    break
+                except Exception as error:  # noqa: BLE001  raised below, in its turn
+                    problem = error
+                    break
+                waiting.append(self._loop.submit(self._async._annotate(document)))
+                while len(waiting) >= ahead or (waiting and waiting[0].done()):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+        if problem is not None:
+            raise problem
+
+    def to_frame(self, texts: Iterable[Text]) -> pandas.DataFrame:
+        """A pandas table of all texts, a row an entity; column ``document`` holds the text's id."""
+        from medner._display import frame
+
+        frame(())  # without pandas this ends here, before any text is annotated
+        return frame(self.pipe(texts))
+
+
+def load(
+    labels: Place | None = None,
+    *,
+    engine: Engine | None = None,
+    trace: Trace = "none",
+    traces: Place | None = None,
+    **settings: Unpack[Settings],
+) -> Annotator:
+    """Loads models that annotate by a label set (``cmeee-v2``, ``ccks2019``, a .toml file) and keeps them.
+
+    The settings are those of `medner annotate`, under the same names: :class:`medner.Settings`. UserError where one
+    is wrong or a model is missing. ``engine`` runs the models elsewhere; ``medner.testing`` has one for tests.
+    ``trace`` says which sentences leave a trace (``"all"``, ``"conflicts"``, ``"none"``), ``traces`` where: a file or
+    a URL, None for the place that :class:`medner.Traces` opens.
+    """
+    return Annotator(overrides_of(labels, settings), engine, _checked(trace), traces)
+
+
+def load_async(
+    labels: Place | None = None,
+    *,
+    engine: Engine | None = None,
+    trace: Trace = "none",
+    traces: Place | None = None,
+    **settings: Unpack[Settings],
+) -> AsyncAnnotator:
+    """The asynchronous twin of :func:`medner.load`: the models are loaded by ``async with``."""
+    return AsyncAnnotator(overrides_of(labels, settings), engine, _checked(trace), traces)
+
+
+def annotate(
+    text: str,
+    labels: Place | None = None,
+    *,
+    engine: Engine | None = None,
+    **settings: Unpack[Settings],
+) -> Document:
+    """The document of a text. The models are loaded at the first call and kept for the next ones.
+
+    Settings are those of :func:`medner.load`; each combination of them keeps its own models in memory until the
+    process ends. To free them, use :func:`medner.load` in a ``with`` block.
+    """
+    _single(text, None)  # a wrong text loads no model
+    return _KEPT.annotator(overrides_of(labels, settings), engine).annotate(text)
+
+
+class _KeptAnnotators:
+    """The annotators of :func:`annotate`, by settings."""
+
+    def __init__(self) -> None:
+        self._by_settings: dict[tuple[int, str, int], Annotator] = {}
+        atexit.register(self.close)
+
+    def annotator(self, overrides: Overrides, engine: Engine | None) -> Annotator:
+        """The annotator of these settings, loaded where this process has none."""
+        key = (os.getpid(), repr(overrides), id(engine))
+        kept = self._by_settings.get(key)
+        if kept is None:
+            kept = self._by_settings[key] = Annotator(overrides, engine)
+        return kept
+
+    def close(self) -> None:
+        """Frees all models of this process."""
+        for (process, *_), kept in self._by_settings.items():
+            if process == os.getpid():
+                kept.close()
+        self._by_settings.clear()
+
+
+_KEPT = _KeptAnnotators()
+
+
+def _resolved(overrides: Overrides) -> Overrides:
+    """The settings with a judge of the registry looked up."""
+    from medner.service.config.registered_judges import names_registered, resolved_now
+
+    return resolved_now(overrides) if names_registered(overrides.judge) else overrides
+
+
+def as_given(text: object, id_: str) -> PlainDocument:
+    """A text as a document to annotate. UserError for what is none."""
+    from medner.core.records import Document as PlainDocument
+
+    if isinstance(text, Document):
+        return as_plain(text)
+    if not isinstance(text, str):
+        raise UserError(f"{id_}: a text must be a string or a medner.Document, got {type(text).__name__}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise UserError(f"{id_}: character {error.start} is half a surrogate pair, which is no text") from error
+    return PlainDocument(id_, text)
+
+
+def _single(text: object, id_: str | None) -> PlainDocument:
+    """A text that is the only one. UserError where it is blank: nothing could come of it."""
+    from medner.core.characters import is_blank
+
+    document = as_given(text, id_ or "text")
+    if is_blank(document.text):
+        raise UserError("the text is empty: there is nothing to annotate")
+    return document
+
+
+def _checked(trace: Trace) -> Trace:
+    if trace not in get_args(Trace):
+        raise UserError(f"trace: must be one of {', '.join(get_args(Trace))}, got {trace!r}")
+    return trace
+
+
+def _check_stream(texts: object, ahead: int) -> None:
+    is_stream = isinstance(texts, Iterable | AsyncIterable)
+    if not is_stream or isinstance(texts, str | bytes | Document | Mapping):
+        raise UserError(
+            f"pipe takes a list or another iterable of texts, not {type(texts).__name__}; for one: annotate"
+        )
+    if ahead < 1:
+        raise UserError(f"ahead must be at least 1, got {ahead}")
+
+
+async def _counted(texts: Iterable[Text] | AsyncIterable[Text]) -> AsyncIterator[PlainDocument]:
+    number = 0
+    if isinstance(texts, AsyncIterable):
+        async for text in texts:
+            number += 1
+            yield as_given(text, f"text-{number}")
+    else:
+        for text in texts:
+            number += 1
+            yield as_given(text, f"text-{number}")
+            await asyncio.sleep(0)
