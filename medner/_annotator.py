@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack, get_args
 
@@ -296,26 +296,20 @@ def annotate(
 
 
 class _KeptAnnotators:
-    """The annotators of :func:`annotate`, by settings."""
+    """The annotators of :func:`annotate`, by process and settings. They end with the process."""
 
     def __init__(self) -> None:
         self._by_settings: dict[tuple[int, str, int], Annotator] = {}
-        atexit.register(self.close)
+        self._loading = Lock()
 
     def annotator(self, overrides: Overrides, engine: Engine | None) -> Annotator:
         """The annotator of these settings, loaded where this process has none."""
         key = (os.getpid(), repr(overrides), id(engine))
-        kept = self._by_settings.get(key)
-        if kept is None:
-            kept = self._by_settings[key] = Annotator(overrides, engine)
+        with self._loading:  # two threads must not load the same models twice
+            kept = self._by_settings.get(key)
+            if kept is None:
+                kept = self._by_settings[key] = Annotator(overrides, engine)
         return kept
-
-    def close(self) -> None:
-        """Frees all models of this process."""
-        for (process, *_), kept in self._by_settings.items():
-            if process == os.getpid():
-                kept.close()
-        self._by_settings.clear()
 
 
 _KEPT = _KeptAnnotators()
@@ -325,7 +319,10 @@ def _resolved(overrides: Overrides) -> Overrides:
     """The settings with a judge of the registry looked up."""
     from medner.service.config.registered_judges import names_registered, resolved_now
 
-    return resolved_now(overrides) if names_registered(overrides.judge) else overrides
+    if not names_registered(overrides.judge):
+        return overrides
+    with ThreadPoolExecutor(1) as thread:  # it runs a loop of its own, and here one may run
+        return thread.submit(resolved_now, overrides).result()
 
 
 def as_given(text: object, id_: str) -> PlainDocument:
