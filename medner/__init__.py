@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from medner.core.errors import BadInputError, ExternalError, MednerError, ModelOutputError, UserError
     from medner.core.labels import LabelSet, LabelType
 
+    __version__: str
+
 #: The module that each public name is in.
 _HOMES = {
     "medner._annotator": ("Annotator", "AsyncAnnotator", "annotate", "load", "load_async"),
@@ -86,18 +88,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("medner")
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module 'medner' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__, "__version__"})
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for a known one
+
+    def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("medner")
+        home = _HOME_OF.get(name)
+        if home is None:
+            raise AttributeError(f"module 'medner' has no attribute {name!r}")
+        value = getattr(import_module(home), name)
+        globals()[name] = value
+        return value
