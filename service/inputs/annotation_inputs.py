@@ -29,7 +29,7 @@ _TEXT_OPTION = "--text"
 #: So many files are named with what they were read as.
 _MOST_GUESSES = 20
 #: Code points of documents that a survey holds for the run; inputs with more are read a second time.
-_HELD_CHARACTERS = 1 << 24
+HELD_CHARACTERS = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +74,10 @@ class Inputs:
         self.bad = BadRecords()
         self.guesses: dict[str, str] = {}
 
-    def survey(self, how: Splitting, *, hashes: bool = False) -> Survey:
+    def survey(self, how: Splitting, *, hashes: bool = False, hold: int = HELD_CHARACTERS) -> Survey:
         """Reads and splits everything, so that what is wrong is said before the work begins. Fills ``bad``.
 
-        The documents stay in memory for :meth:`split_documents`, unless they are many.
+        The documents stay in memory for :meth:`split_documents`, unless they have more than ``hold`` characters.
         """
         self.bad = BadRecords()
         found: dict[str, str] = {}
@@ -90,7 +90,7 @@ class Inputs:
             characters += len(document.text)
             if held is not None:
                 held.append(split)
-            if characters > _HELD_CHARACTERS:
+            if characters > hold:
                 held = None
         self._held = held
         return Survey(documents, sentences, found)
