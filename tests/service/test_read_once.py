@@ -98,10 +98,8 @@ def test_inputs_that_are_too_large_to_hold(hold: int, reads: int, tmp_path: Path
 
 def test_a_text_from_python() -> None:
     """The models' label set is loaded with them; a text is split once and nothing else."""
-    with (
-        counted() as calls,
-        medner.load(engine=DictionaryEngine({"胸痛": "sym"}), taggers=TAGGERS, judge="hard-vote") as nlp,
-    ):
+    engine = DictionaryEngine({"胸痛": "sym"})
+    with counted() as calls, medner.load(engine=engine, taggers=TAGGERS, judge="hard-vote") as nlp:
         loading = Counter(calls)
         document = nlp.annotate(TEXT)
         assert calls - loading == {"splits": 1}
