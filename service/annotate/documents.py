@@ -4,46 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
-from medner.core.records import AnnotatedDocument, Annotation, Document, Sentence
-from medner.core.sentences import split_sentences
+from medner.core.records import AnnotatedDocument, Annotation, Sentence
 from medner.graph import Pipeline
 from medner.graph.pipeline import first_error
 from medner.service.annotate.counts import RunCounts
 from medner.service.annotate.journal import Journal
-from medner.service.config.configuration import Configuration
+from medner.service.inputs.splitting import SplitDocument
 
 #: Documents that are done may wait for a slow one before them; more than this many and no new one starts.
 _WAITING_DOCUMENTS = 256
 
 Emit = Callable[[AnnotatedDocument], None]
 OnProgress = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class SplitDocument:
-    """A document and its sentences, in text order."""
-
-    document: Document
-    sentences: tuple[Sentence, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Splitting:
-    """How documents are cut into sentences: code points at most, and whether a sentence goes on over a line break."""
-
-    max_chars: int
-    join_lines: bool = False
-
-    @classmethod
-    def of(cls, configuration: Configuration) -> Splitting:
-        """As a configuration says."""
-        return cls(configuration.max_chars, configuration.join_lines)
-
-    def split(self, document: Document) -> SplitDocument:
-        """The document with its sentences."""
-        return SplitDocument(document, split_sentences(document, max_chars=self.max_chars, join_lines=self.join_lines))
 
 
 class Annotating:

@@ -16,7 +16,7 @@ from medner.core.errors import MednerError, UserError
 from medner.core.files.paths import printable, readable_path
 from medner.graph.tracing import Tracer
 from medner.service.annotate.counts import RunCounts
-from medner.service.annotate.documents import Annotating, Splitting
+from medner.service.annotate.documents import Annotating
 from medner.service.annotate.interruption import Interruption, interruptible
 from medner.service.annotate.journal import Journal, RunIdentity, journal_path, open_journal
 from medner.service.annotate.outputs import Emit, Page, RunOutputs
@@ -29,6 +29,7 @@ from medner.service.config.fingerprint import fingerprint
 from medner.service.config.options import Overrides, configured
 from medner.service.inputs.annotation_inputs import Inputs, Survey, discard_copies, open_inputs, standard_input
 from medner.service.inputs.overwriting import refuse_overwriting
+from medner.service.inputs.splitting import Splitting
 from medner.service.page.page import Language
 from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.traces import TracePolicy

@@ -17,9 +17,9 @@ from typing import BinaryIO
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.hashing import sha256_of
 from medner.core.records import Document
-from medner.service.annotate.documents import SplitDocument, Splitting
 from medner.service.inputs.source_names import NAMED_BY_FILE, InputFile
 from medner.service.inputs.sources import find_sources
+from medner.service.inputs.splitting import SplitDocument, Splitting
 from medner.store.corpora import FORMATS, NO_OPTIONS, ReadOptions, guess_format, read_documents
 from medner.store.corpora.reading.bad_records import BadRecords
 from medner.store.corpora.reading.encoding import decode_text

@@ -17,11 +17,12 @@ from medner.evaluation.reports.report import Evaluation, Setting, evaluate
 from medner.evaluation.reports.structure import evaluation_json
 from medner.evaluation.reports.wording import counted
 from medner.service.annotate.counts import RunCounts
-from medner.service.annotate.documents import Annotating, Splitting
+from medner.service.annotate.documents import Annotating
 from medner.service.annotate.progress import showing
 from medner.service.build.engines import EngineFactory, local_engine
 from medner.service.build.pipeline import assembled
 from medner.service.config.configuration import Configuration
+from medner.service.inputs.splitting import Splitting
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents, write_documents
 
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.jsonl"

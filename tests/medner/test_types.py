@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,10 @@ def test_the_types_of_public_calls() -> None:
     packages = here / "path" / "medner"
     shutil.rmtree(packages, ignore_errors=True)
     packages.mkdir(parents=True)
-    for name in ("agents", "evaluation", "graph", "service", "store", "training"):
-        (packages / name).symlink_to(ROOT / name)
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for name, folder in settings["tool"]["setuptools"]["package-dir"].items():
+        if name.count(".") == 1:
+            (packages / name.removeprefix("medner.")).symlink_to(ROOT / folder)
     for path in (ROOT / "medner").iterdir():
         if path.name != "__pycache__":
             (packages / path.name).symlink_to(path)

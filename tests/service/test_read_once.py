@@ -19,10 +19,11 @@ import medner
 from medner.core import labels, sentences
 from medner.core.records import Document
 from medner.service.annotate.counts import RunCounts
-from medner.service.annotate.documents import Annotating, Splitting
+from medner.service.annotate.documents import Annotating
 from medner.service.config import fingerprint
 from medner.service.inputs.annotation_inputs import Inputs
 from medner.service.inputs.source_names import InputFile
+from medner.service.inputs.splitting import Splitting
 from medner.store.corpora import read as reading
 from medner.testing import TAGGERS, DictionaryEngine
 

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from medner.core.errors import BadInputError, ExternalError, UserError
 from medner.core.records import AnnotatedDocument, Document
 from medner.service.annotate.counts import RunCounts
-from medner.service.annotate.documents import Annotating, Splitting
+from medner.service.annotate.documents import Annotating
 from medner.service.annotate.run import Order, annotate_inputs
 from medner.service.build.engines import EngineOrder
 from medner.service.build.pipeline import assembled
 from medner.service.config.default import default_configuration
+from medner.service.inputs.splitting import Splitting
 from medner.store.corpora import annotated_to_line
 
 
