@@ -8,9 +8,9 @@
     for entity in document.entities:
         print(entity.text, entity.label_name, entity.start, entity.end)
 
-What ``__all__`` names here and in ``medner.testing`` is public: it changes only with a note in CHANGELOG.md, and not
-within a minor version. All other modules (``medner.agents``, ``medner.service`` ...) are internal. Nothing heavy is
-imported before it is used.
+What ``__all__`` names here, in ``medner.testing`` and in ``medner.plugins`` is public: it changes only with a note in
+CHANGELOG.md, and not within a minor version. All other modules (``medner.agents``, ``medner.service`` ...) are
+internal. Nothing heavy is imported before it is used.
 """
 
 from importlib import import_module

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.names import CARD
+from medner.core.plugins import PATTERN
 from medner.service.config.card_keys import Card, validated_card
 
 #: The strategies and prompt styles a configuration may name.
@@ -20,6 +21,8 @@ TaggerKind = Literal["symbol", "json", "html", "index", "span"]
 
 #: What a filter can be (agents/filters).
 FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
+#: An agent of another package: ``plugin:NAME`` or ``plugin:NAME:ARGUMENT``.
+PluginName = Annotated[str, StringConstraints(pattern=PATTERN)]
 
 EXPORT = "export.toml"
 

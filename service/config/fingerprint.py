@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
 from medner.core.files.hashing import sha256_of
+from medner.core.plugins import Group, is_plugin, plugin_parts, plugin_version
 from medner.service.config.cards import export_card, filter_card
 from medner.service.config.configuration import Configuration, ExemplarsConfig, FilterConfig
 from medner.service.config.judges import JudgeConfig
@@ -47,6 +48,9 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     if model is not None:
         facts["model"] = _model_facts(model)
         facts["dtype"] = settled_dtype(configuration, model)
+    plugins = dict(_plugins(configuration))
+    if plugins:
+        facts["plugins"] = plugins
     facts["medner"] = version("medner")
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -56,6 +60,19 @@ def _said_hash(file: Path) -> str:
         return sha256_of(file)
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def _plugins(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """The plugins of a configuration, each with its package's version, and the hash of the file it is given."""
+    kinds: list[tuple[Group, str]] = [("taggers", one.strategy) for one in configuration.taggers]
+    kinds += [("judges", one.kind) for one in configuration.judge.in_order]
+    if configuration.filter is not None:
+        kinds.append(("filters", configuration.filter.kind))
+    for group, kind in kinds:
+        if is_plugin(kind):
+            name, argument = plugin_parts(kind)
+            is_file = bool(argument) and Path(argument).is_file()
+            yield f"{group} {kind}", plugin_version(group, name) + (f" {sha256_of(Path(argument))}" if is_file else "")
 
 
 def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:
@@ -77,7 +94,8 @@ def _judge_facts(judge: JudgeConfig) -> dict[str, Any]:
     facts["adapter"] = dict(_files(judge.adapter)) if judge.adapter else None
     facts["fallback"] = [_judge_facts(one) for one in judge.fallback]
     if judge.kind in ("select", "rewrite"):
-        facts["template"] = load_template(judge.kind, judge.template).model_dump()
+        asking: Literal["select", "rewrite"] = "select" if judge.kind == "select" else "rewrite"
+        facts["template"] = load_template(asking, judge.template).model_dump()
     return facts
 
 

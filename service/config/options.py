@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
+from medner.core.plugins import is_plugin, plugin_parts
 from medner.service.config.cards import StrategyName, StyleName, adapter_card, filter_card
 from medner.service.config.configuration import Configuration, TaggerConfig, is_path, validated
 from medner.service.config.default import default_configuration, tuned_taggers
@@ -114,6 +115,8 @@ def read_taggers(said: str | Sequence[str], known: tuple[TaggerConfig, ...]) -> 
 def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     if word in known:
         return known[word]
+    if is_plugin(word):
+        return TaggerConfig.model_validate({"name": plugin_parts(word)[0], "strategy": word})
     if is_path(word):
         folder = Path(os.path.expanduser(word))
         card = adapter_card(folder)
@@ -135,6 +138,8 @@ def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, A
     """A filter from off, a shipped one's name, a filter's folder, llm-causal or span; :THRESHOLD may follow."""
     if said == "off":
         return None
+    if is_plugin(said):
+        return {"kind": said}
     word, colon, threshold = said.rpartition(":")
     if not colon or Path(said).is_dir():
         word, threshold = said, ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -75,10 +76,13 @@ def test_another_name_is_none() -> None:
     assert medner.__version__
 
 
-def test_the_names_for_tests() -> None:
-    """What `medner.testing` exports is there."""
-    for name in medner.testing.__all__:
-        assert getattr(medner.testing, name) is not None
+@pytest.mark.parametrize("name", ["medner.testing", "medner.plugins", "medner.testing.contracts"])
+def test_the_other_public_modules(name: str) -> None:
+    """Each says what it exports, and has it."""
+    module = import_module(name)
+    assert module.__all__
+    for each in module.__all__:
+        assert getattr(module, each) is not None
 
 
 def test_importing_is_quick_and_light() -> None:
