@@ -194,6 +194,11 @@ class Annotator:
             finally:
                 self._loop.close()
 
+    def __del__(self) -> None:
+        # One that nobody holds any more frees its models, as `nlp = medner.load(...)` run again in a notebook.
+        if hasattr(self, "_loop") and not self._loop.closed:
+            self._loop.close_after(self._async.close())
+
     def __enter__(self) -> Self:
         return self
 

@@ -297,9 +297,12 @@ class Jobs:
 
 def address_of(redis: str | None) -> Any:
     """The address of a URL; None: of ``MEDNER_REDIS_URL``, else the embedded server's."""
-    from medner.store.redis.address import VARIABLE, redis_address
+    from medner.core.environment import REDIS_URL
+    from medner.store.redis.address import redis_address
 
-    return redis_address() if redis is None else redis_address({VARIABLE: redis})
+    if redis is not None and not redis.strip():
+        raise UserError("redis: must be a URL, for example redis://:password@host:6379/0; None is the usual one")
+    return redis_address() if redis is None else redis_address({REDIS_URL: redis})
 
 
 def _job(view: JobView) -> Job:

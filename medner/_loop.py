@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
@@ -65,6 +66,20 @@ class BackgroundLoop:
                 yield found[0]
         finally:
             self.run(close())
+
+    def close_after(self, work: Coroutine[Any, Any, None]) -> None:
+        """Ends the loop when some last work is done, without waiting for either."""
+        if self.closed or sys.is_finalizing():
+            work.close()
+            return
+
+        async def last() -> None:
+            try:
+                await work
+            finally:
+                self._loop.stop()
+
+        asyncio.run_coroutine_threadsafe(last(), self._loop)
 
     def close(self) -> None:
         """Ends the loop and its thread. Nothing for one that is closed."""

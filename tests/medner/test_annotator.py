@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -221,6 +223,21 @@ def test_a_closed_annotator_says_so() -> None:
         nlp.annotate("胸痛。")
     with pytest.raises(medner.UserError, match="no models are loaded"):
         asyncio.run(async_annotator(WORDS).annotate("胸痛。"))
+
+
+def test_an_annotator_that_is_dropped_frees_its_models() -> None:
+    """A name that is bound anew in a notebook must not keep the models of before in memory."""
+    closed = threading.Event()
+
+    class Watched(DictionaryEngine):
+        async def close(self) -> None:
+            closed.set()
+
+    nlp = medner.load(engine=Watched(WORDS), taggers=TAGGERS, judge="hard-vote")
+    assert nlp.annotate("胸痛。").entities
+    del nlp
+    gc.collect()
+    assert closed.wait(20)
 
 
 def _in_a_child(nlp: medner.Annotator, queue: Any) -> None:

@@ -85,3 +85,5 @@ def test_what_cannot_be_done_is_said(address: RedisAddress) -> None:
         jobs.list()
     with pytest.raises(medner.UserError, match="MEDNER_REDIS_URL"):
         medner.Jobs("http://example.org")
+    with pytest.raises(medner.UserError, match="redis: must be a URL"):
+        medner.Jobs(" ")
