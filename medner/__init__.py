@@ -17,11 +17,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from medner._annotator import Annotator, AsyncAnnotator, annotate, load, load_async
+    from medner._annotator import Annotator, AsyncAnnotator
     from medner._corpora import Written, read, write
     from medner._documents import Candidate, Conflict, Document, Entity
     from medner._jobs import AsyncJobs, FailedSentence, Job, Jobs
     from medner._judges import AsyncJudges, Judge, JudgeInUse, Judges, JudgeTest
+    from medner._load import annotate, load, load_async
     from medner._scores import Comparison, Evaluation, Score, compare, evaluate
     from medner._settings import Settings
     from medner._traces import AsyncTraces, SentenceTrace, TraceDifference, TraceRun, Traces
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 #: The module that each public name is in.
 _HOMES = {
-    "medner._annotator": ("Annotator", "AsyncAnnotator", "annotate", "load", "load_async"),
+    "medner._annotator": ("Annotator", "AsyncAnnotator"),
+    "medner._load": ("annotate", "load", "load_async"),
     "medner._corpora": ("Written", "read", "write"),
     "medner._documents": ("Candidate", "Conflict", "Document", "Entity"),
     "medner._jobs": ("AsyncJobs", "FailedSentence", "Job", "Jobs"),

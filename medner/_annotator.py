@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from threading import Lock
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, Unpack, get_args
+from typing import TYPE_CHECKING, Literal, Self
 
-from medner._documents import Document, RunFacts, as_plain, from_annotated
+from medner._documents import Document, RunFacts, from_annotated
 from medner._loop import BackgroundLoop
-from medner._settings import Settings, configuration_of, overrides_of
+from medner._settings import configuration_of
+from medner._texts import Text, as_given, check_stream, counted, single
 from medner.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 #: So many texts are read ahead of the document that is given, so that short ones fill the engine's batches.
 AHEAD = 64
 
-Text = str | Document
 Place = str | os.PathLike[str]
 Trace = Literal["all", "conflicts", "none"]
 
@@ -108,7 +107,7 @@ class AsyncAnnotator:
 
     async def annotate(self, text: Text, *, id: str | None = None) -> Document:  # noqa: A002
         """The document of a text. UserError for a text that is blank or no string; ``id`` None is ``"text"``."""
-        return await self._annotate(_single(text, id))
+        return await self._annotate(single(text, id))
 
     async def pipe(self, texts: Iterable[Text] | AsyncIterable[Text], *, ahead: int = AHEAD) -> AsyncIterator[Document]:
         """A document a text, in order. At most ``ahead`` texts are read before the document that comes next.
@@ -116,10 +115,10 @@ class AsyncAnnotator:
         Texts get the ids ``text-1``, ``text-2`` ...; documents keep theirs. A blank text gives a document without
         entities. An error of ``texts`` comes after the documents of the texts before it.
         """
-        _check_stream(texts, ahead)
+        check_stream(texts, ahead)
         waiting: deque[asyncio.Task[Document]] = deque()
         problem: Exception | None = None
-        source = _counted(texts)
+        source = counted(texts)
         try:
             while problem is None:
                 try:
@@ -217,7 +216,7 @@ class Annotator:
         Texts get the ids ``text-1``, ``text-2`` ...; documents keep theirs. A blank text gives a document without
         entities. ``texts`` is read in the calling thread; an error of it comes after the documents of the texts before.
         """
-        _check_stream(texts, ahead)
+        check_stream(texts, ahead)
         return self._pipe(iter(texts), ahead)
 
     def _pipe(self, texts: Iterator[Text], ahead: int) -> Iterator[Document]:
@@ -254,72 +253,6 @@ class Annotator:
         return frame(self.pipe(texts))
 
 
-def load(
-    labels: Place | None = None,
-    *,
-    engine: Engine | None = None,
-    trace: Trace = "none",
-    traces: Place | None = None,
-    **settings: Unpack[Settings],
-) -> Annotator:
-    """Loads models that annotate by a label set (``cmeee-v2``, ``ccks2019``, a .toml file) and keeps them.
-
-    The settings are those of `medner annotate`, under the same names: :class:`medner.Settings`. UserError where one
-    is wrong or a model is missing. ``engine`` runs the models elsewhere; ``medner.testing`` has one for tests.
-    ``trace`` says which sentences leave a trace (``"all"``, ``"conflicts"``, ``"none"``), ``traces`` where: a file or
-    a URL, None for the place that :class:`medner.Traces` opens.
-    """
-    return Annotator(overrides_of(labels, settings), engine, _checked(trace), traces)
-
-
-def load_async(
-    labels: Place | None = None,
-    *,
-    engine: Engine | None = None,
-    trace: Trace = "none",
-    traces: Place | None = None,
-    **settings: Unpack[Settings],
-) -> AsyncAnnotator:
-    """The asynchronous twin of :func:`medner.load`: the models are loaded by ``async with``."""
-    return AsyncAnnotator(overrides_of(labels, settings), engine, _checked(trace), traces)
-
-
-def annotate(
-    text: str,
-    labels: Place | None = None,
-    *,
-    engine: Engine | None = None,
-    **settings: Unpack[Settings],
-) -> Document:
-    """The document of a text. The models are loaded at the first call and kept for the next ones.
-
-    Settings are those of :func:`medner.load`; each combination of them keeps its own models in memory until the
-    process ends. To free them, use :func:`medner.load` in a ``with`` block.
-    """
-    _single(text, None)  # a wrong text loads no model
-    return _KEPT.annotator(overrides_of(labels, settings), engine).annotate(text)
-
-
-class _KeptAnnotators:
-    """The annotators of :func:`annotate`, by process and settings. They end with the process."""
-
-    def __init__(self) -> None:
-        self._by_settings: dict[tuple[int, str, int], Annotator] = {}
-        self._loading = Lock()
-
-    def annotator(self, overrides: Overrides, engine: Engine | None) -> Annotator:
-        """The annotator of these settings, loaded where this process has none."""
-        key = (os.getpid(), repr(overrides), id(engine))
-        with self._loading:  # two threads must not load the same models twice
-            kept = self._by_settings.get(key)
-            if kept is None:
-                kept = self._by_settings[key] = Annotator(overrides, engine)
-        return kept
-
-
-_KEPT = _KeptAnnotators()
-
-
 def _resolved(overrides: Overrides) -> Overrides:
     """The settings with a judge of the registry looked up."""
     from medner.service.config.registered_judges import names_registered, resolved_now
@@ -328,57 +261,3 @@ def _resolved(overrides: Overrides) -> Overrides:
         return overrides
     with ThreadPoolExecutor(1) as thread:  # it runs a loop of its own, and here one may run
         return thread.submit(resolved_now, overrides).result()
-
-
-def as_given(text: object, id_: str) -> PlainDocument:
-    """A text as a document to annotate. UserError for what is none."""
-    from medner.core.records import Document as PlainDocument
-
-    if isinstance(text, Document):
-        return as_plain(text)
-    if not isinstance(text, str):
-        raise UserError(f"{id_}: a text must be a string or a medner.Document, got {type(text).__name__}")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UserError(f"{id_}: character {error.start} is half a surrogate pair, which is no text") from error
-    return PlainDocument(id_, text)
-
-
-def _single(text: object, id_: str | None) -> PlainDocument:
-    """A text that is the only one. UserError where it is blank: nothing could come of it."""
-    from medner.core.characters import is_blank
-
-    document = as_given(text, id_ or "text")
-    if is_blank(document.text):
-        raise UserError("the text is empty: there is nothing to annotate")
-    return document
-
-
-def _checked(trace: Trace) -> Trace:
-    if trace not in get_args(Trace):
-        raise UserError(f"trace: must be one of {', '.join(get_args(Trace))}, got {trace!r}")
-    return trace
-
-
-def _check_stream(texts: object, ahead: int) -> None:
-    is_stream = isinstance(texts, Iterable | AsyncIterable)
-    if not is_stream or isinstance(texts, str | bytes | Document | Mapping):
-        raise UserError(
-            f"pipe takes a list or another iterable of texts, not {type(texts).__name__}; for one: annotate"
-        )
-    if ahead < 1:
-        raise UserError(f"ahead must be at least 1, got {ahead}")
-
-
-async def _counted(texts: Iterable[Text] | AsyncIterable[Text]) -> AsyncIterator[PlainDocument]:
-    number = 0
-    if isinstance(texts, AsyncIterable):
-        async for text in texts:
-            number += 1
-            yield as_given(text, f"text-{number}")
-    else:
-        for text in texts:
-            number += 1
-            yield as_given(text, f"text-{number}")
-            await asyncio.sleep(0)

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
 
-from medner._annotator import Text, as_given
 from medner._documents import Document, RunFacts, from_annotated
 from medner._loop import BackgroundLoop
 from medner._settings import Settings, configuration_of, overrides_of
+from medner._texts import Text, as_given
 from medner.core.errors import UserError
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 
-from medner._annotator import Annotator, AsyncAnnotator, load, load_async
+from medner._annotator import Annotator, AsyncAnnotator
+from medner._load import load, load_async
 from medner.agents.engines.engine import Request
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.strategies import CODECS
