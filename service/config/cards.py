@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator
 
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.names import CARD
@@ -21,8 +22,16 @@ TaggerKind = Literal["symbol", "json", "html", "index", "span"]
 
 #: What a filter can be (agents/filters).
 FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
-#: An agent of another package: ``plugin:NAME`` or ``plugin:NAME:ARGUMENT``.
-PluginName = Annotated[str, StringConstraints(pattern=PATTERN)]
+
+
+def _or_plugin(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    return value if isinstance(value, str) and re.match(PATTERN, value) else check(value)
+
+
+#: Beside the kinds that ship, ``plugin:NAME`` or ``plugin:NAME:ARGUMENT``. No union: its errors would name its parts.
+OrPlugin = WrapValidator(_or_plugin)
+#: Goes with it: what is no literal is written as it is.
+AsText = PlainSerializer(str)
 
 EXPORT = "export.toml"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -14,7 +14,7 @@ from medner.core.errors import BadInputError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.plugins import is_plugin
 from medner.core.validation import complaint
-from medner.service.config.cards import FilterKind, PluginName, StyleName, TaggerKind
+from medner.service.config.cards import AsText, FilterKind, OrPlugin, StyleName, TaggerKind
 from medner.service.config.judges import JudgeConfig
 from medner.store.models import looks_like_path
 
@@ -32,7 +32,7 @@ class TaggerConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(min_length=1)
-    strategy: TaggerKind | PluginName
+    strategy: Annotated[TaggerKind, OrPlugin, AsText]
     style: StyleName = "full"
     shots: int = Field(default=0, ge=0, le=100)
     adapter: Path | None = None
@@ -62,7 +62,7 @@ class FilterConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    kind: FilterKind | Literal["span"] | PluginName = "llm-causal"
+    kind: Annotated[FilterKind | Literal["span"], OrPlugin, AsText] = "llm-causal"
     threshold: float | None = Field(default=None, ge=0, le=1)
     adapter: Path | None = None
     exported: Path | None = None

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
@@ -94,8 +94,7 @@ def _judge_facts(judge: JudgeConfig) -> dict[str, Any]:
     facts["adapter"] = dict(_files(judge.adapter)) if judge.adapter else None
     facts["fallback"] = [_judge_facts(one) for one in judge.fallback]
     if judge.kind in ("select", "rewrite"):
-        asking: Literal["select", "rewrite"] = "select" if judge.kind == "select" else "rewrite"
-        facts["template"] = load_template(asking, judge.template).model_dump()
+        facts["template"] = load_template(judge.kind, judge.template).model_dump()
     return facts
 
 

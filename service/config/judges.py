@@ -5,14 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from medner.core.errors import UserError
 from medner.core.plugins import PREFIX, is_plugin
-from medner.service.config.cards import PluginName
+from medner.service.config.cards import AsText, OrPlugin
 
 JudgeKind = Literal["select", "rewrite", "trained", "hard-vote", "best-tagger", "filter-score"]
 RULES = ("hard-vote", "best-tagger", "filter-score")
@@ -61,7 +61,7 @@ class JudgeConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str | None = Field(default=None, min_length=1)
     version: str | None = None
-    kind: JudgeKind | PluginName = "best-tagger"
+    kind: Annotated[JudgeKind, OrPlugin, AsText] = "best-tagger"
     tagger: str | None = None
     least: float = Field(default=0.5, ge=0, le=1)
     adapter: Path | None = None
