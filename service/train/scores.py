@@ -12,9 +12,7 @@ from rich.console import Console
 
 from medner.core.errors import ExternalError
 from medner.core.files.atomic import replacing_file
-from medner.core.labels import load_label_set
-from medner.core.records import AnnotatedDocument, Document, Sentence
-from medner.core.sentences import split_sentences
+from medner.core.records import AnnotatedDocument, Document
 from medner.evaluation.reports.report import Evaluation, Setting, evaluate
 from medner.evaluation.reports.structure import evaluation_json
 from medner.evaluation.reports.wording import counted
@@ -24,6 +22,7 @@ from medner.service.annotate.progress import showing
 from medner.service.build.engines import EngineFactory, local_engine
 from medner.service.build.pipeline import assembled
 from medner.service.config.configuration import Configuration
+from medner.service.inputs.splitting import Splitting
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents, write_documents
 
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.jsonl"
@@ -48,7 +47,7 @@ def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory |
     ``engine_factory`` None: the local engine. ExternalError when a sentence has no result.
     """
     configuration = scoring.configuration
-    labels = load_label_set(configuration.labels)
+    labels = configuration.label_set
     gold = list(read_documents(scoring.gold, labels=labels, options=scoring.options))
     found = _annotated(scoring, gold, engine_factory or local_engine)
     predicted = [Document(one.document.id, one.document.text, one.entities) for one in found]
@@ -66,15 +65,15 @@ def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory |
 def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -> list[AnnotatedDocument]:
     configuration = scoring.configuration
     bare = [Document(document.id, document.text) for document in gold]
-    tally = RunCounts(sum(len(_sentences(one, configuration)) for one in bare))
+    split = [Splitting.of(configuration).split(document) for document in bare]
+    tally = RunCounts(sum(len(one.sentences) for one in split))
     found: list[AnnotatedDocument] = []
 
     async def run() -> None:
         async with assembled(configuration, model=scoring.model, engine_factory=factory) as pipeline:
             tally.start()
             with showing(tally, Console(stderr=True)) as on_progress:
-                annotating = Annotating(pipeline, tally, concurrency=configuration.concurrency, on_progress=on_progress)
-                await annotating.run(iter(bare), found.append)
+                await Annotating(pipeline, tally, on_progress=on_progress).run(iter(split), found.append)
 
     with warnings.catch_warnings():
         # LangGraph drops tasks it has not begun when it is cancelled; on Ctrl-C that is as it should be.
@@ -86,10 +85,6 @@ def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -
             f"{tally.first_reason}. The adapter itself is written"
         )
     return found
-
-
-def _sentences(document: Document, configuration: Configuration) -> tuple[Sentence, ...]:
-    return split_sentences(document, max_chars=configuration.max_chars, join_lines=configuration.join_lines)
 
 
 def score_line(evaluation: Evaluation) -> str:

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from medner.core.errors import MednerError
 from medner.core.records import Annotation, Sentence
-from medner.service.annotate.documents import first_error
+from medner.graph.pipeline import first_error
 from medner.service.worker.attempts import Annotator, Failed, TimeLimit, answers, attempt
 from medner.service.worker.retry_waits import RetryWaits, Stopped
 from medner.store.jobs.chunks import Chunk, load_chunk, sentences_of
