@@ -122,7 +122,7 @@ class AsyncJobs:
         """
         from medner.service.config.registered_judges import with_registered_judge
         from medner.service.jobs.submit import spec_of
-        from medner.store.jobs.folder import absolute
+        from medner.store.jobs.result_folder import absolute
 
         if isinstance(texts, str | Document):
             raise UserError("submit takes a list or another iterable of texts; [text] for one")
