@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from medner.core.errors import BadInputError, UserError
+from medner.core.files.atomic import replacing_file
+from medner.core.files.card_text import card_text
 from medner.core.files.names import CARD
-from medner.service.config.card_keys import Card, validated_card
+from medner.service.config.card_keys import INFORMATIVE_KEYS, Card, validated_card
 
 #: The strategies and prompt styles a configuration may name.
 StrategyName = Literal["symbol", "json", "html", "index"]
@@ -92,6 +95,18 @@ class JudgeCard(BaseModel):
     threshold: float = Field(ge=0, le=1)
     temperature: float = Field(gt=0)
     two_way_from: int | None = Field(default=None, ge=0)
+
+
+def write_card(folder: Path, card: AdapterCard | FilterCard | JudgeCard, about: Mapping[str, Any]) -> None:
+    """Writes the card of an adapter, filter or judge: what runs read, then ``about``, for people, where not empty.
+
+    ValueError for a key that the readers of cards do not know.
+    """
+    if unknown := about.keys() - set(INFORMATIVE_KEYS):
+        raise ValueError(f"no keys of a card: {', '.join(sorted(unknown))}")
+    fields = {**card.model_dump(exclude_unset=True), **about}
+    with replacing_file(folder / CARD) as out:
+        out.write(card_text({key: value for key, value in fields.items() if value not in (None, "", [])}))
 
 
 def check_card(folder: Path, *, labels: str, model: str | None) -> None:

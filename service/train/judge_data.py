@@ -36,14 +36,14 @@ from medner.training.judges.examples import JudgedCase
 class JudgeSources:
     """Where conflicts come from.
 
-    ``gold`` with ``said``: gold documents, and what `medner annotate` wrote about them with several taggers that had
-    not learnt from them. ``side_by_side``: files with gold and every system's answers on one line. ``decisions``:
+    ``gold`` with ``predictions``: gold documents, and what `medner annotate` wrote about them with several taggers that
+    had not learnt from them. ``side_by_side``: files with gold and every system's answers on one line. ``decisions``:
     what `medner traces export --what decisions` wrote. Texts of ``exclude`` are left out.
     ``options`` say how gold and excluded files are read.
     """
 
     gold: tuple[Path, ...] = ()
-    said: tuple[Path, ...] = ()
+    predictions: tuple[Path, ...] = ()
     side_by_side: tuple[Path, ...] = ()
     decisions: tuple[Path, ...] = ()
     exclude: tuple[Path, ...] = ()
@@ -75,7 +75,7 @@ def _all(sources: JudgeSources, labels: LabelSet) -> Iterator[JudgedCase]:
     gold = [
         document for path in sources.gold for document in read_documents(path, labels=labels, options=sources.options)
     ]
-    for path in sources.said:
+    for path in sources.predictions:
         yield from annotated_cases(list(_annotations(path)), gold, labels)
     for path in sources.decisions:
         yield from _decided(path, labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,15 +43,25 @@ class Scoring:
     options: ReadOptions = NO_OPTIONS
 
 
-def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory | None = None) -> str:
+class _StoppedError(Exception):
+    """Somebody asked to stop."""
+
+
+def score_tagger(
+    scoring: Scoring, run: Path, *, engine_factory: EngineFactory | None = None, stop: Callable[[], bool]
+) -> str | None:
     """Annotates the held-out file, writes the scores and the predictions to a run folder; the score in one line.
 
-    ``engine_factory`` None: the local engine. ExternalError when a sentence has no result.
+    None when ``stop`` said so before the last document. ``engine_factory`` None: the local engine. ExternalError when a
+    sentence has no result.
     """
     configuration = scoring.configuration
     labels = load_label_set(configuration.labels)
     gold = list(read_documents(scoring.gold, labels=labels, options=scoring.options))
-    found = _annotated(scoring, gold, engine_factory or local_engine)
+    try:
+        found = _annotated(scoring, gold, engine_factory or local_engine, stop)
+    except _StoppedError:
+        return None
     predicted = [Document(one.document.id, one.document.text, one.entities) for one in found]
     write_documents(predicted, run / PREDICTIONS, format="jsonl", labels=labels)
     name = configuration.taggers[0].name
@@ -63,7 +74,9 @@ def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory |
     return score_line(evaluation)
 
 
-def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -> list[AnnotatedDocument]:
+def _annotated(
+    scoring: Scoring, gold: list[Document], factory: EngineFactory, stop: Callable[[], bool]
+) -> list[AnnotatedDocument]:
     configuration = scoring.configuration
     bare = [Document(document.id, document.text) for document in gold]
     tally = RunCounts(sum(len(_sentences(one, configuration)) for one in bare))
@@ -74,7 +87,7 @@ def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -
             tally.start()
             with showing(tally, Console(stderr=True)) as on_progress:
                 annotating = Annotating(pipeline, tally, concurrency=configuration.concurrency, on_progress=on_progress)
-                await annotating.run(iter(bare), found.append)
+                await annotating.run(_until(stop, bare), found.append)
 
     with warnings.catch_warnings():
         # LangGraph drops tasks it has not begun when it is cancelled; on Ctrl-C that is as it should be.
@@ -86,6 +99,13 @@ def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -
             f"{tally.first_reason}. The adapter itself is written"
         )
     return found
+
+
+def _until(stop: Callable[[], bool], documents: Iterable[Document]) -> Iterator[Document]:
+    for document in documents:
+        if stop():
+            raise _StoppedError
+        yield document
 
 
 def _sentences(document: Document, configuration: Configuration) -> tuple[Sentence, ...]:

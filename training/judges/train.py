@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Protocol
 
 import numpy as np
 
+from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.judges.votes import MODEL, VOTES_FILE, VoteLayer, case_features
+from medner.agents.taggers.spans.settings import SETTINGS, SpanSettings, read_settings
 from medner.core.errors import UserError
 from medner.core.files.atomic import replacing_file
 from medner.core.files.names import CARD
 from medner.training.filters.calibration import best_threshold, f1
-from medner.training.filters.train import TrainingCallbacks, TrainingOrder
+from medner.training.filters.classifier import ClassifierLearner
+from medner.training.filters.kinds import TrainingSetup
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart
+from medner.training.judges.spans import JudgedSentence, SpanJudge, judged_sentences, key_of
 from medner.training.judges.votes import fit_votes, with_model
-from medner.training.loop.loop import Run
-from medner.training.loop.run import RunFacts
+from medner.training.loop.batching import batches_by_tokens
+from medner.training.model.lora import load_tokenizer
+from medner.training.spans.learner import SpanLearner
 
-#: A classification layer behind each candidate, or a span head behind the sentence.
-ScorerKind = Literal["classifier", "span"]
+#: Written when a run has got to its end: what fits the weights it ended with.
+LAST = (CARD, VOTES_FILE, SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,119 +45,130 @@ class JudgeScores:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedJudgeFiles:
-    """A trained judge: its folder, how it did, samples it saw, seconds, the votes' penalty."""
+class FinishedJudge:
+    """How a judge did on what was held back, and the penalty of its layer over votes."""
 
-    folder: Path
     measured: JudgeScores
-    samples: int
-    seconds: float
-    penalty: float
+    votes_penalty: float
 
 
-def train_judge(
-    order: TrainingOrder, cases: Sequence[JudgedCase], watch: TrainingCallbacks, *, scorer: ScorerKind = "classifier"
-) -> TrainedJudgeFiles | None:
-    """The judge of some cases; None where somebody stopped it. UserError when too few cases are there."""
-    learnt, held = held_apart(cases)
-    if not learnt or not held:
-        raise UserError(f"{len(cases)} conflicts are too few: some must be held back; give more predictions")
-    plan = (_span_plan if scorer == "span" else _classifier_plan)(order, learnt)
-    run = Run(
-        plan.learner, plan.epoch, order.run, order.settings, facts=RunFacts(_task(order, cases, scorer)), last=LAST
-    )
-    if not run.train(watch.on_step, stop=watch.stop):
-        return None
-    scores = plan.scores(held)
-    taggers = sorted({name for one in cases for name in one.case.voters})
-    votes = fit_votes(learnt, taggers)
-    layer = with_model(votes.layer, held, scores)
-    _write_layer(run.output / VOTES_FILE, layer)
-    measured = measure(held, scores, votes.layer, layer)
-    if scorer == "span":
-        _write_settings(order, measured.threshold, run.output)
-    return TrainedJudgeFiles(run.output, measured, run.samples, run.seconds, votes.penalty)
+class CandidateScorer(Protocol):
+    """What gives the candidates of conflicts their scores, with its data. The model is loaded by :meth:`learner`."""
+
+    def epoch(self, number: int) -> Sequence[Any]:
+        """The batches of an epoch, numbered from 0."""
+        ...
+
+    def learner(self) -> Any:
+        """The model that learns."""
+        ...
+
+    def scores(self, learner: Any, cases: Sequence[JudgedCase]) -> list[float]:
+        """The scores of all candidates of the cases, in order."""
+        ...
+
+    def save_settings(self, threshold: float, folder: Path) -> None:
+        """Writes what inference needs besides the learner's own files."""
+        ...
 
 
-#: Written when a run has got to its end: what fits the weights it ended with.
-LAST = (CARD, VOTES_FILE, "span.json")
+class _Scorer:
+    """What the scorers share: batches by tokens."""
+
+    def __init__(self, setup: TrainingSetup, rows: Sequence[Sized]) -> None:
+        self._setup, self._rows = setup, rows
+
+    def epoch(self, number: int) -> Sequence[Any]:
+        settings = self._setup.settings
+        return batches_by_tokens(self._rows, budget=settings.batch_tokens, seed=settings.seed + number)
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What learns, from what batches in an epoch, and how it scores the candidates of some cases."""
+class ClassifierScorer(_Scorer):
+    """A classification layer behind each candidate."""
 
-    learner: Any
-    epoch: Callable[[int], Sequence[Any]]
-    scores: Callable[[Sequence[JudgedCase]], list[float]]
+    def __init__(self, setup: TrainingSetup, learnt: Sequence[JudgedCase]) -> None:
+        self._tokens = _vocabulary(setup).encode
+        super().__init__(setup, case_rows(self._tokens, learnt))
+
+    def learner(self) -> ClassifierLearner:
+        """The base with an adapter and the layer."""
+        setup = self._setup
+        return ClassifierLearner(setup.needed_base(), setup.settings, start=setup.start, two_way=setup.two_way)
+
+    def scores(self, learner: ClassifierLearner, cases: Sequence[JudgedCase]) -> list[float]:
+        """A pass a candidate."""
+        return learner.score(case_rows(self._tokens, cases))
+
+    def save_settings(self, threshold: float, folder: Path) -> None:
+        """Nothing: the card has all of them."""
 
 
-def _classifier_plan(order: TrainingOrder, learnt: Sequence[JudgedCase]) -> _Plan:
-    from medner.training.filters.classifier import ClassifierLearner  # noqa: PLC0415  needs torch
+class SpanScorer(_Scorer):
+    """A span head behind the sentence."""
 
-    tokens = _vocabulary(order).encode
-    epoch = _epochs(order, case_rows(tokens, learnt))
-    learner = ClassifierLearner(order.needed_base(), order.settings, start=order.start, two_way=order.two_way)
-    return _Plan(learner, epoch, lambda cases: learner.score(case_rows(tokens, cases)))
+    def __init__(self, setup: TrainingSetup, learnt: Sequence[JudgedCase]) -> None:
+        self._words = _vocabulary(setup)
+        # What the span tagger that the judge starts from reads character by character.
+        self._split = () if setup.start is None else tuple(sorted(read_settings(setup.start).split_tokens))
+        self._labels = setup.labels
+        super().__init__(setup, self._sentences(learnt))
 
+    def learner(self) -> SpanJudge:
+        """The base with an adapter and the head."""
+        setup, types = self._setup, len(self._labels.codes)
+        return SpanJudge(SpanLearner(setup.needed_base(), setup.settings, types=types, start=setup.start))
 
-def _span_plan(order: TrainingOrder, learnt: Sequence[JudgedCase]) -> _Plan:
-    from medner.training.judges.spans import SpanJudge, judged_sentences, key_of  # noqa: PLC0415  needs torch
-    from medner.training.spans.learner import SpanLearner  # noqa: PLC0415  needs torch
-
-    words, labels, split = _vocabulary(order), order.labels, _split_tokens(order)
-    epoch = _epochs(order, judged_sentences(learnt, labels, words.encode, words.data, split=split))
-    learner = SpanJudge(SpanLearner(order.needed_base(), order.settings, types=len(labels.codes), start=order.start))
-
-    def scores(cases: Sequence[JudgedCase]) -> list[float]:
-        sentences = judged_sentences(cases, labels, words.encode, words.data, split=split)
+    def scores(self, learner: SpanJudge, cases: Sequence[JudgedCase]) -> list[float]:
+        """A pass a sentence."""
+        sentences = self._sentences(cases)
         known = {one.key: found for one, found in zip(sentences, learner.score(sentences), strict=True)}
         return [known[key_of(one)][each.entity] for one in cases for each in one.case.conflict.candidates]
 
-    return _Plan(learner, epoch, scores)
+    def save_settings(self, threshold: float, folder: Path) -> None:
+        """span.json, as a span tagger has it."""
+        settings = self._setup.settings
+        # The layer over the votes was weighed with the scores as they are, hence no temperature.
+        SpanSettings(
+            types=self._labels.codes,
+            two_way_from=settings.first_layer,
+            layers=settings.layers,
+            temperature=1.0,
+            threshold=threshold,
+            split_tokens=self._split,
+        ).save(folder)
+
+    def _sentences(self, cases: Sequence[JudgedCase]) -> list[JudgedSentence]:
+        words = self._words
+        return judged_sentences(cases, self._labels, words.encode, words.data, split=frozenset(self._split))
 
 
-def _split_tokens(order: TrainingOrder) -> frozenset[str]:
-    """What the span tagger that the judge starts from reads character by character."""
-    from medner.agents.taggers.spans.settings import read_settings  # noqa: PLC0415  heavy
-
-    return frozenset() if order.start is None else frozenset(read_settings(order.start).split_tokens)
+SCORERS: dict[str, type[ClassifierScorer] | type[SpanScorer]] = {"classifier": ClassifierScorer, "span": SpanScorer}
 
 
-def _vocabulary(order: TrainingOrder) -> Any:
-    from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
-    from medner.training.model.lora import load_tokenizer  # noqa: PLC0415  needs torch
-
-    return Vocabulary(load_tokenizer(order.needed_base()), frozenset())
-
-
-def _epochs(order: TrainingOrder, rows: Sequence[Sized]) -> Callable[[int], Sequence[Any]]:
-    """The batches of an epoch. UserError when there is too little memory for them."""
-    from medner.training.loop.batching import batches_by_tokens  # noqa: PLC0415  needs torch
-    from medner.training.taggers.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
-
-    settings = order.settings
-
-    def epoch(number: int) -> Sequence[Any]:
-        return batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed + number)
-
-    if not order.force:
-        check_memory_without_answers(order.needed_base(), settings, epoch(0))
-    return epoch
+def parted(cases: Sequence[JudgedCase]) -> tuple[list[JudgedCase], list[JudgedCase]]:
+    """The cases to learn from and those held back. UserError when there are too few."""
+    learnt, held = held_apart(cases)
+    if not learnt or not held:
+        raise UserError(f"{len(cases)} conflicts are too few: some must be held back; give more predictions")
+    return learnt, held
 
 
-def _write_settings(order: TrainingOrder, threshold: float, folder: Path) -> None:
-    from medner.agents.taggers.spans.settings import SpanSettings  # noqa: PLC0415  heavy
+def finish_judge(
+    scorer: CandidateScorer, learner: Any, learnt: Sequence[JudgedCase], held: Sequence[JudgedCase], folder: Path
+) -> FinishedJudge:
+    """Weighs the model and a layer over the votes on the cases held back, and writes what inference needs of both."""
+    scores = scorer.scores(learner, held)
+    taggers = sorted({name for one in (*learnt, *held) for name in one.case.voters})
+    votes = fit_votes(learnt, taggers)
+    layer = with_model(votes.layer, held, scores)
+    _write_layer(folder / VOTES_FILE, layer)
+    measured = measure(held, scores, votes.layer, layer)
+    scorer.save_settings(measured.threshold, folder)
+    return FinishedJudge(measured, votes.penalty)
 
-    # The layer over the votes was weighed with the scores as they are, hence no temperature.
-    SpanSettings(
-        types=order.labels.codes,
-        two_way_from=order.settings.first_layer,
-        layers=order.settings.layers,
-        temperature=1.0,
-        threshold=threshold,
-        split_tokens=tuple(sorted(_split_tokens(order))),
-    ).save(folder)
+
+def _vocabulary(setup: TrainingSetup) -> Vocabulary:
+    return Vocabulary(load_tokenizer(setup.needed_base()), frozenset())
 
 
 def measure(held: Sequence[JudgedCase], scores: Sequence[float], votes: VoteLayer, layer: VoteLayer) -> JudgeScores:
@@ -199,14 +214,3 @@ def _write_layer(path: Path, layer: VoteLayer) -> None:
     weights = {name: weight for name, weight in layer.weights.items() if weight}
     with replacing_file(path) as out:
         json.dump({"taggers": list(layer.taggers), "weights": weights}, out, ensure_ascii=False, sort_keys=True)
-
-
-def _task(order: TrainingOrder, cases: Sequence[JudgedCase], scorer: ScorerKind) -> Mapping[str, Any]:
-    """What two parts of one run must have in common."""
-    digest = hashlib.sha256()
-    for one in cases:
-        known = (one.case.sentence.text, one.case.conflict.candidates, sorted(one.right))
-        digest.update(repr(known).encode("utf-8", "backslashreplace"))
-    base = order.needed_base().resolve().name
-    facts = {"kind": "llm-judge", "base": base, "labels": order.labels.name, "two_way": order.two_way}
-    return {**facts, "samples": digest.hexdigest(), **({"scorer": scorer} if scorer != "classifier" else {})}

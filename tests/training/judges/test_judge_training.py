@@ -31,11 +31,13 @@ from medner.service.cli.train import group as train
 from medner.service.config.judges import JudgeConfig
 from medner.service.train.judge_data import JudgeSources, judged_cases, sentence_cases
 from medner.training.filters.classifier import ClassifierLearner
-from medner.training.filters.train import TrainingCallbacks, TrainingOrder
+from medner.training.filters.kinds import TrainingSetup
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart, part_of
 from medner.training.judges.spans import SpanJudge, judged_sentences
-from medner.training.judges.train import ScorerKind, train_judge
+from medner.training.judges.train import SCORERS, ClassifierScorer, finish_judge, parted
 from medner.training.judges.votes import fit_votes, with_model
+from medner.training.loop.loop import Run
+from medner.training.loop.run import RunFacts
 from medner.training.loop.settings import TaggerTraining
 from medner.training.spans.learner import SpanLearner
 
@@ -98,30 +100,31 @@ def test_the_model_counts_as_far_as_it_knows() -> None:
 
 def test_training_learns_and_writes_a_judge(base: Path, tmp_path: Path) -> None:
     """The loss falls; the folder holds adapter, classification layer and votes; the numbers are in order."""
-    trained = train_judge(TrainingOrder(base, tmp_path, LABELS, settings()), CASES, TrainingCallbacks())
-    assert trained is not None
+    learnt, held = parted(CASES)
+    scorer = ClassifierScorer(TrainingSetup(base, LABELS, settings()), learnt)
+    learner = scorer.learner()
+    run = Run(learner, scorer.epoch, tmp_path, settings(), facts=RunFacts())
+    assert run.train()
+    measured = finish_judge(scorer, learner, learnt, held, run.output).measured
     losses = [json.loads(line)["loss"] for line in (tmp_path / "loss.jsonl").read_text().splitlines()]
     assert sum(losses[-3:]) < 0.7 * sum(losses[:3])
     names = {"adapter_config.json", "adapter_model.safetensors", "classifier.safetensors", "votes.json"}
-    assert {path.name for path in trained.folder.iterdir()} == names
-    measured = trained.measured
+    assert {path.name for path in run.output.iterdir()} == names
     assert measured.f1 == measured.f1_oracle == 1.0
-    assert measured.candidates == sum(len(one.truth) for one in held_apart(CASES)[1])
+    assert measured.candidates == sum(len(one.truth) for one in held)
 
 
-def test_too_few_conflicts_are_told_of(base: Path, tmp_path: Path) -> None:
+def test_too_few_conflicts_are_told_of() -> None:
     """Nothing could be held back."""
     with pytest.raises(UserError, match="too few"):
-        train_judge(TrainingOrder(base, tmp_path, LABELS, settings()), CASES[:1], TrainingCallbacks())
+        parted(CASES[:1])
 
 
 @pytest.mark.parametrize("scorer", ["classifier", "span"])
-def test_a_base_without_a_tokenizer_is_told_of(tmp_path: Path, scorer: ScorerKind) -> None:
+def test_a_base_without_a_tokenizer_is_told_of(tmp_path: Path, scorer: str) -> None:
     """The error names the folder."""
     with pytest.raises(UserError, match="its tokenizer cannot be loaded"):
-        train_judge(
-            TrainingOrder(tmp_path, tmp_path / "run", LABELS, settings()), CASES, TrainingCallbacks(), scorer=scorer
-        )
+        SCORERS[scorer](TrainingSetup(tmp_path, LABELS, settings()), CASES)
 
 
 @pytest.mark.parametrize("two_way", [False, True])

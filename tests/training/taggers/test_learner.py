@@ -8,10 +8,11 @@ from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.core.errors import BadInputError, UserError
+from medner.core.files.card_text import card_text
 from medner.core.labels import load_label_set
 from medner.core.records import Document, Entity
 from medner.training.loop.batching import batches_by_tokens
-from medner.training.taggers.data import TaskForm, card_text, training_data
+from medner.training.taggers.data import TaskForm, training_data
 from medner.training.taggers.examples import tagger_example
 from tests.tiny_model import byte_level_tokenizer, save_tiny, save_tiny_model
 
