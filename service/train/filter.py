@@ -26,7 +26,7 @@ _DEFAULTS = {
     "llm-causal": TaggerTraining(epochs=2.0),
     "bert-cls": TaggerTraining(epochs=10.0),
 }
-#: What a pretrained encoder stands.
+#: The usual rate of a pretrained encoder, whose weights all learn.
 _ENCODER_RATE = 3e-5
 
 

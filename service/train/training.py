@@ -28,10 +28,14 @@ OrderT = TypeVar("OrderT", bound=TrainingOrder)
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base model: what cards call it, and its folder (None: an encoder that is new)."""
+    """A base model's folder (None: an encoder that is new)."""
 
-    name: str
     folder: Path | None
+
+    @property
+    def name(self) -> str:
+        """What cards call it."""
+        return NEW if self.folder is None else base_model_name(self.folder)
 
     @property
     def needed_folder(self) -> Path:
@@ -44,10 +48,7 @@ class Base:
 def base_of(base: str | None, default: str = DEFAULT_MODEL) -> Base:
     """The base model of an order. UserError when it is not on this machine."""
     chosen = base or default
-    if chosen == NEW:
-        return Base(NEW, None)
-    folder = base_model_folder(chosen)
-    return Base(base_model_name(folder), folder)
+    return Base(None if chosen == NEW else base_model_folder(chosen))
 
 
 @dataclass(frozen=True, slots=True)
