@@ -86,12 +86,13 @@ test-faults: $(DEV)  ## jobs while workers and Redis are killed, stopped and cut
 typing: | $(VENV)/bin/python
 	@mkdir -p build/typing/medner
 	@for name in agents core evaluation graph service store training; do ln -sfn ../../../$$name build/typing/medner/$$name; done
+	@for name in medner/*; do ln -sfn ../../../$$name build/typing/$$name; done
 
 check: $(DEV) typing  ## style, types (strict) and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	cd build/typing && $(abspath $(BIN))/lint-imports --config $(CURDIR)/pyproject.toml
 
 docs: $(RUN)  ## write docs/cli.md anew from the commands
 	$(BIN)/python scripts/cli_reference.py docs/cli.md

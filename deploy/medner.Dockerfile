@@ -8,6 +8,7 @@ COPY agents agents
 COPY core core
 COPY evaluation evaluation
 COPY graph graph
+COPY medner medner
 COPY models models
 COPY service service
 COPY store store

@@ -1,4 +1,4 @@
-"""The LangGraph state machine: what happens to a sentence, and to a document of them."""
+"""The LangGraph state machine of a sentence, and the pipeline that runs documents through it."""
 
 from medner.graph.deps import Deps
 from medner.graph.pipeline import Pipeline

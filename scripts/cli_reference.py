@@ -71,7 +71,8 @@ def commands() -> tuple[Command, ...]:
 
 def _commands(words: tuple[str, ...], node: Any) -> Iterator[Command]:
     inner = getattr(node, "commands", None)
-    function = inspect.unwrap(node.callback) if node.callback else None
+    # A command whose options come from a decorator states them as its signature.
+    function = inspect.unwrap(node.callback, stop=lambda one: hasattr(one, "__signature__")) if node.callback else None
     parameters = tuple(_parameters(function)) if function else ()
     yield Command(words, inspect.cleandoc(node.help or ""), parameters, inner is not None)
     for name, child in (inner or {}).items():

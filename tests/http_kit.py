@@ -113,7 +113,8 @@ async def _open(spec: JobSpec) -> AsyncIterator[Pipeline]:
 def main() -> int:
     """A worker of the data folder's jobs."""
     from medner.service.worker.logs import log_to
-    from medner.service.worker.worker import WorkerSettings, run_worker
+    from medner.service.worker.process import run_worker
+    from medner.service.worker.worker import WorkerSettings
 
     log_to()
     server = EmbeddedValkey(Path(os.environ["MEDNER_HOME"]) / "redis")

@@ -256,7 +256,8 @@ def open_scripted(delay_s: float = 0.0, away: Path | None = None) -> Any:
 def main() -> int:
     """A worker as the environment says."""
     from medner.service.worker.logs import log_to
-    from medner.service.worker.worker import WorkerSettings, run_worker
+    from medner.service.worker.process import run_worker
+    from medner.service.worker.worker import WorkerSettings
 
     log_to()
     server = EmbeddedValkey(Path(os.environ["KIT_FOLDER"]))

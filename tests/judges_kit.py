@@ -69,7 +69,8 @@ async def opened(spec: JobSpec) -> AsyncIterator[JobPipeline]:
 def main() -> int:
     """A worker as the environment says."""
     from medner.service.worker.logs import log_to
-    from medner.service.worker.worker import WorkerSettings, run_worker
+    from medner.service.worker.process import run_worker
+    from medner.service.worker.worker import WorkerSettings
 
     log_to()
     server = EmbeddedValkey(Path(os.environ["KIT_FOLDER"]))

@@ -1,1 +1,1 @@
-"""The modules behind benchmarks/queue.py."""
+"""The modules behind benchmarks/jobs.py."""

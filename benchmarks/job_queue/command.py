@@ -1,16 +1,16 @@
-"""What the job path costs a sentence, beside saq and plain taskiq with the same chunks in the same run.
+"""What the job path costs a sentence, beside saq and redis-py alone with the same chunks in the same run.
 
 The graph is replaced by a no-op that gives a ready annotation, so what is left is: submit, deliver, read the chunk,
 record the results, acknowledge. All three queues carry the same chunks, run the same no-op over the same sentences and
 keep the same results in the same Valkey; only medner's has claims, counters, dead letters and the rest. "wall" is the
 time from the first submitted chunk to the last result, "cpu" what submitter, workers and Valkey computed in it, both
-divided by the sentences: on a machine that does something else as well, compare cpu. The graph's own cost is printed
-apart.
+divided by the sentences, after a warm-up of the workers: on a machine that does something else as well, compare cpu.
+The graph's own cost is printed apart.
 
     pip install -e '.[bench]'                                # brings saq
-    python benchmarks/queue.py                               # overhead with 1 to 4 workers
-    python benchmarks/queue.py scaling                       # 1 to 4 workers with an engine that sleeps
-    python benchmarks/queue.py memory --sizes 10000 100000   # or 1000000: half an hour on one busy core
+    python benchmarks/jobs.py                               # overhead with 1 to 4 workers
+    python benchmarks/jobs.py scaling                       # 1 to 4 workers with an engine that sleeps
+    python benchmarks/jobs.py memory --sizes 10000 100000   # or 1000000: half an hour on one busy core
 """
 
 from __future__ import annotations

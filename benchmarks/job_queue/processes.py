@@ -19,7 +19,11 @@ from medner.store.redis.connection import new_client
 from medner.store.redis.embedded import EmbeddedValkey
 
 #: Begins a further process of the measurement.
-COMMAND = (sys.executable, str(Path(__file__).parents[1] / "queue.py"))
+COMMAND = (sys.executable, str(Path(__file__).parents[1] / "jobs.py"))
+
+
+#: Sentences before the measured ones: every worker opens its agents and its connections.
+_WARM_UP = 2_560
 
 
 @asynccontextmanager
@@ -53,7 +57,7 @@ class Cost:
 
 
 async def measured(queue: str, workers: int, arguments: argparse.Namespace) -> Cost:
-    """The cost of a queue, with a fresh Valkey."""
+    """The cost of a queue whose workers have worked before, with a fresh Valkey."""
     with TemporaryDirectory(prefix="medner-bench-") as scratch:
         server = EmbeddedValkey(Path(scratch))
         server.ensure()
@@ -63,6 +67,7 @@ async def measured(queue: str, workers: int, arguments: argparse.Namespace) -> C
                 client = new_client(address)
                 valkey = int((await client.info("server"))["process_id"])
                 await client.aclose()
+                await QUEUES[queue].run(address, argparse.Namespace(**{**vars(arguments), "sentences": _WARM_UP}))
                 taking_part = [os.getpid(), valkey, *(one.pid for one in running)]
                 before = sum(map(cpu_s, taking_part))
                 seconds: float = await QUEUES[queue].run(address, arguments)

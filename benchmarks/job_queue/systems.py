@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from job_queue.work import NoOp, documents, payloads, plain_chunk, spec
-from medner.store.jobs import Jobs, JobSpec, JobView
+from medner.service.worker.process import lasting
+from medner.service.worker.worker import Worker, WorkerSettings
+from medner.store.jobs import TERMINAL, Jobs, JobSpec, JobView
+from medner.store.jobs.keys import job_key
 from medner.store.redis import RedisAddress
 from medner.store.redis.connection import new_client
+
+#: How often it is asked whether all is done.
+_POLL_S = 0.002
+_STREAM, _GROUP, _RESULTS = "plain:chunks", "plain", "plain:results"
+_SENT_AT_ONCE = 16
 
 
 async def medner_worker(address: RedisAddress, arguments: argparse.Namespace) -> None:
     """A medner worker with the no-op for agents."""
-    from medner.service.worker.worker import Worker, WorkerSettings
 
     @asynccontextmanager
     async def opened(_: JobSpec) -> AsyncIterator[NoOp]:
         yield NoOp(arguments.sleep)
 
     settings = WorkerSettings(concurrency=arguments.concurrency, lease_s=30)
-    worker = Worker(settings, address=address, open_annotator=opened)
+    worker = Worker(settings, address=address, open_annotator=lasting(opened))
     announce()
     await worker.run()
 
@@ -36,8 +47,10 @@ async def medner_run(address: RedisAddress, arguments: argparse.Namespace) -> fl
     jobs = Jobs(client)
     began = time.perf_counter()
     job = (await jobs.submit(spec(arguments), documents(arguments.sentences))).id
-    view = await ended(jobs, job)
+    while (await client.hget(job_key(job), "state")).decode() not in TERMINAL:  # noqa: ASYNC110  other processes
+        await asyncio.sleep(_POLL_S)
     seconds = time.perf_counter() - began
+    view = await jobs.show(job)
     assert view.counts.done == arguments.sentences, view
     await client.aclose()
     return seconds
@@ -55,51 +68,57 @@ def announce() -> None:
     asyncio.get_running_loop().call_later(0.5, lambda: print("ready", flush=True))
 
 
-async def taskiq_worker(address: RedisAddress, arguments: argparse.Namespace) -> None:
-    """A plain taskiq worker on a Redis stream, with the result backend of taskiq-redis."""
-    from taskiq.acks import AcknowledgeType
-    from taskiq.receiver import Receiver
-
-    broker = _taskiq_broker(address)
-    broker.register_task(plain_chunk, task_name="chunk")
-    broker.is_worker_process = True
-    receiver = Receiver(broker, max_async_tasks=arguments.concurrency, ack_type=AcknowledgeType.WHEN_SAVED)
+async def redis_worker(address: RedisAddress, arguments: argparse.Namespace) -> None:  # noqa: ARG001  of one form
+    """A worker of redis-py alone: a stream, a consumer group, a hash of results; nothing is tried again or counted."""
+    client = new_client(address)
+    with suppress(ResponseError):  # another worker made it
+        await client.xgroup_create(_STREAM, _GROUP, "0", mkstream=True)
     announce()
-    await receiver.listen(asyncio.Event())
+
+    async def work(name: str) -> None:
+        while True:
+            answer: Any = await client.xreadgroup(_GROUP, name, {_STREAM: ">"}, count=1, block=1_000)
+            for message, fields in answer[0][1] if answer else ():
+                result = await plain_chunk(fields[b"payload"])
+                async with client.pipeline(transaction=True) as pipe:
+                    pipe.hset(_RESULTS, fields[b"number"], result)
+                    pipe.xack(_STREAM, _GROUP, message)
+                    pipe.xdel(_STREAM, message)
+                    await pipe.execute()
+
+    await asyncio.gather(*(work(f"{os.getpid()}-{number}") for number in range(WorkerSettings().chunks)))
 
 
-def _taskiq_broker(address: RedisAddress) -> Any:
-    from taskiq_redis import RedisAsyncResultBackend, RedisStreamBroker
-
-    backend: Any = RedisAsyncResultBackend(address.url, result_ex_time=600, protocol=2)
-    return RedisStreamBroker(address.url, consumer_id="0", protocol=2, xread_count=2).with_result_backend(backend)
-
-
-async def taskiq_run(address: RedisAddress, arguments: argparse.Namespace) -> float:
+async def redis_run(address: RedisAddress, arguments: argparse.Namespace) -> float:
     """Seconds from the first chunk sent to the last result."""
-    broker = _taskiq_broker(address)
-    task = broker.register_task(plain_chunk, task_name="chunk")
-    await broker.startup()
+    client = new_client(address)
+    await client.delete(_RESULTS)
     began = time.perf_counter()
-    sent = [await task.kiq(payload) for payload in payloads(arguments)]
-    for one in sent:
-        while not await one.is_ready():  # noqa: ASYNC110  another process
-            await asyncio.sleep(0.002)
+    sent = 0
+    chunks = payloads(arguments)
+    while batch := list(islice(chunks, _SENT_AT_ONCE)):
+        async with client.pipeline(transaction=False) as pipe:
+            for number, payload in enumerate(batch, sent):
+                pipe.xadd(_STREAM, {"number": number, "payload": payload})
+            await pipe.execute()
+        sent += len(batch)
+    while await client.hlen(_RESULTS) < sent:  # noqa: ASYNC110  other processes
+        await asyncio.sleep(_POLL_S)
     seconds = time.perf_counter() - began
-    await broker.shutdown()
+    await client.aclose()
     return seconds
 
 
 async def saq_worker(address: RedisAddress, arguments: argparse.Namespace) -> None:
     """A saq worker."""
-    from saq import Worker
+    from saq import Worker as SaqWorker
     from saq.queue.redis import RedisQueue
 
     async def chunk(_: Any, *, payload: str) -> str:
-        return await plain_chunk(payload)
+        return (await plain_chunk(payload.encode())).hex()
 
     queue = RedisQueue(new_client(address, socket_timeout=None))
-    worker: Any = Worker(queue, functions=[("chunk", chunk)], concurrency=arguments.concurrency)
+    worker: Any = SaqWorker(queue, functions=[("chunk", chunk)], concurrency=arguments.concurrency)
     announce()
     await worker.start()
 
@@ -112,12 +131,14 @@ async def saq_run(address: RedisAddress, arguments: argparse.Namespace) -> float
     queue = RedisQueue(new_client(address))
     await queue.connect()
     began = time.perf_counter()
-    sent: list[Any] = [await queue.enqueue("chunk", payload=payload, ttl=600) for payload in payloads(arguments)]
-    for one in sent:
-        while one.status is not Status.COMPLETE:
-            await one.refresh()
-            if one.status is not Status.COMPLETE:
-                await asyncio.sleep(0.002)
+    sent: list[Any] = [
+        await queue.enqueue("chunk", payload=payload.decode(), ttl=600) for payload in payloads(arguments)
+    ]
+    for job in sent:
+        while job.status is not Status.COMPLETE:
+            await job.refresh()
+            if job.status is not Status.COMPLETE:
+                await asyncio.sleep(_POLL_S)
     seconds = time.perf_counter() - began
     await queue.disconnect()
     return seconds
@@ -133,6 +154,6 @@ class Queue:
 
 QUEUES = {
     "medner": Queue(medner_worker, medner_run),
-    "taskiq": Queue(taskiq_worker, taskiq_run),
+    "redis": Queue(redis_worker, redis_run),
     "saq": Queue(saq_worker, saq_run),
 }

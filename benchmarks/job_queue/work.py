@@ -21,8 +21,8 @@ from medner.service.config.fingerprint import fingerprint
 from medner.service.config.frozen import freeze
 from medner.service.config.options import Overrides, configured
 from medner.store.jobs import JobSpec
-from medner.store.jobs.annotations import pack
-from medner.store.jobs.pieces import chunks_of, dump_chunk, load_chunk, sentences_of
+from medner.store.jobs.chunks import chunks_of, dump_chunk, load_chunk, sentences_of
+from medner.store.jobs.payload import pack
 
 CONFIGURATION = configured(Overrides(taggers="html:full,json:plain", judge="hard-vote"))
 PER_DOCUMENT = 4
@@ -56,10 +56,10 @@ class NoOp:
         return annotated(sentence)
 
 
-async def plain_chunk(payload: str) -> str:
+async def plain_chunk(payload: bytes) -> bytes:
     """What the other queues' workers do with a chunk: the same, without claims and counters."""
-    sentences = sentences_of(load_chunk(payload.encode()))
-    return pack([await NoOp().annotate_sentence(sentence) for sentence in sentences]).hex()
+    sentences = sentences_of(load_chunk(payload))
+    return pack([await NoOp().annotate_sentence(sentence) for sentence in sentences])
 
 
 def spec(arguments: argparse.Namespace, results: str | None = None) -> JobSpec:
@@ -73,7 +73,7 @@ def spec(arguments: argparse.Namespace, results: str | None = None) -> JobSpec:
     )
 
 
-def payloads(arguments: argparse.Namespace) -> Iterator[str]:
-    """The same chunks, as text."""
+def payloads(arguments: argparse.Namespace) -> Iterator[bytes]:
+    """The same chunks."""
     for chunk in chunks_of(documents(arguments.sentences), size=arguments.chunk, max_chars=256):
-        yield dump_chunk(chunk).decode()
+        yield dump_chunk(chunk)

@@ -6,7 +6,7 @@ import asyncio
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -14,7 +14,6 @@ from pathlib import Path
 
 from medner.core.errors import MednerError, UserError
 from medner.core.files.paths import printable, readable_path
-from medner.core.labels import load_label_set
 from medner.graph.tracing import Tracer
 from medner.service.annotate.counts import RunCounts
 from medner.service.annotate.documents import Annotating
@@ -30,8 +29,10 @@ from medner.service.config.fingerprint import fingerprint
 from medner.service.config.options import Overrides, configured
 from medner.service.inputs.annotation_inputs import Inputs, Survey, discard_copies, open_inputs, standard_input
 from medner.service.inputs.overwriting import refuse_overwriting
+from medner.service.inputs.splitting import Splitting
 from medner.service.page.page import Language
 from medner.store.corpora import NO_OPTIONS, ReadOptions
+from medner.store.traces import TracePolicy
 
 _BAD_SHOWN = 20
 
@@ -86,7 +87,7 @@ class _Session:
         self._order = order
         self._console = remarks_console()
         self._configuration = configured(order.overrides)
-        self._labels = load_label_set(self._configuration.labels)
+        self._labels = self._configuration.label_set
         self._is_local = engine_factory is None
         self._factory = engine_factory or local_engine
 
@@ -110,9 +111,14 @@ class _Session:
             order.inputs, order.text, standard_input(), outputs=self._written(), tell=self._say
         ) as sources:
             inputs = Inputs(
-                sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options
+                sources,
+                text=order.text,
+                format=order.format,
+                skip_bad=order.skip_bad,
+                limit=order.limit,
+                options=order.options,
             )
-            survey = inputs.survey(max_chars=self._configuration.max_chars, join_lines=self._configuration.join_lines)
+            survey = inputs.survey(Splitting.of(self._configuration), hashes=self._keeps_journal)
             for line in inputs.guess_lines():
                 self._say(line)
             self._tell_bad(inputs)
@@ -135,6 +141,8 @@ class _Session:
 
     def _recording(self) -> AbstractContextManager[Recording | None]:
         order = self._order.traces
+        if order.policy is TracePolicy.NONE:
+            return nullcontext()
         record = run_record(self._configuration, order, kind="annotate", fingerprint=self._fingerprint)
         return recording(order, record)
 
@@ -148,7 +156,7 @@ class _Session:
         if model is not None:
             self._say(f"loading {self._configuration.model}")
         outlets = self._outlets(several=survey.documents > 1)
-        self._interruption.at_once = partial(self._end_at_once, outlets, survey, progress)
+        self._interruption.at_once = partial(self._end_at_once, outlets, inputs, progress)
         try:
             with outlets.opened() as emit, warnings.catch_warnings():
                 # LangGraph drops tasks it has not begun when it is cancelled; on Ctrl-C that is as it should be.
@@ -162,10 +170,10 @@ class _Session:
             raise
         return False
 
-    def _end_at_once(self, outlets: RunOutputs, survey: Survey, progress: _Progress) -> None:
+    def _end_at_once(self, outlets: RunOutputs, inputs: Inputs, progress: _Progress) -> None:
         """What must not stay away even where Ctrl-C is pressed again and again. Finished sentences are on disk."""
         outlets.discard()
-        discard_copies(survey.sources)
+        discard_copies(inputs.sources)
         self._tell_end(progress.tally, progress.journal, stopped=True)
 
     async def _run(self, inputs: Inputs, progress: _Progress, emit: Emit) -> None:
@@ -176,14 +184,8 @@ class _Session:
         ) as pipeline:
             tally.start()
             with showing(tally, self._console) as on_progress:
-                run = Annotating(
-                    pipeline,
-                    tally,
-                    concurrency=configuration.concurrency,
-                    journal=progress.journal,
-                    on_progress=on_progress,
-                )
-                await run.run(inputs.documents(), emit)
+                run = Annotating(pipeline, tally, journal=progress.journal, on_progress=on_progress)
+                await run.run(inputs.split_documents(Splitting.of(configuration)), emit)
 
     def _written(self) -> dict[str, Path]:
         """The files that the run writes, by their options."""
@@ -205,11 +207,16 @@ class _Session:
             page = Page(order.html, facts, self._configuration.notice(order.language), order.language)
         return RunOutputs(self._labels, sys.stdout, order.output, order.as_json, several, page)
 
+    @property
+    def _keeps_journal(self) -> bool:
+        output = self._order.output
+        # A device or a pipe has nothing to come back to.
+        return output is not None and (output.is_file() or not output.exists())
+
     @contextmanager
     def _journal(self, survey: Survey) -> Iterator[Journal | None]:
         output = self._order.output
-        # A device or a pipe has nothing to come back to.
-        if output is None or (output.exists() and not output.is_file()):
+        if output is None or not self._keeps_journal:
             yield None
             return
         identity = RunIdentity(self._fingerprint, survey.hashes)

@@ -17,7 +17,6 @@ from medner.agents.exemplars.embedding import Embedder, EncoderEmbedder, origin_
 from medner.agents.exemplars.folder import ExemplarFolder, check_origin
 from medner.agents.exemplars.sentence_transformer import SentenceTransformerEmbedder
 from medner.core.errors import UserError
-from medner.core.labels import load_label_set
 from medner.service.config.configuration import Configuration, ExemplarsConfig
 from medner.service.config.judges import CHATTING
 
@@ -28,7 +27,7 @@ def planned_exemplars(configuration: Configuration, model: Path | None) -> Calla
     Without a folder they are the hand-written ones. ``model`` is the base model's folder. UserError when the folder
     is damaged, of another label set, or its index of another model.
     """
-    labels = load_label_set(configuration.labels)
+    labels = configuration.label_set
     chosen = configuration.exemplars
     if chosen is None:
         shipped = FixedExemplars.shipped(labels)

@@ -22,10 +22,12 @@ from medner.agents.judges.rewrite import RewriteJudge
 from medner.agents.judges.select import SelectJudge
 from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
-from medner.core.labels import LabelSet, load_label_set
+from medner.core.labels import LabelSet
+from medner.core.plugins import is_plugin
 from medner.service.build.chat_models import Connections, named_chat
 from medner.service.build.engines import EngineFactory, EngineOrder
 from medner.service.build.exemplars import planned_exemplars
+from medner.service.build.plugins import NoEngine, judge_of_plugin
 from medner.service.build.trained_judges import judge_adapters, trained_judge
 from medner.service.config.cards import judge_card
 from medner.service.config.configuration import Configuration
@@ -85,6 +87,9 @@ def build_judge_chain(judge: JudgeConfig, parts: JudgeParts, naming: Naming | No
 
 def _build(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None) -> Judge:
     """One judge. Without a name it is called after its rule or model, with a hash of its configuration as version."""
+    if is_plugin(judge.kind):
+        made = judge_of_plugin(judge.kind, parts.labels, parts.engine or NoEngine())
+        return made if naming is None else Renamed(made, naming.name, naming.version)
     if judge.kind in _BY_RULE:
         rule = _BY_RULE[judge.kind](judge, parts)
         return rule if naming is None else Renamed(rule, naming.name, naming.version)
@@ -154,7 +159,7 @@ async def judging(
 
     ``model`` is the base model's folder.
     """
-    judge, labels = configuration.judge, load_label_set(configuration.labels)
+    judge, labels = configuration.judge, configuration.label_set
     adapters = {folder: f"judge{number or ''}" for number, folder in enumerate(dict.fromkeys(judge_adapters(judge)))}
     async with AsyncExitStack() as closing:
         engine: Engine | None = None

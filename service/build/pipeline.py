@@ -18,13 +18,15 @@ from medner.agents.strategies import CODECS
 from medner.agents.taggers.tagger import GenerativeTagger, ScoringTagger, Tagger
 from medner.core.errors import UserError
 from medner.core.files.names import CARD
-from medner.core.labels import LabelSet, load_label_set
+from medner.core.labels import LabelSet
+from medner.core.plugins import Group, is_plugin
 from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
 from medner.service.build.engines import EngineFactory, EngineOrder, local_engine
 from medner.service.build.exemplars import planned_exemplars
 from medner.service.build.filters import build_filter, engine_adapter
 from medner.service.build.judges import JudgeParts, build_judge_chain, free_name
+from medner.service.build.plugins import NoEngine, filter_of_plugin, plugin_needs_engine, tagger_of_plugin
 from medner.service.build.server_names import served_filter, served_names
 from medner.service.build.trained_judges import judge_adapters
 from medner.service.build.vllm_engine import vllm_engine
@@ -81,6 +83,8 @@ async def assembled_parts(
 async def _engine(configuration: Configuration, model: Path | None, factory: EngineFactory) -> Engine:
     """The engine of a configuration: in this process, on servers, or both where a span tagger stands beside servers."""
     names = adapter_names(configuration)
+    if configuration.engine.kind == "local" and not asks_model(configuration):
+        return NoEngine()
     if configuration.engine.kind == "local":
         adapters = {name: folder for folder, name in names.items()}
         order = EngineOrder(model, adapters, configuration.max_rows, configuration.dtype)
@@ -101,11 +105,27 @@ async def _engine(configuration: Configuration, model: Path | None, factory: Eng
     return CompositeEngine(remote, local)
 
 
+def asks_model(configuration: Configuration) -> bool:
+    """Whether any agent runs on the base model: plugins and rules alone do without."""
+    chosen, exemplars = configuration.filter, configuration.exemplars
+    plugins: list[tuple[Group, str]] = [("taggers", one.strategy) for one in configuration.asked]
+    plugins += [("judges", one.kind) for one in configuration.judge.in_order]
+    if chosen is not None:
+        plugins.append(("filters", chosen.kind))
+    return (
+        any(not is_plugin(one.strategy) for one in configuration.asked)
+        or (chosen is not None and not is_plugin(chosen.kind) and chosen.kind not in ("span", "bert-cls"))
+        or configuration.judge.needs_base
+        or (exemplars is not None and exemplars.nearest > 0 and exemplars.embedder is None)
+        or any(plugin_needs_engine(group, kind) for group, kind in plugins if is_plugin(kind))
+    )
+
+
 def needs_local(configuration: Configuration) -> bool:
     """Whether something runs the base model in this process: all of it, or what needs hidden states."""
     chosen, exemplars = configuration.filter, configuration.exemplars
     return (
-        configuration.engine.kind == "local"
+        (configuration.engine.kind == "local" and asks_model(configuration))
         or any(tagger.strategy == "span" for tagger in configuration.asked)
         or (chosen is not None and chosen.kind == "llm-cls" and chosen.exported is None)
         or any(judge.kind == "trained" for judge in configuration.judge.in_order)
@@ -115,7 +135,7 @@ def needs_local(configuration: Configuration) -> bool:
 
 def check_adapters(configuration: Configuration) -> None:
     """UserError for a tagger, filter or judge that was trained for another label set or on another base model."""
-    labels = load_label_set(configuration.labels).name
+    labels = configuration.label_set.name
     # What a path is called says nothing of what lies there; weights that do not fit are refused when they are loaded.
     model = None if is_path(configuration.model) else configuration.model
     for tagger in configuration.taggers:
@@ -156,7 +176,7 @@ def build_deps(
     ``exemplars`` None: the hand-written ones. ``parts`` is what its judges are built from, whose connections the
     caller opens and closes; None where they need none.
     """
-    labels = load_label_set(configuration.labels)
+    labels = configuration.label_set
     adapters = adapter_names(configuration)
     judge_chain = build_judge_chain(configuration.judge, parts or judge_parts(configuration, engine))
     said = recorded_taggers(configuration.taggers, labels)
@@ -182,6 +202,9 @@ def _filter(configuration: Configuration, engine: Engine, labels: LabelSet, tagg
     chosen = configuration.filter
     if chosen is None:
         return None
+    if is_plugin(chosen.kind):
+        made = filter_of_plugin(chosen.kind, labels, engine)
+        return LineJoiningFilter(made) if configuration.join_lines else made
     if chosen.kind == "span":
         spans = tuple(tagger for tagger in taggers if isinstance(tagger, ScoresSpans))
         return SpanFilter(spans, chosen.threshold or 0.0)
@@ -197,11 +220,13 @@ def _line_joining(tagger: Tagger) -> Tagger:
 
 def judge_parts(configuration: Configuration, engine: Engine) -> JudgeParts:
     """What judges of a run are built from."""
-    labels, base = load_label_set(configuration.labels), Path(configuration.model).name
+    labels, base = configuration.label_set, Path(configuration.model).name
     return JudgeParts(labels, configuration.taggers[0].name, base, engine, adapter_names(configuration))
 
 
 def _tagger(tagger: TaggerConfig, engine: Engine, labels: LabelSet, adapters: Mapping[Path, str]) -> Tagger:
+    if is_plugin(tagger.strategy):
+        return tagger_of_plugin(tagger.strategy, tagger.name, labels, engine)
     if tagger.strategy == "span" and tagger.adapter is not None:
         return _span_tagger(tagger.name, tagger.adapter, engine, labels, adapters[tagger.adapter])
     return GenerativeTagger(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from medner.core.labels import load_label_set
 from medner.service.config.configuration import Configuration
 
 
@@ -18,7 +17,7 @@ def served_filter(configuration: Configuration) -> str | None:
     chosen = configuration.filter
     if chosen is None or chosen.exported is None:
         return None
-    return chosen.served or f"{load_label_set(configuration.labels).name}.{chosen.kind}"
+    return chosen.served or f"{configuration.label_set.name}.{chosen.kind}"
 
 
 def served_names(configuration: Configuration) -> dict[Path, str]:
@@ -26,7 +25,7 @@ def served_names(configuration: Configuration) -> dict[Path, str]:
 
     Span taggers, and filters that score hidden states, are not among them: no server runs their adapters.
     """
-    labels = load_label_set(configuration.labels).name
+    labels = configuration.label_set.name
     names: dict[Path, str] = {}
     for tagger in configuration.asked:
         if tagger.adapter is not None and tagger.strategy != "span":

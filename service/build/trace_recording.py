@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from medner.core.labels import load_label_set
 from medner.graph.tracing import Tracer
 from medner.service.config.configuration import Configuration
 from medner.store.traces import RunRecord, TraceBackend, TracePolicy, TraceWriter, default_place, open_traces
@@ -107,7 +106,7 @@ def run_record(
         kind=kind,
         policy=order.policy,
         judge=configuration.described()["judge"],
-        labels=LabelSetRecord.of(load_label_set(configuration.labels)),
+        labels=LabelSetRecord.of(configuration.label_set),
         configuration=data,
         fingerprint=fingerprint,
         parent=parent,

@@ -17,7 +17,8 @@ from medner.agents.strategies import CODECS
 from medner.agents.taggers.tagger import answer_cap
 from medner.core.errors import ExternalError, UserError
 from medner.core.findings import Finding, errors_among
-from medner.core.labels import LabelSet, load_label_set
+from medner.core.labels import LabelSet
+from medner.core.plugins import is_plugin
 from medner.service.build.server_names import served_base, served_filter, served_names
 from medner.service.config.configuration import Configuration, ServerConfig, TaggerConfig
 from medner.service.config.judges import CHATTING
@@ -66,7 +67,7 @@ async def server_findings(configuration: Configuration) -> list[Finding]:
 
 def model_needs(configuration: Configuration) -> list[Need]:
     """The models that the servers must have, each once, with the context its longest request may take."""
-    labels, names = load_label_set(configuration.labels), served_names(configuration)
+    labels, names = configuration.label_set, served_names(configuration)
     needs: dict[str, Need] = {}
 
     def need(model: str, context: int, *, writes: bool = True) -> None:
@@ -74,7 +75,7 @@ def model_needs(configuration: Configuration) -> list[Need]:
         needs[model] = Need(model, max(context, before.context if before else 0), writes)
 
     for tagger in configuration.asked:
-        if tagger.strategy != "span":
+        if tagger.strategy != "span" and not is_plugin(tagger.strategy):
             model = served_base(configuration) if tagger.adapter is None else names[tagger.adapter]
             need(model, longest_request(tagger, labels, configuration.max_chars))
     chosen = configuration.filter

@@ -99,7 +99,7 @@ Taggers = Annotated[
     typer.Option(
         "--taggers",
         metavar="LIST",
-        help="Taggers of the configuration by name, adapter folders (./x), or STRATEGY:STYLE (html:full).",
+        help="Taggers of the configuration by name, adapter folders (./x), STRATEGY:STYLE (html:full), or plugin:NAME.",
     ),
 ]
 Judge = Annotated[

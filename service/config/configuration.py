@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import BadInputError
+from medner.core.labels import LabelSet, load_label_set
+from medner.core.plugins import is_plugin
 from medner.core.validation import complaint
-from medner.service.config.cards import FilterKind, StyleName, TaggerKind
+from medner.service.config.cards import AsText, FilterKind, OrPlugin, StyleName, TaggerKind
 from medner.service.config.judges import JudgeConfig
 from medner.store.models import looks_like_path
 
@@ -28,7 +32,7 @@ class TaggerConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(min_length=1)
-    strategy: TaggerKind
+    strategy: Annotated[TaggerKind, OrPlugin, AsText]
     style: StyleName = "full"
     shots: int = Field(default=0, ge=0, le=100)
     adapter: Path | None = None
@@ -38,6 +42,8 @@ class TaggerConfig(BaseModel):
 
     @model_validator(mode="after")
     def _span_is_trained(self) -> TaggerConfig:
+        if is_plugin(self.strategy) and self.adapter is not None:
+            raise ValueError(f"adapter: a plugin has none; write what it needs behind its name, {self.strategy}:FILE")
         if self.strategy == "span" and self.adapter is None:
             raise ValueError("adapter: a span tagger needs the folder that medner train span wrote")
         return self
@@ -56,7 +62,7 @@ class FilterConfig(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    kind: FilterKind | Literal["span"] = "llm-causal"
+    kind: Annotated[FilterKind | Literal["span"], OrPlugin, AsText] = "llm-causal"
     threshold: float | None = Field(default=None, ge=0, le=1)
     adapter: Path | None = None
     exported: Path | None = None
@@ -68,12 +74,18 @@ class FilterConfig(BaseModel):
             raise ValueError(f"exported: only an llm-cls filter is exported for a server, {self.kind} is not")
         if self.kind == "span" and self.adapter is not None:
             raise ValueError("adapter: the filter span is made of the span taggers; it has no adapter of its own")
+        if is_plugin(self.kind):
+            if self.adapter is not None or self.threshold is not None:
+                raise ValueError("threshold: a plugin has its own; adapter: write it behind its name, plugin:NAME:FILE")
+            return self
         if self.kind not in ("llm-causal", "span") and self.adapter is None and self.exported is None:
             raise ValueError(f"adapter: {self.kind} needs the folder that medner train filter wrote")
         return self
 
     def in_words(self) -> str:
         """The filter in a few words."""
+        if is_plugin(self.kind):
+            return self.kind
         if self.kind == "span":
             return f"span, threshold {self.threshold or 0:g}"
         trained = self.adapter or self.exported
@@ -182,6 +194,18 @@ class Configuration(BaseModel):
             )
         return self
 
+    @cached_property
+    def label_set(self) -> LabelSet:
+        """The label set, read once. UserError when it is not to be had."""
+        return load_label_set(self.labels)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Configuration:
+        """A copy with some keys changed; its label set is read again where that key is."""
+        copied = super().model_copy(update=update, deep=deep)
+        if update and "labels" in update:
+            copied.__dict__.pop("label_set", None)
+        return copied
+
     @property
     def asked(self) -> tuple[TaggerConfig, ...]:
         """The taggers whose models are asked; the others' answers come from files."""
@@ -195,7 +219,7 @@ class Configuration(BaseModel):
     @property
     def untuned(self) -> tuple[str, ...]:
         """The names of the taggers that run on the base model alone, without a tuned adapter."""
-        return tuple(tagger.name for tagger in self.taggers if tagger.adapter is None)
+        return tuple(one.name for one in self.taggers if one.adapter is None and not is_plugin(one.strategy))
 
     def notice(self, language: str = "zh") -> str | None:
         """What a reader of the result must know about taggers that are not tuned; None when all are."""
@@ -222,6 +246,8 @@ def _in_words(tagger: TaggerConfig) -> str:
     tuned = "untuned" if tagger.adapter is None else "tuned"
     if tagger.said is not None:
         return f"{tagger.name} (as in {tagger.said.name}, {tuned})"
+    if is_plugin(tagger.strategy):
+        return f"{tagger.name} ({tagger.strategy})"
     if tagger.strategy == "span":
         return f"{tagger.name} (span, {tuned})"
     return f"{tagger.name} ({tagger.strategy}, {tagger.style}, {tagger.shots} examples, {tuned})"

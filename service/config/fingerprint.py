@@ -13,7 +13,7 @@ from typing import Any
 from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
 from medner.core.files.hashing import sha256_of
-from medner.core.labels import load_label_set
+from medner.core.plugins import Group, is_plugin, plugin_parts, plugin_version
 from medner.service.config.cards import export_card, filter_card
 from medner.service.config.configuration import Configuration, ExemplarsConfig, FilterConfig
 from medner.service.config.judges import JudgeConfig
@@ -36,7 +36,7 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     if not configuration.join_lines:
         # As it was before there was a choice: what was annotated then is annotated so.
         del facts["join_lines"]
-    facts["labels"] = asdict(load_label_set(configuration.labels))
+    facts["labels"] = asdict(configuration.label_set)
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
         fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None
         fact["said"] = _said_hash(tagger.said) if tagger.said else None
@@ -48,6 +48,9 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     if model is not None:
         facts["model"] = _model_facts(model)
         facts["dtype"] = settled_dtype(configuration, model)
+    plugins = dict(_plugins(configuration))
+    if plugins:
+        facts["plugins"] = plugins
     facts["medner"] = version("medner")
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -57,6 +60,19 @@ def _said_hash(file: Path) -> str:
         return sha256_of(file)
     except OSError as error:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def _plugins(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """The plugins of a configuration, each with its package's version, and the hash of the file it is given."""
+    kinds: list[tuple[Group, str]] = [("taggers", one.strategy) for one in configuration.taggers]
+    kinds += [("judges", one.kind) for one in configuration.judge.in_order]
+    if configuration.filter is not None:
+        kinds.append(("filters", configuration.filter.kind))
+    for group, kind in kinds:
+        if is_plugin(kind):
+            name, argument = plugin_parts(kind)
+            is_file = bool(argument) and Path(argument).is_file()
+            yield f"{group} {kind}", plugin_version(group, name) + (f" {sha256_of(Path(argument))}" if is_file else "")
 
 
 def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:

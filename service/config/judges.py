@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from medner.core.errors import UserError
+from medner.core.plugins import PREFIX, is_plugin
+from medner.service.config.cards import AsText, OrPlugin
 
 JudgeKind = Literal["select", "rewrite", "trained", "hard-vote", "best-tagger", "filter-score"]
 RULES = ("hard-vote", "best-tagger", "filter-score")
@@ -59,7 +61,7 @@ class JudgeConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str | None = Field(default=None, min_length=1)
     version: str | None = None
-    kind: JudgeKind = "best-tagger"
+    kind: Annotated[JudgeKind, OrPlugin, AsText] = "best-tagger"
     tagger: str | None = None
     least: float = Field(default=0.5, ge=0, le=1)
     adapter: Path | None = None
@@ -88,7 +90,7 @@ class JudgeConfig(BaseModel):
 
     @model_validator(mode="after")
     def _keys_fit(self) -> JudgeConfig:
-        foreign = sorted(self._given() - _KEYS[self.kind] - {"kind", "fallback", "name", "version"})
+        foreign = sorted(self._given() - _KEYS.get(self.kind, set()) - {"kind", "fallback", "name", "version"})
         if foreign:
             takers = ", ".join(kind for kind in KINDS if foreign[0] in _KEYS[kind])
             raise ValueError(f"{foreign[0]}: only {takers} takes this, {self.kind} does not")
@@ -165,12 +167,14 @@ def read_judge(said: str) -> dict[str, Any]:
 
     UserError when it is none of these.
     """
+    if is_plugin(said.strip()) and len(said.strip()) > len(PREFIX):
+        return {"kind": said.strip()}
     kind, colon, rest = said.strip().partition(":")
     if kind not in KINDS or (colon and not rest) or (colon and kind == "hard-vote"):
         raise UserError(
             f"--judge: {said!r} is none; there are select, rewrite (each with :PROVIDER:MODEL for another model than "
             "the base), trained:FOLDER, hard-vote, filter-score, best-tagger (follows the first), "
-            "filter-score:LEAST and best-tagger:NAME"
+            "filter-score:LEAST, best-tagger:NAME and plugin:NAME"
         )
     if kind == "best-tagger":
         return {"kind": kind, "tagger": rest or None}

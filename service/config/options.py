@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
+from medner.core.plugins import is_plugin, plugin_parts
 from medner.service.config.cards import StrategyName, StyleName, adapter_card, filter_card
 from medner.service.config.configuration import Configuration, TaggerConfig, is_path, validated
 from medner.service.config.default import default_configuration, tuned_taggers
@@ -29,13 +30,13 @@ _SHOTS = {"brief": 0, "full": 3, "plain": 3}
 class Overrides:
     """What the command line says about the configuration; None leaves it as it is.
 
-    ``judge`` is a judge in words, or a registered one's table.
+    ``taggers`` are names in a comma list, or one by one. ``judge`` is a judge in words, or a judge's table.
     """
 
     config: Path | None = None
     labels: str | None = None
     model: str | None = None
-    taggers: str | None = None
+    taggers: str | tuple[str, ...] | None = None
     judge: str | dict[str, Any] | None = None
     filter: str | None = None
     max_chars: int | None = None
@@ -104,15 +105,18 @@ def _is_out_of_place(data: Mapping[str, Any]) -> bool:
     return all(tagger["strategy"] != "span" for tagger in data["taggers"])
 
 
-def read_taggers(said: str, known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
-    """The taggers of a comma list: known names, adapter folders, STRATEGY:STYLE for untuned ones."""
+def read_taggers(said: str | Sequence[str], known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
+    """The taggers of a list or a comma list: known names, adapter folders, STRATEGY:STYLE for untuned ones."""
     by_name = {tagger.name: tagger for tagger in known}
-    return [_tagger(word.strip(), by_name) for word in said.replace("，", ",").split(",")]
+    words = said.replace("，", ",").split(",") if isinstance(said, str) else said
+    return [_tagger(word.strip(), by_name) for word in words]
 
 
 def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     if word in known:
         return known[word]
+    if is_plugin(word):
+        return TaggerConfig.model_validate({"name": plugin_parts(word)[0], "strategy": word})
     if is_path(word):
         folder = Path(os.path.expanduser(word))
         card = adapter_card(folder)
@@ -134,6 +138,8 @@ def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, A
     """A filter from off, a shipped one's name, a filter's folder, llm-causal or span; :THRESHOLD may follow."""
     if said == "off":
         return None
+    if is_plugin(said):
+        return {"kind": said}
     word, colon, threshold = said.rpartition(":")
     if not colon or Path(said).is_dir():
         word, threshold = said, ""

@@ -14,7 +14,6 @@ from medner.core.environment import REDIS_URL, variable
 from medner.core.errors import MednerError, UserError
 from medner.core.files.names import ADAPTER_WEIGHTS
 from medner.core.findings import Finding, Level
-from medner.core.labels import load_label_set
 from medner.service.build.engines import model_folder
 from medner.service.build.pipeline import needs_local
 from medner.service.build.vllm_engine import server_findings
@@ -137,7 +136,7 @@ def base_model(configuration: Configuration, *, hashes: bool) -> Iterator[Findin
 
 def adapters(configuration: Configuration) -> Iterator[Finding]:
     """The adapters of taggers and filter: files, label set, base."""
-    labels = load_label_set(configuration.labels).name
+    labels = configuration.label_set.name
     model = None if is_path(configuration.model) else configuration.model
     for tagger in configuration.taggers:
         subject = f"tagger {tagger.name}"

@@ -10,6 +10,7 @@ from typing import Any
 
 from medner.core.errors import UserError
 from medner.core.labels import SHIPPED, load_label_set
+from medner.core.plugins import is_plugin
 from medner.service.config.configuration import Configuration
 from medner.service.config.default import tuned_taggers
 from medner.service.config.options import Overrides, configured
@@ -81,7 +82,8 @@ class AllowedOptions:
     def _check(self, options: JobOptions, labels: str) -> None:
         """Problem for what is no plain name: a client chooses among what there is, and reads no file."""
         for word in (options.taggers or "").replace("，", ",").split(","):
-            if options.taggers and not re.match(NAME, word.strip()):
+            # A plugin reads what stands behind its name: only the server's own configuration names one.
+            if options.taggers and (is_plugin(word.strip()) or not re.match(NAME, word.strip())):
                 raise Problem("unusable", f"taggers: {word.strip()!r} is no name; GET /v1/labels lists those there are")
         if options.filter is not None:
             known = ("off", "llm-causal", "span", *(one.card.name for one in shipped_filters(labels)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,41 +17,44 @@ from typing import BinaryIO
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.hashing import sha256_of
 from medner.core.records import Document
-from medner.core.sentences import split_sentences
 from medner.service.inputs.source_names import NAMED_BY_FILE, InputFile
 from medner.service.inputs.sources import find_sources
+from medner.service.inputs.splitting import SplitDocument, Splitting
 from medner.store.corpora import FORMATS, NO_OPTIONS, ReadOptions, guess_format, read_documents
 from medner.store.corpora.reading.bad_records import BadRecords
+from medner.store.corpora.reading.encoding import decode_text
 
 _SCRATCH = "medner-"
 _TEXT_OPTION = "--text"
 #: So many files are named with what they were read as.
 _MOST_GUESSES = 20
+#: Code points of documents that a survey holds for the run; inputs with more are read a second time.
+HELD_CHARACTERS = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What a first look at all inputs found: which can be read, how much there is, the hash of each file."""
+    """What the first reading of all inputs gives: how much there is, and where asked for the hash of each file."""
 
-    sources: tuple[InputFile, ...]
     documents: int
     sentences: int
     hashes: dict[str, str]
 
 
 class Inputs:
-    """The documents of all inputs, in order, as often as they are asked for.
+    """The documents of all inputs, in order.
 
-    ``format`` None: each file's is found from its name and content. With ``skip_bad``, records and files that cannot
-    be read are kept in ``bad`` and left out; else they raise BadInputError. ``limit`` is the most documents to take.
-    ``options`` say what the files do not tell. ``guesses`` holds what was found of files that are no plain text, by
-    what messages call them.
+    ``text`` is a text that is the only input. ``format`` None: each file's is found from its name and content. With
+    ``skip_bad``, records and files that cannot be read are kept in ``bad`` and left out; else they raise BadInputError.
+    ``limit`` is the most documents to take. ``options`` say what the files do not tell. ``guesses`` holds what was
+    found of files that are no plain text, by what messages call them.
     """
 
     def __init__(
         self,
         sources: Sequence[InputFile],
         *,
+        text: str | None = None,
         format: str | None = None,  # noqa: A002
         skip_bad: bool = False,
         limit: int | None = None,
@@ -58,33 +62,63 @@ class Inputs:
     ) -> None:
         if format is not None and format not in FORMATS:
             raise UserError(f"--format: no format {format!r}; there are {', '.join(FORMATS)}")
-        self._sources = tuple(sources)
+        if text is not None and format not in (None, "text"):
+            raise UserError(f"--format {format}: is for files; a text behind --text is plain text")
+        self.sources = tuple(sources)
+        self._text = text
         self._format = format
         self._skip_bad = skip_bad
         self._limit = limit
         self._options = options
+        self._held: list[SplitDocument] | None = None
         self.bad = BadRecords()
         self.guesses: dict[str, str] = {}
 
-    def survey(self, *, max_chars: int, join_lines: bool = False) -> Survey:
-        """Reads everything once, so that what is wrong is said before the work begins. Fills ``bad``."""
+    def survey(self, how: Splitting, *, hashes: bool = False, hold: int = HELD_CHARACTERS) -> Survey:
+        """Reads and splits everything, so that what is wrong is said before the work begins. Fills ``bad``.
+
+        The documents stay in memory for :meth:`split_documents`, unless they have more than ``hold`` characters.
+        """
         self.bad = BadRecords()
-        hashes: dict[str, str] = {}
-        documents = sentences = 0
-        for document in islice(self._read(self.bad, hashes), self._limit):
+        found: dict[str, str] = {}
+        held: list[SplitDocument] | None = []
+        documents = sentences = characters = 0
+        for document in islice(self._read(self.bad, found if hashes else None), self._limit):
+            split = how.split(document)
             documents += 1
-            sentences += len(split_sentences(document, max_chars=max_chars, join_lines=join_lines))
-        return Survey(self._sources, documents, sentences, hashes)
+            sentences += len(split.sentences)
+            characters += len(document.text)
+            if held is not None:
+                held.append(split)
+            if characters > hold:
+                held = None
+        self._held = held
+        return Survey(documents, sentences, found)
+
+    def split_documents(self, how: Splitting) -> Iterator[SplitDocument]:
+        """The documents of the survey, split the same way; each is let go of as it is taken."""
+        if self._held is None:
+            yield from map(how.split, self.documents())
+            return
+        held, self._held = self._held[::-1], None
+        while held:
+            yield held.pop()
 
     def documents(self, *, count_bad: bool = False) -> Iterator[Document]:
         """The documents that can be read. ``count_bad``: there was no survey; fills ``bad`` on the way."""
-        return islice(self._read(self.bad if count_bad else BadRecords(), {}), self._limit)
+        return islice(self._read(self.bad if count_bad else BadRecords(), None), self._limit)
 
-    def _read(self, bad: BadRecords, hashes: dict[str, str]) -> Iterator[Document]:
+    def _read(self, bad: BadRecords, hashes: dict[str, str] | None) -> Iterator[Document]:
+        if self._text is not None:
+            document, digest = _typed(self._text)
+            if hashes is not None:
+                hashes[_TEXT_OPTION] = digest
+            yield document
         ids = DocumentIds()
-        for source in self._sources:
+        for source in self.sources:
             try:
-                hashes[source.shown] = _hash(source)
+                if hashes is not None:
+                    hashes[source.shown] = _hash(source)
                 for document in self._documents_of(source, bad):
                     try:
                         ids.add(document.id, source)
@@ -105,18 +139,16 @@ class Inputs:
                 bad.add(told, "")
 
     def _documents_of(self, source: InputFile, bad: BadRecords) -> Iterator[Document]:
-        is_typed = source.shown == _TEXT_OPTION
-        name = self._format or ("text" if is_typed else self._guess(source))
-        options = replace(self._options, encoding=None) if is_typed else self._options
+        name = self._format or self._guess(source)
         refused = BadRecords()
-        if options.log is not None:
-            options.log.names[source.path] = source.shown
+        if self._options.log is not None:
+            self._options.log.names[source.path] = source.shown
         reading = read_documents(
             source.path,
             format=name,
             skip_bad=refused if self._skip_bad else None,
             stem=source.stem or None,
-            options=options,
+            options=self._options,
         )
         for document in reading:
             yield replace(document, id=source.id) if name in NAMED_BY_FILE else document
@@ -185,7 +217,7 @@ def open_inputs(
     outputs: Mapping[str, Path] | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[InputFile, ...]]:
-    """The sources that the arguments name; what comes from standard input or ``text`` lives until the block ends.
+    """The sources that the arguments name, none for ``text``; a copy of standard input lives until the block ends.
 
     ``outputs`` are the files that the run writes, by their options; ``tell`` hears which files of folders are not
     read. UserError for an argument that is no path, for an input that is an output, and when there is nothing to
@@ -195,12 +227,10 @@ def open_inputs(
         raise UserError(
             "give either INPUT or --text" if arguments else "nothing to annotate: give files, folders, - or --text TEXT"
         )
+    if text is not None:
+        yield ()
+        return
     with TemporaryDirectory(prefix=_SCRATCH) as scratch:
-        if text is not None:
-            path = Path(scratch) / "text.txt"
-            path.write_bytes(_encoded(text))
-            yield (InputFile(path, _TEXT_OPTION, id="text", stem="text"),)
-            return
         found = find_sources(arguments, outputs or {}, Path(scratch), stdin)
         for remark in found.remarks():
             tell(remark)
@@ -208,7 +238,7 @@ def open_inputs(
 
 
 def discard_copies(sources: Sequence[InputFile]) -> None:
-    """Removes what was copied from a pipe or a text: for a process that ends at once."""
+    """Removes what was copied from a pipe: for a process that ends at once."""
     for source in sources:
         for parent in source.path.parents:
             if parent.parent == Path(gettempdir()) and parent.name.startswith(_SCRATCH):
@@ -218,6 +248,13 @@ def discard_copies(sources: Sequence[InputFile]) -> None:
 def standard_input() -> BinaryIO | None:
     """Standard input in bytes; None where it is closed."""
     return None if sys.stdin is None else sys.stdin.buffer
+
+
+def _typed(text: str) -> tuple[Document, str]:
+    """The document of a text that was typed, and the hash of its bytes. BadInputError where it is blank or binary."""
+    data = _encoded(text)
+    read, _ = decode_text(data, Path(_TEXT_OPTION))
+    return Document("text", read), hashlib.sha256(data).hexdigest()
 
 
 def _encoded(text: str) -> bytes:

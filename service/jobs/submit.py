@@ -22,7 +22,7 @@ from medner.service.config.registered_judges import with_registered_judge
 from medner.service.inputs.annotation_inputs import Inputs, open_inputs, standard_input
 from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.jobs import Jobs, JobSpec, SubmitCallbacks, Submitted
-from medner.store.jobs.folder import absolute
+from medner.store.jobs.result_folder import absolute
 
 _SAY_EVERY_S = 2.0
 
@@ -48,7 +48,7 @@ class _SubmitProgress:
         self._console = console
         self._last = time.monotonic()
 
-    def hearing(self) -> SubmitCallbacks:
+    def calls(self) -> SubmitCallbacks:
         """What the submit calls."""
         return SubmitCallbacks(
             opened=lambda job: self._console.print(f"job {job}", markup=False),
@@ -72,7 +72,7 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
     tell = partial(console.print, markup=False)
     with open_inputs(order.inputs, None, standard_input(), tell=tell) as sources:
         inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options)
-        submitted = await jobs.submit(spec, inputs.documents(count_bad=True), key=order.key, told=said.hearing())
+        submitted = await jobs.submit(spec, inputs.documents(count_bad=True), key=order.key, progress=said.calls())
         for line in inputs.guess_lines():
             console.print(line, markup=False)
         for record in list(inputs.bad)[:20]:

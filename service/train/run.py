@@ -24,7 +24,7 @@ from medner.service.train.provenance import licence_note, machine_facts, named_h
 from medner.service.train.soft_labels import label_softly
 from medner.service.train.span import SpanTraining
 from medner.service.train.tagger import TextTaggerTraining
-from medner.service.train.training import Finished, Training, shared_task
+from medner.service.train.training import Finished, StoppedError, Training, shared_task
 from medner.training.loop.loop import Run, TrainingStep, batches_of, refuse_another
 from medner.training.loop.run import RunFacts, RunFolder
 from medner.training.plot import loss_svg
@@ -68,8 +68,11 @@ def carry_out(
     the run ends with a checkpoint. ``engine_factory`` is what a tagger's evaluation runs on, None the local engine.
     """
     if isinstance(order, SoftLabelOrder):
-        written = label_softly(order, say, stop)
-        return Outcome(Ending.STOPPED if written is None else Ending.DONE, order.out)
+        try:
+            label_softly(order, say, stop)
+        except StoppedError:
+            return Outcome(Ending.STOPPED, order.out)
+        return Outcome(Ending.DONE, order.out)
     training = _training(order, engine_factory)
     say(training.summary())
     facts = _facts(training)
@@ -190,10 +193,11 @@ def _evaluated(
     """The end of a run that has got to it: its scores said and written."""
     for line in scores:
         say(line)
-    if training.evaluates:
+    try:
         score = training.evaluate(adapter, stop)
-        if score is None:
-            return Outcome(Ending.STOPPED, adapter, scores)
+    except StoppedError:
+        return Outcome(Ending.STOPPED, adapter, scores)
+    if score is not None:
         say(score)
         scores = (*scores, score)
         write(scores)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +13,7 @@ from rich.console import Console
 
 from medner.core.errors import ExternalError
 from medner.core.files.atomic import replacing_file
-from medner.core.labels import load_label_set
-from medner.core.records import AnnotatedDocument, Document, Sentence
-from medner.core.sentences import split_sentences
+from medner.core.records import AnnotatedDocument, Document
 from medner.evaluation.reports.report import Evaluation, Setting, evaluate
 from medner.evaluation.reports.structure import evaluation_json
 from medner.evaluation.reports.wording import counted
@@ -25,6 +23,8 @@ from medner.service.annotate.progress import showing
 from medner.service.build.engines import EngineFactory, local_engine
 from medner.service.build.pipeline import assembled
 from medner.service.config.configuration import Configuration
+from medner.service.inputs.splitting import Splitting
+from medner.service.train.training import StoppedError
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents, write_documents
 
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.jsonl"
@@ -43,25 +43,18 @@ class Scoring:
     options: ReadOptions = NO_OPTIONS
 
 
-class _StoppedError(Exception):
-    """Somebody asked to stop."""
-
-
 def score_tagger(
     scoring: Scoring, run: Path, *, engine_factory: EngineFactory | None = None, stop: Callable[[], bool]
-) -> str | None:
+) -> str:
     """Annotates the held-out file, writes the scores and the predictions to a run folder; the score in one line.
 
-    None when ``stop`` said so before the last document. ``engine_factory`` None: the local engine. ExternalError when a
-    sentence has no result.
+    ``engine_factory`` None: the local engine. ExternalError when a sentence has no result, StoppedError when ``stop``
+    said so before the end.
     """
     configuration = scoring.configuration
-    labels = load_label_set(configuration.labels)
+    labels = configuration.label_set
     gold = list(read_documents(scoring.gold, labels=labels, options=scoring.options))
-    try:
-        found = _annotated(scoring, gold, engine_factory or local_engine, stop)
-    except _StoppedError:
-        return None
+    found = _annotated(scoring, gold, engine_factory or local_engine, stop)
     predicted = [Document(one.document.id, one.document.text, one.entities) for one in found]
     write_documents(predicted, run / PREDICTIONS, format="jsonl", labels=labels)
     name = configuration.taggers[0].name
@@ -79,15 +72,16 @@ def _annotated(
 ) -> list[AnnotatedDocument]:
     configuration = scoring.configuration
     bare = [Document(document.id, document.text) for document in gold]
-    tally = RunCounts(sum(len(_sentences(one, configuration)) for one in bare))
+    split = [Splitting.of(configuration).split(document) for document in bare]
+    tally = RunCounts(sum(len(one.sentences) for one in split))
     found: list[AnnotatedDocument] = []
 
     async def run() -> None:
         async with assembled(configuration, model=scoring.model, engine_factory=factory) as pipeline:
             tally.start()
             with showing(tally, Console(stderr=True)) as on_progress:
-                annotating = Annotating(pipeline, tally, concurrency=configuration.concurrency, on_progress=on_progress)
-                await annotating.run(_until(stop, bare), found.append)
+                watched = _watching(stop, on_progress)
+                await Annotating(pipeline, tally, on_progress=watched).run(iter(split), found.append)
 
     with warnings.catch_warnings():
         # LangGraph drops tasks it has not begun when it is cancelled; on Ctrl-C that is as it should be.
@@ -101,15 +95,15 @@ def _annotated(
     return found
 
 
-def _until(stop: Callable[[], bool], documents: Iterable[Document]) -> Iterator[Document]:
-    for document in documents:
+def _watching(stop: Callable[[], bool], on_progress: Callable[[], None]) -> Callable[[], None]:
+    """The progress, which ends the run once ``stop`` says so."""
+
+    def watched() -> None:
+        on_progress()
         if stop():
-            raise _StoppedError
-        yield document
+            raise StoppedError
 
-
-def _sentences(document: Document, configuration: Configuration) -> tuple[Sentence, ...]:
-    return split_sentences(document, max_chars=configuration.max_chars, join_lines=configuration.join_lines)
+    return watched
 
 
 def score_line(evaluation: Evaluation) -> str:

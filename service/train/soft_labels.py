@@ -12,7 +12,7 @@ from medner.core.errors import UserError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document
 from medner.service.train.orders import SoftLabelOrder
-from medner.service.train.training import base_of
+from medner.service.train.training import StoppedError, base_of
 from medner.store.corpora import read_documents
 from medner.training.model.lora import load_tokenizer
 from medner.training.nesting import Pairs, nested_pairs
@@ -24,15 +24,8 @@ from medner.training.spans.teaching import load_teacher, taught
 _Labelled = TypeVar("_Labelled")
 
 
-class _StoppedError(Exception):
-    """Somebody asked to stop."""
-
-
-def label_softly(order: SoftLabelOrder, say: Callable[[str], None], stop: Callable[[], bool]) -> int | None:
-    """Writes the file of an order, whole or not at all; returns its sentences, or None when ``stop`` said so.
-
-    UserError when there are none.
-    """
+def label_softly(order: SoftLabelOrder, say: Callable[[str], None], stop: Callable[[], bool]) -> None:
+    """Writes the file of an order, whole or not at all. UserError when there is no sentence, StoppedError."""
     labels, folder = load_label_set(order.labels), base_of(order.base).needed_folder
     sentences = list({sentence.text: (sentence, missing) for sentence, missing in _sentences(order, labels)}.values())
     if not sentences:
@@ -51,18 +44,14 @@ def label_softly(order: SoftLabelOrder, say: Callable[[str], None], stop: Callab
         least=order.least,
         budget=order.batch_tokens,
     )
-    try:
-        written = write_soft_labels(order.out, _until(stop, labelled), labels)
-    except _StoppedError:
-        return None
+    written = write_soft_labels(order.out, _until(stop, labelled), labels)
     say(f"{written:,} sentences written")
-    return written
 
 
 def _until(stop: Callable[[], bool], labelled: Iterable[_Labelled]) -> Iterator[_Labelled]:
     for one in labelled:
         if stop():
-            raise _StoppedError
+            raise StoppedError
         yield one
 
 

@@ -26,6 +26,10 @@ NEW = "new"
 OrderT = TypeVar("OrderT", bound=TrainingOrder)
 
 
+class StoppedError(Exception):
+    """Somebody asked to stop where there is no checkpoint to write."""
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """A base model's folder (None: an encoder that is new)."""
@@ -125,14 +129,9 @@ class Training(ABC, Generic[OrderT]):
     def finish(self, run: Run[Any], learner: Any) -> Finished:
         """Chooses thresholds on what was held back, and writes what belongs beside the learner's files."""
 
-    @property
-    def evaluates(self) -> bool:
-        """Whether the finished adapter is to be scored."""
-        return False
-
-    def evaluate(self, adapter: Path, stop: Callable[[], bool]) -> str | None:
-        """The score of the finished adapter in a line; None when it was stopped."""
-        raise NotImplementedError
+    def evaluate(self, adapter: Path, stop: Callable[[], bool]) -> str | None:  # noqa: ARG002  for those that do
+        """The score of the finished adapter in a line; None where the order asks for none. StoppedError."""
+        return None
 
 
 def shared_task(training: Training[Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ from redis.exceptions import RedisError
 
 from medner.core.errors import MednerError
 from medner.core.records import Annotation, Sentence
-from medner.service.annotate.documents import first_error
-from medner.service.worker.attempts import Annotator, Failed, answers, attempt
-from medner.service.worker.steady import RetryWaits, Stopped
-from medner.store.jobs.annotations import given_up
-from medner.store.jobs.claims import Claim, Claims, Finished
-from medner.store.jobs.pieces import Chunk, load_chunk, sentences_of
+from medner.graph.pipeline import first_error
+from medner.service.worker.attempts import Annotator, Failed, TimeLimit, answers, attempt
+from medner.service.worker.retry_waits import RetryWaits, Stopped
+from medner.store.jobs.chunks import Chunk, load_chunk, sentences_of
+from medner.store.jobs.claims import ChunkPlace, Claim, Claims, Finished
+from medner.store.jobs.payload import given_up
 from medner.store.jobs.records import DeadLetter, JobSpec
 from medner.store.jobs.spool import Spool
 
@@ -71,16 +72,17 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkContext:
-    """What a worker lends its runs: claims, patience, places for sentences under way, ears for what becomes of them.
+class RunContext:
+    """What a worker lends its runs: claims, retries, places for sentences under way, calls for what becomes of them.
 
     ``alone`` is held while a sentence is under way that may kill the worker.
     """
 
     claims: Claims
-    steady: RetryWaits
+    retry: RetryWaits
     slots: asyncio.Semaphore
     alone: asyncio.Lock
+    place: ChunkPlace | None = None
     lanes: int = 16
     on_annotation: Callable[[Annotation], None] = lambda _: None
     on_failure: Callable[[], None] = lambda: None
@@ -89,12 +91,12 @@ class ChunkContext:
 class ChunkRun:
     """A claimed chunk under way."""
 
-    def __init__(self, claim: Claim, spec: JobSpec, spool: Spool, around: ChunkContext) -> None:
+    def __init__(self, claim: Claim, spec: JobSpec, spool: Spool, context: RunContext) -> None:
         self.claim = claim
         self.signals = Signals()
         self._spec = spec
         self._spool = spool
-        self._around = around
+        self._context = context
         self._results: dict[int, Annotation] = {}
         self._fresh: list[Finished] = []
         self._failed: dict[int, Failed] = {}
@@ -134,8 +136,8 @@ class ChunkRun:
         A chunk that cannot even be given up ends the job, with the reason.
         """
         reason = f"{type(error).__name__}: {self._without_text(error)}"
-        spec, claims = self._spec, self._around.claims
-        count = await self._around.steady(
+        spec, claims = self._spec, self._context.claims
+        count = await self._context.retry(
             lambda: claims.break_off(self.claim, reason, attempts=spec.attempts, backoff_s=spec.backoff_s),
             give_up=self._lost,
         )
@@ -172,15 +174,15 @@ class ChunkRun:
             await self._record()
 
     async def _load(self) -> Chunk:
-        steady, claim = self._around.steady, self.claim
+        retry, claim = self._context.retry, self.claim
         if claim.content is not None:
             chunk = load_chunk(claim.content)
         else:
-            chunk = await steady(lambda: self._spool.get(claim.chunk), give_up=self._stop)
+            chunk = await retry(lambda: self._spool.get(claim.chunk), give_up=self._stop)
         if not claim.begun:
             return chunk
-        progress = await steady(lambda: self._around.claims.progress(claim), give_up=self._lost)
-        known = await steady(lambda: self._spool.known(claim.chunk), give_up=self._stop) or ()
+        progress = await retry(lambda: self._context.claims.progress(claim), give_up=self._lost)
+        known = await retry(lambda: self._spool.known(claim.chunk), give_up=self._stop) or ()
         self._results = {index: one for index, one in enumerate(known) if one is not None and one.complete}
         self._results.update(progress.recorded)
         self._attempts = dict(progress.attempts)
@@ -194,6 +196,12 @@ class ChunkRun:
             except BaseExceptionGroup as errors:
                 raise first_error(errors) from errors
             return
+        await self._one_by_one(annotator, sentences, todo, TimeLimit(self._spec.sentence_timeout_s))
+
+    async def _one_by_one(
+        self, annotator: Annotator, sentences: list[Sentence], todo: list[int], limit: TimeLimit
+    ) -> None:
+        """For a chunk that workers were lost over: each sentence is noted before it begins."""
         most = self._spec.attempts + _MORE_FOR_LOST
         for index in todo:
             if self.signals.stop:
@@ -203,50 +211,66 @@ class ChunkRun:
                 self._failed[index] = Failed("WorkerLost", why, outside=False)
                 continue
             # Alone in this worker: if it dies, no other chunk's sentence is noted as under way.
-            async with self._around.alone, self._around.slots:
+            async with self._context.alone, self._context.slots:
                 await self._count_attempt(index)
-                await self._one(annotator, sentences[index], index)
+                await self._one(annotator, sentences[index], index, limit)
                 await self._record()
+        limit.close()
 
     async def _many(self, annotator: Annotator, sentences: list[Sentence], todo: list[int]) -> None:
-        left = iter(todo)
+        left = deque(todo)
+        loop = asyncio.get_running_loop()
 
-        async def lane() -> None:
-            for index in left:
-                async with self._around.slots:
-                    if self.signals.stop or self._is_hopeless():
-                        return
-                    await self._one(annotator, sentences[index], index)
-                if time.monotonic() - self._recorded_s > _RECORD_EVERY_S:
-                    await self._record()
+        async def lane(number: int) -> None:
+            if number < self._context.lanes:
+                loop.call_soon(open_lane, number + 1)
+            limit = TimeLimit(self._spec.sentence_timeout_s)
+            try:
+                async with self._context.slots:
+                    while left and not self.signals.stop and not self._is_hopeless():
+                        index = left.popleft()
+                        await self._one(annotator, sentences[index], index, limit)
+                        if time.monotonic() - self._recorded_s > _RECORD_EVERY_S:
+                            await self._record()
+                    if self._is_hopeless():
+                        left.clear()
+            except BaseException:
+                left.clear()
+                raise
+            finally:
+                limit.close()
+
+        def open_lane(number: int) -> None:
+            # Called once the lane before waits for a sentence; where no sentence waits for anything, one lane does all.
+            if left and not self.signals.stop:
+                group.create_task(lane(number))
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(self._around.lanes, len(todo))):
-                group.create_task(lane())
+            await lane(1)
 
-    async def _one(self, annotator: Annotator, sentence: Sentence, index: int) -> None:
-        found = await attempt(annotator, sentence, self._spec.sentence_timeout_s)
+    async def _one(self, annotator: Annotator, sentence: Sentence, index: int, limit: TimeLimit) -> None:
+        found = await attempt(annotator, sentence, limit)
         if isinstance(found, Failed):
             self._failed[index] = found
-            self._around.on_failure()
+            self._context.on_failure()
             where = {"job": self.claim.job, "chunk": self.claim.chunk, "sentence": sentence.id}
             log.warning("a sentence has no result", extra={**where, "kind": found.kind})
             return
         self._results[index] = found
         self._fresh.append(Finished(index, found))
-        self._around.on_annotation(found)
+        self._context.on_annotation(found)
 
     async def _record(self) -> None:
         """Puts what is finished into Redis, so that a lost worker costs little."""
         self._recorded_s = time.monotonic()
         fresh, self._fresh = self._fresh, []
-        if fresh and not await self._around.steady(
-            lambda: self._around.claims.record(self.claim, fresh), give_up=self._lost
+        if fresh and not await self._context.retry(
+            lambda: self._context.claims.record(self.claim, fresh), give_up=self._lost
         ):
             self.signals.lost = True
 
     async def _count_attempt(self, index: int) -> None:
-        count = await self._around.steady(lambda: self._around.claims.attempt(self.claim, index), give_up=self._lost)
+        count = await self._context.retry(lambda: self._context.claims.attempt(self.claim, index), give_up=self._lost)
         self._attempts[index] = count
         self.signals.lost = self.signals.lost or count == 0
 
@@ -285,11 +309,12 @@ class ChunkRun:
         for letter in letters:
             empty = given_up(sentences[letter.index], letter.kind, letter.error, letter.worker)
             self._results[letter.index] = empty
-        steady, claim, spool = self._around.steady, self.claim, self._spool
+        retry, claim, spool = self._context.retry, self.claim, self._spool
         results = [self._results.get(index) for index in range(len(sentences))]
-        kept = await steady(lambda: spool.keep(claim.chunk, claim.token, chunk, results), give_up=self._stop)
-        held = await steady(
-            lambda: self._around.claims.complete(claim, spool.where, kept, self._fresh, letters), give_up=self._lost
+        kept = await retry(lambda: spool.keep(claim.chunk, claim.token, chunk, results), give_up=self._stop)
+        held = await retry(
+            lambda: self._context.claims.complete(claim, spool.where, kept, self._fresh, letters, self._context.place),
+            give_up=self._lost,
         )
         if not held:
             await spool.withdraw(kept)
@@ -302,7 +327,7 @@ class ChunkRun:
         # Where Redis is away at the end, the claim's lease ends by itself.
         with suppress(Stopped):
             await self._record()
-            await self._around.steady(lambda: self._around.claims.release(self.claim, delay_s=delay_s))
+            await self._context.retry(lambda: self._context.claims.release(self.claim, delay_s=delay_s))
         return Outcome.HANDED_BACK
 
     def _letter(self, sentence: Sentence, index: int) -> DeadLetter:
@@ -315,7 +340,7 @@ class ChunkRun:
             kind=failed.kind,
             error=failed.error,
             attempts=self._attempts.get(index, 0),
-            worker=self._around.claims.worker,
+            worker=self._context.claims.worker,
             at_s=time.time(),
         )
 

@@ -50,11 +50,26 @@ class Pipelines:
         self._closing: AbstractAsyncContextManager[Annotator] | None = None
         self._users = 0
         self._queue: deque[object] = deque()
+        self._dropping = 0
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
     async def using(self, spec: JobSpec) -> AsyncIterator[Annotator]:
         """The agents of a job. UserError or ExternalError when they cannot be built."""
+        if self._queue or self._annotator is None or self._fingerprint != spec.fingerprint:
+            annotator = await self._in_turn(spec)
+        else:
+            annotator = self._annotator
+            self._users += 1
+        try:
+            yield annotator
+        finally:
+            self._users -= 1
+            if self._queue or self._dropping:
+                async with self._changed:
+                    self._changed.notify_all()
+
+    async def _in_turn(self, spec: JobSpec) -> Annotator:
         turn = object()
         async with self._changed:
             self._queue.append(turn)
@@ -65,18 +80,17 @@ class Pipelines:
             finally:
                 self._queue.remove(turn)
                 self._changed.notify_all()
-        try:
-            yield annotator
-        finally:
-            async with self._changed:
-                self._users -= 1
-                self._changed.notify_all()
+        return annotator
 
     async def drop(self) -> None:
         """Closes the agents as soon as nobody uses them; the next to come builds them anew."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._users == 0)
-            await self._close()
+        self._dropping += 1
+        try:
+            async with self._changed:
+                await self._changed.wait_for(lambda: self._users == 0)
+                await self._close()
+        finally:
+            self._dropping -= 1
 
     def _fits(self, spec: JobSpec) -> bool:
         return self._users == 0 or self._fingerprint == spec.fingerprint

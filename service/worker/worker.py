@@ -1,4 +1,4 @@
-"""A worker process: chunks from the queue, claims kept alive, a clean end."""
+"""A worker: chunks from the queue, claims kept alive, a clean end."""
 
 from __future__ import annotations
 
@@ -6,46 +6,37 @@ import asyncio
 import logging
 import os
 import secrets
-import signal
 import socket
 import time
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import groupby
-from typing import Any
 
 from redis.exceptions import RedisError
-from taskiq.acks import AcknowledgeType
-from taskiq.receiver import Receiver
 
-from medner.core.errors import ExternalError, MednerError, UserError
 from medner.core.records import Annotation
-from medner.service.worker.broker import ChunkBroker
-from medner.service.worker.chunk_run import ChunkContext, ChunkRun, Outcome, is_unexpected
-from medner.service.worker.ending import is_cancelled
-from medner.service.worker.job_agents import JobTraces, SharedAgents, WorkerParts
+from medner.service.worker.chunk_loop import ChunkLoop, ChunkTools
+from medner.service.worker.chunk_run import RunContext
+from medner.service.worker.heartbeat import Heartbeat
+from medner.service.worker.job_agents import JobTraces, WorkerParts
+from medner.service.worker.job_specs import JobSpecs
 from medner.service.worker.metrics import WorkerMetrics
 from medner.service.worker.pipelines import OpenAnnotator, Pipelines, open_pipeline
-from medner.service.worker.steady import RetryWaits, Stopped
+from medner.service.worker.retry_waits import RetryWaits, Stopped
 from medner.service.worker.watchdog import Watchdog
-from medner.store.jobs.claims import Claims, goes_on
+from medner.store.jobs.claims import Claims
 from medner.store.jobs.jobs import Jobs
-from medner.store.jobs.records import JobSpec, WorkerView
-from medner.store.jobs.scripts import TASK
-from medner.store.jobs.views import known_spec
+from medner.store.jobs.queue import QueueReader
+from medner.store.jobs.records import WorkerView
 from medner.store.redis import RedisAddress, open_redis, redis_address
 from medner.store.redis.connection import new_client
 
 log = logging.getLogger("medner.worker")
 
-_REFUSED_FOR_S = 60.0
-_BEAT_S = 1.0
-_SPECS_KEPT = 64
-#: A worker that cannot do a job is slow to take its messages, which are for others.
-_LEAVE_S = 0.2
-#: Whom a worker that ends could not tell sees it by its silence.
+#: A Redis that does not hear that a worker ends notices it by its silence.
 _FAREWELL_S = 3.0
+#: What is cut off has so long to give its chunk back.
+_HAND_BACK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +76,14 @@ class Worker:
         self._pipelines = Pipelines(open_annotator)
         self._metrics = WorkerMetrics()
         self._stopping = asyncio.Event()
-        self._finish = asyncio.Event()
         self._begun = False
-        self._steady = RetryWaits(self._address, self._stopping)
+        self._retry = RetryWaits(self._address, self._stopping)
+        self._specs = JobSpecs(self._jobs, self._claims, self._retry)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._alone = asyncio.Lock()
-        self._runs: dict[tuple[str, int], ChunkRun] = {}
-        self._specs: dict[str, JobSpec] = {}
-        self._tasks: set[asyncio.Task[Any] | None] = set()
-        self._refused: dict[str, float] = {}
+        self._tools = ChunkTools(self._jobs, self._specs, self._pipelines, self._parts, lambda: self.stopping)
+        self._readers = [self._reader(number) for number in range(settings.chunks)]
+        self._tasks: list[asyncio.Task[None]] = []
         self._sentences = 0
         self._since_s = time.time()
 
@@ -110,199 +100,113 @@ class Worker:
     def stop(self) -> None:
         """Takes no more chunks; those under way are finished up to the sentence and handed back."""
         self._stopping.set()
-        self._finish.set()
-        for run in self._runs.values():
+        for run in self._tools.runs.values():
             run.signals.stopping = True
-        asyncio.get_running_loop().call_later(self._settings.grace_s, self._cut_off)
+        loop = asyncio.get_running_loop()
+        loop.call_later(_FAREWELL_S, self._stop_reading)
+        loop.call_later(self._settings.grace_s, self._cut_off)
+
+    def _stop_reading(self) -> None:
+        """Ends reads of a Redis that stands still; any other has ended by itself by then."""
+        for task in self._tools.reading:
+            if task is not None:
+                task.cancel()
 
     def _cut_off(self) -> None:
         for task in self._tasks:
-            if task is not None:
-                task.cancel()
+            task.cancel()
 
     async def run(self) -> None:
         """Works until :meth:`stop`. UserError or ExternalError where Redis cannot be used at the start."""
         async with open_redis(self._address):
-            pass  # said at once, not after the first pause
+            pass  # fails at once, not after the first pause
         self._begun = True
-        broker = ChunkBroker(self._address, self.id, lease_s=self._settings.lease_s)
-
-        async def one_chunk(job: str, chunk: int) -> None:
-            await self._chunk(job, chunk)
-
-        broker.register_task(one_chunk, task_name=TASK)
-        tasks = [asyncio.create_task(self._beat()), asyncio.create_task(Watchdog(self._settings.stuck_s).run())]
+        tasks = [asyncio.create_task(self._heartbeat().run())]
+        tasks.append(asyncio.create_task(Watchdog(self._settings.stuck_s).run()))
         log.info("ready", extra={"worker": self.id, "concurrency": self._settings.concurrency})
         try:
-            receiver = Receiver(
-                broker,
-                max_async_tasks=self._settings.chunks,
-                ack_type=AcknowledgeType.WHEN_EXECUTED,
-                wait_tasks_timeout=self._settings.grace_s + 10,
-            )
-            broker.is_worker_process = True
-            with self._metrics_served():
-                await receiver.listen(self._finish)
+            with self._metrics_served(), suppress(Stopped):
+                await self._retry(self._jobs.reindex)
+                self._tasks = [asyncio.create_task(self._loop(reader).run()) for reader in self._readers]
+                await self._worked()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            with suppress(RedisError, TimeoutError):
-                async with asyncio.timeout(_FAREWELL_S):
-                    await self._claims.leave()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._pipelines.drop(), self._settings.grace_s)
-            await asyncio.to_thread(self._parts.traces.close)
-            await broker.shutdown()
-            await self._redis.aclose()
-            log.info("ended", extra={"worker": self.id, "sentences": self._sentences})
+            await self._end(tasks)
 
-    async def _chunk(self, job: str, chunk: int) -> None:
-        """The task of a message: one chunk, if it is to be had."""
-        where = {"job": job, "chunk": chunk}
-        try:
-            await self._take(job, chunk)
-        except Stopped:
-            pass
-        except UserError as error:
-            # The sweep offers it again; who cannot do it now may after a fix, and others may at once.
-            self._refused[job] = time.monotonic()
-            log.warning("cannot do this job", extra={**where, "reason": str(error)})
-            with suppress(RedisError):
-                await self._refuse(job, str(error))
-        except (ExternalError, RedisError) as error:
-            log.warning("a chunk is put off", extra={**where, "kind": type(error).__name__})
-            await self._steady.pause(str(error), 2.0)
-        except Exception as error:
-            log.error("a chunk broke off", extra={**where, "kind": type(error).__name__}, exc_info=True)
+    async def _end(self, tasks: list[asyncio.Task[None]]) -> None:
+        """Everything that is open is closed; nothing that stands still is waited for beyond its time."""
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=_FAREWELL_S)
+        with suppress(RedisError, TimeoutError):
+            async with asyncio.timeout(_FAREWELL_S):
+                await self._claims.leave()
+                for reader in self._readers:
+                    await reader.leave()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._pipelines.drop(), self._settings.grace_s)
+        await asyncio.to_thread(self._parts.traces.close)
+        await self._redis.aclose()
+        log.info("ended", extra={"worker": self.id, "sentences": self._sentences})
 
-    async def _refuse(self, job: str, reason: str) -> None:
-        """Notes why; a job of this version that no worker can do has failed."""
-        await self._claims.refuse(job, reason)
-        view = await self._jobs.find_view(job)
-        if (
-            view is not None
-            and view.spec is not None
-            and {one.id for one in await self._jobs.workers()} <= set(view.refusals)
-        ):
-            await self._claims.fail(job, reason)
+    async def _worked(self) -> None:
+        """Until the worker is to end and its chunks are finished or given back; raises what ended any of its tasks."""
+        stopped = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({stopped, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        ended, left = await asyncio.wait(self._tasks, timeout=self._settings.grace_s + _HAND_BACK_S)
+        for task in left:
+            task.cancel()
+        for task in ended:
+            if not task.cancelled():
+                task.result()
 
-    async def _take(self, job: str, chunk: int) -> None:
-        if self._stopping.is_set():
-            return
-        spec = await self._spec(job)
-        if spec is None:
-            return
-        claim = await self._steady(lambda: self._claims.claim(job, chunk))
-        if isinstance(claim, str):
-            return
-        run = ChunkRun(
-            claim,
-            spec,
-            self._jobs.spool_of(job, spec),
-            ChunkContext(
-                self._claims,
-                self._steady,
-                self._slots,
-                self._alone,
-                self._settings.concurrency,
-                self._heard,
-                self._metrics.failed,
-            ),
+    def _loop(self, reader: QueueReader) -> ChunkLoop:
+        context = RunContext(
+            self._claims,
+            self._retry,
+            self._slots,
+            self._alone,
+            reader,
+            self._settings.concurrency,
+            self._annotated,
+            self._metrics.failed,
         )
-        run.signals.stopping = self.stopping
-        task = asyncio.current_task()
-        self._runs[job, chunk] = run
-        self._tasks.add(task)
-        began = time.monotonic()
-        try:
-            outcome = await self._carry_out(run, spec)
-        finally:
-            self._tasks.discard(task)
-            self._runs.pop((job, chunk), None)
-        seconds = round(time.monotonic() - began, 3)
-        log.info("chunk", extra={"job": job, "chunk": chunk, "outcome": outcome.value, "seconds": seconds})
-        if outcome is Outcome.OUTAGE:
-            await self._pipelines.drop()
-            await self._steady.pause("the models do not answer", 5.0)
-            self._steady.reason = ""
+        return ChunkLoop(reader, self._tools, context)
 
-    async def _carry_out(self, run: ChunkRun, spec: JobSpec) -> Outcome:
-        try:
-            async with self._pipelines.using(spec) as annotator:
-                own = annotator
-                if isinstance(annotator, SharedAgents):
-                    own = await annotator.for_job(run.claim.job, spec, self._parts)
-                return await run.run(own)
-        except (MednerError, OSError):
-            with suppress(RedisError):
-                await self._claims.release(run.claim, delay_s=spec.backoff_s)
-            raise
-        except Exception as error:
-            if not is_unexpected(error):
-                raise
-            where = {"job": run.claim.job, "chunk": run.claim.chunk}
-            log.error("a chunk broke off", extra={**where, "kind": type(error).__name__}, exc_info=True)
-            return await run.broke_off(error)
-
-    async def _spec(self, job: str) -> JobSpec | None:
-        """The job's specification; None for one that is gone, or that this worker cannot do."""
-        if job in self._refused:
-            await asyncio.sleep(_LEAVE_S)
-            return None
-        # A specification never changes; whether the job is still to be done, the claim says.
-        if job in self._specs:
-            return self._specs[job]
-        view = await self._steady(lambda: self._jobs.find_view(job))
-        if view is None:
-            return None
-        spec = known_spec(view)
-        if len(self._specs) >= _SPECS_KEPT:
-            self._specs.clear()
-        self._specs[job] = spec
-        return spec
+    def _reader(self, number: int) -> QueueReader:
+        return QueueReader(
+            self._redis,
+            self.id,
+            number=number,
+            lease_s=self._settings.lease_s,
+            cannot=lambda: self._specs.refused,
+            wanted=lambda: not self.stopping,
+        )
 
     def _metrics_served(self) -> AbstractContextManager[None]:
         port = self._settings.metrics_port
         return nullcontext() if port is None else self._metrics.served(port, self._settings.metrics_host)
 
-    def _heard(self, annotation: Annotation) -> None:
+    def _annotated(self, annotation: Annotation) -> None:
         self._sentences += 1
         if self._settings.metrics_port is not None:
             self._metrics.annotated(annotation)
 
-    async def _beat(self) -> None:
-        """Signs of life: claims are prolonged, the worker is seen, lost chunks are sent anew."""
-        while not is_cancelled():
-            try:
-                await self._renew()
-                await self._claims.tell(self._view())
-                now = time.monotonic()
-                self._refused = {job: at for job, at in self._refused.items() if now - at < _REFUSED_FOR_S}
-                await self._claims.sweep(without=self._refused)
-                await self._jobs.tidy()
-                if self._settings.metrics_port is not None:
-                    self._metrics.look(await self._jobs.queue(), await self._jobs.workers())
-            except RedisError as error:
-                log.debug("no sign of life", extra={"kind": type(error).__name__})
-            except Exception:
-                log.exception("a sign of life failed")
-            await asyncio.sleep(min(_BEAT_S, self._settings.lease_s / 4))
-
-    async def _renew(self) -> None:
-        runs = sorted(self._runs.values(), key=lambda run: run.claim.job)
-        for job, group in groupby(runs, key=lambda run: run.claim.job):
-            held = list(group)
-            state, still = await self._claims.renew(job, [run.claim for run in held])
-            for run in held:
-                run.signals.ended = run.signals.ended or not goes_on(state)
-                run.signals.lost = run.signals.lost or run.claim not in still
+    def _heartbeat(self) -> Heartbeat:
+        return Heartbeat(
+            self._claims,
+            self._jobs,
+            view=self._view,
+            runs=self._tools.runs.values,
+            cannot=lambda: self._specs.refused,
+            metrics=None if self._settings.metrics_port is None else self._metrics,
+        )
 
     def _view(self) -> WorkerView:
-        doing = "working" if self._runs else "idle"
+        doing = "working" if self._tools.runs else "idle"
         if self._stopping.is_set():
             doing = "stopping"
-        elif self._steady.reason:
+        elif self._retry.reason:
             doing = "paused"
         return WorkerView(
             id=self.id,
@@ -310,38 +214,9 @@ class Worker:
             process=os.getpid(),
             version=version("medner"),
             doing=doing,
-            reason=self._steady.reason,
-            chunks=len(self._runs),
+            reason=self._retry.reason,
+            chunks=len(self._tools.runs),
             sentences=self._sentences,
             since_s=self._since_s,
             seen_s=time.time(),
         )
-
-
-def run_worker(
-    settings: WorkerSettings,
-    *,
-    address: RedisAddress | None = None,
-    open_annotator: OpenAnnotator = open_pipeline,
-) -> int:
-    """Runs a worker in this process until SIGINT or SIGTERM; gives the exit code. A second signal ends at once."""
-
-    async def main() -> None:
-        worker = Worker(settings, address=address, open_annotator=open_annotator)
-        loop = asyncio.get_running_loop()
-
-        def ask(number: signal.Signals) -> None:
-            if worker.stopping:
-                os._exit(128 + number)
-            log.info("stopping", extra={"signal": number.name})
-            if not worker.begun:
-                # A thread waits for the embedded server, minutes if need be, and cannot be told; nothing is in hand.
-                os._exit(0)
-            worker.stop()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, ask, number)
-        await worker.run()
-
-    asyncio.run(main())
-    return 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from medner.core.errors import UserError
+from medner.core.plugins import load_plugin, plugin_names
 from medner.store.corpora.guessing.guess import format_of_file, format_of_folder
 from medner.store.corpora.json_formats import ccks, cmeee, doccano, jsonl, label_studio, other_json
 from medner.store.corpora.reading.format import Format
@@ -12,7 +14,7 @@ from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
 from medner.store.corpora.text_formats import bio, brat, ccks2017, ccks2018, cmeee_v1
 from medner.store.corpora.text_formats.text import text_format
 
-FORMATS: dict[str, Format] = {
+_SHIPPED: dict[str, Format] = {
     one.name: one
     for one in (
         cmeee.FORMAT,
@@ -29,6 +31,30 @@ FORMATS: dict[str, Format] = {
         ccks2018.FORMAT,
     )
 }
+
+
+class _Formats(Mapping[str, Format]):
+    """The formats that ship, then those of other packages, which are looked for when a name does not ship."""
+
+    def __getitem__(self, name: str) -> Format:
+        if name in _SHIPPED:
+            return _SHIPPED[name]
+        if name not in plugin_names("formats"):
+            raise KeyError(name)
+        found = load_plugin("formats", name)
+        if not isinstance(found, Format) or found.name != name:
+            raise UserError(f"plugin {name!r}: is not a format of that name (medner.plugins.Format)")
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        yield from _SHIPPED
+        yield from (name for name in plugin_names("formats") if name not in _SHIPPED)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+FORMATS: Mapping[str, Format] = _Formats()
 
 
 def format_named(name: str) -> Format:

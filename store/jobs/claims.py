@@ -10,16 +10,19 @@ import secrets
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
 from medner.core.records import Annotation
-from medner.store.jobs.annotations import counts_of, dump_annotation, load_annotation
 from medner.store.jobs.keys import ACTIVE_JOBS, SWEEPING, WORKERS, job_key, worker_key
+from medner.store.jobs.lua import Scripts
+from medner.store.jobs.payload import counts_of, dump_annotation, load_annotation
 from medner.store.jobs.records import DeadLetter, WorkerView
-from medner.store.jobs.scripts import Scripts
 from medner.store.jobs.states import ACTIVE, JobState
 from medner.store.redis.client import Client
 
 _SWEEP_LOCK_MS = 900
+#: So many jobs are swept with one question.
+_SWEEP_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,20 @@ class Claim:
     lost: int
     begun: bool = True
     content: bytes | None = field(default=None, repr=False)
+
+
+class ChunkPlace(Protocol):
+    """A worker's place for one chunk at a time (``medner.store.jobs.queue``): what it asks for, what it got."""
+
+    key: str
+
+    def wish(self) -> Sequence[object] | None:
+        """The words of the next take, None where no chunk is wanted."""
+        ...
+
+    def accept(self, taken: Any) -> None:
+        """Keeps the answer for the next take."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +117,28 @@ class Claims:
         return int(await self._scripts("attempt", job_key(claim.job), claim.chunk, claim.token, index))
 
     async def complete(
-        self, claim: Claim, where: str, kept: bytes, fresh: Sequence[Finished], dead: Sequence[DeadLetter]
+        self,
+        claim: Claim,
+        where: str,
+        kept: bytes,
+        fresh: Sequence[Finished],
+        dead: Sequence[DeadLetter],
+        place: ChunkPlace | None = None,
     ) -> bool:
         """Ends a chunk: its results count from now on; whether the claim still held.
 
-        ``fresh`` are results that were not recorded, ``kept`` is what the job's spool gave for all of them.
+        ``fresh`` are results that were not recorded, ``kept`` is what the job's spool gave for all of them. In the
+        same step ``place`` takes the next chunk.
         """
         counts = counts_of(*(one.annotation for one in fresh))
-        words: list[object] = [claim.chunk, claim.token, where, kept, len(fresh), counts]
+        words: list[object] = [claim.chunk, claim.token, where, kept, len(fresh), counts, len(dead)]
         words += [word for one in dead for word in (one.index, json.dumps(asdict(one), ensure_ascii=False))]
-        return bool(await self._scripts("complete", job_key(claim.job), *words))
+        wish = None if place is None else place.wish()
+        if place is None or wish is None:
+            return bool((await self._scripts("complete", job_key(claim.job), *words))[0])
+        held, taken = await self._scripts("complete", job_key(claim.job), *words, *wish, also=place.key)
+        place.accept(taken)
+        return bool(held)
 
     async def release(self, claim: Claim, *, delay_s: float = 0.0) -> bool:
         """Gives a chunk back, to be taken again at once or after a delay; whether the claim still held."""
@@ -140,19 +169,18 @@ class Claims:
         """
         if not await self._redis.set(SWEEPING, self.worker, nx=True, px=_SWEEP_LOCK_MS):
             return 0
+        names = [name.decode() for name in await self._redis.smembers(ACTIVE_JOBS)]
+        jobs = [job for job in names if job not in without]
         sent = 0
-        for name in await self._redis.smembers(ACTIVE_JOBS):
-            job = name.decode()
-            if job in without:
-                continue
-            if not await self._redis.exists(job_key(job)):
-                await self._redis.srem(ACTIVE_JOBS, job)
-                continue
-            sent += int(await self._scripts("sweep", job_key(job), int(backoff_s * 1000)))
+        for begin in range(0, len(jobs), _SWEEP_AT_ONCE):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for job in jobs[begin : begin + _SWEEP_AT_ONCE]:
+                    await self._scripts("sweep", job_key(job), job, int(backoff_s * 1000), client=pipe)
+                sent += sum(map(int, await pipe.execute()))
         return sent
 
-    async def tell(self, view: WorkerView) -> None:
-        """Says that this worker lives, and what it does."""
+    async def heartbeat(self, view: WorkerView) -> None:
+        """Shows that this worker lives, and what it does."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(
                 worker_key(self.worker), json.dumps(asdict(view), ensure_ascii=False), px=max(6_000, self._lease_ms)
@@ -161,7 +189,7 @@ class Claims:
             await pipe.execute()
 
     async def leave(self) -> None:
-        """Says that this worker has ended."""
+        """Shows that this worker has ended."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.delete(worker_key(self.worker))
             pipe.zrem(WORKERS, self.worker)

@@ -5,34 +5,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from medner.core.errors import UserError
 from medner.core.records import AnnotatedDocument, Document
-from medner.store.jobs.keys import INDEX, QUEUES, UNTIDY, WORKERS, job_key, worker_key
-from medner.store.jobs.pieces import joined
+from medner.store.jobs.chunks import joined
+from medner.store.jobs.index import JobIndex, no_job
+from medner.store.jobs.keys import QUEUES, UNTIDY, WORKERS, job_key, worker_key
+from medner.store.jobs.lua import Scripts
 from medner.store.jobs.records import DeadLetter, JobSpec, JobView, QueueView, WorkerView
-from medner.store.jobs.scripts import Scripts
 from medner.store.jobs.spool import Spool
-from medner.store.jobs.states import ACTIVE, TERMINAL, JobState
+from medner.store.jobs.states import TERMINAL
 from medner.store.jobs.submitting import SubmitCallbacks, Submitted, Submitter, is_abandoned
-from medner.store.jobs.views import known_spec, read_fields, read_view, read_views, remove, spool_of
+from medner.store.jobs.views import known_spec, read_view, remove, spool_of
 from medner.store.judges import JudgeRegistry
 from medner.store.redis.client import Client
 
 _LETTER = TypeAdapter(DeadLetter)
 _WORKER = TypeAdapter(WorkerView)
-
-
-@dataclass(frozen=True, slots=True)
-class _JobSummary:
-    """What the queue needs of a job: its state, and how many of its sentences have no end yet."""
-
-    state: JobState
-    left: int
 
 
 class Jobs:
@@ -41,6 +33,7 @@ class Jobs:
     def __init__(self, redis: Client) -> None:
         self._redis = redis
         self._scripts = Scripts(redis)
+        self._index = JobIndex(redis, self._scripts)
 
     async def submit(
         self,
@@ -48,14 +41,14 @@ class Jobs:
         documents: Iterable[Document],
         *,
         key: str | None = None,
-        told: SubmitCallbacks | None = None,
+        progress: SubmitCallbacks | None = None,
     ) -> Submitted:
         """Makes a job of the documents, which are read one by one; workers begin when all are there.
 
         With ``key`` there is one job however often it is submitted: another submit gives the job there is, and only
         where its submitter died does it begin anew. When reading raises, no job stays. While Redis is full it waits.
         """
-        return await Submitter(self._redis, spec, told or SubmitCallbacks()).submit(documents, key)
+        return await Submitter(self._redis, spec, progress or SubmitCallbacks()).submit(documents, key)
 
     @property
     def judges(self) -> JudgeRegistry:
@@ -68,34 +61,22 @@ class Jobs:
 
     async def newest(self, limit: int | None) -> tuple[list[JobView], int]:
         """The newest ``limit`` jobs, the newest first, and how many there are in all."""
-        names = list(await self._summaries())
-        found = await read_views(self._redis, names[:limit])
-        return [view for view in found if view is not None], len(names)
+        return await self._index.newest(limit)
 
     async def show(self, job: str) -> JobView:
         """A job as it is now. UserError where there is none of this id."""
         view = await read_view(self._redis, job)
         if view is None:
-            raise UserError(f"no job {job!r}; medner jobs list shows those there are (results are kept for a time)")
+            raise no_job(job)
         return view
 
     async def find(self, name: str) -> str:
         """The id of a job from its id, a beginning of it that only one has, its name, or ``last``. UserError else."""
-        names: list[str] = [one.decode() for one in await self._redis.zrevrange(INDEX, 0, -1)]
-        if name == "last" and names:
-            return names[0]
-        if name in names:
-            return name
-        begin = [one for one in names if name and one.startswith(name)]
-        called = [
-            one for one, (called_so,) in (await read_fields(self._redis, names, "name")).items() if called_so == name
-        ]
-        found = called or begin
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise UserError(f"no job {name!r}; medner jobs list shows those there are (results are kept for a time)")
-        raise UserError(f"{len(found)} jobs are meant by {name!r}: {', '.join(found[:4])}; give the whole id")
+        return await self._index.find(name)
+
+    async def reindex(self) -> None:
+        """Makes the indexes of all jobs again from the jobs; at most once an hour."""
+        await self._index.rebuild()
 
     async def watch(self, job: str, *, every_s: float = 0.5) -> AsyncIterator[JobView]:
         """The job now and then, until it has ended; the last view is the end."""
@@ -110,7 +91,7 @@ class Jobs:
         """Ends a job: no new sentence begins, what is under way ends, what is done stays. Nothing for an ended job."""
         said = await self._said("cancel", job)
         if said == "gone":
-            raise UserError(f"no job {job!r}; medner jobs list shows those there are")
+            raise no_job(job)
         return await self.show(job)
 
     async def replay(self, job: str) -> int:
@@ -143,24 +124,15 @@ class Jobs:
                 held, number = [], number + 1
 
     async def _chunk_of(self, job: str, spool: Spool, offset: int) -> tuple[int, int]:
-        """The first chunk that may hold some of document ``offset``, and how many documents end before it.
+        """The chunk in which the document before ``offset`` ends, and how many documents end before that chunk.
 
         A document begins at the earliest where the one before it ends.
         """
         if offset == 0:
             return 0, 0
-        raw = await self._redis.hgetall(f"{job_key(job)}:sizes")
-        sizes = {int(chunk): int(size) for chunk, size in raw.items()}
-        readable = await spool.readable()
-        before = 0
-        for chunk, size in sorted(sizes.items()):
-            if readable is not None and chunk not in readable:
-                continue
-            if before + size >= offset:
-                return chunk, before
-            before += size
-        # A job without these numbers is read from its beginning; behind the last document there is nothing to read.
-        return (len(sizes), before) if sizes else (0, 0)
+        place = await self._scripts("seek", job_key(job), spool.where, offset)
+        # A job of version 0.1.0 has no such numbers: it is read from its beginning.
+        return (int(place[0]), int(place[1])) if place else (0, 0)
 
     async def dead(self, job: str) -> list[DeadLetter]:
         """The sentences that were given up, in order."""
@@ -189,37 +161,15 @@ class Jobs:
     async def queue(self) -> QueueView:
         """How much there is to do."""
         now = time.time()
-        chunks: dict[str, int] = {}
-        oldest_s: dict[str, float] = {}
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for stream in QUEUES.values():
-                pipe.xlen(stream)
-                pipe.xrange(stream, count=1)
-            answers = await pipe.execute()
-        for at, priority in enumerate(QUEUES):
-            length, first = answers[2 * at : 2 * at + 2]
-            chunks[priority.value] = int(length)
-            oldest_s[priority.value] = max(0.0, now - int(first[0][0].split(b"-")[0]) / 1000) if first else 0.0
-        jobs = (await self._summaries()).values()
+        numbers = await self._index.numbers()
+        ages = [max(0.0, now - int(first.partition("-")[0]) / 1000) if first else 0.0 for first in numbers.oldest]
+        names = [priority.value for priority in QUEUES]
         return QueueView(
-            chunks,
-            oldest_s,
-            {state.value: sum(one.state is state for one in jobs) for state in JobState},
-            sum(one.left for one in jobs if one.state in ACTIVE),
+            dict(zip(names, numbers.lengths, strict=True)),
+            dict(zip(names, ages, strict=True)),
+            numbers.jobs,
+            numbers.sentences_left,
         )
-
-    async def _summaries(self) -> dict[str, _JobSummary]:
-        """Every job's state and sentences left, the newest first; jobs that are gone leave the index."""
-        names = [name.decode() for name in await self._redis.zrevrange(INDEX, 0, -1)]
-        found = await read_fields(self._redis, names, "state", "sentences", "done", "dead")
-        gone = [name for name, (state, *_) in found.items() if not state]
-        if gone:
-            await self._redis.zrem(INDEX, *gone)
-        return {
-            name: _JobSummary(JobState(state), int(sentences or 0) - int(done or 0) - int(dead or 0))
-            for name, (state, sentences, done, dead) in found.items()
-            if state
-        }
 
     async def tidy(self) -> None:
         """Puts the result folders of ended jobs in order. What cannot be reached now is left for later."""

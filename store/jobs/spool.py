@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from medner.core.records import Annotation
-from medner.store.jobs.annotations import load_annotation, pack, unpack
-from medner.store.jobs.pieces import Chunk, Piece, load_chunk
+from medner.store.jobs.chunks import Chunk, Piece, load_chunk
+from medner.store.jobs.payload import load_annotation, pack, unpack
 from medner.store.redis.client import Client
 
 Results = tuple[Annotation | None, ...]
@@ -55,10 +55,6 @@ class Spool(Protocol):
 
     def read(self, first: int = 0) -> AsyncIterator[tuple[Piece, tuple[Annotation | None, ...]]]:
         """All pieces from a chunk on, in order, with the annotations there are."""
-        ...
-
-    async def readable(self) -> set[int] | None:
-        """The chunks that :meth:`read` gives anything of; None for all."""
         ...
 
     async def tidy(self, *, done: bool) -> None:
@@ -115,10 +111,6 @@ class RedisSpool:
 
     async def withdraw(self, kept: bytes) -> None:
         """Nothing lies elsewhere."""
-
-    async def readable(self) -> set[int] | None:
-        """All: of unfinished chunks there is the text."""
-        return None
 
     async def read(self, first: int = 0) -> AsyncIterator[tuple[Piece, tuple[Annotation | None, ...]]]:
         """All pieces in order, with the annotations there are, those of unfinished chunks included."""

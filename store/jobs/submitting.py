@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +13,20 @@ from redis.exceptions import OutOfMemoryError
 
 from medner.core.errors import ExternalError, UserError
 from medner.core.records import Document
-from medner.store.jobs.keys import INDEX, job_key, submit_key
-from medner.store.jobs.pieces import chunks_of, dump_chunk
+from medner.store.jobs.chunks import Chunk, chunks_of, dump_chunk
+from medner.store.jobs.keys import job_key, submit_key
+from medner.store.jobs.lua import Scripts
 from medner.store.jobs.records import FORMAT, JobSpec, JobView
-from medner.store.jobs.scripts import Scripts
 from medner.store.jobs.states import JobState
 from medner.store.jobs.views import read_view, remove, spool_of
 from medner.store.redis.client import Client
 
 _LEASE_MS = 60_000
 _FULL_WAIT_S = 2.0
+#: Chunks are sent together until one of these is reached.
+_BATCH_CHUNKS = 16
+_BATCH_BYTES = 256 * 1024
+_BATCH_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Submitted:
 
 @dataclass(frozen=True, slots=True)
 class SubmitCallbacks:
-    """Who is told how a submit goes: the job's id, documents and sentences so far, why it waits."""
+    """Calls that a submit makes on its way: with the job's id, documents and sentences so far, why it waits."""
 
     opened: Callable[[str], None] = lambda _: None
     read: Callable[[int, int], None] = lambda _, __: None
@@ -45,11 +49,11 @@ class SubmitCallbacks:
 class Submitter:
     """One submit. What it sends carries its own word, so that one that is late cannot add to a job begun anew."""
 
-    def __init__(self, redis: Client, spec: JobSpec, told: SubmitCallbacks) -> None:
+    def __init__(self, redis: Client, spec: JobSpec, progress: SubmitCallbacks) -> None:
         self._redis = redis
         self._scripts = Scripts(redis)
         self._spec = spec
-        self._told = told
+        self._progress = progress
         self._word = secrets.token_hex(8)
 
     async def submit(self, documents: Iterable[Document], key: str | None) -> Submitted:
@@ -57,7 +61,7 @@ class Submitter:
         job, created = await self._open(key)
         if not created:
             return Submitted(job, False)
-        self._told.opened(job)
+        self._progress.opened(job)
         try:
             await self._fill(job, documents)
         except BaseException:
@@ -93,7 +97,7 @@ class Submitter:
             await self._scripts("forget", submit_key(key), known)
             if view is not None:
                 await remove(self._redis, known)
-        await self._redis.zadd(INDEX, {job: now_ms / 1000})
+        await self._scripts("register", job_key(job))
         return job, True
 
     async def _fill(self, job: str, documents: Iterable[Document]) -> None:
@@ -103,13 +107,15 @@ class Submitter:
         chunks = chunks_of(documents, size=spec.chunk_sentences, max_chars=spec.max_chars, join_lines=spec.join_lines)
         number = seen = sentences = 0
         # Reading and splitting a large file would hold up the loop.
-        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
-            payload = await spool.put(number, dump_chunk(chunk))
-            new = sum(piece.last for piece in chunk)
-            size = sum(len(piece.places) for piece in chunk)
-            await self._step("add", job, _LEASE_MS, number, size, new, payload)
-            number, seen, sentences = number + 1, seen + new, sentences + size
-            self._told.read(seen, sentences)
+        while batch := await asyncio.to_thread(_batch_of, chunks):
+            words: list[object] = []
+            for at, chunk in enumerate(batch):
+                payload = await spool.put(number + at, chunk.data)
+                words += [chunk.sentences, chunk.documents, payload]
+                seen, sentences = seen + chunk.documents, sentences + chunk.sentences
+            await self._step("add", job, _LEASE_MS, number, *words)
+            number += len(batch)
+            self._progress.read(seen, sentences)
         if seen == 0:
             raise UserError("nothing to annotate: no document could be read")
         await self._step("seal", job)
@@ -120,12 +126,34 @@ class Submitter:
             try:
                 said = (await self._scripts(script, job_key(job), self._word, *arguments)).decode()
             except OutOfMemoryError:
-                self._told.waiting("the memory of Redis is full")
+                self._progress.waiting("the memory of Redis is full")
                 await asyncio.sleep(_FULL_WAIT_S)
                 continue
             if said != "ok":
                 raise ExternalError(f"{job}: is {said}; the submit ends here")
             return
+
+
+@dataclass(frozen=True, slots=True)
+class _ChunkData:
+    """A chunk as it is kept, with how many sentences are in it and how many documents end in it."""
+
+    data: bytes
+    sentences: int
+    documents: int
+
+
+def _batch_of(chunks: Iterator[Chunk]) -> list[_ChunkData]:
+    """The next chunks: few, small and soon, so that neither memory nor the submit's lease is at risk."""
+    batch: list[_ChunkData] = []
+    began = time.monotonic()
+    for chunk in chunks:
+        data = dump_chunk(chunk)
+        batch.append(_ChunkData(data, sum(len(piece.places) for piece in chunk), sum(piece.last for piece in chunk)))
+        size = sum(len(one.data) for one in batch)
+        if len(batch) == _BATCH_CHUNKS or size > _BATCH_BYTES or time.monotonic() - began > _BATCH_S:
+            break
+    return batch
 
 
 async def is_abandoned(redis: Client, view: JobView) -> bool:

@@ -8,10 +8,10 @@ from dataclasses import fields
 from pydantic import ValidationError
 
 from medner.core.errors import UserError
-from medner.store.jobs.folder import FolderSpool
-from medner.store.jobs.keys import ACTIVE_JOBS, INDEX, job_key, submit_key
+from medner.store.jobs.keys import INDEX, job_key, submit_key
+from medner.store.jobs.lua import PARTS, Scripts
 from medner.store.jobs.records import FORMAT, JobCounts, JobSpec, JobView
-from medner.store.jobs.scripts import PARTS, Scripts
+from medner.store.jobs.result_folder import FolderSpool
 from medner.store.jobs.spool import RedisSpool, Spool
 from medner.store.jobs.states import JobState
 from medner.store.redis.client import Client
@@ -59,22 +59,6 @@ async def read_views(redis: Client, jobs: Sequence[str]) -> list[JobView | None]
     return views
 
 
-async def read_fields(redis: Client, jobs: Sequence[str], *fields: str) -> dict[str, tuple[str, ...]]:
-    """Some fields of several jobs, in few questions; "" for what is not there."""
-    found: dict[str, tuple[str, ...]] = {}
-    for begin in range(0, len(jobs), _AT_ONCE):
-        names = jobs[begin : begin + _AT_ONCE]
-        async with redis.pipeline(transaction=False) as pipe:
-            for job in names:
-                pipe.hmget(job_key(job), fields)
-            answers = await pipe.execute()
-        found |= {
-            job: tuple("" if value is None else value.decode() for value in values)
-            for job, values in zip(names, answers, strict=True)
-        }
-    return found
-
-
 def _read(job: str, raw: Mapping[bytes, bytes], refused: Mapping[bytes, bytes]) -> JobView | None:
     if not raw or b"state" not in raw:
         return None
@@ -84,7 +68,7 @@ def _read(job: str, raw: Mapping[bytes, bytes], refused: Mapping[bytes, bytes]) 
 
 async def remove(redis: Client, job: str) -> None:
     """Takes all of a job out of Redis, and out of its folder what an unfinished submit left there."""
-    base = job_key(job)
+    base, scripts = job_key(job), Scripts(redis)
     view = await read_view(redis, job)
     if view is not None and view.state is JobState.SUBMITTING and view.spec is not None:
         await spool_of(redis, job, view.spec).discard()
@@ -92,12 +76,11 @@ async def remove(redis: Client, job: str) -> None:
     unfinished = [name.decode() for name in await redis.hkeys(f"{base}:open")]
     names = [base, *(f"{base}:{part}" for part in PARTS), *(f"{base}:part:{number}" for number in unfinished)]
     async with redis.pipeline(transaction=True) as pipe:
+        await scripts("unregister", INDEX, job, client=pipe)
         pipe.unlink(*names)
-        pipe.zrem(INDEX, job)
-        pipe.srem(ACTIVE_JOBS, job)
         await pipe.execute()
     if key:
-        await Scripts(redis)("forget", submit_key(key), job)
+        await scripts("forget", submit_key(key), job)
 
 
 def _view_of(job: str, facts: dict[str, str], refusals: dict[str, str]) -> JobView:

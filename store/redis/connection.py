@@ -54,7 +54,7 @@ def new_client(address: RedisAddress, **settings: Any) -> Redis:
         "socket_connect_timeout": 5.0,
         "health_check_interval": 30,
         "retry": Retry(ExponentialBackoff(cap=1.0, base=0.05), 5),
-        "protocol": 2,  # taskiq-redis reads answers in their older form
+        "protocol": 2,  # one form of answers, whatever the version of client and server
     }
     return Redis.from_url(address.url, **{**usual, **settings})
 

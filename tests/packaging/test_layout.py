@@ -43,27 +43,40 @@ def test_no_file_names_a_machine_or_a_registry(what: str, root: Path, project_fi
 def test_every_package_folder_is_listed(root: Path, settings: dict[str, Any]) -> None:
     """A folder of modules that pyproject.toml forgets would work here and be missing from the wheel."""
     tool = settings["tool"]["setuptools"]
-    tops = {name.split(".")[1]: folder for name, folder in tool["package-dir"].items()}
     folders = {
-        "medner." + ".".join((top, *path.parent.relative_to(root / folder).parts))
-        for top, folder in tops.items()
+        ".".join((name, *path.parent.relative_to(root / folder).parts))
+        for name, folder in tool["package-dir"].items()
         for path in (root / folder).rglob("*.py")
     }
-    assert sorted(name.rstrip(".") for name in folders) == sorted(tool["packages"])
+    assert sorted(folders) == sorted(tool["packages"])
 
 
 def test_every_top_level_package_is_banned_bare_and_layered(settings: dict[str, Any]) -> None:
-    """`import graph` is a lint error for every top-level package; import-linter knows all that hold code."""
-    tops = {name.removeprefix("medner.") for name in settings["tool"]["setuptools"]["package-dir"]}
-    assert set(settings["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]) == tops
-    assert set(settings["tool"]["importlinter"]["root_packages"]) == {f"medner.{top}" for top in tops - {"models"}}
+    """`import graph` is a lint error for every top-level package; the layers name all that hold code."""
+    names = {name for name in settings["tool"]["setuptools"]["package-dir"] if "." in name}
+    banned = settings["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]
+    assert {f"medner.{name}" for name in banned} == names
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    layered = {name.strip() for layer in layers for name in re.split(r"[|:]", layer)}
+    assert names - {"medner.models"} <= layered
+
+
+def test_every_module_of_the_front_door_is_layered(root: Path, settings: dict[str, Any]) -> None:
+    """What users import rests on all others, and nothing of them rests on it."""
+    layers = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    layered = {name.strip() for layer in layers for name in re.split(r"[|:]", layer)}
+    modules = {f"medner.{path.stem}" for path in (root / "medner").glob("_*.py") if path.stem != "__init__"}
+    assert modules <= layered
+    public = {path.stem for path in (root / "medner").iterdir() if path.stem[0] not in "_."} - {"py"}
+    assert public == {"plugins", "testing"}, "all other modules are private"
 
 
 def test_every_top_level_package_is_type_checked_and_in_the_image(root: Path, settings: dict[str, Any]) -> None:
     """`make typing` links what mypy checks; the Dockerfile copies what the wheel is built from."""
     folders = set(settings["tool"]["setuptools"]["package-dir"].values())
     (linked,) = re.findall(r"for name in ([\w ]+); do ln", (root / "Makefile").read_text(encoding="utf-8"))
-    assert set(linked.split()) == folders - {"models"}
+    assert set(linked.split()) == folders - {"models", "medner"}
+    assert "for name in medner/*;" in (root / "Makefile").read_text(encoding="utf-8"), "its modules are linked beside"
     dockerfile = (root / "deploy" / "medner.Dockerfile").read_text(encoding="utf-8")
     assert set(re.findall(r"^COPY (\w+) \1$", dockerfile, re.MULTILINE)) == folders
 

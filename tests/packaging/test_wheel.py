@@ -66,6 +66,9 @@ def test_every_file_of_the_packages_is_in_it(copied: Path, names: set[str], sett
 @pytest.mark.parametrize(
     "name",
     [
+        "medner/__init__.py",
+        "medner/py.typed",
+        "medner/testing/__init__.py",
         "medner/agents/prompts/shots-cmeee-v2.toml",
         "medner/agents/py.typed",
         "medner/evaluation/reports/templates/base.html.j2",
@@ -87,7 +90,8 @@ def test_no_test_is_in_it(names: set[str], settings: dict[str, Any]) -> None:
     """Tests, benchmarks, examples and documents stay outside."""
     version = settings["project"]["version"]
     assert {name.split("/")[0] for name in names} == {"medner", f"medner-{version}.dist-info"}
-    assert not [name for name in names if "test" in Path(name).name]
+    ours = "medner/testing/"  # for users' tests
+    assert not [name for name in names if "test" in Path(name).name and not name.startswith(ours)]
 
 
 def test_the_command_and_the_licence_are_in_it(wheel: zipfile.ZipFile, names: set[str]) -> None:
@@ -95,3 +99,34 @@ def test_the_command_and_the_licence_are_in_it(wheel: zipfile.ZipFile, names: se
     (entry_points,) = (name for name in names if name.endswith("entry_points.txt"))
     assert "medner = medner.service.cli.__main__:run" in wheel.read(entry_points).decode()
     assert any(name.endswith("licenses/LICENSE") for name in names)
+
+
+PROGRAM = """
+import sys
+sys.path[:0] = {path!r}
+import medner
+from medner.testing import annotator
+with annotator({{"咳嗽": "sym"}}) as nlp:
+    entity, = nlp.annotate("患者咳嗽。").entities
+print(entity.text, entity.label_name, medner.__version__)
+ours = [module for name, module in sys.modules.items() if name.split(".")[0] == "medner"]
+assert all(module.__file__.startswith({folder!r}) for module in ours), ours
+"""
+
+
+def test_the_front_door_of_the_wheel(
+    wheel: zipfile.ZipFile, tmp_path: Path, root: Path, settings: dict[str, Any]
+) -> None:
+    """Unpacked, without the source tree, `import medner` annotates; every module comes from the wheel."""
+    folder = tmp_path / "unpacked"
+    wheel.extractall(folder)
+    for empty in folder.glob("medner/models/*/symbol-example"):
+        shutil.rmtree(empty)
+    # -S: the editable installation that this test runs in is not looked at.
+    others = [place for place in sys.path if Path(place).is_dir() and Path(place).resolve() != root]
+    program = PROGRAM.format(path=[str(folder), *others], folder=str(folder))
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-S", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2_000:]
+    assert done.stdout.split() == ["咳嗽", "临床表现", settings["project"]["version"]]

@@ -10,23 +10,13 @@ import typer
 
 from medner.core.choices import TracePolicy
 from medner.service.cli.bounds import MOST_DAYS, not_empty
+from medner.service.cli.configuration_options import ConfigurationOptions, with_configuration
 from medner.service.cli.exit_codes import ReportedExit
 from medner.service.cli.options import (
-    Config,
-    Dtype,
-    Exemplars,
-    Filter,
     Format,
     InputsIfAny,
-    Judge,
-    Labels,
     Limit,
-    MaxChars,
-    Model,
-    Preset,
-    Servers,
     SkipBad,
-    Taggers,
     Trace,
     with_read_options,
 )
@@ -71,6 +61,7 @@ def register(app: typer.Typer) -> None:
 
 
 @with_read_options
+@with_configuration
 def annotate(  # noqa: PLR0913  the options of a command are its parameters
     context: typer.Context,
     inputs: InputsIfAny = None,
@@ -80,16 +71,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="JSON lines file for the result.")
     ] = None,
     format_: Format = None,
-    labels: Labels = None,
-    taggers: Taggers = None,
-    judge: Judge = None,
-    filter_: Filter = None,
-    exemplars: Exemplars = None,
-    model: Model = None,
-    preset: Preset = None,
-    dtype: Dtype = None,
-    config: Config = None,
-    server: Servers = None,
+    configuration: ConfigurationOptions,
     said: Annotated[
         list[Path] | None,
         typer.Option(
@@ -112,7 +94,6 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     restart: Annotated[
         bool, typer.Option("--restart", help="Drop what an earlier run to the same OUT has done.")
     ] = False,
-    max_chars: MaxChars = None,
     trace: Trace = TracePolicy.NONE,
     traces: Annotated[
         str | None,
@@ -131,25 +112,9 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
 ) -> None:
     from medner.service.annotate.run import Order, annotate_inputs
     from medner.service.build.trace_recording import TraceOrder
-    from medner.service.config.options import Overrides
     from medner.service.config.registered_judges import resolved_now
 
-    overrides = Overrides(
-        config,
-        labels,
-        model,
-        taggers,
-        judge,
-        filter_,
-        max_chars,
-        exemplars,
-        tuple(server or ()),
-        tuple(said or ()),
-        join_lines=options.join_lines,
-        dtype=dtype,
-        preset=preset,
-    )
-    overrides = resolved_now(overrides)
+    overrides = resolved_now(configuration.overrides(join_lines=options.join_lines, said=said))
     if pull:
         _pull(overrides)
     order = Order(

@@ -8,22 +8,12 @@ import typer
 
 from medner.core.choices import JudgeFollow, PartFormat, Priority, TracePolicy
 from medner.service.cli.bounds import DAY_S, finite, job_name, not_empty, submit_key
+from medner.service.cli.configuration_options import ConfigurationOptions, with_configuration
 from medner.service.cli.options import (
-    Config,
-    Dtype,
-    Exemplars,
-    Filter,
     Format,
     Inputs,
-    Judge,
-    Labels,
     Limit,
-    MaxChars,
-    Model,
-    Preset,
-    Servers,
     SkipBad,
-    Taggers,
     Trace,
     with_read_options,
 )
@@ -61,6 +51,7 @@ def register(app: typer.Typer) -> None:
 
 
 @with_read_options
+@with_configuration
 def submit(  # noqa: PLR0913  the options of a command are its parameters
     inputs: Inputs,
     *,
@@ -92,25 +83,15 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
             "--keep", metavar="DAYS", min=0.01, max=3_650, callback=finite, help="How long Redis keeps an ended job."
         ),
     ] = 7,
-    labels: Labels = None,
-    taggers: Taggers = None,
-    judge: Judge = None,
+    configuration: ConfigurationOptions,
     judge_follow: Annotated[
         JudgeFollow, typer.Option("--judge-follow", help="Keep the judge's version, or go along with its changes.")
     ] = JudgeFollow.PINNED,
     trace: Trace = TracePolicy.CONFLICTS,
-    filter_: Filter = None,
-    exemplars: Exemplars = None,
-    model: Model = None,
-    preset: Preset = None,
-    dtype: Dtype = None,
-    config: Config = None,
-    server: Servers = None,
     format_: Format = None,
     skip_bad: SkipBad = False,
     limit: Limit = None,
     options: ReadOptions,
-    max_chars: MaxChars = None,
     chunk: Annotated[
         int,
         typer.Option(
@@ -137,7 +118,6 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     from medner.store.redis.connection import require_redis
 
     require_redis()
-    from medner.service.config.options import Overrides
     from medner.service.jobs.submit import SubmitOrder
 
     order = SubmitOrder(
@@ -147,20 +127,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
         limit=limit,
         options=options,
         key=key,
-        overrides=Overrides(
-            config,
-            labels,
-            model,
-            taggers,
-            judge,
-            filter_,
-            max_chars,
-            exemplars,
-            servers=tuple(server or ()),
-            join_lines=options.join_lines,
-            dtype=dtype,
-            preset=preset,
-        ),
+        overrides=configuration.overrides(join_lines=options.join_lines),
         settings={
             "name": name,
             "priority": priority,

@@ -59,9 +59,10 @@ def worker(
 ) -> None:
     from medner.store.redis.connection import require_redis
 
-    require_redis("taskiq", "taskiq_redis", "prometheus_client")
+    require_redis("prometheus_client")
     from medner.service.worker.logs import log_to
-    from medner.service.worker.worker import WorkerSettings, run_worker
+    from medner.service.worker.process import run_worker
+    from medner.service.worker.worker import WorkerSettings
 
     log_to()
     settings = WorkerSettings(concurrency, chunks, lease_s=lease, metrics_port=metrics_port, metrics_host=metrics_host)

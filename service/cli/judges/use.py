@@ -33,7 +33,7 @@ def examine_judge(context: typer.Context, name: Name, *, as_json: AsJson = False
 
     async def run(registry: JudgeRegistry) -> int:
         definition = await registry.definition(name)
-        found = await _examined(definition.judge, context.obj)
+        found = await examined(definition.judge, context.obj)
         _tell(found, as_json=as_json)
         return 0 if found.passed else 1
 
@@ -75,10 +75,10 @@ def use(  # noqa: PLR0913  one parameter an option
         raise UserError("name a judge, or an earlier version with --back-to")
 
     async def run(registry: JudgeRegistry) -> int:
-        version = await _next_version(registry, name, back_to)
+        version = await next_version(registry, name, back_to)
         smoke = "not tested"
         if not force:
-            found = await _examined(version.judge, context.obj)
+            found = await examined(version.judge, context.obj)
             smoke = found.summary
             if not found.passed:
                 _tell(found, as_json=False)
@@ -93,7 +93,8 @@ def use(  # noqa: PLR0913  one parameter an option
     raise typer.Exit(with_registry(run) or 0)
 
 
-async def _next_version(registry: JudgeRegistry, name: str | None, back_to: int | None) -> JudgeVersion:
+async def next_version(registry: JudgeRegistry, name: str | None, back_to: int | None) -> JudgeVersion:
+    """The version that puts a judge in place by its name, or brings an earlier version again."""
     from medner.store.judges import JudgeVersion
 
     if back_to is not None:
@@ -122,7 +123,7 @@ async def _wait_for_workers(registry: JudgeRegistry, number: int, wait_s: float)
         await asyncio.sleep(0.1)
 
 
-async def _examined(judge: dict[str, Any], engine_factory: Any) -> Examination:
+async def examined(judge: dict[str, Any], engine_factory: Any) -> Examination:
     """The judge, built here as a worker would, and asked."""
     from medner.service.build.engines import local_engine, model_folder
     from medner.service.build.judges import judging, needs_base_model

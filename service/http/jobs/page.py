@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from medner.core.errors import UserError
-from medner.core.labels import LabelSet, load_label_set
+from medner.core.labels import LabelSet
 from medner.core.records import AnnotatedDocument
 from medner.service.config.frozen import thaw
 from medner.service.http.context import Service, service_of
@@ -75,7 +75,7 @@ def _described(view: JobView, language: Language) -> tuple[LabelSet, dict[str, s
     facts["fingerprint"] = view.spec.fingerprint
     try:
         configuration = thaw(view.spec.configuration)
-        labels = load_label_set(configuration.labels)
+        labels = configuration.label_set
     except UserError as error:
         return LabelSet("", "", ()), facts, str(error)
     return labels, {**facts, **configuration.described()}, configuration.notice(language)

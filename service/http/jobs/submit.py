@@ -86,7 +86,7 @@ async def _submitted(request: Request, service: Service, spec: JobSpec, document
     key = request.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise Problem("bad-request", f"Idempotency-Key: has {len(key)} characters; give it 1 to {_LONGEST_KEY}")
-    submitted = await service.jobs.submit(spec, documents, key=key, told=SubmitCallbacks(waiting=_give_up))
+    submitted = await service.jobs.submit(spec, documents, key=key, progress=SubmitCallbacks(waiting=_give_up))
     view = await service.jobs.find_view(submitted.id)
     if view is None:
         raise Problem("busy", "another submit with this Idempotency-Key has just broken off; send it again")

@@ -20,6 +20,7 @@ from medner.service.annotate.run import Order, annotate_inputs
 from medner.service.build.engines import EngineOrder
 from medner.service.build.pipeline import assembled
 from medner.service.config.default import default_configuration
+from medner.service.inputs.splitting import Splitting
 from medner.store.corpora import annotated_to_line
 
 
@@ -155,8 +156,9 @@ def test_one_tagger_less_is_said_and_no_failure(kit: Any) -> None:
 
 async def _annotated(kit: Any, documents: Iterator[Document], size: int) -> list[AnnotatedDocument]:
     results: list[AnnotatedDocument] = []
-    async with assembled(default_configuration(adapters=()), engine_factory=kit.factory) as pipeline:
-        await Annotating(pipeline, RunCounts(0), concurrency=size).run(documents, results.append)
+    configuration = default_configuration(adapters=()).model_copy(update={"concurrency": size})
+    async with assembled(configuration, engine_factory=kit.factory) as pipeline:
+        await Annotating(pipeline, RunCounts(0)).run(map(Splitting(256).split, documents), results.append)
     return results
 
 

@@ -11,6 +11,8 @@ from medner.core.errors import UserError
 from medner.core.labels import label_set_toml
 from medner.service.config.options import Overrides
 from medner.service.http.allowed_options import AllowedOptions, offer_of, own_label_sets
+from medner.service.http.messages.problems import Problem
+from medner.service.http.messages.schemas import JobOptions
 from medner.store.jobs import Jobs
 from tests.service.http.conftest import Serving
 
@@ -70,3 +72,13 @@ async def test_options_change_the_job_and_nothing_else(client: httpx.AsyncClient
     assert (changed.configuration["judge"]["kind"], changed.trace, changed.keep_s) == ("best-tagger", "all", 86_400)
     assert [one["name"] for one in usual.configuration["taggers"]] == ["html-full", "json-plain"]
     assert (usual.configuration["judge"]["kind"], usual.trace) == ("hard-vote", "conflicts")
+
+
+@pytest.mark.parametrize("taggers", ["plugin:dictionary", "plugin:dictionary:words.txt", "html:full,plugin:dictionary"])
+def test_a_client_names_no_plugin(taggers: str) -> None:
+    """A plugin reads what stands behind its name; only the server's own configuration names one."""
+    offer = AllowedOptions(Overrides(taggers="html:full,json:plain", judge="hard-vote"), own_label_sets(()))
+    with pytest.raises(Problem, match="is no name"):
+        offer.spec(JobOptions(taggers=taggers))
+    with pytest.raises(Problem, match="is none"):
+        offer.spec(JobOptions(judge="plugin:longest"))

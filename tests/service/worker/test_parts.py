@@ -21,7 +21,7 @@ from medner.service.config.default import default_configuration
 from medner.service.config.frozen import freeze, thaw
 from medner.service.worker.logs import log_to
 from medner.service.worker.metrics import WorkerMetrics
-from medner.service.worker.steady import RetryWaits, Stopped, passing
+from medner.service.worker.retry_waits import RetryWaits, Stopped, passing
 from medner.service.worker.watchdog import Watchdog
 from medner.store.jobs import QueueView, WorkerView
 from medner.store.redis.address import RedisAddress
@@ -47,19 +47,19 @@ def test_adapters_of_ones_own_keep_their_path(tmp_path: Path) -> None:
 
 async def test_what_passes_is_waited_for() -> None:
     """A full disk and a Redis that is away: the call is repeated, the reason is told meanwhile and then gone."""
-    steady = RetryWaits(ADDRESS, asyncio.Event())
+    retry = RetryWaits(ADDRESS, asyncio.Event())
     seen: list[str] = []
     troubles = [OSError(errno.ENOSPC, "full"), errors.ConnectionError("gone")]
 
     async def call() -> str:
-        seen.append(steady.reason)
+        seen.append(retry.reason)
         if troubles:
             raise troubles.pop(0)
         return "done"
 
-    assert await steady(call) == "done"
+    assert await retry(call) == "done"
     assert seen == ["", "the disk of the result folder is full", "Redis does not answer"]
-    assert steady.reason == ""
+    assert retry.reason == ""
 
 
 async def test_what_does_not_pass_is_raised() -> None:

@@ -190,7 +190,7 @@ async def test_cancel_stops_within_two_seconds_and_a_sentence(jobs: Jobs, workin
         await _until_async(lambda: _done(jobs, job))
         began = time.monotonic()
         await jobs.cancel(job)
-        await _until(lambda: not worker._runs)
+        await _until(lambda: not worker._tools.runs)
         assert time.monotonic() - began < 2 + 0.4
         view = await jobs.show(job)
         assert 0 < view.counts.done < 160
@@ -282,7 +282,7 @@ async def test_a_full_redis_pauses_the_work(jobs: Jobs, working: Any, redis: Cli
     async with working(open_scripted(delay_s=0.05)) as worker:
         await _until_async(lambda: _done(jobs, job))
         await redis.config_set("maxmemory", 1)
-        await _until(lambda: "full" in worker._steady.reason)
+        await _until(lambda: "full" in worker._retry.reason)
         await redis.config_set("maxmemory", 0)
         view = await until_ended(jobs, job)
     assert (view.state, view.counts.done) == (JobState.COMPLETED, 120)

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from taskiq.formatters.json_formatter import JSONFormatter
 
 from medner.core.choices import Priority
 from medner.core.errors import UserError
 from medner.core.records import AnnotatedEntity, Annotation, Decision, Decoded, Document, Entity, TaggerOutput
 from medner.store.jobs import FORMAT, Claims, DeadLetter, Finished, Jobs, JobState
+from medner.store.jobs.chunks import sentences_of
 from medner.store.jobs.claims import Claim
 from medner.store.jobs.keys import ACTIVE_JOBS, QUEUES, job_key
-from medner.store.jobs.pieces import sentences_of
-from medner.store.jobs.scripts import TASK, WINDOW
+from medner.store.jobs.lua import WINDOW
 from medner.store.jobs.submitting import SubmitCallbacks, Submitter
 from medner.store.redis.client import Client
 from tests.jobs_kit import documents, expected, found, spec
 
 
-async def annotations(jobs: Jobs, job: str, chunk: int) -> list[Annotation]:
+async def annotations(jobs: Jobs, job: str, chunk: int, **settings: Any) -> list[Annotation]:
     """What a worker would make of a chunk."""
-    spool = jobs.spool_of(job, spec())
+    spool = jobs.spool_of(job, spec(**settings))
     places = expected([])
     made = []
     for sentence in sentences_of(await spool.get(chunk)):
@@ -35,17 +36,24 @@ async def annotations(jobs: Jobs, job: str, chunk: int) -> list[Annotation]:
     return made
 
 
-async def do(jobs: Jobs, claims: Claims, claim: Claim, *, dead: dict[int, str] | None = None) -> bool:
-    """Finishes a claimed chunk; ``dead`` are errors by index."""
-    made = await annotations(jobs, claim.job, claim.chunk)
+async def do(
+    jobs: Jobs,
+    claims: Claims,
+    claim: Claim,
+    *,
+    dead: dict[int, str] | None = None,
+    settings: dict[str, Any] | None = None,
+) -> bool:
+    """Finishes a claimed chunk; ``dead`` are errors by index, ``settings`` those of the job."""
+    made = await annotations(jobs, claim.job, claim.chunk, **(settings or {}))
     known = {*(dead or {}), *(await claims.progress(claim)).recorded}
     fresh = [Finished(index, one) for index, one in enumerate(made) if index not in known]
     letters = [
         DeadLetter("d", f"d#{index}", claim.chunk, index, "Error", error, 3, claims.worker, 0.0)
         for index, error in (dead or {}).items()
     ]
-    spool = jobs.spool_of(claim.job, spec())
-    kept = await spool.keep(claim.chunk, claim.token, (), made)
+    spool = jobs.spool_of(claim.job, spec(**(settings or {})))
+    kept = await spool.keep(claim.chunk, claim.token, await spool.get(claim.chunk), made)
     return await claims.complete(claim, spool.where, kept, fresh, letters)
 
 
@@ -132,12 +140,11 @@ async def test_the_end_of_a_chunk_may_be_told_twice(jobs: Jobs, claims: Claims) 
     assert (await jobs.show(job)).counts.done == 8
 
 
-async def test_a_message_is_one_of_taskiqs_own(jobs: Jobs, redis: Client) -> None:
-    """What the scripts put into a stream is what taskiq reads, by priority."""
+async def test_a_message_names_its_chunk(jobs: Jobs, redis: Client) -> None:
+    """It goes into the stream of the job's priority."""
     job = (await jobs.submit(spec(priority="low"), documents(1))).id
     [(_, fields)] = await redis.xrange(QUEUES[Priority.LOW])
-    message = JSONFormatter().loads(fields[b"data"])
-    assert (message.task_name, message.args) == (TASK, [job, 0])
+    assert fields == {b"job": job.encode(), b"chunk": b"0"}
 
 
 async def test_a_lost_message_is_sent_anew(jobs: Jobs, claims: Claims, redis: Client) -> None:
@@ -175,8 +182,10 @@ async def test_few_chunks_are_given_out_at_a_time(jobs: Jobs, claims: Claims, re
     """However long a job, only so many of its chunks are in the queue; each that is done brings the next."""
     job = (await jobs.submit(spec(chunk_sentences=1), documents(WINDOW + 3, sentences=1))).id
     assert await redis.xlen(QUEUES[Priority.NORMAL]) == WINDOW
-    await do(jobs, claims, await claimed(claims, job, 0))
-    assert await redis.xlen(QUEUES[Priority.NORMAL]) == WINDOW + 1
+    claim = await claimed(claims, job, 0)
+    assert await redis.xlen(QUEUES[Priority.NORMAL]) == WINDOW - 1
+    await do(jobs, claims, claim)
+    assert await redis.xlen(QUEUES[Priority.NORMAL]) == WINDOW
     assert await claims.claim(job, WINDOW + 2) == "done"  # not given out yet: no claim to be had
 
 
@@ -342,41 +351,113 @@ async def test_jobs_are_found_by_id_beginning_name_and_last(jobs: Jobs) -> None:
         await jobs.find("丙")
 
 
-async def test_results_begin_where_they_are_wanted(jobs: Jobs, redis: Client, tmp_path: Path) -> None:
-    """From any document on, also where long documents are cut into pieces; earlier chunks are not read."""
+async def test_results_begin_where_they_are_wanted(jobs: Jobs, claims: Claims, redis: Client, tmp_path: Path) -> None:
+    """From any document on, also where long documents are cut and chunks are missing; earlier ones are not read."""
     long = Document("长", "".join(f"第{number}天好转。\n" for number in range(100)))
     given = [*documents(7), long, *documents(3, sentences=9)]
+    chance = random.Random(5)  # noqa: S311  an order, not a secret
     for settings in ({}, {"results": str(tmp_path / "out")}):
         job = (await jobs.submit(spec(chunk_sentences=4, **settings), given)).id
-        chunks = (await jobs.show(job)).counts.chunks
-        if settings:
-            own = jobs.spool_of(job, spec(chunk_sentences=4, **settings))
-            for chunk in range(chunks):
-                kept = await own.keep(chunk, 1, await own.get(chunk), [None] * len(sentences_of(await own.get(chunk))))
-                await redis.hset(f"{job_key(job)}:parts", str(chunk), kept)
-        every = [one.document.id async for one in jobs.results(job)]
-        assert len(every) == len(given)
-        for offset in range(len(given) + 2):
-            assert [one.document.id async for one in jobs.results(job, offset=offset)] == every[offset:]
+        chunks = list(range((await jobs.show(job)).counts.chunks))
+        chance.shuffle(chunks)
+        for chunk in chunks:
+            await from_everywhere(jobs, job, len(given))
+            await do(jobs, claims, await claimed(claims, job, chunk), settings=settings)
+        assert await from_everywhere(jobs, job, len(given)) == [one.id for one in given]
     job = (await jobs.submit(spec(chunk_sentences=4), given)).id
     await redis.hset(f"{job_key(job)}:in", "0", "damaged")
     assert [one.document.id async for one in jobs.results(job, offset=8)] == [one.id for one in given[8:]]
 
 
-async def test_jobs_are_read_together(jobs: Jobs, redis: Client) -> None:
-    """Lists and numbers ask Redis a few times, however many jobs there are; jobs that are gone leave the index."""
+async def test_a_page_of_documents_costs_the_same_wherever_it_begins(
+    jobs: Jobs, claims: Claims, redis: Client, tmp_path: Path
+) -> None:
+    """The first documents or the last of many: nothing before them is read."""
+    for settings in ({}, {"results": str(tmp_path / "out")}):
+        job = (await jobs.submit(spec(**settings), documents(200))).id
+        for chunk in range(100):
+            await do(jobs, claims, await claimed(claims, job, chunk), settings=settings)
+        costs = []
+        for offset in (1, 197):
+            before = await _commands(redis)
+            result = jobs.results(job, offset=offset)
+            assert (await anext(result)).document.id == f"病历{offset}"
+            await result.aclose()  # type: ignore[attr-defined]
+            costs.append(await _commands(redis) - before)
+        # To find its place takes the logarithm of the chunks.
+        assert abs(costs[1] - costs[0]) <= 8
+
+
+async def from_everywhere(jobs: Jobs, job: str, most: int) -> list[str]:
+    """The ids of a job's documents, after making sure that reading may begin at any of them."""
+    every = [one.document.id async for one in jobs.results(job)]
+    for offset in range(most + 2):
+        assert [one.document.id async for one in jobs.results(job, offset=offset)] == every[offset:]
+    return every
+
+
+async def test_what_a_list_costs_does_not_grow_with_the_jobs(jobs: Jobs, redis: Client) -> None:
+    """A page of jobs, the numbers of the queue, a name, the newest: the same commands for 12 jobs as for 60."""
+    costs = []
+    for count in (12, 48):
+        ids = [(await jobs.submit(spec(name=f"{count}-{number}"), documents(1))).id for number in range(count)]
+        before = await _commands(redis)
+        listed, total = await jobs.newest(5)
+        assert [one.id for one in listed] == [*reversed(ids)][:5]
+        queue = await jobs.queue()
+        assert (queue.jobs["queued"], queue.sentences_left) == (total, 4 * total)
+        assert await jobs.find(f"{count}-3") == ids[3]
+        assert await jobs.find("last") == ids[-1]
+        costs.append(await _commands(redis) - before)
+    assert costs[0] == costs[1]
+
+
+async def _commands(redis: Client) -> int:
+    """How many commands the server has carried out, those inside scripts included."""
+    statistics = await redis.info("commandstats")
+    return sum(entry["calls"] for name, entry in statistics.items() if name != "cmdstat_info")
+
+
+async def test_a_job_that_is_gone_leaves_the_lists(jobs: Jobs, claims: Claims, redis: Client) -> None:
+    """Expired, deleted, or lost by the server: neither lists nor numbers nor names know it any more."""
     ids = [(await jobs.submit(spec(name=str(number)), documents(1))).id for number in range(12)]
+    for job in ids[:2]:
+        await do(jobs, claims, await claimed(claims, job, 0))
+    await redis.pexpire(job_key(ids[0]), 1)
+    await redis.zadd("medner:state:completed", {ids[0]: 1})
+    await jobs.delete(ids[1])
     await redis.delete(job_key(ids[3]))
-    before = int((await redis.info("commandstats"))["cmdstat_exec"]["calls"]) if await _counted(redis, "exec") else 0
-    listed, total = await jobs.newest(5)
-    assert ([one.id for one in listed], total) == ([*reversed(ids)][:5], 11)
-    assert [one.id for one in await jobs.all()] == [one for one in reversed(ids) if one != ids[3]]
+    listed, total = await jobs.newest(9)
+    assert ([one.id for one in listed], total) == ([job for job in reversed(ids) if job not in (*ids[:2], ids[3])], 9)
+    for name in ("0", "1", "3"):
+        with pytest.raises(UserError, match="no job"):
+            await jobs.find(name)
+    await jobs.reindex()
     queue = await jobs.queue()
-    assert (queue.jobs["queued"], queue.sentences_left) == (11, 44)
-    assert await jobs.find("7") == ids[7]
-    after = int((await redis.info("commandstats"))["cmdstat_exec"]["calls"]) if await _counted(redis, "exec") else 0
-    assert after == before
+    assert (queue.jobs["queued"], queue.jobs["completed"], queue.sentences_left) == (9, 0, 36)
 
 
-async def _counted(redis: Client, command: str) -> bool:
-    return f"cmdstat_{command}" in await redis.info("commandstats")
+async def test_sentences_left_follow_every_step(jobs: Jobs, claims: Claims) -> None:
+    """Done, given up, cancelled, replayed, deleted: the number is that of the active jobs."""
+
+    async def left() -> int:
+        counted = (await jobs.queue()).sentences_left
+        views = [view for view in await jobs.all() if view.state.value in ("queued", "running")]
+        assert counted == sum(view.counts.left for view in views)
+        return counted
+
+    job = (await jobs.submit(spec(), documents(6))).id
+    assert await left() == 24
+    claim = await claimed(claims, job, 0)
+    made = await annotations(jobs, job, 0)
+    await claims.record(claim, [Finished(0, made[0])])
+    assert await left() == 23
+    await do(jobs, claims, claim, dead={3: "毒"})
+    assert await left() == 16
+    await jobs.cancel(job)
+    assert await left() == 0
+    assert await jobs.replay(job) == 17
+    assert await left() == 17
+    await jobs.cancel(job)
+    await jobs.delete(job)
+    assert await left() == 0

@@ -175,7 +175,8 @@ def test_somebody_elses_server_is_not_stopped(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "package"), [(["jobs", "list"], "redis"), (["submit", "notes"], "redis"), (["worker"], "taskiq")]
+    ("command", "package"),
+    [(["jobs", "list"], "redis"), (["submit", "notes"], "redis"), (["worker"], "prometheus_client")],
 )
 def test_what_is_not_installed_is_named_with_the_way_out(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: list[str], package: str

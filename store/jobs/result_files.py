@@ -11,7 +11,7 @@ from medner.core.choices import PartFormat
 from medner.core.errors import UserError
 from medner.core.records import AnnotatedDocument, Annotation, Document
 from medner.store.corpora.json_formats.jsonl import annotated_to_line, line_to_annotated
-from medner.store.jobs.pieces import Chunk, Piece
+from medner.store.jobs.chunks import Chunk, Piece
 
 Results = tuple[Annotation | None, ...]
 

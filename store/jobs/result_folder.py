@@ -27,10 +27,13 @@ from pydantic import BaseModel, ConfigDict
 
 from medner.core.errors import ExternalError, UserError
 from medner.core.records import Annotation
-from medner.store.jobs.parts import documents_of, part_file, pieces_of
-from medner.store.jobs.pieces import Chunk, Piece, load_chunk
+from medner.store.jobs.chunks import Chunk, Piece, load_chunk
 from medner.store.jobs.records import JobSpec
+from medner.store.jobs.result_files import documents_of, part_file, pieces_of
 from medner.store.redis.client import Client
+
+#: The records of so many parts are read with one question.
+_PARTS_AT_ONCE = 64
 
 
 class Part(BaseModel):
@@ -121,19 +124,17 @@ class FolderSpool:
         part = Part.model_validate_json(kept)
         await asyncio.to_thread(self._remove, [f"{self._root}/{part.file}"])
 
-    async def readable(self) -> set[int] | None:
-        """The finished ones."""
-        return {int(number) for number in await self._redis.hkeys(f"{self._key}:parts")}
-
     async def read(self, first: int = 0) -> AsyncIterator[tuple[Piece, tuple[Annotation | None, ...]]]:
         """All pieces of finished chunks in order."""
         chunks = int(await self._redis.hget(self._key, "chunks") or 0)
-        for number in range(first, chunks):
-            part = await self._part(number)
-            if part is None:
-                continue
-            for piece, found in await asyncio.to_thread(self._read, part):
-                yield piece, found
+        for begin in range(first, chunks, _PARTS_AT_ONCE):
+            numbers = range(begin, min(begin + _PARTS_AT_ONCE, chunks))
+            records = await self._redis.hmget(f"{self._key}:parts", [str(number) for number in numbers])
+            for data in records:
+                if data is None:
+                    continue
+                for piece, found in await asyncio.to_thread(self._read, Part.model_validate_json(data)):
+                    yield piece, found
 
     async def tidy(self, *, done: bool) -> None:
         """After a job's end: removes parts that do not count, writes the manifest, clears away waiting chunks."""

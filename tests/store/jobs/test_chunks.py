@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from medner.core.records import AnnotatedEntity, Annotation, Decision, Document, Entity, Sentence
 from medner.core.sentences import split_sentences
-from medner.store.jobs.annotations import pack, unpack
-from medner.store.jobs.parts import JsonLinesPart, ParquetPart, documents_of, pieces_of
-from medner.store.jobs.pieces import chunks_of, dump_chunk, joined, load_chunk, sentences_of
+from medner.store.jobs.chunks import chunks_of, dump_chunk, joined, load_chunk, sentences_of
+from medner.store.jobs.payload import pack, unpack
+from medner.store.jobs.result_files import JsonLinesPart, ParquetPart, documents_of, pieces_of
 
 texts = st.lists(
     st.sampled_from(["患者咳嗽。", "胸痛3天，", "体温38.9℃。\n", " 　", "😷。", "“好转？”", "\r\n", "查CT："]),

@@ -8,7 +8,6 @@ import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from medner.service.worker.broker import ChunkBroker
 from medner.service.worker.worker import Worker, WorkerSettings
 from medner.store.jobs import Jobs
 from medner.store.jobs.keys import QUEUES
@@ -20,18 +19,23 @@ from tests.jobs_kit import documents, open_scripted, spec, until_ended, valkey
 TURNS = 60
 
 
-async def test_listening_ends_whenever_it_is_cancelled(address: RedisAddress) -> None:
-    """In no turn of the loop does a cancellation get lost between the queue and the client."""
-    broker = ChunkBroker(address, "listener", lease_s=30.0)
-    await broker.startup()
-    await _cancelled_in_turn([asyncio.create_task(anext(broker.listen())) for _ in range(TURNS)])
-    await broker.shutdown()
-
-
 async def test_signs_of_life_end_whenever_they_are_cancelled(address: RedisAddress) -> None:
-    """They go on after every error of Redis, but not after the worker."""
+    """They go on after every error of Redis, but not after the worker: no cancellation is lost in any turn."""
     worker = Worker(WorkerSettings(lease_s=1.0), address=address, open_annotator=open_scripted())
-    await _cancelled_in_turn([asyncio.create_task(worker._beat()) for _ in range(TURNS)])
+    await _cancelled_in_turn([asyncio.create_task(worker._heartbeat().run()) for _ in range(TURNS)])
+
+
+async def test_a_worker_ends_in_whatever_turn_it_is_stopped(address: RedisAddress) -> None:
+    """A stop that comes while the worker begins, reads, claims or waits is never lost."""
+    workers = [
+        Worker(WorkerSettings(lease_s=1.0), address=address, open_annotator=open_scripted()) for _ in range(TURNS)
+    ]
+    tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    for worker in workers:
+        worker.stop()
+        await asyncio.sleep(0)
+    ended, left = await asyncio.wait(tasks, timeout=20)
+    assert (len(ended), len(left)) == (len(tasks), 0)
 
 
 async def _cancelled_in_turn(tasks: list[asyncio.Task[object]]) -> None:
