@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from medner.agents.taggers.spans.settings import SETTINGS
 from medner.core.errors import UserError
+from medner.core.labels import load_label_set
 from medner.service.config.cards import JudgeCard
 from medner.service.train.judge_data import JudgeSources, judged_cases
 from medner.service.train.orders import JudgeOrder, ScorerKind
 from medner.service.train.provenance import digest
 from medner.service.train.training import Finished, Training, base_of
 from medner.training.filters.kinds import TrainingSetup
-from medner.training.judges.train import LAST, SCORERS, CandidateScorer, JudgeScores, finish_judge, parted
+from medner.training.judges.train import LAST, SCORERS, JudgeScores, finish_judge, parted
 from medner.training.loop.loop import Run
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import chosen_settings
@@ -22,78 +21,65 @@ from medner.training.model.lora import chosen_settings
 _DEFAULTS = TaggerTraining(batch_tokens=512, batches_per_step=1, epochs=2.0)
 
 
-class JudgeTraining(Training[JudgeOrder]):
-    """A judge before its training."""
+def judge_training(order: JudgeOrder) -> Training:
+    """The training of an order."""
+    if bool(order.files) != bool(order.predictions):
+        raise UserError("gold files and --said go together: gold, and what the taggers said about the same texts")
+    from_spans = order.start is not None and (order.start / SETTINGS).is_file()
+    scorer_kind: ScorerKind = order.scorer or ("span" if from_spans else "classifier")
+    if scorer_kind not in SCORERS:
+        raise UserError(f"--scorer: there is no scorer {order.scorer!r}; there are {' and '.join(SCORERS)}")
+    both_ways = from_spans or scorer_kind == "span"
+    two_way = both_ways if order.two_way is None else order.two_way
+    base, labels, settings = (
+        base_of(order.base),
+        load_label_set(order.labels),
+        chosen_settings(_DEFAULTS, order.settings),
+    )
+    sources = (order.files, order.predictions, order.side_by_side, order.decisions)
+    cases = judged_cases(JudgeSources(*sources, order.exclude, order.options), labels)
+    learnt, held = parted(cases)
+    scorer = SCORERS[scorer_kind](TrainingSetup(base.needed_folder, labels, settings, order.start, two_way), learnt)
+    right, candidates = sum(sum(one.truth) for one in cases), sum(len(one.truth) for one in cases)
+    name = order.name or "trained-judge"
 
-    name = "trained-judge"
-    last = LAST
-
-    def __init__(self, order: JudgeOrder) -> None:
-        if bool(order.files) != bool(order.predictions):
-            raise UserError("gold files and --said go together: gold, and what the taggers said about the same texts")
-        from_spans = order.start is not None and (order.start / SETTINGS).is_file()
-        self._scorer_kind: ScorerKind = order.scorer or ("span" if from_spans else "classifier")
-        if self._scorer_kind not in SCORERS:
-            raise UserError(f"--scorer: there is no scorer {order.scorer!r}; there are {' and '.join(SCORERS)}")
-        super().__init__(order, chosen_settings(_DEFAULTS, order.settings), base=base_of(order.base))
-        both_ways = from_spans or self._scorer_kind == "span"
-        self._two_way = both_ways if order.two_way is None else order.two_way
-        self._cases = judged_cases(
-            JudgeSources(
-                order.files, order.predictions, order.side_by_side, order.decisions, order.exclude, order.options
-            ),
-            self.labels,
-        )
-        self._learnt, self._held = parted(self._cases)
-        setup = TrainingSetup(self.base.needed_folder, self.labels, self.settings, order.start, self._two_way)
-        self._scorer: CandidateScorer = SCORERS[self._scorer_kind](setup, self._learnt)
-
-    @property
-    def sources(self) -> tuple[Path, ...]:
-        """All files of conflicts."""
-        order = self.order
-        return (*order.files, *order.predictions, *order.side_by_side, *order.decisions)
-
-    def summary(self) -> str:
-        """Conflicts and candidates."""
-        cases = self._cases
-        right, candidates = sum(sum(one.truth) for one in cases), sum(len(one.truth) for one in cases)
-        return f"{len(cases):,} conflicts with {candidates:,} candidates, {right:,} of them right"
-
-    def task(self) -> Mapping[str, Any]:
-        """The conflicts and what scores them."""
-        return {
-            "kind": "llm-judge",
-            "samples": digest(
-                (one.case.sentence.text, one.case.conflict.candidates, sorted(one.right)) for one in self._cases
-            ),
-            "two_way": self._two_way,
-            "scorer": self._scorer_kind,
-        }
-
-    def epoch(self, number: int) -> Sequence[Any]:
-        """Those of the scorer."""
-        return self._scorer.epoch(number)
-
-    def learner(self) -> Any:
-        """That of the scorer."""
-        return self._scorer.learner()
-
-    def finish(self, run: Run[Any], learner: Any) -> Finished:
-        """Weighs the model against the votes, and chooses the threshold."""
-        finished = finish_judge(self._scorer, learner, self._learnt, self._held, run.output)
+    def finish(run: Run[Any], learner: Any) -> Finished:
+        finished = finish_judge(scorer, learner, learnt, held, run.output)
         card = JudgeCard(
-            name=self.order.name or self.name,
+            name=name,
             kind="llm-judge",
-            scorer=self._scorer_kind,
-            base=self.base.name,
-            labels=self.labels.name,
+            scorer=scorer_kind,
+            base=base.name,
+            labels=labels.name,
             threshold=finished.measured.threshold,
             temperature=1.0,
-            two_way_from=self.settings.first_layer if self._two_way else None,
+            two_way_from=settings.first_layer if two_way else None,
         )
         about = {"samples_seen": run.samples, "votes_penalty": finished.votes_penalty}
         return Finished(card, about, _score_lines(finished.measured))
+
+    return Training(
+        order=order,
+        settings=settings,
+        base=base,
+        labels=labels,
+        name=name,
+        sources=tuple(path for files in sources for path in files),
+        excluded=order.exclude,
+        summary=f"{len(cases):,} conflicts with {candidates:,} candidates, {right:,} of them right",
+        task={
+            "kind": "llm-judge",
+            "samples": digest(
+                (one.case.sentence.text, one.case.conflict.candidates, sorted(one.right)) for one in cases
+            ),
+            "two_way": two_way,
+            "scorer": scorer_kind,
+        },
+        epoch=scorer.epoch,
+        learner=scorer.learner,
+        finish=finish,
+        last=LAST,
+    )
 
 
 def _score_lines(measured: JudgeScores) -> tuple[str, ...]:

@@ -11,26 +11,29 @@ from typing import Any
 
 from medner.agents.engines.local.formats import pick_device
 from medner.agents.engines.local.loading import quiet
+from medner.core.errors import UserError
 from medner.core.files.atomic import replacing_file
-from medner.core.files.names import CARD
+from medner.core.files.names import ADAPTER_WEIGHTS, CARD
 from medner.service.annotate.counts import duration
 from medner.service.build.engines import EngineFactory
 from medner.service.config.cards import write_card
-from medner.service.train.filter import FilterTraining
-from medner.service.train.judge import JudgeTraining
+from medner.service.train.filter import filter_training
+from medner.service.train.judge import judge_training
 from medner.service.train.orders import FilterOrder, JudgeOrder, Order, SoftLabelOrder, SpanOrder, TaggerOrder
 from medner.service.train.progress import TrainingProgress
-from medner.service.train.provenance import licence_note, machine_facts, named_hashes
+from medner.service.train.provenance import licence_note, machine_facts, named_hashes, named_start
 from medner.service.train.soft_labels import label_softly
-from medner.service.train.span import SpanTraining
-from medner.service.train.tagger import TextTaggerTraining
-from medner.service.train.training import Finished, StoppedError, Training, shared_task
+from medner.service.train.span import span_training
+from medner.service.train.tagger import tagger_training
+from medner.service.train.training import Finished, StoppedError, Training
 from medner.training.loop.loop import Run, TrainingStep, batches_of, refuse_another
 from medner.training.loop.run import RunFacts, RunFolder
 from medner.training.plot import loss_svg
 from medner.training.taggers.memory import available_bytes, check_memory, described, in_gb, memory_need
 
 Say = Callable[[str], None]
+OnStep = Callable[[TrainingStep], None]
+Stop = Callable[[], bool]
 PLOT = "loss.svg"
 
 
@@ -58,8 +61,8 @@ def carry_out(
     order: Order,
     say: Say = lambda _: None,
     *,
-    on_step: Callable[[TrainingStep], None] = lambda _: None,
-    stop: Callable[[], bool] = lambda: False,
+    on_step: OnStep = lambda _: None,
+    stop: Stop = lambda: False,
     engine_factory: EngineFactory | None = None,
 ) -> Outcome:
     """Carries an order out. UserError for what the user can change.
@@ -74,69 +77,82 @@ def carry_out(
             return Outcome(Ending.STOPPED, order.out)
         return Outcome(Ending.DONE, order.out)
     training = _training(order, engine_factory)
-    say(training.summary())
-    facts = _facts(training)
-    refuse_another(order.out, training.settings, facts)
+    say(training.summary)
+    learner, run = _loaded(training, say)
+    output = run.output
+    if order.dry_run:
+        say(_plan(run))
+        return Outcome(Ending.PLANNED, output)
+    ended = _trained(run, say, on_step, stop)
+    if not ended and CARD in training.last:
+        return Outcome(Ending.STOPPED, output)
+    finished = training.finish(run, learner)
+    write = _Writer(training, finished, _told(training, run))
+    write(finished.scores)
+    if not ended:
+        say(f"the adapter so far is in {output}")
+        return Outcome(Ending.STOPPED, output)
+    # The evaluation loads the base again.
+    del learner, run
+    gc.collect()
+    return _evaluated(training, write, finished.scores, say, stop)
+
+
+def _training(order: TaggerOrder | SpanOrder | FilterOrder | JudgeOrder, factory: EngineFactory | None) -> Training:
+    if order.start is not None and not (order.start / ADAPTER_WEIGHTS).is_file():
+        raise UserError(f"{order.start}: holds no adapter (no {ADAPTER_WEIGHTS})")
+    match order:
+        case TaggerOrder():
+            return tagger_training(order, factory)
+        case SpanOrder():
+            return span_training(order)
+        case FilterOrder():
+            return filter_training(order)
+        case JudgeOrder():
+            return judge_training(order)
+
+
+def _loaded(training: Training, say: Say) -> tuple[Any, Run[Any]]:
+    """What learns, and its run. UserError for another run's folder or too little memory, before a model is loaded."""
+    facts, settings, folder = _facts(training), training.settings, training.order.out
+    refuse_another(folder, settings, facts)
     _check_memory(training, say)
     with quiet():
         learner = training.learner()
-        run = Run(learner, training.epoch, order.out, training.settings, facts=facts, last=training.last)
-    if order.dry_run:
-        say(_plan(run))
-        return Outcome(Ending.PLANNED, run.output)
+        return learner, Run(learner, training.epoch, folder, settings, facts=facts, last=training.last)
+
+
+def _trained(run: Run[Any], say: Say, on_step: OnStep, stop: Stop) -> bool:
+    """Whether the run got to its end."""
     if run.done:
         say(f"going on after batch {run.done:,} of {len(run.batches):,}")
     progress = TrainingProgress(
         say, limit_s=run.settings.time_limit_s, resumed=run.tokens, spent_s=run.seconds, on_step=on_step
     )
-    ended = run.train(progress.step, on_checkpoint=progress.checkpoint, stop=stop)
-    if not ended and CARD in training.last:
-        return Outcome(Ending.STOPPED, run.output)
-    finished = training.finish(run, learner)
-    write = _Writer(training, finished, _told(training, run))
-    write(finished.scores)
-    if not ended:
-        say(f"the adapter so far is in {run.output}")
-        return Outcome(Ending.STOPPED, run.output)
-    output = run.output
-    # The evaluation loads the base again.
-    del learner, run
-    gc.collect()
-    return _evaluated(training, write, finished.scores, output, say, stop)
+    return run.train(progress.step, on_checkpoint=progress.checkpoint, stop=stop)
 
 
-def _training(
-    order: TaggerOrder | SpanOrder | FilterOrder | JudgeOrder, factory: EngineFactory | None
-) -> Training[Any]:
-    match order:
-        case TaggerOrder():
-            return TextTaggerTraining(order, factory)
-        case SpanOrder():
-            return SpanTraining(order)
-        case FilterOrder():
-            return FilterTraining(order)
-        case JudgeOrder():
-            return JudgeTraining(order)
+def _facts(training: Training) -> RunFacts:
+    shared = {"base": training.base.name, "labels": training.labels.name, "start": _start(training)}
+    about = {"name": training.name, "command": training.order.command, **training.about, **machine_facts()}
+    return RunFacts({**shared, **training.task}, about)
 
 
-def _facts(training: Training[Any]) -> RunFacts:
-    order = training.order
-    about = {"name": order.name or training.name, "command": order.command, **training.about(), **machine_facts()}
-    return RunFacts({**shared_task(training), **training.task()}, about)
+def _start(training: Training) -> str | None:
+    return None if training.order.start is None else named_start(training.order.start)
 
 
-def _check_memory(training: Training[Any], say: Say) -> None:
+def _check_memory(training: Training, say: Say) -> None:
     """Says what memory is needed and what is free. UserError when that is less, unless the order forces it."""
-    batch = training.largest(batches_of(training.epoch, training.settings.epochs))
-    if batch is None:
+    if training.largest is None:
         return
-    device = pick_device()
+    batch, device = training.largest(batches_of(training.epoch, training.settings.epochs)), pick_device()
     need = memory_need(training.base.needed_folder, training.settings, batch, device=device.type)
     available = available_bytes(device)
     free = "unknown" if available is None else in_gb(available)
     say(f"memory: about {in_gb(need.total)} needed ({described(need)}), {free} free")
     if not training.order.force:
-        check_memory(need, available, training.ways_out())
+        check_memory(need, available, training.ways_out)
 
 
 def _plan(run: Run[Any]) -> str:
@@ -149,11 +165,11 @@ def _plan(run: Run[Any]) -> str:
     )
 
 
-def _told(training: Training[Any], run: Run[Any]) -> dict[str, Any]:
+def _told(training: Training, run: Run[Any]) -> dict[str, Any]:
     """What every card tells readers of the data, the run and its settings."""
-    order, settings, start = training.order, training.settings, shared_task(training)["start"]
+    order, settings = training.order, training.settings
     return {
-        "start": start,
+        "start": _start(training),
         "data": named_hashes(training.sources),
         "excluded": named_hashes(training.excluded),
         "tokens": run.tokens,
@@ -175,7 +191,7 @@ def _told(training: Training[Any], run: Run[Any]) -> dict[str, Any]:
 class _Writer:
     """Writes the card and the plot of the loss."""
 
-    training: Training[Any]
+    training: Training
     finished: Finished
     told: dict[str, Any]
 
@@ -187,19 +203,19 @@ class _Writer:
         write_card(folder.adapter, card, {**self.told, **self.finished.about, "scores": list(scores)})
 
 
-def _evaluated(
-    training: Training[Any], write: _Writer, scores: tuple[str, ...], adapter: Path, say: Say, stop: Callable[[], bool]
-) -> Outcome:
-    """The end of a run that has got to it: its scores said and written."""
+def _evaluated(training: Training, write: _Writer, scores: tuple[str, ...], say: Say, stop: Stop) -> Outcome:
+    """The end of a run that was not stopped: its scores said and written."""
+    out = training.order.out
+    adapter = RunFolder(out).adapter
     for line in scores:
         say(line)
     try:
-        score = training.evaluate(adapter, stop)
+        score = training.evaluate(adapter, stop) if training.evaluate else None
     except StoppedError:
         return Outcome(Ending.STOPPED, adapter, scores)
     if score is not None:
         say(score)
         scores = (*scores, score)
         write(scores)
-    say(f"done: adapter {adapter}, card {adapter / CARD}, loss curve {training.order.out / PLOT}")
+    say(f"done: adapter {adapter}, card {adapter / CARD}, loss curve {out / PLOT}")
     return Outcome(Ending.DONE, adapter, scores)

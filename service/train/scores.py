@@ -43,9 +43,7 @@ class Scoring:
     options: ReadOptions = NO_OPTIONS
 
 
-def score_tagger(
-    scoring: Scoring, run: Path, *, engine_factory: EngineFactory | None = None, stop: Callable[[], bool]
-) -> str:
+def score_tagger(scoring: Scoring, run: Path, engine_factory: EngineFactory | None, stop: Callable[[], bool]) -> str:
     """Annotates the held-out file, writes the scores and the predictions to a run folder; the score in one line.
 
     ``engine_factory`` None: the local engine. ExternalError when a sentence has no result, StoppedError when ``stop``

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from medner.agents.strategies import CODECS
 from medner.core.choices import DEFAULT_MODEL
 from medner.core.errors import UserError
-from medner.core.labels import label_set_toml
+from medner.core.labels import label_set_toml, load_label_set
 from medner.service.build.engines import EngineFactory
 from medner.service.config.cards import AdapterCard, StyleName, TaggerKind
 from medner.service.config.configuration import Configuration, TaggerConfig
@@ -18,117 +19,84 @@ from medner.service.train.orders import TaggerOrder
 from medner.service.train.provenance import named_hashes
 from medner.service.train.scores import Scoring, score_tagger
 from medner.service.train.training import Finished, Training, base_of
-from medner.training.loop.loop import Run
+from medner.training.loop.batching import epochs_of
 from medner.training.model.lora import load_tokenizer
 from medner.training.taggers.data import TaskForm, training_data
 from medner.training.taggers.examples import answer_vocabulary
-from medner.training.taggers.learner import TaggerLearner, epochs_of
-from medner.training.taggers.memory import LargestBatch, largest_batch, tagger_ways_out
+from medner.training.taggers.learner import TaggerLearner
+from medner.training.taggers.memory import largest_batch, tagger_ways_out
 from medner.training.taggers.plan import tagger_plan
 
 
-class TextTaggerTraining(Training[TaggerOrder]):
-    """A tagger before its training. Its adapter can be used from the first checkpoint on."""
-
-    last = ()
-
-    def __init__(self, order: TaggerOrder, engine_factory: EngineFactory | None = None) -> None:
-        if order.strategy not in CODECS:
-            raise UserError(f"no strategy {order.strategy!r}; there are {', '.join(CODECS)}")
-        plan, recipe = tagger_plan(order.recipe, **order.settings), order.recipe
-        self._model = order.base or (recipe.base if recipe else DEFAULT_MODEL)
-        super().__init__(order, plan.training, base=base_of(self._model))
-        self._factory, self._max_tokens = engine_factory, plan.max_tokens
-        self._data = training_data(
-            load_tokenizer(self.base.needed_folder),
-            order.files,
-            TaskForm(self.labels, order.strategy, order.style),
-            exclude=self.excluded,
-            max_tokens=plan.max_tokens,
-            options=order.options,
-        )
-
-    @property
-    def name(self) -> str:
-        """The strategy."""
-        return self.order.strategy
-
-    @property
-    def excluded(self) -> tuple[Path, ...]:
-        """What is scored at the end must not be learnt either."""
-        evaluate = self.order.evaluate
-        return (*self.order.exclude, *([evaluate] if evaluate else []))
-
-    def summary(self) -> str:
-        """Examples, and what was left out."""
-        data = self._data
-        return (
-            f"{len(data.examples):,} examples of {data.documents:,} documents ({data.excluded:,} excluded, "
-            f"{data.too_long:,} sentences too long, {data.torn:,} entities in no one sentence), "
-            f"{data.tokens:,} tokens an epoch"
-        )
-
-    def task(self) -> Mapping[str, Any]:
-        """The files by hash, and how they are put to the model."""
-        order = self.order
-        labels = hashlib.sha256(label_set_toml(order.labels).encode()).hexdigest()
-        return {
-            "labels": f"{self.labels.name} sha256:{labels}",
+def tagger_training(order: TaggerOrder, engine_factory: EngineFactory | None = None) -> Training:
+    """The training of an order. Its adapter can be used from the first checkpoint on."""
+    if order.strategy not in CODECS:
+        raise UserError(f"no strategy {order.strategy!r}; there are {', '.join(CODECS)}")
+    plan, labels = tagger_plan(order.recipe, **order.settings), load_label_set(order.labels)
+    model = order.base or (order.recipe.base if order.recipe else DEFAULT_MODEL)
+    base, settings, name = base_of(model), plan.training, order.name or order.strategy
+    # What is scored at the end must not be learnt either.
+    unseen = (*order.exclude, *([order.evaluate] if order.evaluate else []))
+    data = training_data(
+        load_tokenizer(base.needed_folder),
+        order.files,
+        TaskForm(labels, order.strategy, order.style),
+        exclude=unseen,
+        max_tokens=plan.max_tokens,
+        options=order.options,
+    )
+    card = AdapterCard(
+        name=name,
+        base=base.name,
+        labels=labels.name,
+        strategy=cast("TaggerKind", order.strategy),
+        style=cast("StyleName", order.style),
+    )
+    vocabulary = None if settings.whole_vocabulary else len(answer_vocabulary(data.examples))
+    label_hash = hashlib.sha256(label_set_toml(order.labels).encode()).hexdigest()
+    return Training(
+        order=order,
+        settings=settings,
+        base=base,
+        labels=labels,
+        name=name,
+        sources=order.files,
+        excluded=unseen,
+        summary=f"{len(data.examples):,} examples of {data.documents:,} documents ({data.excluded:,} excluded, "
+        f"{data.too_long:,} sentences too long, {data.torn:,} entities in no one sentence), "
+        f"{data.tokens:,} tokens an epoch",
+        task={
+            "labels": f"{labels.name} sha256:{label_hash}",
             "strategy": order.strategy,
             "style": order.style,
-            "max_tokens": self._max_tokens,
+            "max_tokens": plan.max_tokens,
             "data": named_hashes(order.files),
-            "exclude": named_hashes(self.excluded),
-        }
+            "exclude": named_hashes(unseen),
+        },
+        about={
+            "recipe": None if order.recipe is None else order.recipe.name,
+            "examples": len(data.examples),
+            "tokens_an_epoch": data.tokens,
+        },
+        epoch=epochs_of(data.examples, settings),
+        learner=partial(TaggerLearner, base.needed_folder, data.examples, settings, start=order.start),
+        finish=lambda *_: Finished(card, {"examples": len(data.examples)}),
+        last=(),
+        largest=partial(largest_batch, vocabulary=vocabulary),
+        ways_out=tuple(tagger_ways_out(settings)),
+        evaluate=partial(_score, order, model, engine_factory) if order.evaluate else None,
+    )
 
-    def about(self) -> Mapping[str, Any]:
-        """The recipe, and how much there is to learn from."""
-        recipe = self.order.recipe
-        return {
-            "recipe": None if recipe is None else recipe.name,
-            "examples": len(self._data.examples),
-            "tokens_an_epoch": self._data.tokens,
-        }
 
-    def epoch(self, number: int) -> Sequence[Any]:
-        """Examples of similar length."""
-        return epochs_of(self._data.examples, self.settings)(number)
-
-    def largest(self, batches: Sequence[Any]) -> LargestBatch:
-        """With the answers, over which the loss runs."""
-        whole = self.settings.whole_vocabulary
-        return largest_batch(batches, None if whole else len(answer_vocabulary(self._data.examples)))
-
-    def ways_out(self) -> list[str]:
-        """Those of `medner train tagger`."""
-        return tagger_ways_out(self.settings)
-
-    def learner(self) -> TaggerLearner:
-        """The base with an adapter."""
-        return TaggerLearner(self.base.needed_folder, self._data.examples, self.settings, start=self.order.start)
-
-    def finish(self, run: Run[Any], learner: Any) -> Finished:  # noqa: ARG002  the contract's
-        """The card alone."""
-        order = self.order
-        card = AdapterCard(
-            name=order.name or self.name,
-            base=self.base.name,
-            labels=self.labels.name,
-            strategy=cast("TaggerKind", order.strategy),
-            style=cast("StyleName", order.style),
-        )
-        return Finished(card, {"examples": len(self._data.examples)})
-
-    def evaluate(self, adapter: Path, stop: Callable[[], bool]) -> str | None:
-        """The strict micro score, run as a user would run it."""
-        order = self.order
-        if order.evaluate is None:
-            return None
-        tagger = TaggerConfig.model_validate(
-            {"name": order.name or self.name, "strategy": order.strategy, "style": order.style, "adapter": adapter}
-        )
-        configuration = Configuration(
-            labels=order.labels, model=self._model, taggers=(tagger,), join_lines=order.options.join_lines
-        )
-        scoring = Scoring(configuration, self.base.needed_folder, order.evaluate, order.options)
-        return score_tagger(scoring, order.out, engine_factory=self._factory, stop=stop)
+def _score(
+    order: TaggerOrder, model: str, factory: EngineFactory | None, adapter: Path, stop: Callable[[], bool]
+) -> str:
+    """The strict micro score, run as a user would run it."""
+    tagger = TaggerConfig.model_validate(
+        {"name": order.name or order.strategy, "strategy": order.strategy, "style": order.style, "adapter": adapter}
+    )
+    configuration = Configuration(
+        labels=order.labels, model=model, taggers=(tagger,), join_lines=order.options.join_lines
+    )
+    scoring = Scoring(configuration, base_of(model).needed_folder, cast("Path", order.evaluate), order.options)
+    return score_tagger(scoring, order.out, factory, stop)

@@ -17,9 +17,10 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.engine import LocalEngine
+from medner.training.loop.batching import epochs_of
 from medner.training.model.lora import linear_names
 from medner.training.taggers.examples import tagger_example
-from medner.training.taggers.learner import TaggerLearner, epochs_of, tagger_run
+from medner.training.taggers.learner import TaggerLearner, tagger_run
 from medner.training.taggers.memory import LargestBatch, memory_need
 from medner.training.taggers.plan import tagger_plan
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.vocabulary import Vocabulary
@@ -17,11 +18,11 @@ from medner.training.filters.classifier import ClassifierLearner
 from medner.training.filters.data import FilterData
 from medner.training.filters.encoder import encoded_samples, new_encoder, pretrained_encoder
 from medner.training.filters.packing import packed_rows
-from medner.training.loop.batching import batches_by_tokens
+from medner.training.loop.batching import epochs_of
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import load_tokenizer
 from medner.training.taggers.examples import answer_vocabulary
-from medner.training.taggers.learner import TaggerLearner, epochs_of
+from medner.training.taggers.learner import TaggerLearner
 from medner.training.taggers.memory import LargestBatch, largest_batch, largest_rows
 
 
@@ -46,119 +47,75 @@ class TrainingSetup:
         return self.base
 
 
-class TrainableFilter(Protocol):
-    """One kind of filter with its data. The model is loaded by :meth:`learner`."""
+@dataclass(frozen=True, slots=True)
+class TrainableFilter:
+    """A filter with its data: the batches of an epoch, what loads the learner, the largest of some batches.
 
-    def epoch(self, number: int) -> Sequence[Any]:
-        """The batches of an epoch, numbered from 0."""
-        ...
+    ``calibration`` chooses threshold and temperature on what was held back. ``largest`` None: the memory cannot be
+    known.
+    """
 
-    def largest(self, batches: Sequence[Any]) -> LargestBatch | None:
-        """The largest of the batches; None where the memory cannot be known."""
-        ...
-
-    def learner(self) -> Any:
-        """The model that learns."""
-        ...
-
-    def calibration(self, learner: Any) -> FilterCalibration:
-        """How the model does on what was held back, and the threshold and temperature chosen there."""
-        ...
+    epoch: Callable[[int], Sequence[Any]]
+    learner: Callable[[], Any]
+    calibration: Callable[[Any], FilterCalibration]
+    largest: Callable[[Sequence[Any]], LargestBatch] | None = largest_rows
 
 
-class TrainableClassifier:
-    """LLM-CLS."""
+def llm_cls(setup: TrainingSetup, data: FilterData) -> TrainableFilter:
+    """An adapter and a classification layer; a row is a sentence with its candidates."""
+    base, settings = setup.needed_base(), setup.settings
+    tokens = Vocabulary(load_tokenizer(base), frozenset()).encode
 
-    def __init__(self, setup: TrainingSetup, data: FilterData) -> None:
-        self._setup, self._data = setup, data
-        self._tokens = Vocabulary(load_tokenizer(setup.needed_base()), frozenset()).encode
-        self._rows = packed_rows(self._tokens, data.train, setup.labels)
-
-    def epoch(self, number: int) -> Sequence[Any]:
-        """Packed rows: a sentence with its candidates."""
-        settings = self._setup.settings
-        return batches_by_tokens(self._rows, budget=settings.batch_tokens, seed=settings.seed + number)
-
-    def largest(self, batches: Sequence[Any]) -> LargestBatch:
-        """Rows without answers."""
-        return largest_rows(batches)
-
-    def learner(self) -> ClassifierLearner:
-        """The base with an adapter and a classification layer."""
-        setup = self._setup
-        return ClassifierLearner(setup.needed_base(), setup.settings, start=setup.start, two_way=setup.two_way)
-
-    def calibration(self, learner: ClassifierLearner) -> FilterCalibration:
-        """On the rows held back."""
+    def calibration(learner: ClassifierLearner) -> FilterCalibration:
         # Rows come in the order of their sentences, so the truth is read off them too.
-        held = packed_rows(self._tokens, self._data.held.candidates, self._setup.labels)
+        held = packed_rows(tokens, data.held.candidates, setup.labels)
         right = [target > 0.5 for row in held for target in row.targets]
-        return calibrated(learner.score(held), right, gold=self._data.held.gold)
+        return calibrated(learner.score(held), right, gold=data.held.gold)
+
+    return TrainableFilter(
+        epochs_of(packed_rows(tokens, data.train, setup.labels), settings),
+        lambda: ClassifierLearner(base, settings, start=setup.start, two_way=setup.two_way),
+        calibration,
+    )
 
 
-class TrainableCausal:
-    """LLM-CAUSAL."""
+def llm_causal(setup: TrainingSetup, data: FilterData) -> TrainableFilter:
+    """An adapter that answers a chat with yes or no."""
+    base, settings, held = setup.needed_base(), setup.settings, data.held.candidates
+    chat = ChatTokens(load_tokenizer(base))
+    examples = causal_examples(chat, data.train, setup.labels)
+    vocabulary = None if settings.whole_vocabulary else len(answer_vocabulary(examples))
 
-    def __init__(self, setup: TrainingSetup, data: FilterData) -> None:
-        self._setup, self._data = setup, data
-        self._chat = ChatTokens(load_tokenizer(setup.needed_base()))
-        self._examples = causal_examples(self._chat, data.train, setup.labels)
+    def calibration(learner: TaggerLearner) -> FilterCalibration:
+        scores = causal_scores(learner.model, causal_examples(chat, held, setup.labels), answers(chat))
+        return calibrated(scores, [one.right for one in held], gold=data.held.gold)
 
-    def epoch(self, number: int) -> Sequence[Any]:
-        """Chats with an answer of one token."""
-        return epochs_of(self._examples, self._setup.settings)(number)
-
-    def largest(self, batches: Sequence[Any]) -> LargestBatch:
-        """Chats with their answers."""
-        whole = self._setup.settings.whole_vocabulary
-        return largest_batch(batches, None if whole else len(answer_vocabulary(self._examples)))
-
-    def learner(self) -> TaggerLearner:
-        """The base with an adapter."""
-        setup = self._setup
-        return TaggerLearner(setup.needed_base(), self._examples, setup.settings, start=setup.start)
-
-    def calibration(self, learner: TaggerLearner) -> FilterCalibration:
-        """On the chats held back."""
-        held = self._data.held.candidates
-        examples = causal_examples(self._chat, held, self._setup.labels)
-        scores = causal_scores(learner.model, examples, answers(self._chat))
-        return calibrated(scores, [one.right for one in held], gold=self._data.held.gold)
+    return TrainableFilter(
+        epochs_of(examples, settings),
+        lambda: TaggerLearner(base, examples, settings, start=setup.start),
+        calibration,
+        partial(largest_batch, vocabulary=vocabulary),
+    )
 
 
-class TrainableEncoder:
-    """BERT-CLS, from a pretrained encoder, or from random weights where there is no base."""
+def bert_cls(setup: TrainingSetup, data: FilterData) -> TrainableFilter:
+    """An encoder, pretrained, or from random weights where there is no base; small, and loaded for its tokenizer."""
+    seed, held = setup.settings.seed, data.held.candidates
+    if setup.base is None:
+        learner = new_encoder(data.train, setup.labels, seed=seed)
+    else:
+        learner = pretrained_encoder(setup.base, seed=seed)
 
-    def __init__(self, setup: TrainingSetup, data: FilterData) -> None:
-        self._setup, self._data = setup, data
-        seed = setup.settings.seed
-        if setup.base is None:
-            self._learner = new_encoder(data.train, setup.labels, seed=seed)
-        else:
-            self._learner = pretrained_encoder(setup.base, seed=seed)
-        self._samples = encoded_samples(self._learner, data.train, setup.labels)
+    def calibration(_: Any) -> FilterCalibration:
+        right = [one.right for one in held]
+        return calibrated(learner.score(held, setup.labels), right, gold=data.held.gold)
 
-    def epoch(self, number: int) -> Sequence[Any]:
-        """Pairs of the candidate's type and the marked sentence."""
-        settings = self._setup.settings
-        return batches_by_tokens(self._samples, budget=settings.batch_tokens, seed=settings.seed + number)
-
-    def largest(self, batches: Sequence[Any]) -> None:
-        """Not known: an encoder's layers are not those of a language model."""
-
-    def learner(self) -> Any:
-        """The encoder. Small, and needed for its tokenizer, so it is there already."""
-        return self._learner
-
-    def calibration(self, learner: Any) -> FilterCalibration:
-        """On the candidates held back."""
-        held = self._data.held.candidates
-        scores = learner.score(held, self._setup.labels)
-        return calibrated(scores, [one.right for one in held], gold=self._data.held.gold)
+    samples = encoded_samples(learner, data.train, setup.labels)
+    return TrainableFilter(epochs_of(samples, setup.settings), lambda: learner, calibration, largest=None)
 
 
-KINDS: dict[str, type[TrainableClassifier] | type[TrainableCausal] | type[TrainableEncoder]] = {
-    "llm-cls": TrainableClassifier,
-    "llm-causal": TrainableCausal,
-    "bert-cls": TrainableEncoder,
+KINDS: dict[str, Callable[[TrainingSetup, FilterData], TrainableFilter]] = {
+    "llm-cls": llm_cls,
+    "llm-causal": llm_causal,
+    "bert-cls": bert_cls,
 }

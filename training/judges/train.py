@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from medner.training.filters.kinds import TrainingSetup
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart
 from medner.training.judges.spans import JudgedSentence, SpanJudge, judged_sentences, key_of
 from medner.training.judges.votes import fit_votes, with_model
-from medner.training.loop.batching import batches_by_tokens
+from medner.training.loop.batching import epochs_of
 from medner.training.model.lora import load_tokenizer
 from medner.training.spans.learner import SpanLearner
 
@@ -52,97 +52,67 @@ class FinishedJudge:
     votes_penalty: float
 
 
-class CandidateScorer(Protocol):
-    """What gives the candidates of conflicts their scores, with its data. The model is loaded by :meth:`learner`."""
+@dataclass(frozen=True, slots=True)
+class CandidateScorer:
+    """What gives the candidates of conflicts their scores, with its data.
 
-    def epoch(self, number: int) -> Sequence[Any]:
-        """The batches of an epoch, numbered from 0."""
-        ...
+    The batches of an epoch; what loads the learner; the scores of all candidates of some cases, in order;
+    ``save_settings`` writes what inference needs besides the learner's own files, for a threshold, into a folder.
+    """
 
-    def learner(self) -> Any:
-        """The model that learns."""
-        ...
-
-    def scores(self, learner: Any, cases: Sequence[JudgedCase]) -> list[float]:
-        """The scores of all candidates of the cases, in order."""
-        ...
-
-    def save_settings(self, threshold: float, folder: Path) -> None:
-        """Writes what inference needs besides the learner's own files."""
-        ...
+    epoch: Callable[[int], Sequence[Any]]
+    learner: Callable[[], Any]
+    scores: Callable[[Any, Sequence[JudgedCase]], list[float]]
+    save_settings: Callable[[float, Path], None] = lambda *_: None
 
 
-class _Scorer:
-    """What the scorers share: batches by tokens."""
-
-    def __init__(self, setup: TrainingSetup, rows: Sequence[Sized]) -> None:
-        self._setup, self._rows = setup, rows
-
-    def epoch(self, number: int) -> Sequence[Any]:
-        settings = self._setup.settings
-        return batches_by_tokens(self._rows, budget=settings.batch_tokens, seed=settings.seed + number)
-
-
-class ClassifierScorer(_Scorer):
+def classifier_scorer(setup: TrainingSetup, learnt: Sequence[JudgedCase]) -> CandidateScorer:
     """A classification layer behind each candidate."""
-
-    def __init__(self, setup: TrainingSetup, learnt: Sequence[JudgedCase]) -> None:
-        self._tokens = _vocabulary(setup).encode
-        super().__init__(setup, case_rows(self._tokens, learnt))
-
-    def learner(self) -> ClassifierLearner:
-        """The base with an adapter and the layer."""
-        setup = self._setup
-        return ClassifierLearner(setup.needed_base(), setup.settings, start=setup.start, two_way=setup.two_way)
-
-    def scores(self, learner: ClassifierLearner, cases: Sequence[JudgedCase]) -> list[float]:
-        """A pass a candidate."""
-        return learner.score(case_rows(self._tokens, cases))
-
-    def save_settings(self, threshold: float, folder: Path) -> None:
-        """Nothing: the card has all of them."""
+    base, settings, tokens = setup.needed_base(), setup.settings, _vocabulary(setup).encode
+    return CandidateScorer(
+        epochs_of(case_rows(tokens, learnt), settings),
+        lambda: ClassifierLearner(base, settings, start=setup.start, two_way=setup.two_way),
+        lambda learner, cases: learner.score(case_rows(tokens, cases)),
+    )
 
 
-class SpanScorer(_Scorer):
-    """A span head behind the sentence."""
+def span_scorer(setup: TrainingSetup, learnt: Sequence[JudgedCase]) -> CandidateScorer:
+    """A span head behind the sentence: a pass a sentence."""
+    base, settings, words, codes = setup.needed_base(), setup.settings, _vocabulary(setup), setup.labels.codes
+    # What the span tagger that the judge starts from reads character by character.
+    split = frozenset(() if setup.start is None else read_settings(setup.start).split_tokens)
 
-    def __init__(self, setup: TrainingSetup, learnt: Sequence[JudgedCase]) -> None:
-        self._words = _vocabulary(setup)
-        # What the span tagger that the judge starts from reads character by character.
-        self._split = () if setup.start is None else tuple(sorted(read_settings(setup.start).split_tokens))
-        self._labels = setup.labels
-        super().__init__(setup, self._sentences(learnt))
+    def sentences(cases: Sequence[JudgedCase]) -> list[JudgedSentence]:
+        return judged_sentences(cases, setup.labels, words.encode, words.data, split=split)
 
-    def learner(self) -> SpanJudge:
-        """The base with an adapter and the head."""
-        setup, types = self._setup, len(self._labels.codes)
-        return SpanJudge(SpanLearner(setup.needed_base(), setup.settings, types=types, start=setup.start))
-
-    def scores(self, learner: SpanJudge, cases: Sequence[JudgedCase]) -> list[float]:
-        """A pass a sentence."""
-        sentences = self._sentences(cases)
-        known = {one.key: found for one, found in zip(sentences, learner.score(sentences), strict=True)}
+    def scores(learner: SpanJudge, cases: Sequence[JudgedCase]) -> list[float]:
+        judged = sentences(cases)
+        known = {one.key: found for one, found in zip(judged, learner.score(judged), strict=True)}
         return [known[key_of(one)][each.entity] for one in cases for each in one.case.conflict.candidates]
 
-    def save_settings(self, threshold: float, folder: Path) -> None:
-        """span.json, as a span tagger has it."""
-        settings = self._setup.settings
+    def save_settings(threshold: float, folder: Path) -> None:
         # The layer over the votes was weighed with the scores as they are, hence no temperature.
         SpanSettings(
-            types=self._labels.codes,
+            types=codes,
             two_way_from=settings.first_layer,
             layers=settings.layers,
             temperature=1.0,
             threshold=threshold,
-            split_tokens=self._split,
+            split_tokens=tuple(sorted(split)),
         ).save(folder)
 
-    def _sentences(self, cases: Sequence[JudgedCase]) -> list[JudgedSentence]:
-        words = self._words
-        return judged_sentences(cases, self._labels, words.encode, words.data, split=frozenset(self._split))
+    return CandidateScorer(
+        epochs_of(sentences(learnt), settings),
+        lambda: SpanJudge(SpanLearner(base, settings, types=len(codes), start=setup.start)),
+        scores,
+        save_settings,
+    )
 
 
-SCORERS: dict[str, type[ClassifierScorer] | type[SpanScorer]] = {"classifier": ClassifierScorer, "span": SpanScorer}
+SCORERS: dict[str, Callable[[TrainingSetup, Sequence[JudgedCase]], CandidateScorer]] = {
+    "classifier": classifier_scorer,
+    "span": span_scorer,
+}
 
 
 def parted(cases: Sequence[JudgedCase]) -> tuple[list[JudgedCase], list[JudgedCase]]:

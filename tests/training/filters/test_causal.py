@@ -14,7 +14,7 @@ from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
 from medner.training.filters.causal import answers, causal_examples
 from medner.training.filters.data import FilterData, HeldBack
-from medner.training.filters.kinds import TrainableCausal, TrainingSetup
+from medner.training.filters.kinds import TrainingSetup, llm_causal
 from medner.training.filters.negatives import LabelledCandidate
 from medner.training.loop.loop import Run
 from medner.training.loop.run import RunFacts
@@ -49,7 +49,7 @@ async def test_a_tuned_filter_scores_as_it_was_calibrated(base, tmp_path):
     """Trained on a handful of notes, the filter in the engine tells right from wrong at its threshold."""
     settings = TaggerTraining(rank=4, alpha=8, first_layer=0, learning_rate=1e-2, batch_tokens=600, epochs=8.0)
     data = FilterData(JUDGED, HeldBack(JUDGED, len(JUDGED) // 2), 8, 8)
-    kind = TrainableCausal(TrainingSetup(base, LABELS, settings), data)
+    kind = llm_causal(TrainingSetup(base, LABELS, settings), data)
     learner = kind.learner()
     run = Run(learner, kind.epoch, tmp_path, settings, facts=RunFacts())
     assert run.train()
@@ -73,5 +73,5 @@ def test_a_run_with_fewer_epochs_than_it_has_done_is_over(base, tmp_path):
     data = FilterData(JUDGED, HeldBack(JUDGED, 8), 8, 8)
     for epochs in (2.0, 1.0):
         settings = TaggerTraining(rank=4, alpha=8, first_layer=0, batch_tokens=300, epochs=epochs)
-        kind = TrainableCausal(TrainingSetup(base, LABELS, settings), data)
+        kind = llm_causal(TrainingSetup(base, LABELS, settings), data)
         assert Run(kind.learner(), kind.epoch, tmp_path, settings, facts=RunFacts()).train()

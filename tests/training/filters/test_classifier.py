@@ -17,7 +17,7 @@ from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
 from medner.training.filters.classifier import ClassifierLearner
 from medner.training.filters.data import FilterData, HeldBack
-from medner.training.filters.kinds import TrainableClassifier, TrainingSetup
+from medner.training.filters.kinds import TrainingSetup, llm_cls
 from medner.training.filters.negatives import GoldSentence, LabelledCandidate, sampled
 from medner.training.filters.packing import packed_rows
 from medner.training.loop.batching import batches_by_tokens
@@ -44,7 +44,7 @@ def losses(folder):
 
 def test_training_learns_and_writes_a_filter(base, tmp_path):
     """The loss falls, held-back candidates are told apart, and the folder holds adapter and classification layer."""
-    kind = TrainableClassifier(TrainingSetup(base, LABELS, settings()), DATA)
+    kind = llm_cls(TrainingSetup(base, LABELS, settings()), DATA)
     learner = kind.learner()
     run = Run(learner, kind.epoch, tmp_path, settings(), facts=RunFacts())
     assert run.train()

@@ -34,7 +34,7 @@ from medner.training.filters.classifier import ClassifierLearner
 from medner.training.filters.kinds import TrainingSetup
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart, part_of
 from medner.training.judges.spans import SpanJudge, judged_sentences
-from medner.training.judges.train import SCORERS, ClassifierScorer, finish_judge, parted
+from medner.training.judges.train import SCORERS, classifier_scorer, finish_judge, parted
 from medner.training.judges.votes import fit_votes, with_model
 from medner.training.loop.loop import Run
 from medner.training.loop.run import RunFacts
@@ -101,7 +101,7 @@ def test_the_model_counts_as_far_as_it_knows() -> None:
 def test_training_learns_and_writes_a_judge(base: Path, tmp_path: Path) -> None:
     """The loss falls; the folder holds adapter, classification layer and votes; the numbers are in order."""
     learnt, held = parted(CASES)
-    scorer = ClassifierScorer(TrainingSetup(base, LABELS, settings()), learnt)
+    scorer = classifier_scorer(TrainingSetup(base, LABELS, settings()), learnt)
     learner = scorer.learner()
     run = Run(learner, scorer.epoch, tmp_path, settings(), facts=RunFacts())
     assert run.train()
