@@ -10,7 +10,8 @@ from medner.core.labels import load_label_set
 from medner.service.config.cards import FilterCard
 from medner.service.train.orders import FilterOrder
 from medner.service.train.provenance import digest, label_set_hash, named_hashes
-from medner.service.train.training import NEW, Finished, Training, base_of
+from medner.service.train.training import Finished, Training, base_of
+from medner.store.models import base_model_name
 from medner.training.filters.calibration import FilterCalibration
 from medner.training.filters.data import FilterData, Sources, filter_data
 from medner.training.filters.kinds import KINDS, TrainingSetup
@@ -18,6 +19,8 @@ from medner.training.loop.loop import Run
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import chosen_settings
 
+#: As a base: an encoder from random weights.
+NEW = "new"
 #: A step for a few dozen candidates: small data wants many steps.
 _DEFAULTS = {
     "llm-cls": TaggerTraining(batch_tokens=512, batches_per_step=1, epochs=2.0),
@@ -36,12 +39,14 @@ def filter_training(order: FilterOrder) -> Training:
     if order.start is not None and encodes:
         raise UserError("--start goes on from an adapter; bert-cls has none")
     two_way, labels = _looks_both_ways(order), load_label_set(order.labels)
-    base = base_of(order.base, NEW) if encodes else base_of(order.base)
-    defaults = chosen_settings(_DEFAULTS[order.kind], _ENCODER_RATE if encodes and base.folder else {})
+    new = (order.base or (NEW if encodes else None)) == NEW
+    base = None if new else base_of(order.base)
+    base_name = NEW if base is None else base_model_name(base)
+    defaults = chosen_settings(_DEFAULTS[order.kind], _ENCODER_RATE if encodes and base else {})
     settings = chosen_settings(defaults, order.settings)
     sources = Sources(order.files, order.exclude, order.predictions, order.partial, order.options)
     data = filter_data(sources, labels, samples=order.samples, seed=settings.seed)
-    kind = KINDS[order.kind](TrainingSetup(base.folder, labels, settings, order.start, two_way), data)
+    kind = KINDS[order.kind](TrainingSetup(base, labels, settings, order.start, two_way), data)
     name = order.name or order.kind
 
     def finish(run: Run[Any], learner: Any) -> Finished:
@@ -49,7 +54,7 @@ def filter_training(order: FilterOrder) -> Training:
         card = FilterCard(
             name=name,
             kind=order.kind,
-            base=base.name,
+            base=base_name,
             labels=labels.name,
             threshold=chosen.threshold,
             temperature=chosen.temperature,
@@ -68,6 +73,7 @@ def filter_training(order: FilterOrder) -> Training:
         order=order,
         settings=settings,
         base=base,
+        base_name=base_name,
         labels=labels,
         name=name,
         sources=(*order.files, *order.partial),

@@ -12,6 +12,7 @@ from medner.service.train.judge_data import JudgeSources, judged_cases
 from medner.service.train.orders import JudgeOrder, ScorerKind
 from medner.service.train.provenance import digest
 from medner.service.train.training import Finished, Training, base_of
+from medner.store.models import base_model_name
 from medner.training.filters.kinds import TrainingSetup
 from medner.training.judges.train import LAST, SCORERS, JudgeScores, finish_judge, parted
 from medner.training.loop.loop import Run
@@ -37,9 +38,10 @@ def judge_training(order: JudgeOrder) -> Training:
         chosen_settings(_DEFAULTS, order.settings),
     )
     sources = (order.files, order.predictions, order.side_by_side, order.decisions)
+    base_name = base_model_name(base)
     cases = judged_cases(JudgeSources(*sources, order.exclude, order.options), labels)
     learnt, held = parted(cases)
-    scorer = SCORERS[scorer_kind](TrainingSetup(base.needed_folder, labels, settings, order.start, two_way), learnt)
+    scorer = SCORERS[scorer_kind](TrainingSetup(base, labels, settings, order.start, two_way), learnt)
     right, candidates = sum(sum(one.truth) for one in cases), sum(len(one.truth) for one in cases)
     name = order.name or "trained-judge"
 
@@ -49,7 +51,7 @@ def judge_training(order: JudgeOrder) -> Training:
             name=name,
             kind="llm-judge",
             scorer=scorer_kind,
-            base=base.name,
+            base=base_name,
             labels=labels.name,
             threshold=finished.measured.threshold,
             temperature=1.0,
@@ -62,6 +64,7 @@ def judge_training(order: JudgeOrder) -> Training:
         order=order,
         settings=settings,
         base=base,
+        base_name=base_name,
         labels=labels,
         name=name,
         sources=tuple(path for files in sources for path in files),

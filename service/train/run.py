@@ -133,7 +133,7 @@ def _trained(run: Run[Any], say: Say, on_step: OnStep, stop: Stop) -> bool:
 
 
 def _facts(training: Training) -> RunFacts:
-    shared = {"base": training.base.name, "labels": training.labels.name, "start": _start(training)}
+    shared = {"base": training.base_name, "labels": training.labels.name, "start": _start(training)}
     about = {"name": training.name, "command": training.order.command, **training.about, **machine_facts()}
     return RunFacts({**shared, **training.task}, about)
 
@@ -144,10 +144,10 @@ def _start(training: Training) -> str | None:
 
 def _check_memory(training: Training, say: Say) -> None:
     """Says what memory is needed and what is free. UserError when that is less, unless the order forces it."""
-    if training.largest is None:
+    if training.base is None or training.largest is None:
         return
     batch, device = training.largest(batches_of(training.epoch, training.settings.epochs)), pick_device()
-    need = memory_need(training.base.needed_folder, training.settings, batch, device=device.type)
+    need = memory_need(training.base, training.settings, batch, device=device.type)
     available = available_bytes(device)
     free = "unknown" if available is None else in_gb(available)
     say(f"memory: about {in_gb(need.total)} needed ({described(need)}), {free} free")
@@ -181,9 +181,7 @@ def _told(training: Training, run: Run[Any]) -> dict[str, Any]:
         "quantise": settings.quantise,
         "products": settings.products,
         "command": order.command,
-        "licence_note": order.data_note
-        if training.base.folder is None
-        else licence_note(training.base.name, order.data_note),
+        "licence_note": order.data_note if training.base is None else licence_note(training.base_name, order.data_note),
     }
 
 

@@ -26,7 +26,7 @@ _Labelled = TypeVar("_Labelled")
 
 def label_softly(order: SoftLabelOrder, say: Callable[[str], None], stop: Callable[[], bool]) -> None:
     """Writes the file of an order, whole or not at all. UserError when there is no sentence, StoppedError."""
-    labels, folder = load_label_set(order.labels), base_of(order.base).needed_folder
+    labels, folder = load_label_set(order.labels), base_of(order.base)
     sentences = list({sentence.text: (sentence, missing) for sentence, missing in _sentences(order, labels)}.values())
     if not sentences:
         raise UserError("no sentence is left to label")

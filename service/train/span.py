@@ -14,8 +14,9 @@ from medner.core.labels import LabelSet, load_label_set
 from medner.service.config.cards import AdapterCard
 from medner.service.train.orders import SpanOrder
 from medner.service.train.provenance import label_set_hash, named_hashes
-from medner.service.train.training import Base, Finished, Training, base_of
+from medner.service.train.training import Finished, Training, base_of
 from medner.store.corpora import write_documents
+from medner.store.models import base_model_name
 from medner.training.loop.loop import Run
 from medner.training.loop.run import RunFolder
 from medner.training.loop.settings import TaggerTraining
@@ -32,6 +33,7 @@ HELD_BACK = "held_back.jsonl"
 def span_training(order: SpanOrder) -> Training:
     """The training of an order."""
     base, labels, start = base_of(order.base), load_label_set(order.labels), order.start
+    base_name = base_model_name(base)
     settings, sources = chosen_settings(SPAN_TRAINING, order.settings), (*order.files, *order.partial)
     if start is not None:
         _check_start(start, labels, settings)
@@ -40,7 +42,7 @@ def span_training(order: SpanOrder) -> Training:
     name = order.name or "span"
     card = AdapterCard(
         name=name,
-        base=base.name,
+        base=base_name,
         labels=labels.name,
         strategy="span",
         layers=settings.layers,
@@ -50,6 +52,7 @@ def span_training(order: SpanOrder) -> Training:
         order=order,
         settings=settings,
         base=base,
+        base_name=base_name,
         labels=labels,
         name=name,
         sources=sources,
@@ -70,7 +73,7 @@ def span_training(order: SpanOrder) -> Training:
             "split_tokens": split,
         },
         epoch=partial(passes, data.complete, data.partial, settings),
-        learner=partial(SpanLearner, base.needed_folder, settings, types=len(labels.codes), start=start),
+        learner=partial(SpanLearner, base, settings, types=len(labels.codes), start=start),
         finish=partial(_finish, order, labels, data, card),
         last=(CARD, SETTINGS),
     )
@@ -102,11 +105,11 @@ def _finish(
     return Finished(card, about, (score,))
 
 
-def _data(order: SpanOrder, base: Base, labels: LabelSet, *, split: bool) -> SpanData:
+def _data(order: SpanOrder, base: Path, labels: LabelSet, *, split: bool) -> SpanData:
     # None: the tokens that entities of the training data cut.
     tokens = None if split else ()
     return span_data(
-        load_tokenizer(base.needed_folder),
+        load_tokenizer(base),
         order.files,
         labels,
         partial=order.partial,

@@ -19,6 +19,7 @@ from medner.service.train.orders import TaggerOrder
 from medner.service.train.provenance import named_hashes
 from medner.service.train.scores import Scoring, score_tagger
 from medner.service.train.training import Finished, Training, base_of
+from medner.store.models import base_model_name
 from medner.training.loop.batching import epochs_of
 from medner.training.model.lora import load_tokenizer
 from medner.training.taggers.data import TaskForm, training_data
@@ -35,10 +36,11 @@ def tagger_training(order: TaggerOrder, engine_factory: EngineFactory | None = N
     plan, labels = tagger_plan(order.recipe, **order.settings), load_label_set(order.labels)
     model = order.base or (order.recipe.base if order.recipe else DEFAULT_MODEL)
     base, settings, name = base_of(model), plan.training, order.name or order.strategy
+    base_name = base_model_name(base)
     # What is scored at the end must not be learnt either.
     unseen = (*order.exclude, *([order.evaluate] if order.evaluate else []))
     data = training_data(
-        load_tokenizer(base.needed_folder),
+        load_tokenizer(base),
         order.files,
         TaskForm(labels, order.strategy, order.style),
         exclude=unseen,
@@ -47,7 +49,7 @@ def tagger_training(order: TaggerOrder, engine_factory: EngineFactory | None = N
     )
     card = AdapterCard(
         name=name,
-        base=base.name,
+        base=base_name,
         labels=labels.name,
         strategy=cast("TaggerKind", order.strategy),
         style=cast("StyleName", order.style),
@@ -58,6 +60,7 @@ def tagger_training(order: TaggerOrder, engine_factory: EngineFactory | None = N
         order=order,
         settings=settings,
         base=base,
+        base_name=base_name,
         labels=labels,
         name=name,
         sources=order.files,
@@ -79,7 +82,7 @@ def tagger_training(order: TaggerOrder, engine_factory: EngineFactory | None = N
             "tokens_an_epoch": data.tokens,
         },
         epoch=epochs_of(data.examples, settings),
-        learner=partial(TaggerLearner, base.needed_folder, data.examples, settings, start=order.start),
+        learner=partial(TaggerLearner, base, data.examples, settings, start=order.start),
         finish=lambda *_: Finished(card, {"examples": len(data.examples)}),
         last=(),
         largest=partial(largest_batch, vocabulary=vocabulary),
@@ -98,5 +101,5 @@ def _score(
     configuration = Configuration(
         labels=order.labels, model=model, taggers=(tagger,), join_lines=order.options.join_lines
     )
-    scoring = Scoring(configuration, base_of(model).needed_folder, cast("Path", order.evaluate), order.options)
+    scoring = Scoring(configuration, base_of(model), cast("Path", order.evaluate), order.options)
     return score_tagger(scoring, order.out, factory, stop)

@@ -8,47 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from medner.core.choices import DEFAULT_MODEL
-from medner.core.errors import UserError
 from medner.core.files.names import CARD
 from medner.core.labels import LabelSet
 from medner.service.config.cards import AdapterCard, FilterCard, JudgeCard
 from medner.service.train.orders import TrainingOrder
-from medner.store.models import base_model_folder, base_model_name
+from medner.store.models import base_model_folder
 from medner.training.loop.loop import Run
 from medner.training.loop.settings import TaggerTraining
 from medner.training.taggers.memory import LargestBatch, largest_rows
-
-#: As a base: an encoder from random weights.
-NEW = "new"
 
 
 class StoppedError(Exception):
     """Somebody asked to stop where there is no checkpoint to write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Base:
-    """A base model's folder (None: an encoder that is new)."""
-
-    folder: Path | None
-
-    @property
-    def name(self) -> str:
-        """What cards call it."""
-        return NEW if self.folder is None else base_model_name(self.folder)
-
-    @property
-    def needed_folder(self) -> Path:
-        """The folder. UserError when there is none."""
-        if self.folder is None:
-            raise UserError("--base new makes an encoder, for --kind bert-cls; the others need a base model")
-        return self.folder
-
-
-def base_of(base: str | None, default: str = DEFAULT_MODEL) -> Base:
-    """The base model of an order. UserError when it is not on this machine."""
-    chosen = base or default
-    return Base(None if chosen == NEW else base_model_folder(chosen))
+def base_of(base: str | None) -> Path:
+    """The folder of an order's base model. UserError when it is not on this machine."""
+    return base_model_folder(base or DEFAULT_MODEL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +40,8 @@ class Finished:
 class Training:
     """A training before it begins: the data are read, but no model is loaded before :attr:`learner`.
 
-    ``name`` is the card's, ``summary`` the data in a line. ``task`` is what two parts of one run must have in common
+    ``base`` is the base model's folder (None: there is none), ``base_name`` and ``name`` are the card's, ``summary`` is
+    the data in a line. ``task`` is what two parts of one run must have in common
     besides the settings and what all roles share; its keys and values are those that version 0.1.0 wrote, so that its
     runs are continued. ``about`` is what config.json tells readers of this role. ``epoch`` gives the batches of an
     epoch, numbered from 0; ``largest`` the largest of them, for the memory (None: it cannot be known), and ``ways_out``
@@ -78,7 +55,8 @@ class Training:
 
     order: TrainingOrder
     settings: TaggerTraining
-    base: Base
+    base: Path | None
+    base_name: str
     labels: LabelSet
     name: str
     sources: tuple[Path, ...]

@@ -15,9 +15,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from medner.training.loop.batching import epochs_of
-from medner.training.loop.loop import Run, Size
-from medner.training.loop.run import RunFacts
+from medner.training.loop.loop import Size
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import adapted_model, save_adapter
 from medner.training.taggers.examples import Example, answer_vocabulary
@@ -104,16 +102,3 @@ class TaggerLearner:
     def save(self, folder: Path) -> None:
         """Writes the adapter in PEFT's format."""
         save_adapter(self.model, folder)
-
-
-def tagger_run(
-    learner: TaggerLearner,
-    run: Path,
-    examples: Sequence[Example],
-    settings: TaggerTraining,
-    *,
-    facts: RunFacts = RunFacts(),  # noqa: B008  frozen
-    last: Sequence[str] = (),
-) -> Run[list[Example]]:
-    """The run of a tagger, in the folder ``run``; ``last`` as for :class:`Run`. UserError when that holds another."""
-    return Run(learner, epochs_of(examples, settings), run, settings, facts=facts, last=last)

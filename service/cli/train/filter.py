@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -12,9 +12,6 @@ from medner.service.cli.bounds import MOST, finite
 from medner.service.cli.options import with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
-
-if TYPE_CHECKING:
-    from medner.service.config.cards import FilterKind
 
 HELP = """Tune a filter: it gives each candidate a probability that it is right, and drops the improbable ones.
 
@@ -93,7 +90,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     rank: shared.Rank = None,
     first_layer: shared.FirstLayer = None,
     batch_tokens: shared.BatchTokens = None,
-    checkpoint_every: shared.CheckpointEvery = None,
+    checkpoint_minutes: shared.CheckpointEvery = None,
     data_note: shared.DataNote = "",
     seed: shared.Seed = 7,
     dry_run: shared.DryRun = False,
@@ -101,34 +98,7 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     *,
     options: ReadOptions,
 ) -> None:
+    given = locals()
     from medner.service.train.orders import FilterOrder
 
-    order = FilterOrder(
-        files=tuple(files),
-        out=out,
-        kind=cast("FilterKind", kind),
-        base=base,
-        labels=labels,
-        exclude=shared.several(exclude),
-        partial=shared.several(partial),
-        predictions=shared.several(predictions),
-        samples=samples,
-        start=start,
-        two_way=two_way,
-        data_note=data_note,
-        command=shared.shown_command(context),
-        options=options,
-        force=force,
-        dry_run=dry_run,
-        settings={
-            "rank": rank,
-            "first_layer": first_layer,
-            "learning_rate": learning_rate,
-            "batch_tokens": batch_tokens,
-            "epochs": epochs,
-            "hours": hours,
-            "checkpoint_minutes": checkpoint_every,
-            "seed": seed,
-        },
-    )
-    shared.carry_out_order(order, "filter")
+    shared.carry_out_order(shared.order_of(FilterOrder, given), "filter")

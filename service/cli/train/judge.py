@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -11,9 +11,6 @@ from medner.core.choices import DEFAULT_LABELS
 from medner.service.cli.options import with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
-
-if TYPE_CHECKING:
-    from medner.service.train.orders import ScorerKind
 
 HELP = """Tune a judge on conflicts whose truth is known: it gives each candidate a probability.
 
@@ -51,7 +48,9 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(metavar="[GOLD]...", help="Gold files, for --said.")] = None,
     out: shared.RunFolderOption = Path("runs/judge"),
-    said: Annotated[list[Path] | None, typer.Option(help="What several taggers said about the gold texts.")] = None,
+    predictions: Annotated[
+        list[Path] | None, typer.Option("--said", help="What several taggers said about the gold texts.")
+    ] = None,
     side_by_side: Annotated[
         list[Path] | None, typer.Option(help="A file of lines with text, gold and each system's answers.")
     ] = None,
@@ -79,7 +78,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     batch_tokens: Annotated[int, typer.Option(min=64, max=1_048_576, help="Tokens a step.")] = 512,
     rank: shared.Rank = None,
     first_layer: shared.FirstLayer = None,
-    checkpoint_every: shared.CheckpointEvery = None,
+    checkpoint_minutes: shared.CheckpointEvery = None,
     seed: shared.Seed = 7,
     data_note: shared.DataNote = "",
     dry_run: shared.DryRun = False,
@@ -87,34 +86,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     *,
     options: ReadOptions,
 ) -> None:
+    given = locals()
     from medner.service.train.orders import JudgeOrder
 
-    order = JudgeOrder(
-        files=shared.several(files),
-        out=out,
-        predictions=shared.several(said),
-        side_by_side=shared.several(side_by_side),
-        decisions=shared.several(decisions),
-        exclude=shared.several(exclude),
-        base=base,
-        labels=labels,
-        start=start,
-        scorer=cast("ScorerKind | None", scorer),
-        two_way=two_way,
-        data_note=data_note,
-        command=shared.shown_command(context),
-        options=options,
-        force=force,
-        dry_run=dry_run,
-        settings={
-            "rank": rank,
-            "first_layer": first_layer,
-            "learning_rate": learning_rate,
-            "batch_tokens": batch_tokens,
-            "epochs": epochs,
-            "hours": hours,
-            "checkpoint_minutes": checkpoint_every,
-            "seed": seed,
-        },
-    )
-    shared.carry_out_order(order, "judge")
+    shared.carry_out_order(shared.order_of(JudgeOrder, given), "judge")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from dataclasses import fields
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -17,6 +17,8 @@ from medner.service.cli.reporting import say
 if TYPE_CHECKING:
     from medner.service.build.engines import EngineFactory
     from medner.service.train.orders import Order
+
+OrderT = TypeVar("OrderT", bound="Order")
 
 AnnotatedFiles = Annotated[list[Path], typer.Argument(help="Annotated files: CMeEE, CCKS2019 or medner's own JSONL.")]
 RunFolderOption = Annotated[
@@ -60,9 +62,18 @@ DryRun = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")]
 
 
-def several(paths: Iterable[Path] | None) -> tuple[Path, ...]:
-    """The values of an option that may be given again."""
-    return tuple(paths or ())
+def order_of(kind: type[OrderT], given: dict[str, Any]) -> OrderT:
+    """The order that a command's parameters make: those with the name of one of its fields, and the rest its settings.
+
+    What was not given is left to the order's defaults.
+    """
+    context = given.pop("context")
+    chosen: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    names = {field.name for field in fields(kind)}
+    if "settings" in names:
+        settings = {name: chosen.pop(name) for name in chosen.keys() - names}
+        chosen |= {"command": shown_command(context), "settings": settings}
+    return kind(**{name: value for name, value in chosen.items() if value is not None})
 
 
 def carry_out_order(order: Order, written: str, *, engine_factory: EngineFactory | None = None) -> None:

@@ -34,6 +34,7 @@ def register(train: typer.Typer) -> None:
 
 @with_read_options
 def train_soft_labels(  # noqa: PLR0913, PLR0917  one parameter an option
+    context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Completely annotated files.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The file to write, a JSON line a sentence.")],
     taggers: Annotated[list[Path], typer.Option(help="A trained span tagger's folder; several are averaged.")],
@@ -53,20 +54,9 @@ def train_soft_labels(  # noqa: PLR0913, PLR0917  one parameter an option
     *,
     options: ReadOptions,
 ) -> None:
+    given = locals()
     from medner.service.train.orders import SoftLabelOrder
     from medner.training.spans.build import Fold
 
-    order = SoftLabelOrder(
-        files=tuple(files),
-        out=out,
-        taggers=tuple(taggers),
-        partial=shared.several(partial),
-        labels=labels,
-        base=base,
-        fold=None if fold is None else Fold.parse(fold),
-        weight=weight,
-        least=least,
-        batch_tokens=batch_tokens,
-        options=options,
-    )
-    shared.carry_out_order(order, "soft labels")
+    given["fold"] = None if fold is None else Fold.parse(fold)
+    shared.carry_out_order(shared.order_of(SoftLabelOrder, given), "soft labels")

@@ -98,7 +98,7 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     products: Annotated[
         ProductsChoice, typer.Option(help="Format of the frozen layers' products; auto is int8 where it is exact.")
     ] = ProductsChoice.AUTO,
-    checkpoint_every: shared.CheckpointEvery = None,
+    checkpoint_minutes: shared.CheckpointEvery = None,
     name: Annotated[str, typer.Option(help="The tagger's name in results.")] = "span",
     data_note: shared.DataNote = "",
     seed: shared.Seed = 7,
@@ -107,40 +107,9 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     *,
     options: ReadOptions,
 ) -> None:
+    given = locals()
     from medner.service.train.orders import SpanOrder
     from medner.training.spans.build import Fold
 
-    order = SpanOrder(
-        files=tuple(files),
-        out=out,
-        partial=shared.several(partial),
-        most_partial=most_partial,
-        labels=labels,
-        base=base,
-        exclude=shared.several(exclude),
-        start=start,
-        soft_labels=shared.several(soft_labels),
-        fold=None if fold is None else Fold.parse(fold),
-        split=split,
-        name=name,
-        data_note=data_note,
-        command=shared.shown_command(context),
-        options=options,
-        force=force,
-        dry_run=dry_run,
-        settings={
-            "rank": rank,
-            "first_layer": first_layer,
-            "layers": layers,
-            "products": products.value,
-            "learning_rate": learning_rate,
-            "epochs": float(epochs),
-            "partial_epochs": partial_epochs,
-            "batch_tokens": batch_tokens,
-            "dropout": dropout,
-            "hours": hours,
-            "checkpoint_minutes": checkpoint_every,
-            "seed": seed,
-        },
-    )
-    shared.carry_out_order(order, "adapter")
+    given["fold"] = None if fold is None else Fold.parse(fold)
+    shared.carry_out_order(shared.order_of(SpanOrder, given), "adapter")

@@ -87,49 +87,17 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
         bool | None,
         typer.Option("--recompute/--no-recompute", help="Less memory for a third more time."),
     ] = None,
-    checkpoint_every: shared.CheckpointEvery = None,
+    checkpoint_minutes: shared.CheckpointEvery = None,
     seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of weights and order (7).")] = None,
     dry_run: shared.DryRun = False,
     force: shared.Force = False,
     *,
     options: ReadOptions,
 ) -> None:
+    given = locals()
     from medner.service.train.orders import TaggerOrder
     from medner.training.recipes import load_recipe
 
-    order = TaggerOrder(
-        files=tuple(files),
-        out=out,
-        strategy=strategy,
-        style=style,
-        labels=labels,
-        base=base,
-        recipe=None if recipe is None else load_recipe(recipe),
-        exclude=shared.several(exclude),
-        evaluate=evaluate,
-        start=start,
-        name=name,
-        data_note=data_note,
-        command=shared.shown_command(context),
-        options=options,
-        force=force,
-        dry_run=dry_run,
-        settings={
-            "rank": rank,
-            "alpha": alpha,
-            "learning_rate": learning_rate,
-            "first_layer": first_layer,
-            "batch_tokens": batch_tokens,
-            "batch_examples": batch_examples,
-            "batches_per_step": batches_per_step,
-            "max_tokens": max_tokens,
-            "quantise": None if quantise is None else quantise.value,
-            "recompute": recompute,
-            "epochs": epochs,
-            "hours": hours,
-            "checkpoint_minutes": checkpoint_every,
-            "seed": seed,
-        },
-    )
+    given["recipe"] = None if recipe is None else load_recipe(recipe)
     # Tests hand in an engine that needs no model.
-    shared.carry_out_order(order, "adapter", engine_factory=context.obj)
+    shared.carry_out_order(shared.order_of(TaggerOrder, given), "adapter", engine_factory=context.obj)

@@ -43,7 +43,7 @@ def of_configuration(base: str) -> Path:
 
 def of_training(base: str) -> Path:
     """`medner train ... --base`, whatever is trained."""
-    return base_of(base).needed_folder
+    return base_of(base)
 
 
 EVERYWHERE = [base_model_folder, of_annotate, of_configuration, of_training]
