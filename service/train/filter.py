@@ -10,8 +10,7 @@ from medner.core.labels import load_label_set
 from medner.service.config.cards import FilterCard
 from medner.service.train.orders import FilterOrder
 from medner.service.train.provenance import digest, label_set_hash, named_hashes
-from medner.service.train.training import Finished, Training, base_of
-from medner.store.models import base_model_name
+from medner.service.train.training import NEW, Basis, Finished, Training, base_of
 from medner.training.filters.calibration import FilterCalibration
 from medner.training.filters.data import FilterData, Sources, filter_data
 from medner.training.filters.kinds import KINDS, TrainingSetup
@@ -19,8 +18,6 @@ from medner.training.loop.loop import Run
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import chosen_settings
 
-#: As a base: an encoder from random weights.
-NEW = "new"
 #: A step for a few dozen candidates: small data wants many steps.
 _DEFAULTS = {
     "llm-cls": TaggerTraining(batch_tokens=512, batches_per_step=1, epochs=2.0),
@@ -41,41 +38,13 @@ def filter_training(order: FilterOrder) -> Training:
     two_way, labels = _looks_both_ways(order), load_label_set(order.labels)
     new = (order.base or (NEW if encodes else None)) == NEW
     base = None if new else base_of(order.base)
-    base_name = NEW if base is None else base_model_name(base)
     defaults = chosen_settings(_DEFAULTS[order.kind], _ENCODER_RATE if encodes and base else {})
-    settings = chosen_settings(defaults, order.settings)
+    basis = Basis(order, chosen_settings(defaults, order.settings), base, labels, order.kind)
     sources = Sources(order.files, order.exclude, order.predictions, order.partial, order.options)
-    data = filter_data(sources, labels, samples=order.samples, seed=settings.seed)
-    kind = KINDS[order.kind](TrainingSetup(base, labels, settings, order.start, two_way), data)
-    name = order.name or order.kind
-
-    def finish(run: Run[Any], learner: Any) -> Finished:
-        chosen = kind.calibration(learner)
-        card = FilterCard(
-            name=name,
-            kind=order.kind,
-            base=base_name,
-            labels=labels.name,
-            threshold=chosen.threshold,
-            temperature=chosen.temperature,
-            two_way_from=settings.first_layer if two_way else None,
-        )
-        about = {
-            "predictions": named_hashes(order.predictions),
-            "samples": len(data.train),
-            "samples_seen": run.samples,
-            # An encoder has no adapter.
-            **(dict.fromkeys(("rank", "quantise", "products")) if encodes else {}),
-        }
-        return Finished(card, about, _score_lines(data, chosen))
-
+    data = filter_data(sources, labels, samples=order.samples, seed=basis.settings.seed)
+    kind = KINDS[order.kind](TrainingSetup(base, labels, basis.settings, order.start, two_way), data)
     return Training(
-        order=order,
-        settings=settings,
-        base=base,
-        base_name=base_name,
-        labels=labels,
-        name=name,
+        basis=basis,
         sources=(*order.files, *order.partial),
         excluded=order.exclude,
         summary=_summary(data),
@@ -88,8 +57,30 @@ def filter_training(order: FilterOrder) -> Training:
         epoch=kind.epoch,
         learner=kind.learner,
         largest=kind.largest,
-        finish=finish,
+        finish=lambda run, learner: _finished(basis, order, data, two_way, run, kind.calibration(learner)),
     )
+
+
+def _finished(
+    basis: Basis, order: FilterOrder, data: FilterData, two_way: bool, run: Run[Any], chosen: FilterCalibration
+) -> Finished:
+    card = FilterCard(
+        name=basis.name,
+        kind=order.kind,
+        base=basis.base_name,
+        labels=basis.labels.name,
+        threshold=chosen.threshold,
+        temperature=chosen.temperature,
+        two_way_from=basis.settings.first_layer if two_way else None,
+    )
+    about = {
+        "predictions": named_hashes(order.predictions),
+        "samples": len(data.train),
+        "samples_seen": run.samples,
+        # An encoder has no adapter.
+        **(dict.fromkeys(("rank", "quantise", "products")) if order.kind == "bert-cls" else {}),
+    }
+    return Finished(card, about, _score_lines(data, chosen))
 
 
 def _looks_both_ways(order: FilterOrder) -> bool:

@@ -8,13 +8,12 @@ from medner.agents.taggers.spans.settings import SETTINGS
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
 from medner.service.config.cards import JudgeCard
-from medner.service.train.judge_data import JudgeSources, judged_cases
+from medner.service.train.judge_data import judged_cases
 from medner.service.train.orders import JudgeOrder, ScorerKind
 from medner.service.train.provenance import digest
-from medner.service.train.training import Finished, Training, base_of
-from medner.store.models import base_model_name
+from medner.service.train.training import Basis, Finished, Training, base_of
 from medner.training.filters.kinds import TrainingSetup
-from medner.training.judges.train import LAST, SCORERS, JudgeScores, finish_judge, parted
+from medner.training.judges.train import LAST, SCORERS, FinishedJudge, JudgeScores, finish_judge, parted
 from medner.training.loop.loop import Run
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import chosen_settings
@@ -32,42 +31,16 @@ def judge_training(order: JudgeOrder) -> Training:
         raise UserError(f"--scorer: there is no scorer {order.scorer!r}; there are {' and '.join(SCORERS)}")
     both_ways = from_spans or scorer_kind == "span"
     two_way = both_ways if order.two_way is None else order.two_way
-    base, labels, settings = (
-        base_of(order.base),
-        load_label_set(order.labels),
-        chosen_settings(_DEFAULTS, order.settings),
-    )
-    sources = (order.files, order.predictions, order.side_by_side, order.decisions)
-    base_name = base_model_name(base)
-    cases = judged_cases(JudgeSources(*sources, order.exclude, order.options), labels)
+    settings = chosen_settings(_DEFAULTS, order.settings)
+    basis = Basis(order, settings, base_of(order.base), load_label_set(order.labels), "trained-judge")
+    cases = judged_cases(order, basis.labels)
     learnt, held = parted(cases)
-    scorer = SCORERS[scorer_kind](TrainingSetup(base, labels, settings, order.start, two_way), learnt)
+    setup = TrainingSetup(basis.base, basis.labels, settings, order.start, two_way)
+    scorer = SCORERS[scorer_kind](setup, learnt)
     right, candidates = sum(sum(one.truth) for one in cases), sum(len(one.truth) for one in cases)
-    name = order.name or "trained-judge"
-
-    def finish(run: Run[Any], learner: Any) -> Finished:
-        finished = finish_judge(scorer, learner, learnt, held, run.output)
-        card = JudgeCard(
-            name=name,
-            kind="llm-judge",
-            scorer=scorer_kind,
-            base=base_name,
-            labels=labels.name,
-            threshold=finished.measured.threshold,
-            temperature=1.0,
-            two_way_from=settings.first_layer if two_way else None,
-        )
-        about = {"samples_seen": run.samples, "votes_penalty": finished.votes_penalty}
-        return Finished(card, about, _score_lines(finished.measured))
-
     return Training(
-        order=order,
-        settings=settings,
-        base=base,
-        base_name=base_name,
-        labels=labels,
-        name=name,
-        sources=tuple(path for files in sources for path in files),
+        basis=basis,
+        sources=(*order.files, *order.predictions, *order.side_by_side, *order.decisions),
         excluded=order.exclude,
         summary=f"{len(cases):,} conflicts with {candidates:,} candidates, {right:,} of them right",
         task={
@@ -80,9 +53,26 @@ def judge_training(order: JudgeOrder) -> Training:
         },
         epoch=scorer.epoch,
         learner=scorer.learner,
-        finish=finish,
+        finish=lambda run, learner: _finished(
+            basis, scorer_kind, two_way, run, finish_judge(scorer, learner, learnt, held, run.output)
+        ),
         last=LAST,
     )
+
+
+def _finished(basis: Basis, scorer: ScorerKind, two_way: bool, run: Run[Any], finished: FinishedJudge) -> Finished:
+    card = JudgeCard(
+        name=basis.name,
+        kind="llm-judge",
+        scorer=scorer,
+        base=basis.base_name,
+        labels=basis.labels.name,
+        threshold=finished.measured.threshold,
+        temperature=1.0,
+        two_way_from=basis.settings.first_layer if two_way else None,
+    )
+    about = {"samples_seen": run.samples, "votes_penalty": finished.votes_penalty}
+    return Finished(card, about, _score_lines(finished.measured))
 
 
 def _score_lines(measured: JudgeScores) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ def _training(order: TaggerOrder | SpanOrder | FilterOrder | JudgeOrder, factory
 
 def _loaded(training: Training, say: Say) -> tuple[Any, Run[Any]]:
     """What learns, and its run. UserError for another run's folder or too little memory, before a model is loaded."""
-    facts, settings, folder = _facts(training), training.settings, training.order.out
+    facts, settings, folder = _facts(training), training.basis.settings, training.basis.order.out
     refuse_another(folder, settings, facts)
     _check_memory(training, say)
     with quiet():
@@ -133,25 +133,25 @@ def _trained(run: Run[Any], say: Say, on_step: OnStep, stop: Stop) -> bool:
 
 
 def _facts(training: Training) -> RunFacts:
-    shared = {"base": training.base_name, "labels": training.labels.name, "start": _start(training)}
-    about = {"name": training.name, "command": training.order.command, **training.about, **machine_facts()}
+    shared = {"base": training.basis.base_name, "labels": training.basis.labels.name, "start": _start(training)}
+    about = {"name": training.basis.name, "command": training.basis.order.command, **training.about, **machine_facts()}
     return RunFacts({**shared, **training.task}, about)
 
 
 def _start(training: Training) -> str | None:
-    return None if training.order.start is None else named_start(training.order.start)
+    return None if training.basis.order.start is None else named_start(training.basis.order.start)
 
 
 def _check_memory(training: Training, say: Say) -> None:
     """Says what memory is needed and what is free. UserError when that is less, unless the order forces it."""
-    if training.base is None or training.largest is None:
+    if training.basis.base is None or training.largest is None:
         return
-    batch, device = training.largest(batches_of(training.epoch, training.settings.epochs)), pick_device()
-    need = memory_need(training.base, training.settings, batch, device=device.type)
+    batch, device = training.largest(batches_of(training.epoch, training.basis.settings.epochs)), pick_device()
+    need = memory_need(training.basis.base, training.basis.settings, batch, device=device.type)
     available = available_bytes(device)
     free = "unknown" if available is None else in_gb(available)
     say(f"memory: about {in_gb(need.total)} needed ({described(need)}), {free} free")
-    if not training.order.force:
+    if not training.basis.order.force:
         check_memory(need, available, training.ways_out)
 
 
@@ -167,7 +167,7 @@ def _plan(run: Run[Any]) -> str:
 
 def _told(training: Training, run: Run[Any]) -> dict[str, Any]:
     """What every card tells readers of the data, the run and its settings."""
-    order, settings = training.order, training.settings
+    order, settings = training.basis.order, training.basis.settings
     return {
         "start": _start(training),
         "data": named_hashes(training.sources),
@@ -181,7 +181,9 @@ def _told(training: Training, run: Run[Any]) -> dict[str, Any]:
         "quantise": settings.quantise,
         "products": settings.products,
         "command": order.command,
-        "licence_note": order.data_note if training.base is None else licence_note(training.base_name, order.data_note),
+        "licence_note": order.data_note
+        if training.basis.base is None
+        else licence_note(training.basis.base_name, order.data_note),
     }
 
 
@@ -194,16 +196,16 @@ class _Writer:
     told: dict[str, Any]
 
     def __call__(self, scores: tuple[str, ...]) -> None:
-        training, card, folder = self.training, self.finished.card, RunFolder(self.training.order.out)
+        training, card, folder = self.training, self.finished.card, RunFolder(self.training.basis.order.out)
         points = [(float(step.batch), step.loss) for step in folder.curve()]
         with replacing_file(folder.path / PLOT) as out:
-            out.write(loss_svg(points, title=f"{card.name}: {card.base}, {card.labels}, {training.name}"))
+            out.write(loss_svg(points, title=f"{card.name}: {card.base}, {card.labels}, {training.basis.usual_name}"))
         write_card(folder.adapter, card, {**self.told, **self.finished.about, "scores": list(scores)})
 
 
 def _evaluated(training: Training, write: _Writer, scores: tuple[str, ...], say: Say, stop: Stop) -> Outcome:
     """The end of a run that was not stopped: its scores said and written."""
-    out = training.order.out
+    out = training.basis.order.out
     adapter = RunFolder(out).adapter
     for line in scores:
         say(line)

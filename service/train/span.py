@@ -14,9 +14,8 @@ from medner.core.labels import LabelSet, load_label_set
 from medner.service.config.cards import AdapterCard
 from medner.service.train.orders import SpanOrder
 from medner.service.train.provenance import label_set_hash, named_hashes
-from medner.service.train.training import Finished, Training, base_of
+from medner.service.train.training import Basis, Finished, Training, base_of
 from medner.store.corpora import write_documents
-from medner.store.models import base_model_name
 from medner.training.loop.loop import Run
 from medner.training.loop.run import RunFolder
 from medner.training.loop.settings import TaggerTraining
@@ -33,28 +32,14 @@ HELD_BACK = "held_back.jsonl"
 def span_training(order: SpanOrder) -> Training:
     """The training of an order."""
     base, labels, start = base_of(order.base), load_label_set(order.labels), order.start
-    base_name = base_model_name(base)
     settings, sources = chosen_settings(SPAN_TRAINING, order.settings), (*order.files, *order.partial)
     if start is not None:
         _check_start(start, labels, settings)
+    basis = Basis(order, settings, base, labels, "span")
     split = _splits(order)
     data = _data(order, base, labels, split=split)
-    name = order.name or "span"
-    card = AdapterCard(
-        name=name,
-        base=base_name,
-        labels=labels.name,
-        strategy="span",
-        layers=settings.layers,
-        two_way_from=settings.first_layer,
-    )
     return Training(
-        order=order,
-        settings=settings,
-        base=base,
-        base_name=base_name,
-        labels=labels,
-        name=name,
+        basis=basis,
         sources=sources,
         excluded=order.exclude,
         summary=f"{len(data.complete):,} sentences completely and {len(data.partial):,} partly annotated, "
@@ -74,20 +59,19 @@ def span_training(order: SpanOrder) -> Training:
         },
         epoch=partial(passes, data.complete, data.partial, settings),
         learner=partial(SpanLearner, base, settings, types=len(labels.codes), start=start),
-        finish=partial(_finish, order, labels, data, card),
+        finish=partial(_finish, basis, order, data),
         last=(CARD, SETTINGS),
     )
 
 
-def _finish(
-    order: SpanOrder, labels: LabelSet, data: SpanData, card: AdapterCard, run: Run[Any], learner: SpanLearner
-) -> Finished:
+def _finish(basis: Basis, order: SpanOrder, data: SpanData, run: Run[Any], learner: SpanLearner) -> Finished:
     """Chooses temperature and threshold, and writes them and the sentences held back."""
+    labels, settings = basis.labels, basis.settings
     chosen = calibrated(learner.scores_of, data.held_back, labels)
     SpanSettings(
         types=labels.codes,
-        two_way_from=run.settings.first_layer,
-        layers=run.settings.layers,
+        two_way_from=settings.first_layer,
+        layers=settings.layers,
         temperature=chosen.temperature,
         threshold=chosen.threshold,
         split_tokens=data.split_tokens,
@@ -95,6 +79,14 @@ def _finish(
     # Sentences of different files may share their ids.
     held = [replace(one, id=f"held-{number}") for number, (one, _) in enumerate(data.held_back, 1)]
     write_documents(held, order.out / HELD_BACK, format="jsonl")
+    card = AdapterCard(
+        name=basis.name,
+        base=basis.base_name,
+        labels=labels.name,
+        strategy="span",
+        layers=settings.layers,
+        two_way_from=settings.first_layer,
+    )
     about = {
         "soft_labels": named_hashes(order.soft_labels),
         "fold_left_out": _fold(order),

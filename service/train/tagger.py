@@ -18,8 +18,7 @@ from medner.service.config.configuration import Configuration, TaggerConfig
 from medner.service.train.orders import TaggerOrder
 from medner.service.train.provenance import named_hashes
 from medner.service.train.scores import Scoring, score_tagger
-from medner.service.train.training import Finished, Training, base_of
-from medner.store.models import base_model_name
+from medner.service.train.training import Basis, Finished, Training, base_of
 from medner.training.loop.batching import epochs_of
 from medner.training.model.lora import load_tokenizer
 from medner.training.taggers.data import TaskForm, training_data
@@ -35,8 +34,8 @@ def tagger_training(order: TaggerOrder, engine_factory: EngineFactory | None = N
         raise UserError(f"no strategy {order.strategy!r}; there are {', '.join(CODECS)}")
     plan, labels = tagger_plan(order.recipe, **order.settings), load_label_set(order.labels)
     model = order.base or (order.recipe.base if order.recipe else DEFAULT_MODEL)
-    base, settings, name = base_of(model), plan.training, order.name or order.strategy
-    base_name = base_model_name(base)
+    base, settings = base_of(model), plan.training
+    basis = Basis(order, settings, base, labels, order.strategy)
     # What is scored at the end must not be learnt either.
     unseen = (*order.exclude, *([order.evaluate] if order.evaluate else []))
     data = training_data(
@@ -47,22 +46,10 @@ def tagger_training(order: TaggerOrder, engine_factory: EngineFactory | None = N
         max_tokens=plan.max_tokens,
         options=order.options,
     )
-    card = AdapterCard(
-        name=name,
-        base=base_name,
-        labels=labels.name,
-        strategy=cast("TaggerKind", order.strategy),
-        style=cast("StyleName", order.style),
-    )
     vocabulary = None if settings.whole_vocabulary else len(answer_vocabulary(data.examples))
     label_hash = hashlib.sha256(label_set_toml(order.labels).encode()).hexdigest()
     return Training(
-        order=order,
-        settings=settings,
-        base=base,
-        base_name=base_name,
-        labels=labels,
-        name=name,
+        basis=basis,
         sources=order.files,
         excluded=unseen,
         summary=f"{len(data.examples):,} examples of {data.documents:,} documents ({data.excluded:,} excluded, "
@@ -83,11 +70,21 @@ def tagger_training(order: TaggerOrder, engine_factory: EngineFactory | None = N
         },
         epoch=epochs_of(data.examples, settings),
         learner=partial(TaggerLearner, base, data.examples, settings, start=order.start),
-        finish=lambda *_: Finished(card, {"examples": len(data.examples)}),
+        finish=lambda *_: Finished(_card(basis, order), {"examples": len(data.examples)}),
         last=(),
         largest=partial(largest_batch, vocabulary=vocabulary),
         ways_out=tuple(tagger_ways_out(settings)),
         evaluate=partial(_score, order, model, engine_factory) if order.evaluate else None,
+    )
+
+
+def _card(basis: Basis, order: TaggerOrder) -> AdapterCard:
+    return AdapterCard(
+        name=basis.name,
+        base=basis.base_name,
+        labels=basis.labels.name,
+        strategy=cast("TaggerKind", order.strategy),
+        style=cast("StyleName", order.style),
     )
 
 

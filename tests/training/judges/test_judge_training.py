@@ -29,7 +29,8 @@ from medner.core.records import Entity, Sentence
 from medner.service.build.trained_judges import load_votes, trained_judge
 from medner.service.cli.train import group as train
 from medner.service.config.judges import JudgeConfig
-from medner.service.train.judge_data import JudgeSources, judged_cases, sentence_cases
+from medner.service.train.judge_data import judged_cases, sentence_cases
+from medner.service.train.orders import JudgeOrder
 from medner.training.filters.classifier import ClassifierLearner
 from medner.training.filters.kinds import TrainingSetup
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart, part_of
@@ -246,7 +247,7 @@ def test_sources_are_read(tmp_path: Path) -> None:
     }
     path = tmp_path / "decisions.jsonl"
     path.write_text(json.dumps(decision, ensure_ascii=False) + "\n", encoding="utf-8")
-    (only,) = judged_cases(JudgeSources(decisions=(path,)), LABELS)
+    (only,) = judged_cases(JudgeOrder(out=tmp_path, decisions=(path,)), LABELS)
     assert isinstance(only.case, Case)
     assert only.truth == [True]
     excluded = tmp_path / "test.jsonl"
@@ -254,10 +255,10 @@ def test_sources_are_read(tmp_path: Path) -> None:
         json.dumps({"id": "x", "text": "复查。查心电图。", "entities": []}, ensure_ascii=False), "utf-8"
     )
     with pytest.raises(UserError, match="no conflict is left"):
-        judged_cases(JudgeSources(decisions=(path,), exclude=(excluded,)), LABELS)
+        judged_cases(JudgeOrder(out=tmp_path, decisions=(path,), exclude=(excluded,)), LABELS)
     path.write_text(json.dumps({**decision, "votes": 3}), encoding="utf-8")
     with pytest.raises(BadInputError, match=r"decisions.jsonl:1 \[votes\]"):
-        judged_cases(JudgeSources(decisions=(path,)), LABELS)
+        judged_cases(JudgeOrder(out=tmp_path, decisions=(path,)), LABELS)
 
 
 def test_a_broken_layer_is_told_of(tmp_path: Path) -> None:
