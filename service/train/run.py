@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -86,16 +86,22 @@ def carry_out(
     ended = _trained(run, say, on_step, stop)
     if not ended and CARD in training.last:
         return Outcome(Ending.STOPPED, output)
-    finished = training.finish(run, learner)
-    write = _Writer(training, finished, _told(training, run))
-    write(finished.scores)
+    finished, told = training.finish(run, learner), _told(training, run)
+    _write(training, finished, told, finished.scores)
     if not ended:
         say(f"the adapter so far is in {output}")
         return Outcome(Ending.STOPPED, output)
     # The evaluation loads the base again.
     del learner, run
     gc.collect()
-    return _evaluated(training, write, finished.scores, say, stop)
+    try:
+        scores = (*finished.scores, *_evaluated(training, output, stop))
+    except StoppedError:
+        return Outcome(Ending.STOPPED, output, finished.scores)
+    _write(training, finished, told, scores)
+    for line in (*scores, f"done: adapter {output}, card {output / CARD}, loss curve {order.out / PLOT}"):
+        say(line)
+    return Outcome(Ending.DONE, output, scores)
 
 
 def _training(order: TaggerOrder | SpanOrder | FilterOrder | JudgeOrder, factory: EngineFactory | None) -> Training:
@@ -187,35 +193,15 @@ def _told(training: Training, run: Run[Any]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Writer:
+def _write(training: Training, finished: Finished, told: Mapping[str, Any], scores: tuple[str, ...]) -> None:
     """Writes the card and the plot of the loss."""
-
-    training: Training
-    finished: Finished
-    told: dict[str, Any]
-
-    def __call__(self, scores: tuple[str, ...]) -> None:
-        training, card, folder = self.training, self.finished.card, RunFolder(self.training.basis.order.out)
-        points = [(float(step.batch), step.loss) for step in folder.curve()]
-        with replacing_file(folder.path / PLOT) as out:
-            out.write(loss_svg(points, title=f"{card.name}: {card.base}, {card.labels}, {training.basis.usual_name}"))
-        write_card(folder.adapter, card, {**self.told, **self.finished.about, "scores": list(scores)})
+    card, folder = finished.card, RunFolder(training.basis.order.out)
+    points = [(float(step.batch), step.loss) for step in folder.curve()]
+    with replacing_file(folder.path / PLOT) as out:
+        out.write(loss_svg(points, title=f"{card.name}: {card.base}, {card.labels}, {training.basis.usual_name}"))
+    write_card(folder.adapter, card, {**told, **finished.about, "scores": list(scores)})
 
 
-def _evaluated(training: Training, write: _Writer, scores: tuple[str, ...], say: Say, stop: Stop) -> Outcome:
-    """The end of a run that was not stopped: its scores said and written."""
-    out = training.basis.order.out
-    adapter = RunFolder(out).adapter
-    for line in scores:
-        say(line)
-    try:
-        score = training.evaluate(adapter, stop) if training.evaluate else None
-    except StoppedError:
-        return Outcome(Ending.STOPPED, adapter, scores)
-    if score is not None:
-        say(score)
-        scores = (*scores, score)
-        write(scores)
-    say(f"done: adapter {adapter}, card {adapter / CARD}, loss curve {out / PLOT}")
-    return Outcome(Ending.DONE, adapter, scores)
+def _evaluated(training: Training, adapter: Path, stop: Stop) -> tuple[str, ...]:
+    """The score of the finished adapter in a line, where the order asks for one."""
+    return (training.evaluate(adapter, stop),) if training.evaluate else ()

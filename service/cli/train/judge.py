@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medner.core.choices import DEFAULT_LABELS
+from medner.service.cli.bounds import finite
 from medner.service.cli.options import with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
@@ -72,7 +73,9 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
         bool | None,
         typer.Option("--two-way/--causal", help="Whether what stands before a candidate looks both ways (classifier)."),
     ] = None,
-    epochs: shared.Epochs = 2.0,
+    epochs: Annotated[
+        float, typer.Option(min=0.001, max=10_000, callback=finite, help="How often to go over the conflicts.")
+    ] = 2.0,
     hours: shared.Hours = None,
     learning_rate: shared.LearningRate = None,
     batch_tokens: Annotated[int, typer.Option(min=64, max=1_048_576, help="Tokens a step.")] = 512,

@@ -31,9 +31,6 @@ Base = Annotated[
 Exclude = Annotated[list[Path] | None, typer.Option(help="A file whose texts must not be trained on.")]
 Partial = Annotated[list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities.")]
 DataNote = Annotated[str, typer.Option(help="For the card: the terms of the training data.")]
-Epochs = Annotated[
-    float | None, typer.Option(min=0.001, max=10_000, callback=finite, help="How often to go over the data.")
-]
 Hours = Annotated[
     float | None,
     typer.Option(min=0.0, max=YEAR_HOURS, callback=finite, help="Time limit (1); it ends with a usable adapter."),
@@ -43,7 +40,12 @@ LearningRate = Annotated[
     float | None, typer.Option(min=1e-9, max=1.0, callback=finite, help="Highest learning rate (4e-4).")
 ]
 FirstLayer = Annotated[int | None, typer.Option(min=0, max=1_000, help="Layers below this one stay as they are (8).")]
-BatchTokens = Annotated[int | None, typer.Option(min=1, max=1_048_576, help="Padded tokens in a batch, at most.")]
+BatchTokens = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=1_048_576, help="Padded tokens in a batch, at most (1024; llm-cls 512); longer ones go alone."
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of samples, weights and order.")]
 CheckpointEvery = Annotated[
     float | None,
@@ -53,7 +55,7 @@ CheckpointEvery = Annotated[
         min=0.0,
         max=60 * YEAR_HOURS,
         callback=finite,
-        help="Minutes between (10).",
+        help="Minutes between checkpoints (10).",
     ),
 ]
 DryRun = Annotated[

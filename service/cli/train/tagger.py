@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from medner.core.choices import DEFAULT_LABELS
-from medner.service.cli.bounds import MOST_SEED
+from medner.service.cli.bounds import MOST_SEED, finite
 from medner.service.cli.options import with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
@@ -65,7 +65,9 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
     start: Annotated[Path | None, typer.Option(help="Go on from this adapter instead of a fresh one.")] = None,
     name: Annotated[str | None, typer.Option(help="The tagger's name; by default its strategy.")] = None,
     data_note: shared.DataNote = "",
-    epochs: shared.Epochs = None,
+    epochs: Annotated[
+        float | None, typer.Option(min=0.001, max=10_000, callback=finite, help="How often to go over the data (1).")
+    ] = None,
     hours: shared.Hours = None,
     rank: shared.Rank = None,
     alpha: Annotated[int | None, typer.Option(min=1, max=65_536, help="Scale of the adapter (twice the rank).")] = None,
