@@ -20,9 +20,9 @@ from medner.agents.engines.local.loading import quiet
 from medner.agents.filters.classifier import ClassifierHead
 from medner.core.errors import ExternalError, UserError
 from medner.core.files.atomic import replacing_folder
+from medner.core.files.card_text import card_text
 from medner.core.files.hashing import sha256_of
 from medner.training.model.lora import quiet_peft
-from medner.training.taggers.data import card_text
 
 #: How far a checked score may be from the one before: probabilities, by the precision of the exported weights.
 TOLERANCE = {"float32": 0.001, "bfloat16": 0.05, "float16": 0.01}

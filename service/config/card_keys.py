@@ -18,17 +18,8 @@ from medner.core.validation import complaint
 INFORMATIVE_KEYS = (
     *("data", "predictions", "excluded", "start", "command", "licence_note", "scores", "before", "notes"),
     *("samples", "samples_seen", "sentences", "sentences_seen", "examples", "tokens", "epochs", "seconds"),
-    *(
-        "rank",
-        "learning_rate",
-        "quantise",
-        "seed",
-        "votes_penalty",
-        "dtype",
-        "products",
-        "soft_labels",
-        "fold_left_out",
-    ),
+    *("rank", "learning_rate", "quantise", "seed", "votes_penalty", "dtype", "products"),
+    *("soft_labels", "fold_left_out"),
 )
 Card = TypeVar("Card", bound=BaseModel)
 

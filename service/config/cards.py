@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator
 
 from medner.core.errors import BadInputError, UserError
+from medner.core.files.atomic import replacing_file
+from medner.core.files.card_text import card_text
 from medner.core.files.names import CARD
 from medner.core.plugins import PATTERN
-from medner.service.config.card_keys import Card, validated_card
+from medner.service.config.card_keys import INFORMATIVE_KEYS, Card, validated_card
 
 #: The strategies and prompt styles a configuration may name.
 StrategyName = Literal["symbol", "json", "html", "index"]
@@ -106,6 +109,18 @@ class JudgeCard(BaseModel):
     two_way_from: int | None = Field(default=None, ge=0)
 
 
+def write_card(folder: Path, card: AdapterCard | FilterCard | JudgeCard, about: Mapping[str, Any]) -> None:
+    """Writes the card of an adapter, filter or judge: what runs read, then ``about``, for people, where not empty.
+
+    ValueError for a key that the readers of cards do not know.
+    """
+    if unknown := about.keys() - set(INFORMATIVE_KEYS):
+        raise ValueError(f"no keys of a card: {', '.join(sorted(unknown))}")
+    fields = {**card.model_dump(exclude_unset=True), **about}
+    with replacing_file(folder / CARD) as out:
+        out.write(card_text({key: value for key, value in fields.items() if value not in (None, "", [])}))
+
+
 def check_card(folder: Path, *, labels: str, model: str | None) -> None:
     """UserError when an adapter's card names another label set, or another base than ``model`` (None: not compared).
 
@@ -131,34 +146,28 @@ def names_labels(named: str, labels: str) -> bool:
 
 def adapter_card(folder: Path) -> AdapterCard:
     """The card of an adapter's folder. UserError when there is none, BadInputError when it is broken."""
-    if not (folder / CARD).is_file():
-        raise UserError(f"{folder}: holds no adapter (no {CARD}); medner train writes one")
-    return _card(folder / CARD)
+    return _read(AdapterCard, _file(folder, "adapter", "medner train"))
 
 
 def filter_card(folder: Path) -> FilterCard:
     """The card of a filter's folder. UserError when there is none, BadInputError when it is broken or a tagger's."""
-    if not (folder / CARD).is_file():
-        raise UserError(f"{folder}: holds no filter (no {CARD}); medner train filter writes one")
+    path = _file(folder, "filter", "medner train filter")
     if not is_filter(folder):
-        raise BadInputError("this is a tagger's card, not a filter's (it has no kind)", path=folder / CARD)
-    return _read(FilterCard, folder / CARD)
+        raise BadInputError("this is a tagger's card, not a filter's (it has no kind)", path=path)
+    return _read(FilterCard, path)
 
 
 def export_card(folder: Path) -> ExportCard:
     """What an exported filter is. UserError when the folder holds none, BadInputError when it is another export."""
-    if not (folder / EXPORT).is_file():
-        raise UserError(f"{folder}: holds no exported filter (no {EXPORT}); medner export writes one")
-    return _read(ExportCard, folder / EXPORT)
+    return _read(ExportCard, _file(folder, "exported filter", "medner export", EXPORT))
 
 
 def judge_card(folder: Path) -> JudgeCard:
     """The card of a trained judge's folder. UserError when there is none, BadInputError when it is another card."""
-    if not (folder / CARD).is_file():
-        raise UserError(f"{folder}: holds no judge (no {CARD}); medner train judge writes one")
-    if card_data(folder / CARD).get("kind") != "llm-judge":
-        raise BadInputError("this is no trained judge's card (its kind is not llm-judge)", path=folder / CARD)
-    return _read(JudgeCard, folder / CARD)
+    path = _file(folder, "judge", "medner train judge")
+    if card_data(path).get("kind") != "llm-judge":
+        raise BadInputError("this is no trained judge's card (its kind is not llm-judge)", path=path)
+    return _read(JudgeCard, path)
 
 
 def is_filter(folder: Path) -> bool:
@@ -166,8 +175,10 @@ def is_filter(folder: Path) -> bool:
     return card_data(folder / CARD).get("kind") in get_args(FilterKind)
 
 
-def _card(path: Path) -> AdapterCard:
-    return _read(AdapterCard, path)
+def _file(folder: Path, what: str, command: str, name: str = CARD) -> Path:
+    if not (folder / name).is_file():
+        raise UserError(f"{folder}: holds no {what} (no {name}); {command} writes one")
+    return folder / name
 
 
 def card_data(path: Path) -> dict[str, Any]:

@@ -62,9 +62,7 @@ def export_adapter(
 
 def _card(adapter: Path) -> AdapterCard | FilterCard:
     """The card of something that can be exported; UserError with the reason for what cannot."""
-    if not (adapter / CARD).is_file():
-        raise UserError(f"{adapter}: holds no adapter (no {CARD}); medner train writes one")
-    if not is_filter(adapter):
+    if not (adapter / CARD).is_file() or not is_filter(adapter):
         card = adapter_card(adapter)
         if card.strategy == "span":
             raise UserError(

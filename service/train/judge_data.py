@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -27,37 +26,20 @@ from medner.core.validation import complaint
 from medner.evaluation.side_by_side import SideBySide, read_side_by_side
 from medner.graph.conflicts import Agreement, detect_conflicts, gather_candidates
 from medner.service.traces.differences import gold_of
-from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
+from medner.service.train.orders import JudgeOrder
+from medner.store.corpora import read_documents
 from medner.store.corpora.json_formats.jsonl import read_annotated
 from medner.training.judges.examples import JudgedCase
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeSources:
-    """Where conflicts come from.
-
-    ``gold`` with ``said``: gold documents, and what `medner annotate` wrote about them with several taggers that had
-    not learnt from them. ``side_by_side``: files with gold and every system's answers on one line. ``decisions``:
-    what `medner traces export --what decisions` wrote. Texts of ``exclude`` are left out.
-    ``options`` say how gold and excluded files are read.
-    """
-
-    gold: tuple[Path, ...] = ()
-    said: tuple[Path, ...] = ()
-    side_by_side: tuple[Path, ...] = ()
-    decisions: tuple[Path, ...] = ()
-    exclude: tuple[Path, ...] = ()
-    options: ReadOptions = NO_OPTIONS
-
-
-def judged_cases(sources: JudgeSources, labels: LabelSet) -> list[JudgedCase]:
-    """All conflicts of the sources, without those of excluded texts. UserError when there are none."""
+def judged_cases(order: JudgeOrder, labels: LabelSet) -> list[JudgedCase]:
+    """All conflicts of an order's files, without those of excluded texts. UserError when there are none."""
     excluded = {
         document.text
-        for path in sources.exclude
-        for document in read_documents(path, labels=labels, options=sources.options)
+        for path in order.exclude
+        for document in read_documents(path, labels=labels, options=order.options)
     }
-    found = list(_all(sources, labels))
+    found = list(_all(order, labels))
     kept = [one for one in found if not _is_among(one.case.sentence.text, excluded)]
     if not kept:
         raise UserError("no conflict is left to learn from: give predictions of two taggers or more that disagree")
@@ -69,15 +51,13 @@ def _is_among(text: str, excluded: set[str]) -> bool:
     return text in excluded or any(text in other for other in excluded if len(other) > len(text))
 
 
-def _all(sources: JudgeSources, labels: LabelSet) -> Iterator[JudgedCase]:
-    for path in sources.side_by_side:
+def _all(order: JudgeOrder, labels: LabelSet) -> Iterator[JudgedCase]:
+    for path in order.side_by_side:
         yield from side_by_side_cases(read_side_by_side(path), labels)
-    gold = [
-        document for path in sources.gold for document in read_documents(path, labels=labels, options=sources.options)
-    ]
-    for path in sources.said:
+    gold = [document for path in order.files for document in read_documents(path, labels=labels, options=order.options)]
+    for path in order.predictions:
         yield from annotated_cases(list(_annotations(path)), gold, labels)
-    for path in sources.decisions:
+    for path in order.decisions:
         yield from _decided(path, labels)
 
 

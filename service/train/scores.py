@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from medner.service.build.engines import EngineFactory, local_engine
 from medner.service.build.pipeline import assembled
 from medner.service.config.configuration import Configuration
 from medner.service.inputs.splitting import Splitting
+from medner.service.train.training import StoppedError
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents, write_documents
 
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.jsonl"
@@ -41,15 +43,16 @@ class Scoring:
     options: ReadOptions = NO_OPTIONS
 
 
-def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory | None = None) -> str:
+def score_tagger(scoring: Scoring, run: Path, engine_factory: EngineFactory | None, stop: Callable[[], bool]) -> str:
     """Annotates the held-out file, writes the scores and the predictions to a run folder; the score in one line.
 
-    ``engine_factory`` None: the local engine. ExternalError when a sentence has no result.
+    ``engine_factory`` None: the local engine. ExternalError when a sentence has no result, StoppedError when ``stop``
+    said so before the end.
     """
     configuration = scoring.configuration
     labels = configuration.label_set
     gold = list(read_documents(scoring.gold, labels=labels, options=scoring.options))
-    found = _annotated(scoring, gold, engine_factory or local_engine)
+    found = _annotated(scoring, gold, engine_factory or local_engine, stop)
     predicted = [Document(one.document.id, one.document.text, one.entities) for one in found]
     write_documents(predicted, run / PREDICTIONS, format="jsonl", labels=labels)
     name = configuration.taggers[0].name
@@ -62,7 +65,9 @@ def score_tagger(scoring: Scoring, run: Path, *, engine_factory: EngineFactory |
     return score_line(evaluation)
 
 
-def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -> list[AnnotatedDocument]:
+def _annotated(
+    scoring: Scoring, gold: list[Document], factory: EngineFactory, stop: Callable[[], bool]
+) -> list[AnnotatedDocument]:
     configuration = scoring.configuration
     bare = [Document(document.id, document.text) for document in gold]
     split = [Splitting.of(configuration).split(document) for document in bare]
@@ -73,7 +78,8 @@ def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -
         async with assembled(configuration, model=scoring.model, engine_factory=factory) as pipeline:
             tally.start()
             with showing(tally, Console(stderr=True)) as on_progress:
-                await Annotating(pipeline, tally, on_progress=on_progress).run(iter(split), found.append)
+                watched = _watching(stop, on_progress)
+                await Annotating(pipeline, tally, on_progress=watched).run(iter(split), found.append)
 
     with warnings.catch_warnings():
         # LangGraph drops tasks it has not begun when it is cancelled; on Ctrl-C that is as it should be.
@@ -85,6 +91,17 @@ def _annotated(scoring: Scoring, gold: list[Document], factory: EngineFactory) -
             f"{tally.first_reason}. The adapter itself is written"
         )
     return found
+
+
+def _watching(stop: Callable[[], bool], on_progress: Callable[[], None]) -> Callable[[], None]:
+    """The progress, which ends the run once ``stop`` says so."""
+
+    def watched() -> None:
+        on_progress()
+        if stop():
+            raise StoppedError
+
+    return watched
 
 
 def score_line(evaluation: Evaluation) -> str:

@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.vocabulary import Vocabulary
-from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document
-from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
-from medner.store.models import base_model_folder
+from medner.service.train.orders import SoftLabelOrder
+from medner.service.train.training import StoppedError, base_of
+from medner.store.corpora import read_documents
 from medner.training.model.lora import load_tokenizer
 from medner.training.nesting import Pairs, nested_pairs
 from medner.training.sentences import annotated_sentences
-from medner.training.spans.build import Fold, is_held_back
+from medner.training.spans.build import is_held_back
 from medner.training.spans.soft_labels import write_soft_labels
 from medner.training.spans.teaching import load_teacher, taught
 
-
-@dataclass(frozen=True, slots=True)
-class SoftLabelOrder:
-    """Which texts get soft labels, from which span taggers (folders), and where they go.
-
-    ``weight`` is that of the annotation, the teachers have the rest; stretches less probable than ``least`` are left
-    out. ``fold``: only that part of the texts, which the teachers were trained without.
-    """
-
-    files: tuple[Path, ...]
-    out: Path
-    taggers: tuple[Path, ...]
-    partial: tuple[Path, ...] = ()
-    labels: str = DEFAULT_LABELS
-    base: str = DEFAULT_MODEL
-    fold: Fold | None = None
-    weight: float = 0.5
-    least: float = 0.01
-    batch_tokens: int = 4_096
-    options: ReadOptions = NO_OPTIONS
+_Labelled = TypeVar("_Labelled")
 
 
-def write_taught(order: SoftLabelOrder, say: Callable[[str], None]) -> int:
-    """Carries an order out; returns how many sentences were written. UserError when there are none."""
-    labels, folder = load_label_set(order.labels), base_model_folder(order.base)
+def label_softly(order: SoftLabelOrder, say: Callable[[str], None], stop: Callable[[], bool]) -> None:
+    """Writes the file of an order, whole or not at all. UserError when there is no sentence, StoppedError."""
+    labels, folder = load_label_set(order.labels), base_of(order.base)
     sentences = list({sentence.text: (sentence, missing) for sentence, missing in _sentences(order, labels)}.values())
     if not sentences:
         raise UserError("no sentence is left to label")
@@ -63,7 +44,15 @@ def write_taught(order: SoftLabelOrder, say: Callable[[str], None]) -> int:
         least=order.least,
         budget=order.batch_tokens,
     )
-    return write_soft_labels(order.out, labelled, labels)
+    written = write_soft_labels(order.out, _until(stop, labelled), labels)
+    say(f"{written:,} sentences written")
+
+
+def _until(stop: Callable[[], bool], labelled: Iterable[_Labelled]) -> Iterator[_Labelled]:
+    for one in labelled:
+        if stop():
+            raise StoppedError
+        yield one
 
 
 def _sentences(order: SoftLabelOrder, labels: LabelSet) -> list[tuple[Document, Pairs]]:

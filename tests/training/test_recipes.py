@@ -17,9 +17,12 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.engines.local.engine import LocalEngine
+from medner.training.loop.batching import epochs_of
+from medner.training.loop.loop import Run
+from medner.training.loop.run import RunFacts
 from medner.training.model.lora import linear_names
 from medner.training.taggers.examples import tagger_example
-from medner.training.taggers.learner import TaggerLearner, epochs_of, tagger_run
+from medner.training.taggers.learner import TaggerLearner
 from medner.training.taggers.memory import LargestBatch, memory_need
 from medner.training.taggers.plan import tagger_plan
 
@@ -123,7 +126,7 @@ async def test_a_recipe_trains_and_its_adapter_serves(recipe, tmp_path):
     examples = [tagger_example(chat, one, strategy="symbol", style="brief", labels=LABELS) for one in DOCUMENTS]
     assert max(map(len, examples)) <= plan.max_tokens
     learner = TaggerLearner(base, examples, plan.training)
-    run = tagger_run(learner, tmp_path / "run", examples, plan.training)
+    run = Run(learner, epochs_of(examples, plan.training), tmp_path / "run", plan.training, facts=RunFacts())
     first = iter([False, True])
     run.train(stop=lambda: next(first))
     steps = run.folder.curve()

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.judges.votes import MODEL, VOTES_FILE, VoteLayer, case_features
+from medner.agents.taggers.spans.settings import SETTINGS, SpanSettings, read_settings
 from medner.core.errors import UserError
 from medner.core.files.atomic import replacing_file
 from medner.core.files.names import CARD
 from medner.training.filters.calibration import best_threshold, f1
-from medner.training.filters.train import TrainingCallbacks, TrainingOrder
+from medner.training.filters.classifier import ClassifierLearner
+from medner.training.filters.kinds import TrainingSetup
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart
+from medner.training.judges.spans import JudgedSentence, SpanJudge, judged_sentences, key_of
 from medner.training.judges.votes import fit_votes, with_model
-from medner.training.loop.loop import Run
-from medner.training.loop.run import RunFacts
+from medner.training.loop.batching import epochs_of
+from medner.training.model.lora import load_tokenizer
+from medner.training.spans.learner import SpanLearner
 
-#: A classification layer behind each candidate, or a span head behind the sentence.
-ScorerKind = Literal["classifier", "span"]
+#: Written when a run has got to its end: what fits the weights it ended with.
+LAST = (CARD, VOTES_FILE, SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,119 +45,100 @@ class JudgeScores:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainedJudgeFiles:
-    """A trained judge: its folder, how it did, samples it saw, seconds, the votes' penalty."""
+class FinishedJudge:
+    """How a judge did on what was held back, and the penalty of its layer over votes."""
 
-    folder: Path
     measured: JudgeScores
-    samples: int
-    seconds: float
-    penalty: float
-
-
-def train_judge(
-    order: TrainingOrder, cases: Sequence[JudgedCase], watch: TrainingCallbacks, *, scorer: ScorerKind = "classifier"
-) -> TrainedJudgeFiles | None:
-    """The judge of some cases; None where somebody stopped it. UserError when too few cases are there."""
-    learnt, held = held_apart(cases)
-    if not learnt or not held:
-        raise UserError(f"{len(cases)} conflicts are too few: some must be held back; give more predictions")
-    plan = (_span_plan if scorer == "span" else _classifier_plan)(order, learnt)
-    run = Run(
-        plan.learner, plan.epoch, order.run, order.settings, facts=RunFacts(_task(order, cases, scorer)), last=LAST
-    )
-    if not run.train(watch.on_step, stop=watch.stop):
-        return None
-    scores = plan.scores(held)
-    taggers = sorted({name for one in cases for name in one.case.voters})
-    votes = fit_votes(learnt, taggers)
-    layer = with_model(votes.layer, held, scores)
-    _write_layer(run.output / VOTES_FILE, layer)
-    measured = measure(held, scores, votes.layer, layer)
-    if scorer == "span":
-        _write_settings(order, measured.threshold, run.output)
-    return TrainedJudgeFiles(run.output, measured, run.samples, run.seconds, votes.penalty)
-
-
-#: Written when a run has got to its end: what fits the weights it ended with.
-LAST = (CARD, VOTES_FILE, "span.json")
+    votes_penalty: float
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
-    """What learns, from what batches in an epoch, and how it scores the candidates of some cases."""
+class CandidateScorer:
+    """What gives the candidates of conflicts their scores, with its data.
 
-    learner: Any
+    The batches of an epoch; what loads the learner; the scores of all candidates of some cases, in order;
+    ``save_settings`` writes what inference needs besides the learner's own files, for a threshold, into a folder.
+    """
+
     epoch: Callable[[int], Sequence[Any]]
-    scores: Callable[[Sequence[JudgedCase]], list[float]]
+    learner: Callable[[], Any]
+    scores: Callable[[Any, Sequence[JudgedCase]], list[float]]
+    save_settings: Callable[[float, Path], None] = lambda *_: None
 
 
-def _classifier_plan(order: TrainingOrder, learnt: Sequence[JudgedCase]) -> _Plan:
-    from medner.training.filters.classifier import ClassifierLearner  # noqa: PLC0415  needs torch
+def classifier_scorer(setup: TrainingSetup, learnt: Sequence[JudgedCase]) -> CandidateScorer:
+    """A classification layer behind each candidate."""
+    base, settings, tokens = setup.needed_base(), setup.settings, _vocabulary(setup).encode
+    return CandidateScorer(
+        epochs_of(case_rows(tokens, learnt), settings),
+        lambda: ClassifierLearner(base, settings, start=setup.start, two_way=setup.two_way),
+        lambda learner, cases: learner.score(case_rows(tokens, cases)),
+    )
 
-    tokens = _vocabulary(order).encode
-    epoch = _epochs(order, case_rows(tokens, learnt))
-    learner = ClassifierLearner(order.needed_base(), order.settings, start=order.start, two_way=order.two_way)
-    return _Plan(learner, epoch, lambda cases: learner.score(case_rows(tokens, cases)))
 
+def span_scorer(setup: TrainingSetup, learnt: Sequence[JudgedCase]) -> CandidateScorer:
+    """A span head behind the sentence: a pass a sentence."""
+    base, settings, words, codes = setup.needed_base(), setup.settings, _vocabulary(setup), setup.labels.codes
+    # What the span tagger that the judge starts from reads character by character.
+    split = frozenset(() if setup.start is None else read_settings(setup.start).split_tokens)
 
-def _span_plan(order: TrainingOrder, learnt: Sequence[JudgedCase]) -> _Plan:
-    from medner.training.judges.spans import SpanJudge, judged_sentences, key_of  # noqa: PLC0415  needs torch
-    from medner.training.spans.learner import SpanLearner  # noqa: PLC0415  needs torch
+    def sentences(cases: Sequence[JudgedCase]) -> list[JudgedSentence]:
+        return judged_sentences(cases, setup.labels, words.encode, words.data, split=split)
 
-    words, labels, split = _vocabulary(order), order.labels, _split_tokens(order)
-    epoch = _epochs(order, judged_sentences(learnt, labels, words.encode, words.data, split=split))
-    learner = SpanJudge(SpanLearner(order.needed_base(), order.settings, types=len(labels.codes), start=order.start))
-
-    def scores(cases: Sequence[JudgedCase]) -> list[float]:
-        sentences = judged_sentences(cases, labels, words.encode, words.data, split=split)
-        known = {one.key: found for one, found in zip(sentences, learner.score(sentences), strict=True)}
+    def scores(learner: SpanJudge, cases: Sequence[JudgedCase]) -> list[float]:
+        judged = sentences(cases)
+        known = {one.key: found for one, found in zip(judged, learner.score(judged), strict=True)}
         return [known[key_of(one)][each.entity] for one in cases for each in one.case.conflict.candidates]
 
-    return _Plan(learner, epoch, scores)
+    def save_settings(threshold: float, folder: Path) -> None:
+        # The layer over the votes was weighed with the scores as they are, hence no temperature.
+        SpanSettings(
+            types=codes,
+            two_way_from=settings.first_layer,
+            layers=settings.layers,
+            temperature=1.0,
+            threshold=threshold,
+            split_tokens=tuple(sorted(split)),
+        ).save(folder)
+
+    return CandidateScorer(
+        epochs_of(sentences(learnt), settings),
+        lambda: SpanJudge(SpanLearner(base, settings, types=len(codes), start=setup.start)),
+        scores,
+        save_settings,
+    )
 
 
-def _split_tokens(order: TrainingOrder) -> frozenset[str]:
-    """What the span tagger that the judge starts from reads character by character."""
-    from medner.agents.taggers.spans.settings import read_settings  # noqa: PLC0415  heavy
-
-    return frozenset() if order.start is None else frozenset(read_settings(order.start).split_tokens)
-
-
-def _vocabulary(order: TrainingOrder) -> Any:
-    from medner.agents.engines.local.vocabulary import Vocabulary  # noqa: PLC0415  needs torch
-    from medner.training.model.lora import load_tokenizer  # noqa: PLC0415  needs torch
-
-    return Vocabulary(load_tokenizer(order.needed_base()), frozenset())
+SCORERS: dict[str, Callable[[TrainingSetup, Sequence[JudgedCase]], CandidateScorer]] = {
+    "classifier": classifier_scorer,
+    "span": span_scorer,
+}
 
 
-def _epochs(order: TrainingOrder, rows: Sequence[Sized]) -> Callable[[int], Sequence[Any]]:
-    """The batches of an epoch. UserError when there is too little memory for them."""
-    from medner.training.loop.batching import batches_by_tokens  # noqa: PLC0415  needs torch
-    from medner.training.taggers.memory import check_memory_without_answers  # noqa: PLC0415  needs torch
-
-    settings = order.settings
-
-    def epoch(number: int) -> Sequence[Any]:
-        return batches_by_tokens(rows, budget=settings.batch_tokens, seed=settings.seed + number)
-
-    if not order.force:
-        check_memory_without_answers(order.needed_base(), settings, epoch(0))
-    return epoch
+def parted(cases: Sequence[JudgedCase]) -> tuple[list[JudgedCase], list[JudgedCase]]:
+    """The cases to learn from and those held back. UserError when there are too few."""
+    learnt, held = held_apart(cases)
+    if not learnt or not held:
+        raise UserError(f"{len(cases)} conflicts are too few: some must be held back; give more predictions")
+    return learnt, held
 
 
-def _write_settings(order: TrainingOrder, threshold: float, folder: Path) -> None:
-    from medner.agents.taggers.spans.settings import SpanSettings  # noqa: PLC0415  heavy
+def finish_judge(
+    scorer: CandidateScorer, learner: Any, learnt: Sequence[JudgedCase], held: Sequence[JudgedCase], folder: Path
+) -> FinishedJudge:
+    """Weighs the model and a layer over the votes on the cases held back, and writes what inference needs of both."""
+    scores = scorer.scores(learner, held)
+    taggers = sorted({name for one in (*learnt, *held) for name in one.case.voters})
+    votes = fit_votes(learnt, taggers)
+    layer = with_model(votes.layer, held, scores)
+    _write_layer(folder / VOTES_FILE, layer)
+    measured = measure(held, scores, votes.layer, layer)
+    scorer.save_settings(measured.threshold, folder)
+    return FinishedJudge(measured, votes.penalty)
 
-    # The layer over the votes was weighed with the scores as they are, hence no temperature.
-    SpanSettings(
-        types=order.labels.codes,
-        two_way_from=order.settings.first_layer,
-        layers=order.settings.layers,
-        temperature=1.0,
-        threshold=threshold,
-        split_tokens=tuple(sorted(_split_tokens(order))),
-    ).save(folder)
+
+def _vocabulary(setup: TrainingSetup) -> Vocabulary:
+    return Vocabulary(load_tokenizer(setup.needed_base()), frozenset())
 
 
 def measure(held: Sequence[JudgedCase], scores: Sequence[float], votes: VoteLayer, layer: VoteLayer) -> JudgeScores:
@@ -199,14 +184,3 @@ def _write_layer(path: Path, layer: VoteLayer) -> None:
     weights = {name: weight for name, weight in layer.weights.items() if weight}
     with replacing_file(path) as out:
         json.dump({"taggers": list(layer.taggers), "weights": weights}, out, ensure_ascii=False, sort_keys=True)
-
-
-def _task(order: TrainingOrder, cases: Sequence[JudgedCase], scorer: ScorerKind) -> Mapping[str, Any]:
-    """What two parts of one run must have in common."""
-    digest = hashlib.sha256()
-    for one in cases:
-        known = (one.case.sentence.text, one.case.conflict.candidates, sorted(one.right))
-        digest.update(repr(known).encode("utf-8", "backslashreplace"))
-    base = order.needed_base().resolve().name
-    facts = {"kind": "llm-judge", "base": base, "labels": order.labels.name, "two_way": order.two_way}
-    return {**facts, "samples": digest.hexdigest(), **({"scorer": scorer} if scorer != "classifier" else {})}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from typing import TypeVar
+
+from medner.training.loop.settings import TaggerTraining
 
 One = TypeVar("One", bound=Sized)
 
@@ -33,3 +35,10 @@ def batches_by_tokens(
     if seed is not None:
         shuffle.shuffle(batches)
     return batches
+
+
+def epochs_of(examples: Sequence[One], settings: TaggerTraining) -> Callable[[int], list[list[One]]]:
+    """The batches of an epoch, by its number."""
+    return lambda number: batches_by_tokens(
+        examples, budget=settings.batch_tokens, most=settings.batch_examples, seed=settings.seed + number
+    )

@@ -151,6 +151,10 @@ class Run(Generic[Batch]):
         self.save()
         return True
 
+    def tokens_left(self) -> int:
+        """The tokens of the batches that are still to come."""
+        return sum(self._learner.size(batch).tokens for batch in self.batches[self.done :])
+
     def seconds_a_token(self) -> float:
         """How long a token takes: measured on a step that changes nothing, after one to warm up."""
         middle = len(self.batches) // 2

@@ -62,13 +62,7 @@ class RunFolder:
         ``told`` holds the sections of config.json that must be the same; keys of ``free`` may differ. What the config
         does not tell, because an older version wrote it, is not compared.
         """
-        config = self.path / CONFIG
-        if not (self.path / STATE).is_file() or not config.is_file():
-            return
-        try:
-            kept = json.loads(config.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise BadInputError("is damaged; choose another --out", path=config) from error
+        kept = self.config() or {}
         unlike = sorted(
             key
             for section, values in _plain(told).items()
@@ -77,6 +71,17 @@ class RunFolder:
         )
         if unlike:
             raise UserError(f"{self.path} holds a run with other settings ({', '.join(unlike)}); choose another --out")
+
+    def config(self) -> Mapping[str, Any] | None:
+        """What config.json tells of a run that can be continued, or None. BadInputError when it cannot be read."""
+        config = self.path / CONFIG
+        if not (self.path / STATE).is_file() or not config.is_file():
+            return None
+        try:
+            kept: dict[str, Any] = json.loads(config.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise BadInputError("is damaged; choose another --out", path=config) from error
+        return kept
 
     def begin(self, config: Mapping[str, Any], *, done: int) -> None:
         """Writes the configuration, and cuts the loss curve to its first ``done`` batches, the checkpoint's place."""

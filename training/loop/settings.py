@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from medner.core.errors import UserError
 
 Quantise = Literal["nf4", "none"]
 #: The format of the frozen layers' products: bf16, or eight-bit integers forward and backward (on a processor).
@@ -47,3 +50,22 @@ class TaggerTraining:
     time_limit_s: float = 3_600.0
     checkpoint_every_s: float = 600.0
     seed: int = 7
+
+
+#: Settings that may be given in a larger unit, and its seconds.
+_UNITS_S = {"hours": ("time_limit_s", 3_600.0), "checkpoint_minutes": ("checkpoint_every_s", 60.0)}
+
+
+def changed(settings: TaggerTraining, given: Mapping[str, Any]) -> TaggerTraining:
+    """The settings with those that are given (and not None) in place of theirs.
+
+    ``hours`` and ``checkpoint_minutes`` may stand for their seconds. UserError for a setting that there is not.
+    """
+    chosen = {key: value for key, value in given.items() if value is not None}
+    for key, (field, seconds) in _UNITS_S.items():
+        if key in chosen:
+            chosen[field] = chosen.pop(key) * seconds
+    known = [field.name for field in fields(TaggerTraining)]
+    if unknown := sorted(chosen.keys() - set(known)):
+        raise UserError(f"no setting {unknown[0]!r} of a training; there are {', '.join([*known, *_UNITS_S])}")
+    return replace(settings, **chosen)

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +21,7 @@ from medner.agents.engines.local.integer.int8 import is_exact
 from medner.agents.engines.local.loading import quiet
 from medner.core.errors import UserError
 from medner.core.files.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
-from medner.training.loop.settings import Products, Quantise, TaggerTraining
+from medner.training.loop.settings import Products, Quantise, TaggerTraining, changed
 from medner.training.model.straight_through import quantise_linear_layers
 
 
@@ -45,6 +45,17 @@ def products_format(wanted: str) -> Products:
     if wanted == "int8":
         return "int8"
     raise UserError(f"no format {wanted!r} for products; there are bf16, int8 and auto")
+
+
+def chosen_settings(settings: TaggerTraining, given: Mapping[str, Any]) -> TaggerTraining:
+    """:func:`changed` settings, where ``auto`` is what suits this machine, and a rank without ``alpha`` doubles it."""
+    chosen = {key: value for key, value in given.items() if value is not None}
+    if "rank" in chosen:
+        chosen.setdefault("alpha", 2 * chosen["rank"])
+    for key, choice in (("quantise", quantisation), ("products", products_format)):
+        if key in chosen:
+            chosen[key] = choice(chosen[key])
+    return changed(settings, chosen)
 
 
 def adapted_model(base: Path, settings: TaggerTraining, *, start: Path | None = None) -> Any:

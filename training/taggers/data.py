@@ -1,18 +1,14 @@
-"""From annotated files to a tagger's training examples, and from a finished run to an adapter's card."""
+"""From annotated files to a tagger's training examples."""
 
 from __future__ import annotations
 
-import json
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from medner.agents.engines.local.chat import ChatTokens
 from medner.core.errors import UserError
-from medner.core.files.hashing import sha256_of
-from medner.core.files.names import ADAPTER_WEIGHTS, CARD
 from medner.core.labels import LabelSet
 from medner.core.records import Document
 from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
@@ -96,20 +92,3 @@ def training_data(
 def _all(files: Sequence[Path], labels: LabelSet, options: ReadOptions) -> Iterator[Document]:
     for file in files:
         yield from read_documents(file, labels=labels, options=options)
-
-
-def named_hash(path: Path) -> str:
-    """A file's name, without its folder, and its SHA-256."""
-    return f"{path.name} sha256:{sha256_of(path)}"
-
-
-def named_start(folder: Path) -> str:
-    """The name on the card of the adapter that a run goes on from, else its folder's, and its weights' SHA-256."""
-    card = folder / CARD
-    name = tomllib.loads(card.read_text(encoding="utf-8")).get("name") if card.is_file() else None
-    return f"{name or folder.resolve().name} sha256:{sha256_of(folder / ADAPTER_WEIGHTS)}"
-
-
-def card_text(fields: Mapping[str, Any]) -> str:
-    """A card as TOML; values are strings, numbers or lists of strings."""
-    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in fields.items())

@@ -6,7 +6,7 @@ constrained to such tokens anyway, and on a CPU it saves a fifth of the time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from medner.training.loop.batching import batches_by_tokens
-from medner.training.loop.loop import Run, Size
-from medner.training.loop.run import RunFacts
+from medner.training.loop.loop import Size
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import adapted_model, save_adapter
 from medner.training.taggers.examples import Example, answer_vocabulary
@@ -104,23 +102,3 @@ class TaggerLearner:
     def save(self, folder: Path) -> None:
         """Writes the adapter in PEFT's format."""
         save_adapter(self.model, folder)
-
-
-def tagger_run(
-    learner: TaggerLearner,
-    run: Path,
-    examples: Sequence[Example],
-    settings: TaggerTraining,
-    *,
-    facts: RunFacts = RunFacts(),  # noqa: B008  frozen
-    last: Sequence[str] = (),
-) -> Run[list[Example]]:
-    """The run of a tagger, in the folder ``run``; ``last`` as for :class:`Run`. UserError when that holds another."""
-    return Run(learner, epochs_of(examples, settings), run, settings, facts=facts, last=last)
-
-
-def epochs_of(examples: Sequence[Example], settings: TaggerTraining) -> Callable[[int], list[list[Example]]]:
-    """The batches of an epoch, by its number."""
-    return lambda number: batches_by_tokens(
-        examples, budget=settings.batch_tokens, most=settings.batch_examples, seed=settings.seed + number
-    )

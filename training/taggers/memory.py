@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from medner.agents.engines.local.formats import pick_device
 from medner.core.errors import UserError
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import linear_layers, shortened_config
@@ -61,6 +60,11 @@ def largest_batch(batches: Sequence[Sequence[Example]], vocabulary: int | None) 
         answers=answers if vocabulary is not None else min(answers, CHUNK),
         vocabulary=vocabulary,
     )
+
+
+def largest_rows(batches: Sequence[Sequence[Sized]]) -> LargestBatch:
+    """The largest of a run's batches, where the loss is not over a vocabulary: span taggers, classifiers."""
+    return LargestBatch(max(len(batch) * max(map(len, batch)) for batch in batches), answers=0, vocabulary=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,14 +196,6 @@ def tagger_ways_out(settings: TaggerTraining) -> list[str]:
     if not settings.recompute:
         smaller.append("--recompute")
     return [*smaller, "a smaller --base"]
-
-
-def check_memory_without_answers(base: Path, settings: TaggerTraining, batches: Sequence[Sequence[Sized]]) -> None:
-    """:func:`check_memory` for a run whose loss is not over a vocabulary: span taggers, classifiers."""
-    device = pick_device()
-    batch = LargestBatch(max(len(one) * max(map(len, one)) for one in batches), answers=0, vocabulary=1)
-    need = memory_need(base, settings, batch, device=device.type)
-    check_memory(need, available_bytes(device), ["a smaller --base"])
 
 
 def described(need: MemoryNeed) -> str:

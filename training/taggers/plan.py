@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from medner.training.loop.settings import TaggerTraining
-from medner.training.model.lora import quantisation
+from medner.training.model.lora import chosen_settings
 from medner.training.recipes import Recipe
 
 #: The longest example in tokens, where nothing else is said: a few longer ones would take most of the time.
 MAX_TOKENS = 448
-
-_UNITS_S = {"hours": ("time_limit_s", 3_600.0), "checkpoint_minutes": ("checkpoint_every_s", 60.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +30,7 @@ def tagger_plan(recipe: Recipe | None = None, **given: Any) -> TaggerPlan:
     said = {key: value for key, value in given.items() if value is not None}
     if "rank" in said:
         said.setdefault("alpha", 2 * said["rank"])
-    chosen: dict[str, Any] = {**(recipe.settings if recipe else {}), **said}
+    chosen: dict[str, Any] = {"quantise": "auto", "alpha": TaggerTraining().alpha}
+    chosen |= {**(recipe.settings if recipe else {}), **said}
     longest = chosen.pop("max_tokens", MAX_TOKENS)
-    for key, (field, seconds) in _UNITS_S.items():
-        if key in chosen:
-            chosen[field] = chosen.pop(key) * seconds
-    chosen["quantise"] = quantisation(chosen.get("quantise", "auto"))
-    return TaggerPlan(TaggerTraining(**chosen), longest)
+    return TaggerPlan(chosen_settings(TaggerTraining(), chosen), longest)

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
+from medner.core.choices import DEFAULT_LABELS
 from medner.service.cli.bounds import finite
 from medner.service.cli.options import with_read_options
-from medner.service.cli.reporting import say
+from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
 
 HELP = """Write soft labels: how probable trained span taggers find each entity in annotated texts.
@@ -34,14 +34,13 @@ def register(train: typer.Typer) -> None:
 
 @with_read_options
 def train_soft_labels(  # noqa: PLR0913, PLR0917  one parameter an option
+    context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Completely annotated files.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The file to write, a JSON line a sentence.")],
     taggers: Annotated[list[Path], typer.Option(help="A trained span tagger's folder; several are averaged.")],
-    partial: Annotated[
-        list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities.")
-    ] = None,
-    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = DEFAULT_LABELS,
-    base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = DEFAULT_MODEL,
+    partial: shared.Partial = None,
+    labels: shared.Labels = DEFAULT_LABELS,
+    base: shared.Base = None,
     fold: Annotated[
         str | None, typer.Option(metavar="N/K", help="Only part N (from 0) of K of the texts, by their hash.")
     ] = None,
@@ -55,21 +54,9 @@ def train_soft_labels(  # noqa: PLR0913, PLR0917  one parameter an option
     *,
     options: ReadOptions,
 ) -> None:
-    from medner.service.train.soft_labels import SoftLabelOrder, write_taught
+    given = locals()
+    from medner.service.train.orders import SoftLabelOrder
     from medner.training.spans.build import Fold
 
-    order = SoftLabelOrder(
-        files=tuple(files),
-        out=out,
-        taggers=tuple(taggers),
-        partial=tuple(partial or ()),
-        labels=labels,
-        base=base,
-        fold=None if fold is None else Fold.parse(fold),
-        weight=weight,
-        least=least,
-        batch_tokens=batch_tokens,
-        options=options,
-    )
-    written = write_taught(order, say)
-    typer.echo(f"{written:,} sentences: {out}")
+    given["fold"] = None if fold is None else Fold.parse(fold)
+    shared.carry_out_order(shared.order_of(SoftLabelOrder, given), "soft labels")

@@ -8,12 +8,10 @@ from typing import Annotated
 
 import typer
 
-from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
-from medner.service.cli.bounds import MOST, MOST_SEED, YEAR_HOURS, finite
-from medner.service.cli.exit_codes import ReportedExit
+from medner.core.choices import DEFAULT_LABELS
+from medner.service.cli.bounds import MOST, finite
 from medner.service.cli.options import with_read_options
-from medner.service.cli.reporting import Reporter, say
-from medner.service.cli.train.tagger import shown_command
+from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
 
 HELP = """Tune a span tagger: it scores every start, end and type in one pass of the model.
@@ -53,28 +51,22 @@ def register(train: typer.Typer) -> None:
 def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="Completely annotated files: CMeEE, CCKS2019 or JSONL.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Run folder: adapter, card, loss curve, checkpoint.")],
-    partial: Annotated[
-        list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities.")
-    ] = None,
+    out: shared.RunFolderOption,
+    partial: shared.Partial = None,
     most_partial: Annotated[
         int | None, typer.Option(min=0, max=MOST, help="At most so many documents of those.")
     ] = None,
-    labels: Annotated[str, typer.Option(help="Label set: a name or a .toml file.")] = DEFAULT_LABELS,
-    base: Annotated[str, typer.Option(help="Base model: a name or a folder.")] = DEFAULT_MODEL,
-    exclude: Annotated[list[Path] | None, typer.Option(help="A file whose texts must not be trained on.")] = None,
+    labels: shared.Labels = DEFAULT_LABELS,
+    base: shared.Base = None,
+    exclude: shared.Exclude = None,
     start: Annotated[
         Path | None, typer.Option(help="Go on from this span tagger's folder: its adapter and its head.")
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, max=10_000, help="How often to go over the complete files.")] = 2,
-    hours: Annotated[
-        float, typer.Option(min=0.0, max=YEAR_HOURS, callback=finite, help="Time limit; it ends with a usable tagger.")
-    ] = 1.0,
-    rank: Annotated[int, typer.Option(min=1, max=4_096, help="Rank of the adapter.")] = 16,
-    learning_rate: Annotated[
-        float, typer.Option(min=1e-9, max=1.0, callback=finite, help="Highest learning rate of the adapter.")
-    ] = 4e-4,
-    first_layer: Annotated[int, typer.Option(min=0, max=1_000, help="Layers below this one stay as they are.")] = 8,
+    hours: shared.Hours = None,
+    rank: shared.Rank = None,
+    learning_rate: shared.LearningRate = None,
+    first_layer: shared.FirstLayer = None,
     layers: Annotated[
         int | None,
         typer.Option(min=1, max=1_000, help="Take only this many of the base's layers, from the first on: faster."),
@@ -91,12 +83,12 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
         str | None, typer.Option(metavar="N/K", help="Leave out part N (from 0) of K of the texts, by their hash.")
     ] = None,
     split: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--split-tokens/--whole-tokens",
-            help="Read tokens that entities of the data begin or end in character by character.",
+            help="Read tokens that entities of the data begin or end in character by character (a new run does).",
         ),
-    ] = True,
+    ] = None,
     batch_tokens: Annotated[
         int, typer.Option(min=1, max=1_048_576, help="Padded tokens in a step, at most; on a GPU take 4096.")
     ] = 640,
@@ -106,53 +98,18 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     products: Annotated[
         ProductsChoice, typer.Option(help="Format of the frozen layers' products; auto is int8 where it is exact.")
     ] = ProductsChoice.AUTO,
+    checkpoint_minutes: shared.CheckpointEvery = None,
     name: Annotated[str, typer.Option(help="The tagger's name in results.")] = "span",
-    data_note: Annotated[str, typer.Option(help="For the card: the terms of the training data.")] = "",
-    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of weights and order.")] = 7,
-    force: Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")] = False,
+    data_note: shared.DataNote = "",
+    seed: shared.Seed = 7,
+    dry_run: shared.DryRun = False,
+    force: shared.Force = False,
     *,
     options: ReadOptions,
 ) -> None:
-    from medner.core.stop_signal import stop_asked
-    from medner.service.train.span import SpanOrder, train_span_tagger
-    from medner.training.model.lora import products_format
+    given = locals()
+    from medner.service.train.orders import SpanOrder
     from medner.training.spans.build import Fold
 
-    order = SpanOrder(
-        files=tuple(files),
-        out=out,
-        partial=tuple(partial or ()),
-        most_partial=most_partial,
-        labels=labels,
-        base=base,
-        exclude=tuple(exclude or ()),
-        start=start,
-        soft_labels=tuple(soft_labels or ()),
-        fold=None if fold is None else Fold.parse(fold),
-        split=split,
-        settings={
-            "rank": rank,
-            "alpha": 2 * rank,
-            "first_layer": first_layer,
-            "layers": layers,
-            "products": products_format(products),
-            "learning_rate": learning_rate,
-            "epochs": float(epochs),
-            "partial_epochs": partial_epochs,
-            "batch_tokens": batch_tokens,
-            "dropout": dropout,
-            "time_limit_s": hours * 3_600,
-            "seed": seed,
-        },
-        name=name,
-        data_note=data_note,
-        command=shown_command(context),
-        options=options,
-        force=force,
-    )
-    with stop_asked(lambda: say("stopping after this step; once more (Ctrl-C) stops at once")) as stop:
-        ended = train_span_tagger(order, say, on_step=Reporter("sentences"), stop=stop)
-    if not ended:
-        say(f"stopped; the same command goes on from {out}")
-        raise typer.Exit(ReportedExit(130))
-    typer.echo(f"adapter: {out / 'adapter'}")
+    given["fold"] = None if fold is None else Fold.parse(fold)
+    shared.carry_out_order(shared.order_of(SpanOrder, given), "adapter")

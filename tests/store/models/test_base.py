@@ -6,11 +6,10 @@ import pytest
 
 from medner.core.errors import UserError
 from medner.service.build.engines import model_folder
-from medner.service.cli.train.filter import base_folder
 from medner.service.config.default import default_configuration
 from medner.service.config.files import load_configuration
 from medner.service.config.options import Overrides, configured
-from medner.service.train.span import SpanOrder
+from medner.service.train.training import base_of
 from medner.store.models import MANIFEST, ModelStore, base_model_folder, settled_base_model
 
 TAGGERS = "html:full,json:plain"
@@ -43,16 +42,11 @@ def of_configuration(base: str) -> Path:
 
 
 def of_training(base: str) -> Path:
-    """`medner train span --base`."""
-    return SpanOrder(files=(), out=Path("out"), labels="cmeee-v2", base=base).folder
+    """`medner train ... --base`, whatever is trained."""
+    return base_of(base)
 
 
-def of_filter_training(base: str) -> Path | None:
-    """`medner train filter --base`."""
-    return base_folder(base)
-
-
-EVERYWHERE = [base_model_folder, of_annotate, of_configuration, of_training, of_filter_training]
+EVERYWHERE = [base_model_folder, of_annotate, of_configuration, of_training]
 
 
 @pytest.mark.parametrize("command", EVERYWHERE)

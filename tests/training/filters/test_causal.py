@@ -14,8 +14,10 @@ from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
 from medner.training.filters.causal import answers, causal_examples
 from medner.training.filters.data import FilterData, HeldBack
+from medner.training.filters.kinds import TrainingSetup, llm_causal
 from medner.training.filters.negatives import LabelledCandidate
-from medner.training.filters.train import TrainingCallbacks, TrainingOrder, train_causal
+from medner.training.loop.loop import Run
+from medner.training.loop.run import RunFacts
 from medner.training.loop.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
 
@@ -47,11 +49,14 @@ async def test_a_tuned_filter_scores_as_it_was_calibrated(base, tmp_path):
     """Trained on a handful of notes, the filter in the engine tells right from wrong at its threshold."""
     settings = TaggerTraining(rank=4, alpha=8, first_layer=0, learning_rate=1e-2, batch_tokens=600, epochs=8.0)
     data = FilterData(JUDGED, HeldBack(JUDGED, len(JUDGED) // 2), 8, 8)
-    trained = train_causal(TrainingOrder(base, tmp_path, LABELS, settings), data, TrainingCallbacks())
-    assert trained.samples == 8 * len(JUDGED)
-    assert trained.calibration.f1 > trained.calibration.f1_all
-    engine = LocalEngine(LocalModel(base, {"filter": trained.folder}))
-    calibration = trained.calibration
+    kind = llm_causal(TrainingSetup(base, LABELS, settings), data)
+    learner = kind.learner()
+    run = Run(learner, kind.epoch, tmp_path, settings, facts=RunFacts())
+    assert run.train()
+    assert run.samples == 8 * len(JUDGED)
+    calibration = kind.calibration(learner)
+    assert calibration.f1 > calibration.f1_all
+    engine = LocalEngine(LocalModel(base, {"filter": run.output}))
     made = CausalFilter(
         engine, LABELS, calibration.threshold, "filter", style="brief", temperature=calibration.temperature
     )
@@ -68,15 +73,5 @@ def test_a_run_with_fewer_epochs_than_it_has_done_is_over(base, tmp_path):
     data = FilterData(JUDGED, HeldBack(JUDGED, 8), 8, 8)
     for epochs in (2.0, 1.0):
         settings = TaggerTraining(rank=4, alpha=8, first_layer=0, batch_tokens=300, epochs=epochs)
-        trained = train_causal(TrainingOrder(base, tmp_path, LABELS, settings), data, TrainingCallbacks())
-        assert trained is not None
-
-
-def test_a_stopped_run_says_so(base, tmp_path):
-    """Somebody who asks to stop gets no filter yet, but the run goes on later."""
-    settings = TaggerTraining(rank=4, alpha=8, first_layer=0, batch_tokens=600)
-    data = FilterData(JUDGED, HeldBack(JUDGED, 8), 8, 8)
-    assert (
-        train_causal(TrainingOrder(base, tmp_path, LABELS, settings), data, TrainingCallbacks(stop=lambda: True))
-        is None
-    )
+        kind = llm_causal(TrainingSetup(base, LABELS, settings), data)
+        assert Run(kind.learner(), kind.epoch, tmp_path, settings, facts=RunFacts()).train()

@@ -17,11 +17,12 @@ from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
 from medner.training.filters.classifier import ClassifierLearner
 from medner.training.filters.data import FilterData, HeldBack
+from medner.training.filters.kinds import TrainingSetup, llm_cls
 from medner.training.filters.negatives import GoldSentence, LabelledCandidate, sampled
 from medner.training.filters.packing import packed_rows
-from medner.training.filters.train import TrainingCallbacks, TrainingOrder, facts, train_classifier
 from medner.training.loop.batching import batches_by_tokens
 from medner.training.loop.loop import Run
+from medner.training.loop.run import RunFacts
 from medner.training.loop.settings import TaggerTraining
 from tests.training.filters.conftest import NOTES
 
@@ -43,14 +44,18 @@ def losses(folder):
 
 def test_training_learns_and_writes_a_filter(base, tmp_path):
     """The loss falls, held-back candidates are told apart, and the folder holds adapter and classification layer."""
-    trained = train_classifier(TrainingOrder(base, tmp_path, LABELS, settings()), DATA, TrainingCallbacks())
+    kind = llm_cls(TrainingSetup(base, LABELS, settings()), DATA)
+    learner = kind.learner()
+    run = Run(learner, kind.epoch, tmp_path, settings(), facts=RunFacts())
+    assert run.train()
+    calibration = kind.calibration(learner)
     curve = losses(tmp_path)
     assert sum(curve[-3:]) < 0.7 * sum(curve[:3])
-    assert trained.calibration.f1 > trained.calibration.f1_all
-    assert trained.samples == 8 * len(DATA.train)
+    assert calibration.f1 > calibration.f1_all
+    assert run.samples == 8 * len(DATA.train)
     names = {"adapter_config.json", "adapter_model.safetensors", "classifier.safetensors"}
-    assert {path.name for path in trained.folder.iterdir()} == names
-    assert str(base.parent) not in (trained.folder / "adapter_config.json").read_text()
+    assert {path.name for path in run.output.iterdir()} == names
+    assert str(base.parent) not in (run.output / "adapter_config.json").read_text()
 
 
 @pytest.mark.parametrize("two_way", [False, True])
@@ -96,7 +101,7 @@ def make_run(base, folder, **changes):
         lambda epoch: batches_by_tokens(rows, budget=chosen.batch_tokens, seed=chosen.seed + epoch),
         folder,
         chosen,
-        facts=facts("llm-cls", DATA, TrainingOrder(base, folder, LABELS, chosen)),
+        facts=RunFacts({"base": base.name}),
     )
 
 

@@ -29,13 +29,16 @@ from medner.core.records import Entity, Sentence
 from medner.service.build.trained_judges import load_votes, trained_judge
 from medner.service.cli.train import group as train
 from medner.service.config.judges import JudgeConfig
-from medner.service.train.judge_data import JudgeSources, judged_cases, sentence_cases
+from medner.service.train.judge_data import judged_cases, sentence_cases
+from medner.service.train.orders import JudgeOrder
 from medner.training.filters.classifier import ClassifierLearner
-from medner.training.filters.train import TrainingCallbacks, TrainingOrder
+from medner.training.filters.kinds import TrainingSetup
 from medner.training.judges.examples import JudgedCase, case_rows, held_apart, part_of
 from medner.training.judges.spans import SpanJudge, judged_sentences
-from medner.training.judges.train import ScorerKind, train_judge
+from medner.training.judges.train import SCORERS, classifier_scorer, finish_judge, parted
 from medner.training.judges.votes import fit_votes, with_model
+from medner.training.loop.loop import Run
+from medner.training.loop.run import RunFacts
 from medner.training.loop.settings import TaggerTraining
 from medner.training.spans.learner import SpanLearner
 
@@ -98,30 +101,31 @@ def test_the_model_counts_as_far_as_it_knows() -> None:
 
 def test_training_learns_and_writes_a_judge(base: Path, tmp_path: Path) -> None:
     """The loss falls; the folder holds adapter, classification layer and votes; the numbers are in order."""
-    trained = train_judge(TrainingOrder(base, tmp_path, LABELS, settings()), CASES, TrainingCallbacks())
-    assert trained is not None
+    learnt, held = parted(CASES)
+    scorer = classifier_scorer(TrainingSetup(base, LABELS, settings()), learnt)
+    learner = scorer.learner()
+    run = Run(learner, scorer.epoch, tmp_path, settings(), facts=RunFacts())
+    assert run.train()
+    measured = finish_judge(scorer, learner, learnt, held, run.output).measured
     losses = [json.loads(line)["loss"] for line in (tmp_path / "loss.jsonl").read_text().splitlines()]
     assert sum(losses[-3:]) < 0.7 * sum(losses[:3])
     names = {"adapter_config.json", "adapter_model.safetensors", "classifier.safetensors", "votes.json"}
-    assert {path.name for path in trained.folder.iterdir()} == names
-    measured = trained.measured
+    assert {path.name for path in run.output.iterdir()} == names
     assert measured.f1 == measured.f1_oracle == 1.0
-    assert measured.candidates == sum(len(one.truth) for one in held_apart(CASES)[1])
+    assert measured.candidates == sum(len(one.truth) for one in held)
 
 
-def test_too_few_conflicts_are_told_of(base: Path, tmp_path: Path) -> None:
+def test_too_few_conflicts_are_told_of() -> None:
     """Nothing could be held back."""
     with pytest.raises(UserError, match="too few"):
-        train_judge(TrainingOrder(base, tmp_path, LABELS, settings()), CASES[:1], TrainingCallbacks())
+        parted(CASES[:1])
 
 
 @pytest.mark.parametrize("scorer", ["classifier", "span"])
-def test_a_base_without_a_tokenizer_is_told_of(tmp_path: Path, scorer: ScorerKind) -> None:
+def test_a_base_without_a_tokenizer_is_told_of(tmp_path: Path, scorer: str) -> None:
     """The error names the folder."""
     with pytest.raises(UserError, match="its tokenizer cannot be loaded"):
-        train_judge(
-            TrainingOrder(tmp_path, tmp_path / "run", LABELS, settings()), CASES, TrainingCallbacks(), scorer=scorer
-        )
+        SCORERS[scorer](TrainingSetup(tmp_path, LABELS, settings()), CASES)
 
 
 @pytest.mark.parametrize("two_way", [False, True])
@@ -243,7 +247,7 @@ def test_sources_are_read(tmp_path: Path) -> None:
     }
     path = tmp_path / "decisions.jsonl"
     path.write_text(json.dumps(decision, ensure_ascii=False) + "\n", encoding="utf-8")
-    (only,) = judged_cases(JudgeSources(decisions=(path,)), LABELS)
+    (only,) = judged_cases(JudgeOrder(out=tmp_path, decisions=(path,)), LABELS)
     assert isinstance(only.case, Case)
     assert only.truth == [True]
     excluded = tmp_path / "test.jsonl"
@@ -251,10 +255,10 @@ def test_sources_are_read(tmp_path: Path) -> None:
         json.dumps({"id": "x", "text": "复查。查心电图。", "entities": []}, ensure_ascii=False), "utf-8"
     )
     with pytest.raises(UserError, match="no conflict is left"):
-        judged_cases(JudgeSources(decisions=(path,), exclude=(excluded,)), LABELS)
+        judged_cases(JudgeOrder(out=tmp_path, decisions=(path,), exclude=(excluded,)), LABELS)
     path.write_text(json.dumps({**decision, "votes": 3}), encoding="utf-8")
     with pytest.raises(BadInputError, match=r"decisions.jsonl:1 \[votes\]"):
-        judged_cases(JudgeSources(decisions=(path,)), LABELS)
+        judged_cases(JudgeOrder(out=tmp_path, decisions=(path,)), LABELS)
 
 
 def test_a_broken_layer_is_told_of(tmp_path: Path) -> None:

@@ -8,18 +8,21 @@ from medner.agents.engines.local.chat import ChatTokens
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
 from medner.core.errors import BadInputError, UserError
+from medner.core.files.card_text import card_text
 from medner.core.labels import load_label_set
 from medner.core.records import Document, Entity
 from medner.training.loop.batching import batches_by_tokens
-from medner.training.taggers.data import TaskForm, card_text, training_data
+from medner.training.taggers.data import TaskForm, training_data
 from medner.training.taggers.examples import tagger_example
 from tests.tiny_model import byte_level_tokenizer, save_tiny, save_tiny_model
 
 torch = pytest.importorskip("torch")
+from medner.training.loop.batching import epochs_of
+from medner.training.loop.loop import Run
 from medner.training.loop.run import RunFacts, RunFolder
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import adapted_model
-from medner.training.taggers.learner import AnswerLoss, TaggerLearner, tagger_run
+from medner.training.taggers.learner import AnswerLoss, TaggerLearner
 
 LABELS = load_label_set("cmeee-v2")
 DOCUMENTS = [
@@ -53,6 +56,10 @@ def settings(**changes):
             **changes,
         }
     )
+
+
+def tagger_run(learner, folder, examples, chosen, *, facts=RunFacts(), last=()):  # noqa: B008  frozen
+    return Run(learner, epochs_of(examples, chosen), folder, chosen, facts=facts, last=last)
 
 
 def run_of(base, folder, examples, chosen, *, start=None, facts=RunFacts()):  # noqa: B008  frozen

@@ -16,8 +16,8 @@ from medner.training.taggers.memory import (
     MemoryNeed,
     available_bytes,
     check_memory,
-    check_memory_without_answers,
     largest_batch,
+    largest_rows,
     memory_need,
     tagger_ways_out,
 )
@@ -144,6 +144,8 @@ def test_a_tied_output_layer_is_counted_once(tmp_path):
 
 def test_runs_without_answers_are_checked_too(base):
     """Span taggers and classifiers need what the body needs; a batch that no machine holds is refused."""
-    check_memory_without_answers(base, TaggerTraining(), [["咳嗽"]])
+    need = memory_need(base, TaggerTraining(), largest_rows([["咳嗽"], ["咳"]]))
+    check_memory(need, 4e9, [])
+    vast = memory_need(base, TaggerTraining(first_layer=0), largest_rows([["长" * 10_000_000]]))
     with pytest.raises(UserError, match="a smaller --base"):
-        check_memory_without_answers(base, TaggerTraining(first_layer=0), [["长" * 10_000_000]])
+        check_memory(vast, 4e9, ["a smaller --base"])

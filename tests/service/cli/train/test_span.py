@@ -100,6 +100,9 @@ def test_a_start_that_does_not_fit_is_refused(place):
     result = train(place, "--start", begin, "--first-layer", "0", out="other-layers")
     assert "--first-layer 1" in str(result.exception)
     result = train(place, "--start", str(place), out="none")
+    assert "holds no adapter" in str(result.exception)
+    (place / "begin" / "adapter" / "span.json").unlink()
+    result = train(place, "--start", begin, out="none")
     assert "it is not a span tagger" in str(result.exception)
 
 
