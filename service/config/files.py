@@ -11,7 +11,8 @@ from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import BadInputError, UserError
 from medner.service.config.configuration import Configuration, is_path, validated
 from medner.service.config.default import default_configuration, tuned_taggers
-from medner.service.config.judges import JudgeConfig
+from medner.service.config.judges import JUDGES, BestTaggerConfig
+from medner.service.config.schema import SCHEMA_KEY
 from medner.store.models import settled_base_model
 
 
@@ -33,6 +34,7 @@ def load_configuration(
         raise BadInputError(f"not valid TOML: {error}", path=path) from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    data.pop(SCHEMA_KEY, None)
     if isinstance(data.get("model"), str):
         data["model"] = _anchored_model(data["model"], path.parent)
     _anchor(data, path.parent)
@@ -51,8 +53,8 @@ def load_configuration(
         raise BadInputError("a preset names the taggers; leave out one of preset and taggers", path=path, key="preset")
     if "taggers" not in data:
         default = default_configuration(named, model=base, preset=preset).model_dump()
-        if off and default["judge"]["kind"] == "filter-score":
-            default["judge"] = JudgeConfig().model_dump()
+        if off and JUDGES.read(default["judge"]).needs_filter:
+            default["judge"] = BestTaggerConfig().model_dump()
         for key in ("taggers", "filter", "judge"):
             data.setdefault(key, default[key])
     return validated(data, where=path)

@@ -10,14 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
 from medner.core.files.hashing import sha256_of
-from medner.core.plugins import Group, is_plugin, plugin_parts, plugin_version
-from medner.service.config.cards import export_card, filter_card
-from medner.service.config.configuration import Configuration, ExemplarsConfig, FilterConfig
+from medner.service.config.configuration import Configuration, ExemplarsConfig
+from medner.service.config.filters import FilterConfig
 from medner.service.config.judges import JudgeConfig
 from medner.service.config.number_format import settled_dtype
+from medner.service.config.taggers import TAGGERS
 from medner.store.models import MANIFEST, read_manifest
 
 #: What only changes how fast an answer comes.
@@ -31,6 +30,9 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     the paths where they lie do not count. ``model`` is the base model's folder; None: only its name counts.
     """
     facts: dict[str, Any] = configuration.model_dump(mode="json", exclude=_SPEED)
+    facts["taggers"] = [
+        TAGGERS.in_full(tagger, fact) for tagger, fact in zip(configuration.taggers, facts["taggers"], strict=True)
+    ]
     # Where the servers are changes nothing; that another program runs the model may.
     facts["engine"] = configuration.engine.kind
     if not configuration.join_lines:
@@ -38,7 +40,7 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
         del facts["join_lines"]
     facts["labels"] = asdict(configuration.label_set)
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
-        fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None
+        fact["adapter"] = dict(_files(tagger.folder)) if tagger.folder else None
         fact["said"] = _said_hash(tagger.said) if tagger.said else None
     if configuration.filter is not None:
         facts["filter"] = _filter_facts(configuration.filter)
@@ -48,7 +50,7 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     if model is not None:
         facts["model"] = _model_facts(model)
         facts["dtype"] = settled_dtype(configuration, model)
-    plugins = dict(_plugins(configuration))
+    plugins = dict(plugins_of(configuration))
     if plugins:
         facts["plugins"] = plugins
     facts["medner"] = version("medner")
@@ -62,40 +64,30 @@ def _said_hash(file: Path) -> str:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from error
 
 
-def _plugins(configuration: Configuration) -> Iterator[tuple[str, str]]:
-    """The plugins of a configuration, each with its package's version, and the hash of the file it is given."""
-    kinds: list[tuple[Group, str]] = [("taggers", one.strategy) for one in configuration.taggers]
-    kinds += [("judges", one.kind) for one in configuration.judge.in_order]
+def plugins_of(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """The plugins of a configuration, each with its package's version, and the hash of the file it is given.
+
+    UserError for one that is not installed.
+    """
+    for tagger in configuration.taggers:
+        yield from tagger.plugins()
+    for judge in configuration.judge.in_order:
+        yield from judge.plugins()
     if configuration.filter is not None:
-        kinds.append(("filters", configuration.filter.kind))
-    for group, kind in kinds:
-        if is_plugin(kind):
-            name, argument = plugin_parts(kind)
-            is_file = bool(argument) and Path(argument).is_file()
-            yield f"{group} {kind}", plugin_version(group, name) + (f" {sha256_of(Path(argument))}" if is_file else "")
+        yield from configuration.filter.plugins()
 
 
 def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:
     """What of a filter may change an answer: how its scores are read, and its files."""
-    card = None if chosen.adapter is None else filter_card(chosen.adapter)
-    if chosen.exported is not None:
-        return {"threshold": chosen.threshold, **export_card(chosen.exported).model_dump()}
-    return {
-        "kind": chosen.kind,
-        "threshold": chosen.threshold if chosen.threshold is not None or card is None else card.threshold,
-        "temperature": None if card is None else card.temperature,
-        "adapter": dict(_files(chosen.adapter)) if chosen.adapter else None,
-    }
+    if chosen.exported_folder is not None:
+        return chosen.facts()
+    return {**chosen.facts(), "adapter": dict(_files(chosen.folder)) if chosen.folder else None}
 
 
 def _judge_facts(judge: JudgeConfig) -> dict[str, Any]:
-    """What of a judge may change an answer: not where its server is, nor how often it is asked again."""
-    facts = judge.model_dump(mode="json", exclude={"url", "key_env", "attempts", "timeout_s", "fallback"})
-    facts["adapter"] = dict(_files(judge.adapter)) if judge.adapter else None
-    facts["fallback"] = [_judge_facts(one) for one in judge.fallback]
-    if judge.kind in ("select", "rewrite"):
-        facts["template"] = load_template(judge.kind, judge.template).model_dump()
-    return facts
+    """What of a judge may change an answer, its files and those that step in among it."""
+    adapter = dict(_files(judge.folder)) if judge.folder else None
+    return {**judge.facts(), "adapter": adapter, "fallback": [_judge_facts(one) for one in judge.fallback]}
 
 
 def _exemplar_facts(chosen: ExemplarsConfig) -> dict[str, Any]:

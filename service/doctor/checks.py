@@ -11,14 +11,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from medner.core.environment import REDIS_URL, variable
-from medner.core.errors import MednerError, UserError
+from medner.core.errors import MednerError
 from medner.core.files.names import ADAPTER_WEIGHTS
 from medner.core.findings import Finding, Level
 from medner.service.build.engines import model_folder
 from medner.service.build.pipeline import needs_local
 from medner.service.build.vllm_engine import server_findings
-from medner.service.config.cards import check_base, check_card, filter_card, names_labels
+from medner.service.config.cards import check_card, filter_card
 from medner.service.config.configuration import Configuration, is_path
+from medner.service.config.filters.filter import check_labels
 from medner.service.doctor.redis_check import redis_findings
 from medner.store.models import ModelStore
 from medner.store.models.store import default_root
@@ -140,25 +141,23 @@ def adapters(configuration: Configuration) -> Iterator[Finding]:
     model = None if is_path(configuration.model) else configuration.model
     for tagger in configuration.taggers:
         subject = f"tagger {tagger.name}"
-        if tagger.adapter is None:
-            yield Finding(ok, subject, "runs on the base model, not tuned")
+        if tagger.folder is None:
+            yield Finding(ok, subject, "runs on the base model, not tuned" if tagger.is_untuned else tagger.manner())
             continue
         try:
-            check_card(tagger.adapter, labels=labels, model=model)
-            yield _weights(subject, tagger.adapter)
+            check_card(tagger.folder, labels=labels, model=model)
+            yield _weights(subject, tagger.folder)
         except MednerError as problem:
             yield Finding(error, subject, str(problem))
     chosen = configuration.filter
-    if chosen is not None and chosen.adapter is not None:
+    if chosen is not None and chosen.folder is not None:
         try:
-            card = filter_card(chosen.adapter)
-            if not names_labels(card.labels, labels):
-                raise UserError(f"this filter knows the label set {card.labels}, not {labels}")
-            if card.kind != "bert-cls":
-                check_base(chosen.adapter, card.base, model)
-            yield Finding(ok, f"filter {card.name}", f"{card.kind} in {chosen.adapter}")
+            card = filter_card(chosen.folder)
+            check_labels(chosen.folder, card.labels, configuration.label_set)
+            chosen.check(model)
+            yield Finding(ok, f"filter {card.name}", f"{card.kind} in {chosen.folder}")
         except MednerError as problem:
-            yield Finding(error, f"filter {chosen.adapter}", str(problem))
+            yield Finding(error, f"filter {chosen.folder}", str(problem))
 
 
 def _weights(subject: str, folder: Path) -> Finding:
@@ -169,7 +168,7 @@ def _weights(subject: str, folder: Path) -> Finding:
 
 def servers(configuration: Configuration) -> Iterator[Finding]:
     """The vLLM servers, if the configuration has any."""
-    if configuration.engine.kind != "vllm":
+    if configuration.engine.is_local:
         return
     try:
         yield from asyncio.run(server_findings(configuration))

@@ -21,7 +21,8 @@ from medner.core.labels import label_set_toml, load_label_set
 from medner.core.stop_signal import stop_asked
 from medner.service.annotate.counts import duration
 from medner.service.build.engines import EngineFactory
-from medner.service.config.configuration import Configuration, TaggerConfig
+from medner.service.config.configuration import Configuration
+from medner.service.config.taggers import TaggerConfig
 from medner.service.train.cards import TaggerCard, licence_note, machine_facts
 from medner.service.train.progress import TrainingProgress
 from medner.service.train.scores import EVALUATION, Scoring, score_tagger

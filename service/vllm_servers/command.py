@@ -137,9 +137,9 @@ def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[
 
 def _classifying(configuration: Configuration, plan: Plan) -> Iterator[tuple[str, list[str]]]:
     chosen, name = configuration.filter, served_filter(configuration)
-    if chosen is not None and chosen.exported is not None and name is not None:
+    if chosen is not None and chosen.exported_folder is not None and name is not None:
         context = _context(max(need.context for need in model_needs(configuration) if not need.writes))
-        yield "filter", [*_common(chosen.exported, name, context, plan), *_options("runner", "pooling")]
+        yield "filter", [*_common(chosen.exported_folder, name, context, plan), *_options("runner", "pooling")]
 
 
 def _common(model: Path, name: str, context: int, plan: Plan) -> list[str]:
