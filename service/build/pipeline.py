@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medner.agents.engines.composite import CompositeEngine
-from medner.agents.engines.engine import Encoder, Engine
+from medner.agents.engines.engine import Engine
 from medner.agents.exemplars import ExemplarSource, FixedExemplars
 from medner.agents.filters import Filter, ScoresSpans
 from medner.agents.joined_lines import LineJoiningFilter, LineJoiningSpanTagger, LineJoiningTagger
 from medner.agents.taggers.tagger import ScoringTagger, Tagger
-from medner.core.errors import UserError
 from medner.core.files.names import CARD
 from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
-from medner.service.build.engines import EngineFactory, EngineOrder, local_engine
+from medner.service.build.engines import EngineFactory, local_engine
 from medner.service.build.exemplars import planned_exemplars
 from medner.service.build.judges import JudgeParts, build_judge_chain, free_name, judge_adapters
-from medner.service.build.server_names import served_filter, served_names
-from medner.service.build.vllm_engine import vllm_engine
+from medner.service.build.run_engines import run_engines
+from medner.service.build.server_names import served_filter
 from medner.service.config.cards import check_base, check_card, judge_card
-from medner.service.config.configuration import Configuration, is_path
+from medner.service.config.configuration import Configuration, by_name
 from medner.service.config.parts import Parts
-from medner.service.config.plugins import NoEngine
 from medner.service.config.recorded import recorded_taggers
 
 
@@ -62,81 +59,34 @@ async def assembled_parts(
     # First: nobody should wait for a model to learn that a folder is of another label set.
     check_adapters(configuration)
     exemplars = await asyncio.to_thread(planned_exemplars, configuration, model)
-    engine = await _engine(configuration, model, engine_factory)
+    engines = await run_engines(configuration, model, adapter_names(configuration), engine_factory)
     try:
-        parts = judge_parts(configuration, engine)
+        parts = judge_parts(configuration, engines.main, engines.others)
         try:
-            deps = build_deps(configuration, engine, exemplars(engine), parts=parts)
+            deps = build_deps(configuration, engines.main, exemplars(engines.main), parts=parts)
             await parts.connections.open()
             yield Assembled(deps, parts)
         finally:
             await parts.connections.close()
     finally:
-        await engine.close()
-
-
-async def _engine(configuration: Configuration, model: Path | None, factory: EngineFactory) -> Engine:
-    """The engine of a configuration: in this process, on servers, or both where a span tagger stands beside servers."""
-    names = adapter_names(configuration)
-    if configuration.engine.is_local and not asks_model(configuration):
-        return NoEngine()
-    if configuration.engine.is_local:
-        adapters = {name: folder for folder, name in names.items()}
-        order = EngineOrder(model, adapters, configuration.max_rows, configuration.dtype)
-        return await asyncio.to_thread(factory, order)
-    remote = await vllm_engine(configuration, names)
-    if not needs_local(configuration):
-        return remote
-    elsewhere = served_names(configuration)
-    mine = {name: folder for folder, name in names.items() if folder not in elsewhere}
-    try:
-        order = EngineOrder(model, mine, configuration.max_rows, configuration.dtype)
-        local = await asyncio.to_thread(factory, order)
-    except BaseException:
-        await remote.close()
-        raise
-    if not isinstance(local, Encoder):
-        raise UserError("this engine gives no hidden states, which a span tagger is made of")
-    return CompositeEngine(remote, local)
-
-
-def asks_model(configuration: Configuration) -> bool:
-    """Whether any agent runs on the base model: plugins and rules alone do without."""
-    chosen, exemplars = configuration.filter, configuration.exemplars
-    return (
-        any(tagger.asks_model for tagger in configuration.asked)
-        or (chosen is not None and chosen.asks_model)
-        or configuration.judge.needs_base
-        or (exemplars is not None and exemplars.nearest > 0 and exemplars.embedder is None)
-    )
-
-
-def needs_local(configuration: Configuration) -> bool:
-    """Whether something runs the base model in this process: all of it, or what needs hidden states."""
-    chosen, exemplars = configuration.filter, configuration.exemplars
-    return (
-        (configuration.engine.is_local and asks_model(configuration))
-        or any(tagger.needs_hidden_states for tagger in configuration.asked)
-        or (chosen is not None and chosen.needs_hidden_states)
-        or any(judge.needs_hidden_states for judge in configuration.judge.in_order)
-        or (exemplars is not None and exemplars.nearest > 0 and exemplars.embedder is None)
-    )
+        await engines.close()
 
 
 def check_adapters(configuration: Configuration) -> None:
     """UserError for a tagger, filter or judge that was trained for another label set or on another base model."""
     labels = configuration.label_set.name
     # What a path is called says nothing of what lies there; weights that do not fit are refused when they are loaded.
-    model = None if is_path(configuration.model) else configuration.model
+    model = by_name(configuration.model)
     for tagger in configuration.taggers:
         if tagger.folder is not None:
-            check_card(tagger.folder, labels=labels, model=model)
+            check_card(tagger.folder, labels=labels, model=by_name(tagger.own_base or configuration.model))
     chosen = configuration.filter
     if chosen is not None and chosen.folder is not None and (chosen.folder / CARD).is_file():
         chosen.check(model)
-    for folder in judge_adapters(configuration.judge):
-        if (folder / CARD).is_file():
-            check_base(folder, judge_card(folder).base, model)
+    for judge in configuration.judge.in_order:
+        if judge.folder is not None and (judge.folder / CARD).is_file():
+            base = by_name(judge.own_base or configuration.model)
+            check_base(judge.folder, judge_card(judge.folder).base, base)
 
 
 def adapter_names(configuration: Configuration) -> dict[Path, str]:
@@ -166,9 +116,10 @@ def build_deps(
     """
     labels = configuration.label_set
     adapters = adapter_names(configuration)
-    judge_chain = build_judge_chain(configuration.judge, parts or judge_parts(configuration, engine))
+    parts = parts or judge_parts(configuration, engine)
+    judge_chain = build_judge_chain(configuration.judge, parts)
     said = recorded_taggers(configuration.taggers, labels)
-    built = Parts(labels, engine, adapters)
+    built = Parts(labels, engine, adapters, others=parts.others)
     taggers = tuple(said.get(tagger.name) or tagger.build(built) for tagger in configuration.taggers)
     if configuration.join_lines:
         # Recorded answers are those of the original sentences.
@@ -203,7 +154,8 @@ def _line_joining(tagger: Tagger) -> Tagger:
     return LineJoiningTagger(tagger)
 
 
-def judge_parts(configuration: Configuration, engine: Engine) -> JudgeParts:
+def judge_parts(configuration: Configuration, engine: Engine, others: Mapping[str, Engine] | None = None) -> JudgeParts:
     """What judges of a run are built from."""
     labels, base = configuration.label_set, Path(configuration.model).name
-    return JudgeParts(labels, configuration.taggers[0].name, base, engine, adapter_names(configuration))
+    first, adapters = configuration.taggers[0].name, adapter_names(configuration)
+    return JudgeParts(labels, first, base, engine, adapters, others=others or {})

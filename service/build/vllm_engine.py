@@ -14,6 +14,7 @@ from medner.agents.engines.vllm.server import ServerAddress
 from medner.core.errors import ExternalError, UserError
 from medner.core.findings import Finding, errors_among
 from medner.service.build.server_names import served_base, served_filter, served_names
+from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
 from medner.service.config.engine import ServerConfig
 
@@ -73,7 +74,8 @@ def model_needs(configuration: Configuration) -> list[Need]:
     for tagger in configuration.asked:
         longest = tagger.longest_request(labels, configuration.max_chars)
         if longest is not None:
-            need(served_base(configuration) if tagger.folder is None else names[tagger.folder], longest)
+            base = served_base(configuration) if tagger.own_base is None else base_name(tagger.own_base)
+            need(base if tagger.folder is None else names[tagger.folder], longest)
     chosen = configuration.filter
     if chosen is not None and chosen.writes:
         model = served_base(configuration) if chosen.folder is None else names[chosen.folder]

@@ -13,6 +13,7 @@ from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import BadInputError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.validation import StrictModel, complaint
+from medner.service.config.bases import settled_base
 from medner.service.config.engine import ENGINES, EngineConfig, LocalEngineConfig
 from medner.service.config.filters import FILTERS, FilterConfig
 from medner.service.config.judges import JUDGES, BestTaggerConfig, JudgeConfig
@@ -112,6 +113,12 @@ class Configuration(StrictModel):
         return tuple(tagger for tagger in self.taggers if tagger.said is None)
 
     @property
+    def bases(self) -> tuple[str, ...]:
+        """The base models that taggers and judges name beside ``model``, each once."""
+        own = [agent.own_base for agent in (*self.asked, *self.judge.in_order)]
+        return tuple(dict.fromkeys(base for base in own if base is not None))
+
+    @property
     def followed(self) -> str | None:
         """The tagger that the judge follows, if it follows one."""
         return self.judge.follows(self.taggers[0].name)
@@ -134,7 +141,7 @@ class Configuration(StrictModel):
         chosen = self.filter
         return {
             "labels": self.labels,
-            "model": self.model,
+            "model": ", ".join((self.model, *self.bases)),
             "taggers": ", ".join(tagger.in_words() for tagger in self.taggers),
             "filter": "off" if chosen is None else chosen.in_words(),
             "judge": self.judge.in_words(self.followed),
@@ -159,12 +166,29 @@ _NOTICES = {
 def validated(data: dict[str, Any], *, where: Path | str) -> Configuration:
     """The configuration of plain data; BadInputError with the key and the allowed values."""
     try:
-        return Configuration.model_validate(data)
+        return _with_own_bases(Configuration.model_validate(data))
     except ValidationError as error:
         reason, key = complaint(error)
         raise BadInputError(reason, path=where, key=key) from error
 
 
+def _with_own_bases(configuration: Configuration) -> Configuration:
+    """The configuration, each tagger and judge with the base model that its card names, where that is another one."""
+    model, judge = configuration.model, configuration.judge
+    taggers = tuple(settled_base(tagger, model) for tagger in configuration.taggers)
+    fallback = tuple(settled_base(one, model) for one in judge.fallback)
+    if fallback != judge.fallback:
+        judge = judge.model_copy(update={"fallback": fallback})
+    changed = {"taggers": taggers, "judge": settled_base(judge, model)}
+    same = taggers == configuration.taggers and changed["judge"] == configuration.judge
+    return configuration if same else configuration.model_copy(update=changed)
+
+
 def is_path(name: str) -> bool:
     """Whether a model or label set is meant by its path, not by its name."""
     return looks_like_path(name) or name.endswith(".toml")
+
+
+def by_name(base: str) -> str | None:
+    """A base model's name, which cards can be compared with; None where it is given by its path."""
+    return None if is_path(base) else base

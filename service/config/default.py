@@ -72,12 +72,17 @@ def _planned_filter(plan: Preset, labels: str, model: str, root: Path | None) ->
     return None
 
 
-def tuned_taggers(labels: str, model: str, shipped: Sequence[ShippedAdapter] | None = None) -> list[TaggerConfig]:
-    """The shipped taggers of a label set for a model, by name; ``shipped`` None: those in the package."""
+def tuned_taggers(
+    labels: str, model: str | None, shipped: Sequence[ShippedAdapter] | None = None
+) -> list[TaggerConfig]:
+    """The shipped taggers of a label set for a model (None: for any), by name.
+
+    ``shipped`` None: those in the package.
+    """
     return [
         tagger_of_card(one.card, one.folder)
         for one in (shipped_adapters(labels) if shipped is None else shipped)
-        if one.card.base == model and one.card.labels == labels
+        if model in (None, one.card.base) and one.card.labels == labels
     ]
 
 

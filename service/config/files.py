@@ -15,6 +15,9 @@ from medner.service.config.judges import JUDGES, BestTaggerConfig
 from medner.service.config.schema import SCHEMA_KEY
 from medner.store.models import settled_base_model
 
+#: The keys of agents and exemplars that hold paths.
+_PATHS = {"adapter", "exported", "said", "folder", "embedder"}
+
 
 def load_configuration(
     path: Path, *, labels: str | None = None, model: str | None = None, preset: str | None = None
@@ -79,26 +82,25 @@ def _anchored_model(base: str, folder: Path) -> str:
 
 def _anchor(data: dict[str, Any], folder: Path) -> None:
     """Makes the paths of a file count from its folder."""
-
-    def anchored(name: object) -> object:
-        return str(folder / os.path.expanduser(name)) if isinstance(name, str) else name
-
     if isinstance(data.get("labels"), str) and is_path(data["labels"]):
-        data["labels"] = anchored(data["labels"])
-    for judge in _judges_in(data.get("judge")):
-        if "adapter" in judge:
-            judge["adapter"] = anchored(judge["adapter"])
+        data["labels"] = _anchored(data["labels"], folder)
+    judges = _judges_in(data.get("judge"))
+    for judge in judges:
         if str(judge.get("template", "")).endswith(".toml"):
-            judge["template"] = anchored(judge["template"])
-    exemplars = data.get("exemplars")
-    for key in ("folder", "embedder"):
-        if isinstance(exemplars, dict) and key in exemplars:
-            exemplars[key] = anchored(exemplars[key])
+            judge["template"] = _anchored(judge["template"], folder)
     taggers = data.get("taggers")
-    for user in [*(taggers if isinstance(taggers, list) else []), data.get("filter")]:
-        for key in ("adapter", "exported", "said"):
-            if isinstance(user, dict) and key in user:
-                user[key] = anchored(user[key])
+    tables = [*(taggers if isinstance(taggers, list) else []), data.get("filter"), data.get("exemplars"), *judges]
+    for table in tables:
+        if not isinstance(table, dict):
+            continue
+        for key in _PATHS & table.keys():
+            table[key] = _anchored(table[key], folder)
+        if isinstance(table.get("base"), str):
+            table["base"] = _anchored_model(table["base"], folder)
+
+
+def _anchored(name: object, folder: Path) -> object:
+    return str(folder / os.path.expanduser(name)) if isinstance(name, str) else name
 
 
 def _judges_in(data: object) -> list[dict[str, Any]]:

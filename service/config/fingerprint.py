@@ -12,27 +12,30 @@ from typing import Any
 
 from medner.core.errors import UserError
 from medner.core.files.hashing import sha256_of
+from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration, ExemplarsConfig
 from medner.service.config.filters import FilterConfig
 from medner.service.config.judges import JudgeConfig
 from medner.service.config.number_format import settled_dtype
 from medner.service.config.taggers import TAGGERS
-from medner.store.models import MANIFEST, read_manifest
+from medner.store.models import MANIFEST, base_model_folder, read_manifest
 
 #: What only changes how fast an answer comes.
 _SPEED = {"concurrency", "max_rows"}
 
 
-def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
+def fingerprint(configuration: Configuration, model: Path | None = None, *, own_bases: bool = False) -> str:
     """Sixteen hexadecimal digits that change with whatever may change an answer.
 
     These are the configuration, the label set's content, the adapters' and the model's files, and medner's version;
     the paths where they lie do not count. ``model`` is the base model's folder; None: only its name counts.
+    The files of further base models count with it, or with ``own_bases``.
     """
     facts: dict[str, Any] = configuration.model_dump(mode="json", exclude=_SPEED)
     facts["taggers"] = [
         TAGGERS.in_full(tagger, fact) for tagger, fact in zip(configuration.taggers, facts["taggers"], strict=True)
     ]
+    files = own_bases or model is not None
     # Where the servers are changes nothing; that another program runs the model may.
     facts["engine"] = configuration.engine.kind
     if not configuration.join_lines:
@@ -42,9 +45,10 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
         fact["adapter"] = dict(_files(tagger.folder)) if tagger.folder else None
         fact["said"] = _said_hash(tagger.said) if tagger.said else None
+        fact.update(_own_base(tagger.own_base, configuration, files=files))
     if configuration.filter is not None:
         facts["filter"] = _filter_facts(configuration.filter)
-    facts["judge"] = _judge_facts(configuration.judge)
+    facts["judge"] = _judge_facts(configuration.judge, configuration, files=files)
     if configuration.exemplars is not None:
         facts["exemplars"] = _exemplar_facts(configuration.exemplars)
     if model is not None:
@@ -84,10 +88,22 @@ def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:
     return {**chosen.facts(), "adapter": dict(_files(chosen.folder)) if chosen.folder else None}
 
 
-def _judge_facts(judge: JudgeConfig) -> dict[str, Any]:
+def _own_base(base: str | None, configuration: Configuration, *, files: bool) -> dict[str, Any]:
+    """What a base model beside the run's adds: its name, and its files and number format where ``files`` count."""
+    if base is None:
+        return {}
+    if not files:
+        return {"base": base_name(base)}
+    folder = base_model_folder(base)
+    return {"base": _model_facts(folder), "base_dtype": settled_dtype(configuration, folder)}
+
+
+def _judge_facts(judge: JudgeConfig, configuration: Configuration, *, files: bool) -> dict[str, Any]:
     """What of a judge may change an answer, its files and those that step in among it."""
     adapter = dict(_files(judge.folder)) if judge.folder else None
-    return {**judge.facts(), "adapter": adapter, "fallback": [_judge_facts(one) for one in judge.fallback]}
+    fallback = [_judge_facts(one, configuration, files=files) for one in judge.fallback]
+    own = _own_base(judge.own_base, configuration, files=files)
+    return {**judge.facts(), "adapter": adapter, "fallback": fallback, **own}
 
 
 def _exemplar_facts(chosen: ExemplarsConfig) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.core.plugins import is_plugin, plugin_parts
+from medner.service.config.bases import base_name
 from medner.service.config.cards import StrategyName, StyleName, adapter_card, filter_card
 from medner.service.config.configuration import Configuration, is_path, validated
 from medner.service.config.default import default_configuration, tagger_of_card, tuned_taggers
@@ -61,7 +62,8 @@ def configured(overrides: Overrides) -> Configuration:
     plain = {"max_chars": overrides.max_chars, "join_lines": overrides.join_lines or None, "dtype": overrides.dtype}
     data |= {key: value for key, value in plain.items() if value is not None}
     if overrides.taggers is not None:
-        known = (*tuned_taggers(base.labels, base.model), *base.taggers)
+        # Of two with one name that of the run's model comes last, and counts.
+        known = (*tuned_taggers(base.labels, None), *tuned_taggers(base.labels, base.model), *base.taggers)
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
     if overrides.said:
@@ -120,18 +122,23 @@ def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
         return known[word]
     if is_plugin(word):
         return TAGGERS.read({"name": plugin_parts(word)[0], "strategy": word})
-    if is_path(word):
+    if is_path(word.partition("@")[0]):
         folder = Path(os.path.expanduser(word))
         return tagger_of_card(adapter_card(folder), folder)
-    strategy, colon, style = word.partition(":")
+    way, at, base = word.partition("@")
+    strategy, colon, style = way.partition(":")
     strategies, styles = get_args(StrategyName), get_args(StyleName)
-    if not colon or strategy not in strategies or style not in styles:
+    if not colon or strategy not in strategies or style not in styles or (at and not base):
         raise UserError(
             f"--taggers: no tagger {word!r}; there are {', '.join(known)}; or give an adapter's folder "
             f"(./runs/x/adapter), or STRATEGY:STYLE, for example html:full (strategies: {', '.join(strategies)}; "
-            f"styles: {', '.join(styles)})"
+            f"styles: {', '.join(styles)}), with @BASE behind it for a base model of its own"
         )
-    return TAGGERS.read({"name": f"{strategy}-{style}", "strategy": strategy, "style": style, "shots": _SHOTS[style]})
+    data = {"name": f"{strategy}-{style}", "strategy": strategy, "style": style, "shots": _SHOTS[style]}
+    if at:
+        base = settled_base_model(base)
+        data |= {"name": f"{data['name']}-{base_name(base)}", "base": base}
+    return TAGGERS.read(data)
 
 
 def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,7 +23,7 @@ class Parts:
     """What taggers and filters are built from.
 
     ``adapters`` are the names that the engine has adapters loaded under, by folder; ``taggers`` those that a filter is
-    put behind; ``served`` the name that an exported filter has on servers.
+    put behind; ``served`` the name that an exported filter has on servers. ``others`` run further base models.
     """
 
     labels: LabelSet
@@ -31,6 +31,11 @@ class Parts:
     adapters: Mapping[Path, str]
     taggers: Sequence[Tagger] = ()
     served: str | None = None
+    others: Mapping[str, Engine] = field(default_factory=dict)
+
+    def engine_of(self, base: str | None) -> Engine:
+        """What runs a base model, None: that of the run."""
+        return self.engine if base is None else self.others[base]
 
 
 class JudgeParts(Protocol):
@@ -56,8 +61,8 @@ class JudgeParts(Protocol):
         """The names that the engine has adapters loaded under."""
         ...
 
-    def needed_engine(self) -> Engine:
-        """What runs the base model. UserError where nothing does."""
+    def needed_engine(self, base: str | None = None) -> Engine:
+        """What runs a base model, None: that of the run. UserError where nothing does."""
         ...
 
     def chat(self, judge: ChatJudgeConfig) -> tuple[BaseChatModel, str]:

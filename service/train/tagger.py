@@ -18,6 +18,7 @@ from medner.core.errors import UserError
 from medner.core.files.atomic import replacing_file
 from medner.core.files.names import ADAPTER_WEIGHTS, CARD
 from medner.core.labels import label_set_toml, load_label_set
+from medner.core.memory import in_gb
 from medner.core.stop_signal import stop_asked
 from medner.service.annotate.counts import duration
 from medner.service.build.engines import EngineFactory
@@ -40,7 +41,6 @@ from medner.training.taggers.memory import (
     available_bytes,
     check_memory,
     described,
-    in_gb,
     largest_batch,
     memory_need,
     tagger_ways_out,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from medner.core.errors import UserError
-from medner.service.config.kinds import KindSettings, KindTable
+from medner.service.config.agent import AgentConfig
+from medner.service.config.kinds import KindTable
 
 if TYPE_CHECKING:
     from medner.agents.judges.judge import Judge
@@ -46,7 +46,7 @@ _WRITTEN: dict[str, Any] = {
 JUDGES: KindTable[JudgeConfig] = KindTable(lambda: JudgeConfig, _rows, usual="best-tagger", written=_WRITTEN)
 
 
-class JudgeConfig(KindSettings):
+class JudgeConfig(AgentConfig):
     """A judge of any kind. ``name`` and ``version`` are what verdicts call it, None: its rule or model, and a hash.
 
     ``fallback`` are the judges that step in where it cannot decide, in their order.
@@ -56,8 +56,6 @@ class JudgeConfig(KindSettings):
     needs_filter: ClassVar[bool] = False
     #: Whether it is asked in words, and shown exemplars.
     chats: ClassVar[bool] = False
-    #: Whether it is made of hidden states, which only a model in this process gives.
-    needs_hidden_states: ClassVar[bool] = False
     #: Whether clients of the HTTP API may name it: one that reads a file, or sends text elsewhere, they may not.
     is_open_to_clients: ClassVar[bool] = False
     #: What may follow its kind, behind a colon, where a judge is given in words; nothing where it is empty.
@@ -99,18 +97,8 @@ class JudgeConfig(KindSettings):
         return (self, *self.fallback)
 
     @property
-    def folder(self) -> Path | None:
-        """The folder of its adapter; None for a judge without."""
-        return None
-
-    @property
-    def asks_model(self) -> bool:
-        """Whether it alone, without those that step in, runs on the base model of the run."""
-        return False
-
-    @property
     def needs_base(self) -> bool:
-        """Whether it, or one that steps in, runs on the base model of the run."""
+        """Whether it, or one that steps in, runs on a base model."""
         return any(judge.asks_model for judge in self.in_order)
 
     def follows(self, first: str) -> str | None:

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from medner.core.errors import BadInputError, UserError
+from medner.service.config.bases import base_name
 from medner.service.config.cards import JudgeCard, judge_card, names_labels
 from medner.service.config.judges.judge import JudgeConfig
 from medner.service.config.parts import encoder
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 class TrainedJudgeConfig(JudgeConfig):
     """A tuned adapter that gives each candidate a probability.
 
-    ``abstain`` are the probabilities between which it leaves a conflict to a person.
+    ``base`` is its base model, a name or a folder, where that is another one than the run's ``model``. ``abstain`` are
+    the probabilities between which it leaves a conflict to a person.
     """
 
     needs_hidden_states: ClassVar[bool] = True
@@ -37,6 +39,7 @@ class TrainedJudgeConfig(JudgeConfig):
 
     kind: Literal["trained"] = "trained"
     adapter: Path
+    base: str | None = Field(default=None, min_length=1)
     abstain: tuple[float, float] | None = None
 
     @classmethod
@@ -57,6 +60,11 @@ class TrainedJudgeConfig(JudgeConfig):
         return self.adapter
 
     @property
+    def own_base(self) -> str | None:
+        """The base model that it names; None: that of the run."""
+        return self.base
+
+    @property
     def asks_model(self) -> bool:
         """It always does."""
         return True
@@ -66,9 +74,13 @@ class TrainedJudgeConfig(JudgeConfig):
         del followed
         return self.adapter.name
 
+    def manner(self) -> str:
+        """Its base, where it has one of its own."""
+        return "" if self.base is None else f" (on {base_name(self.base)})"
+
     def build(self, parts: JudgeParts, name: str | None, version: str) -> Judge:
         """The judge of its folder, called after it where it has no other name."""
-        made = trained_judge(self, parts.labels, parts.needed_engine(), parts.adapters)
+        made = trained_judge(self, parts.labels, parts.needed_engine(self.base), parts.adapters)
         return replace(made, name=name or made.name, version=version)
 
 

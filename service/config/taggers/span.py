@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from pydantic import Field
+
 from medner.core.errors import UserError
 from medner.service.config.parts import encoder
 from medner.service.config.taggers.tagger import TaggerConfig
@@ -16,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class SpanTaggerConfig(TaggerConfig):
-    """A tagger that scores spans: the folder that `medner train span` wrote. It has no prompt."""
+    """A tagger that scores spans: the folder that `medner train span` wrote. It has no prompt.
+
+    ``base`` is its base model, a name or a folder, where that is another one than the run's ``model``.
+    """
 
     needs_hidden_states: ClassVar[bool] = True
     scores_spans: ClassVar[bool] = True
@@ -27,11 +32,17 @@ class SpanTaggerConfig(TaggerConfig):
 
     strategy: Literal["span"] = "span"
     adapter: Path
+    base: str | None = Field(default=None, min_length=1)
 
     @property
     def folder(self) -> Path:
         """The folder of its adapter."""
         return self.adapter
+
+    @property
+    def own_base(self) -> str | None:
+        """The base model that it names; None: that of the run."""
+        return self.base
 
     def manner(self) -> str:
         """Span, and its tuning."""
@@ -43,6 +54,6 @@ class SpanTaggerConfig(TaggerConfig):
             from medner.agents.taggers.spans.settings import load_span_tagger  # noqa: PLC0415  heavy
         except ImportError as error:
             raise UserError(f"{error.name} is missing: a span tagger needs pip install 'medner[local]'") from error
-        states = encoder(parts.engine, f"tagger {self.name!r}", "a span tagger is made of")
+        states = encoder(parts.engine_of(self.base), f"tagger {self.name!r}", "a span tagger is made of")
         adapter = parts.adapters[self.adapter]
         return load_span_tagger(self.adapter, name=self.name, adapter=adapter, encoder=states, labels=parts.labels)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from medner.service.config.kinds import KindSettings, KindTable
+from medner.service.config.agent import AgentConfig
+from medner.service.config.bases import base_name
+from medner.service.config.kinds import KindTable
 
 if TYPE_CHECKING:
     from medner.agents.taggers.tagger import Tagger
@@ -22,7 +24,7 @@ def _rows() -> Mapping[str, type[TaggerConfig]]:
     return KINDS
 
 
-class TaggerConfig(KindSettings):
+class TaggerConfig(AgentConfig):
     """A tagger of any kind: its name, and what is asked of every kind.
 
     ``said`` is a file of `medner annotate`: the tagger's answers in it are taken, and no model is asked.
@@ -30,8 +32,6 @@ class TaggerConfig(KindSettings):
 
     #: Whether it writes its answers, so that a server can run it.
     writes: ClassVar[bool] = False
-    #: Whether it is made of hidden states, which only a model in this process gives.
-    needs_hidden_states: ClassVar[bool] = False
     #: Whether it scores stretches, which the filter span and judges by scores go by.
     scores_spans: ClassVar[bool] = False
 
@@ -40,18 +40,13 @@ class TaggerConfig(KindSettings):
     said: Path | None = None
 
     @property
-    def folder(self) -> Path | None:
-        """The folder of its adapter; None for a tagger without."""
-        return None
-
-    @property
     def is_untuned(self) -> bool:
         """Whether it runs on the base model alone."""
         return False
 
     @property
     def asks_model(self) -> bool:
-        """Whether it runs on the base model, tuned or not."""
+        """Whether it runs on a base model, tuned or not."""
         return True
 
     def served_name(self, labels: str) -> str | None:
@@ -70,9 +65,10 @@ class TaggerConfig(KindSettings):
 
     def in_words(self) -> str:
         """The tagger in a few words."""
+        on = "" if self.own_base is None else f", on {base_name(self.own_base)}"
         if self.said is not None:
-            return f"{self.name} (as in {self.said.name}, {self.tuning})"
-        return f"{self.name} ({self.manner()})"
+            return f"{self.name} (as in {self.said.name}, {self.tuning}{on})"
+        return f"{self.name} ({self.manner()}{on})"
 
     @property
     def tuning(self) -> str:

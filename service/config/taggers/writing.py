@@ -22,7 +22,8 @@ _TEMPLATE = 64
 class WritingTaggerConfig(TaggerConfig):
     """A tagger that writes: its strategy, the wording of its prompt, how many examples it is shown, its adapter.
 
-    ``served`` is the model name it has on vLLM servers, where that is another one than LABELS.NAME.
+    ``base`` is its base model, a name or a folder, where that is another one than the run's ``model``. ``served`` is
+    the model name it has on vLLM servers, where that is another one than LABELS.NAME.
     """
 
     writes: ClassVar[bool] = True
@@ -31,6 +32,7 @@ class WritingTaggerConfig(TaggerConfig):
     style: StyleName = "full"
     shots: int = Field(default=0, ge=0, le=100)
     adapter: Path | None = None
+    base: str | None = Field(default=None, min_length=1)
     constrained: bool = True
     served: str | None = Field(default=None, min_length=1)
 
@@ -38,6 +40,11 @@ class WritingTaggerConfig(TaggerConfig):
     def folder(self) -> Path | None:
         """The folder of its adapter; None for a tagger without."""
         return self.adapter
+
+    @property
+    def own_base(self) -> str | None:
+        """The base model that it names; None: that of the run."""
+        return self.base
 
     @property
     def is_untuned(self) -> bool:
@@ -60,7 +67,7 @@ class WritingTaggerConfig(TaggerConfig):
 
         return GenerativeTagger(
             name=self.name,
-            engine=parts.engine,
+            engine=parts.engine_of(self.base),
             codec=CODECS[self.strategy],
             labels=parts.labels,
             style=self.style,
