@@ -63,7 +63,7 @@ class JudgeParts:
 
     def needed_engine(self, base: str | None = None) -> Engine:
         """The engine of a base model, None: of the run's; UserError where that is not loaded."""
-        own = base is None or base_name(base) == self.base
+        own = base is None or (base not in self.others and base_name(base) == self.base)
         engine = self.engine if own else self.others.get(base or "")
         if engine is None:
             named = "the base model" if own else f"the base model {base}"
