@@ -44,8 +44,9 @@ from medner.evaluation.measures.significance import Resampling, differences, int
 from medner.evaluation.side_by_side import SideBySide, read_side_by_side
 from medner.service.build.engines import local_engine, model_folder
 from medner.service.build.judges import judging, needs_base_model
-from medner.service.config.configuration import TaggerConfig, validated
+from medner.service.config.configuration import validated
 from medner.service.config.judges import read_judge
+from medner.service.config.taggers import WritingTaggerConfig
 from medner.service.traces.differences import gold_of
 from medner.service.train.judge_data import agreement_of, side_by_side_cases
 from medner.store.corpora import read_documents
@@ -140,7 +141,7 @@ def linear(learnt: Sequence[JudgedCase], half: Half, names: Sequence[str]) -> li
 
 async def model_verdicts(half: Half, judge: str, options: argparse.Namespace, model: str) -> dict[int, set[Entity]]:
     """By the place of a sentence, what a judge with a model keeps of its conflicts; as many as the minutes allow."""
-    taggers = [TaggerConfig(name=name, strategy="symbol") for name in half.answers[0]]
+    taggers = [WritingTaggerConfig(name=name, strategy="symbol") for name in half.answers[0]]
     table = {**read_judge(judge), **({"joint": True} if options.joint else {})}
     if judge.startswith("select") and options.template != "direct":
         table["template"] = options.template

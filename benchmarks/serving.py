@@ -38,9 +38,11 @@ from medner.service.build.cpu_cores import physical_cores
 from medner.service.build.engines import model_folder
 from medner.service.build.pipeline import adapter_names
 from medner.service.build.vllm_engine import vllm_engine
-from medner.service.config.configuration import Configuration, EngineConfig, ServerConfig, TaggerConfig
-from medner.service.config.judges import JudgeConfig
+from medner.service.config.configuration import Configuration
+from medner.service.config.engine import ServerConfig, VllmEngineConfig
+from medner.service.config.judges import HardVoteConfig
 from medner.service.config.options import Overrides, configured
+from medner.service.config.taggers import WritingTaggerConfig
 from medner.service.vllm_servers import Plan, Speculation, serve_commands, serving
 from medner.store.corpora import read_documents
 
@@ -118,7 +120,7 @@ async def measured(name: str, tagger: GenerativeTagger, texts: Sequence[Sentence
 
 def on(configuration: Configuration, url: str) -> Configuration:
     """The configuration on a server."""
-    engine = EngineConfig(kind="vllm", servers=(ServerConfig(url=url),), timeout_s=900)
+    engine = VllmEngineConfig(servers=(ServerConfig(url=url),), timeout_s=900)
     return Configuration.model_validate({**configuration.model_dump(), "engine": engine.model_dump()})
 
 
@@ -166,13 +168,11 @@ def main() -> None:
         print(f"skipped: there is no vLLM at {options.vllm} (make test-vllm makes its environment; or name --vllm)")
         return
     texts = sentences(options.input, options.limit, options.seed, options.longest)
-    tuned = configured(Overrides(taggers=options.tagger, filter="off")).model_copy(
-        update={"judge": JudgeConfig(kind="hard-vote")}
-    )
+    tuned = configured(Overrides(taggers=options.tagger, filter="off")).model_copy(update={"judge": HardVoteConfig()})
     (tagger,) = tuned.taggers
     ways = [("", tuned)]
     if options.merged is not None:
-        merged = TaggerConfig(name="merged", strategy=tagger.strategy, style=tagger.style)
+        merged = WritingTaggerConfig(name="merged", strategy=tagger.strategy, style=tagger.style)
         ways.append((", merged", tuned.model_copy(update={"model": str(options.merged), "taggers": (merged,)})))
     rows: list[Measured] = []
     for suffix, configuration in ways:

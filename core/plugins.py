@@ -8,6 +8,8 @@ from typing import Any, Final, Literal
 from medner.core.errors import UserError
 
 Group = Literal["taggers", "filters", "judges", "formats"]
+#: The kind of all agents that plugins bring, in the tables of kinds.
+PLUGIN: Final = "plugin"
 #: What the name of a plugin begins with in configurations and options: ``plugin:NAME`` or ``plugin:NAME:ARGUMENT``.
 PREFIX: Final = "plugin:"
 PATTERN: Final = r"^plugin:[\w.-]+(:.+)?$"

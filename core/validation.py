@@ -2,9 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+#: What the name of a union's part begins with, which pydantic adds to the place of an error.
+TAG = "kind:"
+
+
+class StrictModel(BaseModel):
+    """A table of settings: unknown keys are refused with the keys there are, and the likely one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        return cls.with_known_keys(data) if isinstance(data, Mapping) else data
+
+    @classmethod
+    def with_known_keys(cls, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The data as it is. ValueError for a key there is not."""
+        for key in data:
+            if key not in cls.model_fields:
+                raise ValueError(f"{key}: unknown key{meant(key, cls.model_fields)}")
+        return data
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about an unknown word: the likely one, and those there are."""
+    known = list(known)
+    close = get_close_matches(word, known, 1)
+    return f"; is {close[0]} meant? There are {', '.join(known)}" if close else f"; there are {', '.join(known)}"
 
 
 def complaint(
@@ -15,7 +47,7 @@ def complaint(
     With the model of the ``whole`` and of its ``parts`` by key, an unknown key's reason lists the keys there are.
     """
     first = error.errors(include_url=False)[0]
-    place = first["loc"]
+    place = [part for part in first["loc"] if not str(part).startswith(TAG)]
     key = ".".join(map(str, place)) or None
     if first["type"] == "extra_forbidden" and whole is not None:
         known = (parts or {}).get(str(place[0]), whole) if len(place) > 1 else whole
@@ -23,6 +55,6 @@ def complaint(
     message = first["msg"].removeprefix("Value error, ")
     said, colon, rest = message.partition(": ")
     # A rule over several keys begins with the one to change.
-    if colon and (key is None or said.isidentifier()):
+    if colon and (key is None or re.fullmatch(r"[\w.-]+", said)):
         return rest, said if key is None else f"{key}.{said}"
     return message, key

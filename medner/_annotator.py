@@ -72,14 +72,15 @@ class AsyncAnnotator:
     async def open(self) -> Self:
         """Loads the models; ``async with`` does it. UserError where one is missing, with the way to get it."""
         from medner.service.build.engines import local_engine, model_folder
-        from medner.service.build.pipeline import assembled, needs_local
+        from medner.service.build.pipeline import assembled
+        from medner.service.build.run_engines import needs_model
         from medner.service.build.trace_recording import TraceOrder, recording, run_record
         from medner.store.traces import TracePolicy
 
         if self._pipeline is not None:
             return self
         configuration, engine = self._configuration, self._engine
-        model = model_folder(configuration) if engine is None and needs_local(configuration) else None
+        model = model_folder(configuration) if engine is None and needs_model(configuration) else None
         factory = local_engine if engine is None else lambda _: engine
         order = TraceOrder(TracePolicy(self._trace), None if self._traces is None else os.fspath(self._traces))
         try:

@@ -92,6 +92,7 @@ class AsyncJudges:
         """Defines a judge, or defines it again: in words (``"hard-vote"``) or as a table. Nothing follows it yet."""
         from pydantic import ValidationError
 
+        from medner.core.validation import complaint
         from medner.service.config.frozen import freeze_data
         from medner.service.config.judges import JudgeConfig, read_judge
         from medner.store.judges import JudgeDefinition
@@ -101,9 +102,8 @@ class AsyncJudges:
             checked = JudgeConfig.model_validate(table).model_dump(mode="json", exclude_unset=True)
             definition = JudgeDefinition(name=name, judge=freeze_data(checked), by=by or getpass.getuser())
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            key = ".".join(map(str, first["loc"]))
-            raise UserError(f"judge {name!r}: {key + ': ' if key else ''}{first['msg']}") from error
+            reason, key = complaint(error)
+            raise UserError(f"judge {name!r}: {key + ': ' if key else ''}{reason}") from error
         return _judge(await self._registry.add(definition))
 
     async def list(self) -> _Judges:

@@ -25,7 +25,7 @@ from medner.agents.taggers.tagger import Tagger
 from medner.core.errors import ExternalError, ModelOutputError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Candidate, Conflict, ConflictKind, Document, Entity, Sentence, Span, Verdict
-from medner.service.build.plugins import NoEngine, filter_of_plugin, judge_of_plugin, tagger_of_plugin
+from medner.service.config.plugins import NoEngine, filter_of_plugin, judge_of_plugin, tagger_of_plugin
 
 if TYPE_CHECKING:
     from medner.store.corpora import Writing

@@ -23,7 +23,8 @@ from medner.service.annotate.outputs import Emit, Page, RunOutputs
 from medner.service.annotate.progress import remarks_console, showing
 from medner.service.annotate.terminal import LEGEND
 from medner.service.build.engines import EngineFactory, local_engine, model_folder
-from medner.service.build.pipeline import assembled, needs_local
+from medner.service.build.pipeline import adapter_names, assembled
+from medner.service.build.run_engines import bases_here, memory_in_words, needs_model
 from medner.service.build.trace_recording import Recording, TraceOrder, recording, run_record
 from medner.service.config.fingerprint import fingerprint
 from medner.service.config.options import Overrides, configured
@@ -94,11 +95,11 @@ class _Session:
     # Looked for after the inputs: nobody should pull a model to learn that a file name is misspelt.
     @cached_property
     def _model(self) -> Path | None:
-        return model_folder(self._configuration) if self._is_local and needs_local(self._configuration) else None
+        return model_folder(self._configuration) if self._is_local and needs_model(self._configuration) else None
 
     @cached_property
     def _fingerprint(self) -> str:
-        return fingerprint(self._configuration, self._model)
+        return fingerprint(self._configuration, self._model, own_bases=self._is_local)
 
     def run(self) -> int:
         with interruptible() as self._interruption:
@@ -153,8 +154,11 @@ class _Session:
             self._say(f"note: {notice}")
         for host in self._configuration.judge.goes_out_to():
             self._say(f"note: the judge sends sentences of these texts to {host}")
-        if model is not None:
-            self._say(f"loading {self._configuration.model}")
+        bases = bases_here(self._configuration) if self._is_local else ()
+        if len(bases) > 1:
+            self._say(memory_in_words(self._configuration, model, adapter_names(self._configuration)))
+        if bases:
+            self._say(f"loading {', '.join(bases)}")
         outlets = self._outlets(several=survey.documents > 1)
         self._interruption.at_once = partial(self._end_at_once, outlets, inputs, progress)
         try:

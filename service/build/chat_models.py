@@ -13,7 +13,7 @@ from medner.agents.engines.vllm.pool import Pool
 from medner.agents.engines.vllm.server import ServerAddress
 from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.core.errors import UserError
-from medner.service.config.judges import JudgeConfig
+from medner.service.config.judges import ChatJudgeConfig
 
 VLLM = "vllm"
 _PACKAGE = re.compile(r"langchain-[\w-]+")
@@ -42,7 +42,7 @@ class Connections:
             await self._open.pop().close()
 
 
-def named_chat(judge: JudgeConfig, connections: Connections) -> tuple[BaseChatModel, str]:
+def named_chat(judge: ChatJudgeConfig, connections: Connections) -> tuple[BaseChatModel, str]:
     """The chat model that a judge names, and that model's name; its servers are added to ``connections``.
 
     UserError for a package, key or provider that is missing.
@@ -55,7 +55,7 @@ def named_chat(judge: JudgeConfig, connections: Connections) -> tuple[BaseChatMo
     return _provider_chat(judge), name
 
 
-def _vllm_chat(judge: JudgeConfig, name: str, connections: Connections) -> BaseChatModel:
+def _vllm_chat(judge: ChatJudgeConfig, name: str, connections: Connections) -> BaseChatModel:
     """A model of a vLLM server, held to the judge's grammar by the server."""
     address = ServerAddress((judge.url or "").removesuffix("/").removesuffix("/v1"), key=api_key(judge))
     pool = Pool([address], timeout_s=judge.timeout_s, attempts=judge.attempts)
@@ -64,7 +64,7 @@ def _vllm_chat(judge: JudgeConfig, name: str, connections: Connections) -> BaseC
     return EngineChatModel(engine=engine, model_name=name, max_tokens=judge.max_tokens)
 
 
-def _provider_chat(judge: JudgeConfig) -> BaseChatModel:
+def _provider_chat(judge: ChatJudgeConfig) -> BaseChatModel:
     try:
         from langchain.chat_models import init_chat_model  # noqa: PLC0415  an optional dependency
     except ImportError as error:
@@ -91,7 +91,7 @@ def _provider_chat(judge: JudgeConfig) -> BaseChatModel:
     return made
 
 
-def api_key(judge: JudgeConfig) -> str | None:
+def api_key(judge: ChatJudgeConfig) -> str | None:
     """The key in the environment variable that the judge names. UserError when it is not set."""
     if judge.key_env is None:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,15 @@ from medner.store.models import ModelStore, base_model_folder
 class EngineOrder:
     """What an engine is built from: the base model's folder, adapters by tagger name, rows in a forward pass, format.
 
-    ``dtype`` is the number format by name, ``auto`` what the machine computes fastest.
+    ``dtype`` is the number format by name, ``auto`` what the machine computes fastest. ``turn`` is what engines of
+    several base models in one process hold while they compute, so that one computes at a time.
     """
 
     model: Path | None
     adapters: Mapping[str, Path]
     max_rows: int
     dtype: DtypeName = "auto"
+    turn: threading.Lock | None = None
 
 
 #: Builds an engine; called in a thread of its own, because loading a model takes its time.
@@ -56,4 +59,5 @@ def local_engine(order: EngineOrder) -> Engine:
         order.adapters,
         max_rows=order.max_rows,
         format=None if order.dtype == "auto" else order.dtype,
+        turn=order.turn,
     )

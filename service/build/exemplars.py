@@ -18,7 +18,6 @@ from medner.agents.exemplars.folder import ExemplarFolder, check_origin
 from medner.agents.exemplars.sentence_transformer import SentenceTransformerEmbedder
 from medner.core.errors import UserError
 from medner.service.config.configuration import Configuration, ExemplarsConfig
-from medner.service.config.judges import CHATTING
 
 
 def planned_exemplars(configuration: Configuration, model: Path | None) -> Callable[[Engine | None], ExemplarSource]:
@@ -35,7 +34,7 @@ def planned_exemplars(configuration: Configuration, model: Path | None) -> Calla
     folder = ExemplarFolder.open(chosen.folder, labels=labels)
     clusters = ClusterExemplars.read(folder, each=chosen.each)
     # Judges that are asked nothing in words look at no exemplars.
-    if not chosen.nearest or not any(one.kind in CHATTING for one in configuration.judge.in_order):
+    if not chosen.nearest or not any(judge.chats for judge in configuration.judge.in_order):
         return lambda _: clusters
     embedder = _planned_embedder(chosen, folder, model)
     nearest = chosen.nearest

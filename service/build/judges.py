@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -14,24 +15,19 @@ from langchain_core.language_models import BaseChatModel
 
 from medner.agents.engines.engine import AdapterLoader, Engine
 from medner.agents.exemplars import ExemplarSource
-from medner.agents.judges.asking import Asking
 from medner.agents.judges.engine_chat_model import EngineChatModel
-from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, Judge, Renamed
+from medner.agents.judges.judge import Judge
 from medner.agents.judges.judge_chain import JudgeChain
-from medner.agents.judges.rewrite import RewriteJudge
-from medner.agents.judges.select import SelectJudge
-from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
-from medner.core.plugins import is_plugin
 from medner.service.build.chat_models import Connections, named_chat
-from medner.service.build.engines import EngineFactory, EngineOrder
+from medner.service.build.engines import EngineFactory
 from medner.service.build.exemplars import planned_exemplars
-from medner.service.build.plugins import NoEngine, judge_of_plugin
-from medner.service.build.trained_judges import judge_adapters, trained_judge
+from medner.service.build.run_engines import engine_orders, loaded
+from medner.service.config.bases import base_name
 from medner.service.config.cards import judge_card
 from medner.service.config.configuration import Configuration
-from medner.service.config.judges import CHATTING, JudgeConfig
+from medner.service.config.judges import JUDGES, ChatJudgeConfig, JudgeConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +35,8 @@ class JudgeParts:
     """What judges are built from.
 
     ``first_tagger`` is whom best-tagger follows by default, ``base`` the base model's name, ``engine`` what runs it
-    (None where nothing does), ``adapters`` what names its adapters have. ``connections`` must be opened before a judge
-    is asked.
+    (None where nothing does), ``adapters`` what names its adapters have, ``others`` what runs further base models.
+    ``connections`` must be opened before a judge is asked.
     """
 
     labels: LabelSet
@@ -49,24 +45,37 @@ class JudgeParts:
     engine: Engine | None = None
     adapters: dict[Path, str] = field(default_factory=dict)
     connections: Connections = field(default_factory=Connections)
+    others: Mapping[str, Engine] = field(default_factory=dict)
 
     async def load_adapters(self, judge: JudgeConfig) -> None:
         """Loads what a judge needs and the engine does not have yet. UserError where it cannot."""
-        for folder in judge_adapters(judge):
-            if folder in self.adapters:
+        for one in judge.in_order:
+            folder = one.folder
+            if folder is None or folder in self.adapters:
                 continue
-            if not isinstance(self.engine, AdapterLoader):
+            engine = self.needed_engine(one.own_base)
+            if not isinstance(engine, AdapterLoader):
                 raise UserError(f"{folder}: the engine here takes no further adapter while it runs")
             judge_card(folder)  # says in plain words what is wrong with a folder
             name = free_name("judge", self.adapters.values())
-            await self.engine.load_adapter(name, folder)
+            await engine.load_adapter(name, folder)
             self.adapters[folder] = name
 
-    def needed_engine(self) -> Engine:
-        """The engine; UserError where the run has none."""
-        if self.engine is None:
-            raise UserError("this judge runs on the base model, which is not loaded here")
-        return self.engine
+    def needed_engine(self, base: str | None = None) -> Engine:
+        """The engine of a base model, None: of the run's; UserError where that is not loaded."""
+        own = base is None or (base not in self.others and base_name(base) == self.base)
+        engine = self.engine if own else self.others.get(base or "")
+        if engine is None:
+            named = "the base model" if own else f"the base model {base}"
+            raise UserError(f"this judge runs on {named}, which is not loaded here")
+        return engine
+
+    def chat(self, judge: ChatJudgeConfig) -> tuple[BaseChatModel, str]:
+        """The chat model that a judge asks, and its name. UserError where it cannot be made."""
+        if judge.model is not None:
+            return named_chat(judge, self.connections)
+        engine = self.needed_engine()
+        return EngineChatModel(engine=engine, model_name=self.base, max_tokens=judge.max_tokens), self.base
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,46 +96,23 @@ def build_judge_chain(judge: JudgeConfig, parts: JudgeParts, naming: Naming | No
 
 def _build(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None) -> Judge:
     """One judge. Without a name it is called after its rule or model, with a hash of its configuration as version."""
-    if is_plugin(judge.kind):
-        made = judge_of_plugin(judge.kind, parts.labels, parts.engine or NoEngine())
-        return made if naming is None else Renamed(made, naming.name, naming.version)
-    if judge.kind in _BY_RULE:
-        rule = _BY_RULE[judge.kind](judge, parts)
-        return rule if naming is None else Renamed(rule, naming.name, naming.version)
-    if judge.kind == "trained":
-        made = trained_judge(judge, parts.labels, parts.needed_engine(), parts.adapters)
-        called = naming or Naming(made.name, _digest(judge))
-        return replace(made, name=called.name, version=called.version)
-    chat, model = _chat(judge, parts)
-    called = naming or Naming(model, _digest(judge))
-    asking = Asking(chat, attempts=judge.attempts, timeout_s=judge.timeout_s)
-    if judge.kind == "rewrite":
-        template = load_template("rewrite", judge.template)
-        return RewriteJudge(chat, called.name, called.version, template, judge.may_abstain, asking)
-    template = load_template("select", judge.template)
-    return SelectJudge(chat, called.name, called.version, template, judge.joint, judge.may_abstain, asking)
+    if naming is None:
+        return judge.build(parts, None, _digest(judge))
+    return judge.build(parts, naming.name, naming.version)
 
 
-_BY_RULE: dict[str, Callable[[JudgeConfig, JudgeParts], Judge]] = {
-    "hard-vote": lambda judge, parts: HardVote(),  # noqa: ARG005  one form for all
-    "filter-score": lambda judge, parts: FilterScore(judge.least),  # noqa: ARG005
-    "best-tagger": lambda judge, parts: BestTagger(judge.tagger or parts.first_tagger),
-}
-
-
-def _chat(judge: JudgeConfig, parts: JudgeParts) -> tuple[BaseChatModel, str]:
-    if judge.model is not None:
-        return named_chat(judge, parts.connections)
-    engine = parts.needed_engine()
-    return EngineChatModel(engine=engine, model_name=parts.base, max_tokens=judge.max_tokens), parts.base
+def judge_adapters(judge: JudgeConfig) -> tuple[Path, ...]:
+    """The adapters that the engine must load for a judge and those that step in for it."""
+    return tuple(one.folder for one in judge.in_order if one.folder is not None)
 
 
 def _digest(judge: JudgeConfig) -> str:
     """Six digits that change with the judge's configuration; where it lies and how often it tries change nothing."""
-    facts = judge.model_dump_json(
-        exclude={"name", "version", "fallback", "adapter", "attempts", "timeout_s", "key_env", "url"}
-    )
-    return hashlib.sha256(facts.encode()).hexdigest()[:6]
+    facts = JUDGES.in_full(judge, judge.model_dump(mode="json", exclude={"fallback"}))
+    for key in ("name", "version", "fallback", "adapter", "attempts", "timeout_s", "key_env", "url"):
+        facts.pop(key, None)
+    written = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(written.encode()).hexdigest()[:6]
 
 
 def free_name(kind: str, taken: Iterable[str]) -> str:
@@ -135,12 +121,19 @@ def free_name(kind: str, taken: Iterable[str]) -> str:
     return next(name for name in (f"{kind}{number or ''}" for number in count()) if name not in taken)
 
 
-def needs_base_model(configuration: Configuration) -> bool:
-    """Whether the judges of a configuration, or what they are shown, need the base model in this process."""
+def judge_bases(configuration: Configuration) -> tuple[str, ...]:
+    """The base models that the judges of a configuration, and what they are shown, need in this process."""
     judge, shown = configuration.judge, configuration.exemplars
-    chats = any(one.kind in CHATTING for one in judge.in_order)
+    bases = [one.own_base or configuration.model for one in judge.in_order if one.asks_model]
     nearest = shown is not None and shown.nearest > 0 and shown.embedder is None
-    return judge.needs_base or (chats and nearest)
+    if nearest and any(one.chats for one in judge.in_order):
+        bases.append(configuration.model)
+    return tuple(dict.fromkeys(bases))
+
+
+def needs_base_model(configuration: Configuration) -> bool:
+    """Whether the judges of a configuration, or what they are shown, need the run's base model in this process."""
+    return configuration.model in judge_bases(configuration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +155,14 @@ async def judging(
     judge, labels = configuration.judge, configuration.label_set
     adapters = {folder: f"judge{number or ''}" for number, folder in enumerate(dict.fromkeys(judge_adapters(judge)))}
     async with AsyncExitStack() as closing:
-        engine: Engine | None = None
         planned = await asyncio.to_thread(planned_exemplars, configuration, model)
-        if needs_base_model(configuration):
-            named = {name: folder for folder, name in adapters.items()}
-            order = EngineOrder(model, named, configuration.max_rows, configuration.dtype)
-            engine = await asyncio.to_thread(engine_factory, order)
-            closing.push_async_callback(engine.close)
+        orders = engine_orders(configuration, model, adapters, judge_bases(configuration))
+        here = await loaded(configuration, orders, engine_factory)
+        for one in here.values():
+            closing.push_async_callback(one.close)
         first, base = configuration.taggers[0].name, Path(configuration.model).name
-        parts = JudgeParts(labels, first, base, engine, adapters)
+        engine = here.pop(configuration.model, None)
+        parts = JudgeParts(labels, first, base, engine, adapters, others=here)
         closing.push_async_callback(parts.connections.close)
         judge_chain = build_judge_chain(judge, parts)
         await parts.connections.open()

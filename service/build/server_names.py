@@ -15,9 +15,9 @@ def served_base(configuration: Configuration) -> str:
 def served_filter(configuration: Configuration) -> str | None:
     """The name on a server of the exported filter; None where there is none."""
     chosen = configuration.filter
-    if chosen is None or chosen.exported is None:
+    if chosen is None or chosen.exported_folder is None:
         return None
-    return chosen.served or f"{configuration.label_set.name}.{chosen.kind}"
+    return chosen.served_name(configuration.label_set.name)
 
 
 def served_names(configuration: Configuration) -> dict[Path, str]:
@@ -28,9 +28,9 @@ def served_names(configuration: Configuration) -> dict[Path, str]:
     labels = configuration.label_set.name
     names: dict[Path, str] = {}
     for tagger in configuration.asked:
-        if tagger.adapter is not None and tagger.strategy != "span":
-            names.setdefault(tagger.adapter, tagger.served or f"{labels}.{tagger.name}")
+        if tagger.folder is not None and (name := tagger.served_name(labels)) is not None:
+            names.setdefault(tagger.folder, name)
     chosen = configuration.filter
-    if chosen is not None and chosen.adapter is not None and chosen.kind == "llm-causal":
-        names.setdefault(chosen.adapter, chosen.served or f"{labels}.{chosen.kind}")
+    if chosen is not None and chosen.writes and chosen.folder is not None:
+        names.setdefault(chosen.folder, chosen.served_name(labels) or "")
     return names

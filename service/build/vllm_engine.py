@@ -11,17 +11,12 @@ from medner.agents.engines.vllm.checks import Need, check_servers
 from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.engines.vllm.pool import Pool
 from medner.agents.engines.vllm.server import ServerAddress
-from medner.agents.prompts.shots import load_shots
-from medner.agents.prompts.tagger import tagger_messages
-from medner.agents.strategies import CODECS
-from medner.agents.taggers.tagger import answer_cap
 from medner.core.errors import ExternalError, UserError
 from medner.core.findings import Finding, errors_among
-from medner.core.labels import LabelSet
-from medner.core.plugins import is_plugin
 from medner.service.build.server_names import served_base, served_filter, served_names
-from medner.service.config.configuration import Configuration, ServerConfig, TaggerConfig
-from medner.service.config.judges import CHATTING
+from medner.service.config.bases import base_name
+from medner.service.config.configuration import Configuration
+from medner.service.config.engine import ServerConfig
 
 #: What a chat template adds to a prompt, in tokens; more than any seen.
 _TEMPLATE = 64
@@ -29,7 +24,9 @@ _TEMPLATE = 64
 
 def server_pool(configuration: Configuration) -> Pool:
     """The servers of a configuration, not yet asked. UserError for a key that is not in the environment."""
-    engine = configuration.engine
+    engine = configuration.engine.vllm
+    if engine is None:
+        raise UserError("this configuration names no servers")
     addresses = [ServerAddress(one.url, one.concurrency, _key(one)) for one in engine.servers]
     return Pool(addresses, timeout_s=engine.timeout_s, attempts=engine.attempts)
 
@@ -75,31 +72,19 @@ def model_needs(configuration: Configuration) -> list[Need]:
         needs[model] = Need(model, max(context, before.context if before else 0), writes)
 
     for tagger in configuration.asked:
-        if tagger.strategy != "span" and not is_plugin(tagger.strategy):
-            model = served_base(configuration) if tagger.adapter is None else names[tagger.adapter]
-            need(model, longest_request(tagger, labels, configuration.max_chars))
+        longest = tagger.longest_request(labels, configuration.max_chars)
+        if longest is not None:
+            base = served_base(configuration) if tagger.own_base is None else base_name(tagger.own_base)
+            need(base if tagger.folder is None else names[tagger.folder], longest)
     chosen = configuration.filter
-    if chosen is not None and chosen.kind == "llm-causal":
-        need(
-            served_base(configuration) if chosen.adapter is None else names[chosen.adapter], configuration.max_chars * 2
-        )
+    if chosen is not None and chosen.writes:
+        model = served_base(configuration) if chosen.folder is None else names[chosen.folder]
+        need(model, configuration.max_chars * 2)
     if (classifier := served_filter(configuration)) is not None:
         need(classifier, 2 * configuration.max_chars + _TEMPLATE, writes=False)
-    if any(judge.kind in CHATTING and judge.model is None for judge in configuration.judge.in_order):
+    if any(judge.chats and judge.asks_model for judge in configuration.judge.in_order):
         need(served_base(configuration), 2_048)
     return list(needs.values())
-
-
-def longest_request(tagger: TaggerConfig, labels: LabelSet, max_chars: int) -> int:
-    """The most tokens that prompt and answer of a sentence usually take, by a token a character.
-
-    The answer is taken to fill half of what it may have at most: every type present is rare.
-    """
-    codec, shots = CODECS[tagger.strategy], load_shots(labels)[: tagger.shots]
-    sentence = "症" * max_chars
-    messages = tagger_messages(tagger.style, codec, labels, sentence, shots)
-    prompt = sum(len(message.content) + 8 for message in messages) + _TEMPLATE
-    return prompt + (answer_cap(sentence, labels) + len(codec.encode(sentence, (), labels))) // 2
 
 
 def _spare(finding: Finding, pool: Pool, needs: list[Need]) -> bool:

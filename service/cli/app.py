@@ -35,6 +35,7 @@ SUBCOMMANDS = (
     "convert",
     "models",
     "labels",
+    "config",
     "train",
     "exemplars",
     "export",

@@ -99,7 +99,8 @@ Taggers = Annotated[
     typer.Option(
         "--taggers",
         metavar="LIST",
-        help="Taggers of the configuration by name, adapter folders (./x), STRATEGY:STYLE (html:full), or plugin:NAME.",
+        help="Taggers of the configuration by name, adapter folders (./x), STRATEGY:STYLE (html:full), also @BASE for "
+        "another base model, or plugin:NAME.",
     ),
 ]
 Judge = Annotated[

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import BaseModel, ConfigDict, Field
 
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.atomic import replacing_file
 from medner.core.files.card_text import card_text
 from medner.core.files.names import CARD
-from medner.core.plugins import PATTERN
 from medner.service.config.card_keys import INFORMATIVE_KEYS, Card, validated_card
 
 #: The strategies and prompt styles a configuration may name.
@@ -25,16 +23,6 @@ TaggerKind = Literal["symbol", "json", "html", "index", "span"]
 
 #: What a filter can be (agents/filters).
 FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
-
-
-def _or_plugin(value: object, check: ValidatorFunctionWrapHandler) -> object:
-    return value if isinstance(value, str) and re.match(PATTERN, value) else check(value)
-
-
-#: Beside the kinds that ship, ``plugin:NAME`` or ``plugin:NAME:ARGUMENT``. No union: its errors would name its parts.
-OrPlugin = WrapValidator(_or_plugin)
-#: Goes with it: what is no literal is written as it is.
-AsText = PlainSerializer(str)
 
 EXPORT = "export.toml"
 

@@ -7,14 +7,17 @@ from pathlib import Path
 
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
-from medner.service.config.configuration import Configuration, FilterConfig, TaggerConfig
-from medner.service.config.judges import JudgeConfig
-from medner.service.config.shelf import ShippedAdapter, shipped_adapters, shipped_filters, shipped_plan
+from medner.service.config.cards import AdapterCard
+from medner.service.config.configuration import Configuration
+from medner.service.config.filters import FILTERS, FilterConfig
+from medner.service.config.judges import JUDGES
+from medner.service.config.shelf import Preset, ShippedAdapter, shipped_adapters, shipped_filters, shipped_plan
+from medner.service.config.taggers import TAGGERS, TaggerConfig, WritingTaggerConfig
 
 #: The default's taggers where no adapter ships.
 _UNTUNED = (
-    TaggerConfig(name="html-full", strategy="html", style="full", shots=3),
-    TaggerConfig(name="json-plain", strategy="json", style="plain", shots=3),
+    WritingTaggerConfig(name="html-full", strategy="html", style="full", shots=3),
+    WritingTaggerConfig(name="json-plain", strategy="json", style="plain", shots=3),
 )
 _DEFAULT_COUNT = 2
 
@@ -41,22 +44,12 @@ def default_configuration(
     tuned = tuned_taggers(labels, model, shipped)
     if plan is not None and {one.name for one in tuned} >= set(plan.taggers):
         by_name = {one.name: one for one in tuned}
-        found = [
-            one
-            for one in shipped_filters(labels, root)
-            # An encoder of its own suits every base model.
-            if one.card.name == plan.filter and (one.card.base == model or one.card.kind == "bert-cls")
-        ]
         return Configuration(
             labels=labels,
             model=model,
             taggers=tuple(by_name[name] for name in plan.taggers),
-            filter=FilterConfig(kind="span")
-            if plan.filter == "span"
-            else FilterConfig(kind=found[0].card.kind, adapter=found[0].folder)
-            if found
-            else None,
-            judge=JudgeConfig.model_validate(plan.judge),
+            filter=_planned_filter(plan, labels, model, root),
+            judge=JUDGES.read(plan.judge),
         )
     if preset is not None:
         raise UserError(
@@ -66,16 +59,41 @@ def default_configuration(
     return Configuration(labels=labels, model=model, taggers=taggers)
 
 
-def tuned_taggers(labels: str, model: str, shipped: Sequence[ShippedAdapter] | None = None) -> list[TaggerConfig]:
-    """The shipped taggers of a label set for a model, by name; ``shipped`` None: those in the package."""
+def _planned_filter(plan: Preset, labels: str, model: str, root: Path | None) -> FilterConfig | None:
+    """The filter that a plan names: a kind that needs no folder, or one of the shelf."""
+    kind = FILTERS.row(plan.filter)
+    if kind is not None and kind.is_of_span_taggers:
+        return FILTERS.read({"kind": plan.filter})
+    for shipped in shipped_filters(labels, root):
+        card = shipped.card
+        # An encoder of its own suits every base model.
+        if card.name == plan.filter and (card.base == model or not FILTERS.rows[card.kind].stands_on_base):
+            return FILTERS.read({"kind": card.kind, "adapter": shipped.folder})
+    return None
+
+
+def tuned_taggers(
+    labels: str, model: str | None, shipped: Sequence[ShippedAdapter] | None = None
+) -> list[TaggerConfig]:
+    """The shipped taggers of a label set for a model (None: for any), by name.
+
+    ``shipped`` None: those in the package.
+    """
     return [
-        TaggerConfig(name=one.card.name, strategy=one.card.strategy, style=one.card.style, adapter=one.folder)
+        tagger_of_card(one.card, one.folder)
         for one in (shipped_adapters(labels) if shipped is None else shipped)
-        if one.card.base == model and one.card.labels == labels
+        if model in (None, one.card.base) and one.card.labels == labels
     ]
+
+
+def tagger_of_card(card: AdapterCard, folder: Path) -> TaggerConfig:
+    """The tagger of an adapter, as its card says."""
+    data = {"name": card.name, "strategy": card.strategy, "style": card.style, "adapter": folder}
+    row = TAGGERS.rows[card.strategy]
+    return TAGGERS.read({key: value for key, value in data.items() if key in row.model_fields})
 
 
 def _partners(tuned: list[TaggerConfig]) -> list[TaggerConfig]:
     """Who joins too few tuned taggers: one of them under another prompt, where there is one, else untuned ones."""
-    prompted = [one for one in tuned if one.strategy != "span"]
+    prompted = [one for one in tuned if one.writes]
     return [one.model_copy(update={"name": f"{one.name}-full", "style": "full"}) for one in prompted] or list(_UNTUNED)

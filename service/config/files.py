@@ -11,8 +11,12 @@ from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import BadInputError, UserError
 from medner.service.config.configuration import Configuration, is_path, validated
 from medner.service.config.default import default_configuration, tuned_taggers
-from medner.service.config.judges import JudgeConfig
+from medner.service.config.judges import JUDGES, BestTaggerConfig
+from medner.service.config.schema import SCHEMA_KEY
 from medner.store.models import settled_base_model
+
+#: The keys of agents and exemplars that hold paths.
+_PATHS = {"adapter", "exported", "said", "folder", "embedder"}
 
 
 def load_configuration(
@@ -33,6 +37,7 @@ def load_configuration(
         raise BadInputError(f"not valid TOML: {error}", path=path) from error
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    data.pop(SCHEMA_KEY, None)
     if isinstance(data.get("model"), str):
         data["model"] = _anchored_model(data["model"], path.parent)
     _anchor(data, path.parent)
@@ -51,8 +56,8 @@ def load_configuration(
         raise BadInputError("a preset names the taggers; leave out one of preset and taggers", path=path, key="preset")
     if "taggers" not in data:
         default = default_configuration(named, model=base, preset=preset).model_dump()
-        if off and default["judge"]["kind"] == "filter-score":
-            default["judge"] = JudgeConfig().model_dump()
+        if off and JUDGES.read(default["judge"]).needs_filter:
+            default["judge"] = BestTaggerConfig().model_dump()
         for key in ("taggers", "filter", "judge"):
             data.setdefault(key, default[key])
     return validated(data, where=path)
@@ -77,26 +82,25 @@ def _anchored_model(base: str, folder: Path) -> str:
 
 def _anchor(data: dict[str, Any], folder: Path) -> None:
     """Makes the paths of a file count from its folder."""
-
-    def anchored(name: object) -> object:
-        return str(folder / os.path.expanduser(name)) if isinstance(name, str) else name
-
     if isinstance(data.get("labels"), str) and is_path(data["labels"]):
-        data["labels"] = anchored(data["labels"])
-    for judge in _judges_in(data.get("judge")):
-        if "adapter" in judge:
-            judge["adapter"] = anchored(judge["adapter"])
+        data["labels"] = _anchored(data["labels"], folder)
+    judges = _judges_in(data.get("judge"))
+    for judge in judges:
         if str(judge.get("template", "")).endswith(".toml"):
-            judge["template"] = anchored(judge["template"])
-    exemplars = data.get("exemplars")
-    for key in ("folder", "embedder"):
-        if isinstance(exemplars, dict) and key in exemplars:
-            exemplars[key] = anchored(exemplars[key])
+            judge["template"] = _anchored(judge["template"], folder)
     taggers = data.get("taggers")
-    for user in [*(taggers if isinstance(taggers, list) else []), data.get("filter")]:
-        for key in ("adapter", "exported", "said"):
-            if isinstance(user, dict) and key in user:
-                user[key] = anchored(user[key])
+    tables = [*(taggers if isinstance(taggers, list) else []), data.get("filter"), data.get("exemplars"), *judges]
+    for table in tables:
+        if not isinstance(table, dict):
+            continue
+        for key in _PATHS & table.keys():
+            table[key] = _anchored(table[key], folder)
+        if isinstance(table.get("base"), str):
+            table["base"] = _anchored_model(table["base"], folder)
+
+
+def _anchored(name: object, folder: Path) -> object:
+    return str(folder / os.path.expanduser(name)) if isinstance(name, str) else name
 
 
 def _judges_in(data: object) -> list[dict[str, Any]]:

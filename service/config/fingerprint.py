@@ -10,27 +10,32 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from medner.agents.prompts.templates import load_template
 from medner.core.errors import UserError
 from medner.core.files.hashing import sha256_of
-from medner.core.plugins import Group, is_plugin, plugin_parts, plugin_version
-from medner.service.config.cards import export_card, filter_card
-from medner.service.config.configuration import Configuration, ExemplarsConfig, FilterConfig
+from medner.service.config.bases import base_name
+from medner.service.config.configuration import Configuration, ExemplarsConfig
+from medner.service.config.filters import FilterConfig
 from medner.service.config.judges import JudgeConfig
 from medner.service.config.number_format import settled_dtype
-from medner.store.models import MANIFEST, read_manifest
+from medner.service.config.taggers import TAGGERS
+from medner.store.models import MANIFEST, base_model_folder, read_manifest
 
 #: What only changes how fast an answer comes.
 _SPEED = {"concurrency", "max_rows"}
 
 
-def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
+def fingerprint(configuration: Configuration, model: Path | None = None, *, own_bases: bool = False) -> str:
     """Sixteen hexadecimal digits that change with whatever may change an answer.
 
     These are the configuration, the label set's content, the adapters' and the model's files, and medner's version;
     the paths where they lie do not count. ``model`` is the base model's folder; None: only its name counts.
+    The files of further base models count with it, or with ``own_bases``.
     """
     facts: dict[str, Any] = configuration.model_dump(mode="json", exclude=_SPEED)
+    facts["taggers"] = [
+        TAGGERS.in_full(tagger, fact) for tagger, fact in zip(configuration.taggers, facts["taggers"], strict=True)
+    ]
+    files = own_bases or model is not None
     # Where the servers are changes nothing; that another program runs the model may.
     facts["engine"] = configuration.engine.kind
     if not configuration.join_lines:
@@ -38,17 +43,18 @@ def fingerprint(configuration: Configuration, model: Path | None = None) -> str:
         del facts["join_lines"]
     facts["labels"] = asdict(configuration.label_set)
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
-        fact["adapter"] = dict(_files(tagger.adapter)) if tagger.adapter else None
+        fact["adapter"] = dict(_files(tagger.folder)) if tagger.folder else None
         fact["said"] = _said_hash(tagger.said) if tagger.said else None
+        fact.update(_own_base(tagger.own_base, configuration, files=files))
     if configuration.filter is not None:
         facts["filter"] = _filter_facts(configuration.filter)
-    facts["judge"] = _judge_facts(configuration.judge)
+    facts["judge"] = _judge_facts(configuration.judge, configuration, files=files)
     if configuration.exemplars is not None:
         facts["exemplars"] = _exemplar_facts(configuration.exemplars)
     if model is not None:
         facts["model"] = _model_facts(model)
         facts["dtype"] = settled_dtype(configuration, model)
-    plugins = dict(_plugins(configuration))
+    plugins = dict(plugins_of(configuration))
     if plugins:
         facts["plugins"] = plugins
     facts["medner"] = version("medner")
@@ -62,40 +68,42 @@ def _said_hash(file: Path) -> str:
         raise UserError(f"{file}: cannot be read: {error.strerror}") from error
 
 
-def _plugins(configuration: Configuration) -> Iterator[tuple[str, str]]:
-    """The plugins of a configuration, each with its package's version, and the hash of the file it is given."""
-    kinds: list[tuple[Group, str]] = [("taggers", one.strategy) for one in configuration.taggers]
-    kinds += [("judges", one.kind) for one in configuration.judge.in_order]
+def plugins_of(configuration: Configuration) -> Iterator[tuple[str, str]]:
+    """The plugins of a configuration, each with its package's version, and the hash of the file it is given.
+
+    UserError for one that is not installed.
+    """
+    for tagger in configuration.taggers:
+        yield from tagger.plugins()
+    for judge in configuration.judge.in_order:
+        yield from judge.plugins()
     if configuration.filter is not None:
-        kinds.append(("filters", configuration.filter.kind))
-    for group, kind in kinds:
-        if is_plugin(kind):
-            name, argument = plugin_parts(kind)
-            is_file = bool(argument) and Path(argument).is_file()
-            yield f"{group} {kind}", plugin_version(group, name) + (f" {sha256_of(Path(argument))}" if is_file else "")
+        yield from configuration.filter.plugins()
 
 
 def _filter_facts(chosen: FilterConfig) -> dict[str, Any]:
     """What of a filter may change an answer: how its scores are read, and its files."""
-    card = None if chosen.adapter is None else filter_card(chosen.adapter)
-    if chosen.exported is not None:
-        return {"threshold": chosen.threshold, **export_card(chosen.exported).model_dump()}
-    return {
-        "kind": chosen.kind,
-        "threshold": chosen.threshold if chosen.threshold is not None or card is None else card.threshold,
-        "temperature": None if card is None else card.temperature,
-        "adapter": dict(_files(chosen.adapter)) if chosen.adapter else None,
-    }
+    if chosen.exported_folder is not None:
+        return chosen.facts()
+    return {**chosen.facts(), "adapter": dict(_files(chosen.folder)) if chosen.folder else None}
 
 
-def _judge_facts(judge: JudgeConfig) -> dict[str, Any]:
-    """What of a judge may change an answer: not where its server is, nor how often it is asked again."""
-    facts = judge.model_dump(mode="json", exclude={"url", "key_env", "attempts", "timeout_s", "fallback"})
-    facts["adapter"] = dict(_files(judge.adapter)) if judge.adapter else None
-    facts["fallback"] = [_judge_facts(one) for one in judge.fallback]
-    if judge.kind in ("select", "rewrite"):
-        facts["template"] = load_template(judge.kind, judge.template).model_dump()
-    return facts
+def _own_base(base: str | None, configuration: Configuration, *, files: bool) -> dict[str, Any]:
+    """What a base model beside the run's adds: its name, and its files and number format where ``files`` count."""
+    if base is None:
+        return {}
+    if not files:
+        return {"base": base_name(base)}
+    folder = base_model_folder(base)
+    return {"base": _model_facts(folder), "base_dtype": settled_dtype(configuration, folder)}
+
+
+def _judge_facts(judge: JudgeConfig, configuration: Configuration, *, files: bool) -> dict[str, Any]:
+    """What of a judge may change an answer, its files and those that step in among it."""
+    adapter = dict(_files(judge.folder)) if judge.folder else None
+    fallback = [_judge_facts(one, configuration, files=files) for one in judge.fallback]
+    own = _own_base(judge.own_base, configuration, files=files)
+    return {**judge.facts(), "adapter": adapter, "fallback": fallback, **own}
 
 
 def _exemplar_facts(chosen: ExemplarsConfig) -> dict[str, Any]:

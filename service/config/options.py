@@ -11,17 +11,18 @@ from typing import Any, get_args
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.core.plugins import is_plugin, plugin_parts
+from medner.service.config.bases import base_name
 from medner.service.config.cards import StrategyName, StyleName, adapter_card, filter_card
-from medner.service.config.configuration import Configuration, TaggerConfig, is_path, validated
-from medner.service.config.default import default_configuration, tuned_taggers
+from medner.service.config.configuration import Configuration, is_path, validated
+from medner.service.config.default import default_configuration, tagger_of_card, tuned_taggers
 from medner.service.config.files import load_configuration
-from medner.service.config.judges import JudgeConfig, read_judge
+from medner.service.config.filters import FILTERS
+from medner.service.config.judges import BestTaggerConfig, read_judge
 from medner.service.config.recorded import with_answers
 from medner.service.config.shelf import ShippedFilter, shipped_filters
+from medner.service.config.taggers import TAGGERS, TaggerConfig
 from medner.store.models import settled_base_model
 
-#: Filters that no folder holds: the base model as it is, and the span taggers.
-_WITHOUT_FOLDER = ("llm-causal", "span")
 #: How many examples a tagger given as STRATEGY:STYLE is shown; brief prompts are for tuned adapters.
 _SHOTS = {"brief": 0, "full": 3, "plain": 3}
 
@@ -61,7 +62,8 @@ def configured(overrides: Overrides) -> Configuration:
     plain = {"max_chars": overrides.max_chars, "join_lines": overrides.join_lines or None, "dtype": overrides.dtype}
     data |= {key: value for key, value in plain.items() if value is not None}
     if overrides.taggers is not None:
-        known = (*tuned_taggers(base.labels, base.model), *base.taggers)
+        # Of two with one name that of the run's model comes last, and counts.
+        known = (*tuned_taggers(base.labels, None), *tuned_taggers(base.labels, base.model), *base.taggers)
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
     if overrides.said:
@@ -74,9 +76,9 @@ def configured(overrides: Overrides) -> Configuration:
         data["filter"] = read_filter(overrides.filter, shipped_filters(data["labels"]))
     elif overrides.config is None and _is_out_of_place(data):
         data["filter"] = None
-    if data["filter"] is None and overrides.judge is None and base.judge.kind == "filter-score":
+    if data["filter"] is None and overrides.judge is None and base.judge.needs_filter:
         # A judge by scores has none left to judge by.
-        data["judge"] = JudgeConfig().model_dump()
+        data["judge"] = BestTaggerConfig().model_dump()
     if overrides.exemplars is not None:
         data["exemplars"] = {**(data["exemplars"] or {}), "folder": overrides.exemplars}
     if overrides.servers:
@@ -86,8 +88,9 @@ def configured(overrides: Overrides) -> Configuration:
 
 def _free_of_the_span_filter(data: dict[str, Any], overrides: Overrides) -> None:
     """Takes away a filter that would ask taggers whose answers are recorded. UserError where nothing else is named."""
-    spans = [one for one in data["taggers"] if one["strategy"] == "span" and one["said"] is not None]
-    if not spans or overrides.filter is not None or (data["filter"] or {}).get("kind") != "span":
+    taggers = map(TAGGERS.read, data["taggers"])
+    spans = [tagger for tagger in taggers if tagger.scores_spans and tagger.said is not None]
+    if not spans or overrides.filter is not None or not _is_of_span_taggers(data["filter"]):
         return
     if overrides.judge is None:
         raise UserError(
@@ -99,10 +102,12 @@ def _free_of_the_span_filter(data: dict[str, Any], overrides: Overrides) -> None
 
 def _is_out_of_place(data: Mapping[str, Any]) -> bool:
     """Whether the filter is made of span taggers, and there are none any more."""
-    filtering = data["filter"]
-    if filtering is None or filtering["kind"] != "span":
-        return False
-    return all(tagger["strategy"] != "span" for tagger in data["taggers"])
+    taggers = map(TAGGERS.read, data["taggers"])
+    return _is_of_span_taggers(data["filter"]) and not any(tagger.scores_spans for tagger in taggers)
+
+
+def _is_of_span_taggers(filtering: Mapping[str, Any] | None) -> bool:
+    return filtering is not None and FILTERS.read(filtering).is_of_span_taggers
 
 
 def read_taggers(said: str | Sequence[str], known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
@@ -116,22 +121,24 @@ def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     if word in known:
         return known[word]
     if is_plugin(word):
-        return TaggerConfig.model_validate({"name": plugin_parts(word)[0], "strategy": word})
-    if is_path(word):
+        return TAGGERS.read({"name": plugin_parts(word)[0], "strategy": word})
+    if is_path(word.partition("@")[0]):
         folder = Path(os.path.expanduser(word))
-        card = adapter_card(folder)
-        return TaggerConfig(name=card.name, strategy=card.strategy, style=card.style, adapter=folder)
-    strategy, colon, style = word.partition(":")
+        return tagger_of_card(adapter_card(folder), folder)
+    way, at, base = word.partition("@")
+    strategy, colon, style = way.partition(":")
     strategies, styles = get_args(StrategyName), get_args(StyleName)
-    if not colon or strategy not in strategies or style not in styles:
+    if not colon or strategy not in strategies or style not in styles or (at and not base):
         raise UserError(
             f"--taggers: no tagger {word!r}; there are {', '.join(known)}; or give an adapter's folder "
             f"(./runs/x/adapter), or STRATEGY:STYLE, for example html:full (strategies: {', '.join(strategies)}; "
-            f"styles: {', '.join(styles)})"
+            f"styles: {', '.join(styles)}), with @BASE behind it for a base model of its own"
         )
-    return TaggerConfig.model_validate(
-        {"name": f"{strategy}-{style}", "strategy": strategy, "style": style, "shots": _SHOTS[style]}
-    )
+    data = {"name": f"{strategy}-{style}", "strategy": strategy, "style": style, "shots": _SHOTS[style]}
+    if at:
+        base = settled_base_model(base)
+        data |= {"name": f"{data['name']}-{base_name(base)}", "base": base}
+    return TAGGERS.read(data)
 
 
 def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:
@@ -146,10 +153,10 @@ def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, A
     folder = next((one.folder for one in shipped if one.card.name == word), None)
     if folder is None and (is_path(word) or Path(word).is_dir()):
         folder = Path(os.path.expanduser(word))
-    if folder is None and word not in _WITHOUT_FOLDER:
-        names = [one.card.name for one in shipped if one.card.name != "llm-causal"]
+    if folder is None and word not in without_folder():
+        names = [one.card.name for one in shipped if one.card.name not in without_folder()]
         raise UserError(
-            f"--filter: {said!r} is none; there are off, {', '.join([*_WITHOUT_FOLDER, *names])} and the folders that "
+            f"--filter: {said!r} is none; there are off, {', '.join([*without_folder(), *names])} and the folders that "
             "medner train filter writes (./runs/x/adapter); :THRESHOLD may follow, from 0 to 1"
         )
     kind = word if folder is None else filter_card(folder).kind
@@ -157,4 +164,9 @@ def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, A
         least = float(threshold) if threshold else None
     except ValueError as error:
         raise UserError(f"--filter: {threshold!r} is no threshold; give a number from 0 to 1") from error
-    return {"kind": kind, "adapter": folder, "threshold": least}
+    return {"kind": kind, "threshold": least} | ({} if folder is None else {"adapter": folder})
+
+
+def without_folder() -> list[str]:
+    """The kinds of filters that need no folder: the base model as it is, and the span taggers."""
+    return [kind for kind, row in FILTERS.rows.items() if row.needs_no_folder]

@@ -9,7 +9,7 @@ from typing import Any
 from medner.agents.taggers.recorded import RecordedTagger, recorded_annotations, recorded_tagger
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
-from medner.service.config.configuration import TaggerConfig
+from medner.service.config.taggers import TaggerConfig
 
 
 def recorded_taggers(taggers: Sequence[TaggerConfig], labels: LabelSet) -> dict[str, RecordedTagger]:

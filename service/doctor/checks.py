@@ -11,16 +11,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from medner.core.environment import REDIS_URL, variable
-from medner.core.errors import MednerError, UserError
+from medner.core.errors import MednerError
 from medner.core.files.names import ADAPTER_WEIGHTS
 from medner.core.findings import Finding, Level
 from medner.service.build.engines import model_folder
-from medner.service.build.pipeline import needs_local
+from medner.service.build.run_engines import bases_here, needs_local
 from medner.service.build.vllm_engine import server_findings
-from medner.service.config.cards import check_base, check_card, filter_card, names_labels
-from medner.service.config.configuration import Configuration, is_path
+from medner.service.config.cards import check_card, filter_card
+from medner.service.config.configuration import Configuration, by_name, is_path
+from medner.service.config.filters.filter import check_labels
 from medner.service.doctor.redis_check import redis_findings
-from medner.store.models import ModelStore
+from medner.store.models import ModelStore, base_model_folder
 from medner.store.models.store import default_root
 
 #: What a run needs beside the model: results, journals, logs.
@@ -113,22 +114,25 @@ def disk(root: Path | None = None) -> Iterator[Finding]:
 
 
 def base_model(configuration: Configuration, *, hashes: bool) -> Iterator[Finding]:
-    """The base model on this machine, if anything here runs it."""
-    subject = f"model {configuration.model}"
+    """The base models on this machine, if anything here runs them."""
+    here = bases_here(configuration)
+    for base in dict.fromkeys((configuration.model, *here)):
+        yield from _base(base, needed=base in here, hashes=hashes)
+
+
+def _base(base: str, *, needed: bool, hashes: bool) -> Iterator[Finding]:
+    subject = f"model {base}"
     try:
-        folder = model_folder(configuration)
+        folder = base_model_folder(base)
     except MednerError as problem:
-        needed = needs_local(configuration)
-        yield Finding(
-            error if needed else ok, subject, str(problem), "" if needed else "not needed: the servers have it"
-        )
+        yield Finding(error if needed else ok, subject, str(problem), "" if needed else "not needed here")
         return
-    if is_path(configuration.model) or not hashes:
-        yield Finding(ok, subject, f"in {folder}" + ("" if is_path(configuration.model) else ", hashes not checked"))
+    if is_path(base) or not hashes:
+        yield Finding(ok, subject, f"in {folder}" + ("" if is_path(base) else ", hashes not checked"))
         return
-    damages = ModelStore().verify(configuration.model).problems
+    damages = ModelStore().verify(base).problems
     for damage in damages:
-        remedy = f"medner models remove {configuration.model}, then medner models pull {configuration.model}"
+        remedy = f"medner models remove {base}, then medner models pull {base}"
         yield Finding(error, subject, damage, remedy)
     if not damages:
         yield Finding(ok, subject, f"in {folder}, every file has its hash")
@@ -137,28 +141,26 @@ def base_model(configuration: Configuration, *, hashes: bool) -> Iterator[Findin
 def adapters(configuration: Configuration) -> Iterator[Finding]:
     """The adapters of taggers and filter: files, label set, base."""
     labels = configuration.label_set.name
-    model = None if is_path(configuration.model) else configuration.model
+    model = by_name(configuration.model)
     for tagger in configuration.taggers:
         subject = f"tagger {tagger.name}"
-        if tagger.adapter is None:
-            yield Finding(ok, subject, "runs on the base model, not tuned")
+        if tagger.folder is None:
+            yield Finding(ok, subject, "runs on the base model, not tuned" if tagger.is_untuned else tagger.manner())
             continue
         try:
-            check_card(tagger.adapter, labels=labels, model=model)
-            yield _weights(subject, tagger.adapter)
+            check_card(tagger.folder, labels=labels, model=by_name(tagger.own_base or configuration.model))
+            yield _weights(subject, tagger.folder)
         except MednerError as problem:
             yield Finding(error, subject, str(problem))
     chosen = configuration.filter
-    if chosen is not None and chosen.adapter is not None:
+    if chosen is not None and chosen.folder is not None:
         try:
-            card = filter_card(chosen.adapter)
-            if not names_labels(card.labels, labels):
-                raise UserError(f"this filter knows the label set {card.labels}, not {labels}")
-            if card.kind != "bert-cls":
-                check_base(chosen.adapter, card.base, model)
-            yield Finding(ok, f"filter {card.name}", f"{card.kind} in {chosen.adapter}")
+            card = filter_card(chosen.folder)
+            check_labels(chosen.folder, card.labels, configuration.label_set)
+            chosen.check(model)
+            yield Finding(ok, f"filter {card.name}", f"{card.kind} in {chosen.folder}")
         except MednerError as problem:
-            yield Finding(error, f"filter {chosen.adapter}", str(problem))
+            yield Finding(error, f"filter {chosen.folder}", str(problem))
 
 
 def _weights(subject: str, folder: Path) -> Finding:
@@ -169,7 +171,7 @@ def _weights(subject: str, folder: Path) -> Finding:
 
 def servers(configuration: Configuration) -> Iterator[Finding]:
     """The vLLM servers, if the configuration has any."""
-    if configuration.engine.kind != "vllm":
+    if configuration.engine.is_local:
         return
     try:
         yield from asyncio.run(server_findings(configuration))

@@ -13,7 +13,8 @@ from medner.core.labels import SHIPPED, load_label_set
 from medner.core.plugins import is_plugin
 from medner.service.config.configuration import Configuration
 from medner.service.config.default import tuned_taggers
-from medner.service.config.options import Overrides, configured
+from medner.service.config.judges import JUDGES
+from medner.service.config.options import Overrides, configured, without_folder
 from medner.service.config.shelf import shipped_filters
 from medner.service.http.messages.problems import Problem
 from medner.service.http.messages.schemas import NAME, JobOptions, LabelsAnswer
@@ -23,8 +24,6 @@ from medner.store.jobs import JobSpec
 _DAY_S = 86_400
 #: A judge of the registry, as a configuration's table.
 Registered = dict[str, Any]
-#: A judge that is a remote model would send a note to wherever a client says.
-_JUDGES = ("select", "hard-vote", "best-tagger", "filter-score")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +85,14 @@ class AllowedOptions:
             if options.taggers and (is_plugin(word.strip()) or not re.match(NAME, word.strip())):
                 raise Problem("unusable", f"taggers: {word.strip()!r} is no name; GET /v1/labels lists those there are")
         if options.filter is not None:
-            known = ("off", "llm-causal", "span", *(one.card.name for one in shipped_filters(labels)))
+            known = ("off", *without_folder(), *(one.card.name for one in shipped_filters(labels)))
             if options.filter.partition(":")[0] not in known:
                 raise Problem("unusable", f"filter: {options.filter!r} is none; there are {', '.join(known)}")
-        if options.judge is not None and options.judge.partition(":")[0] not in _JUDGES:
+        judges = [kind for kind, row in JUDGES.rows.items() if row.is_open_to_clients]
+        if options.judge is not None and options.judge.partition(":")[0] not in judges:
             raise Problem(
                 "unusable",
-                f"judge: {options.judge!r} is none; there are {', '.join(_JUDGES)}, and @NAME of the registry",
+                f"judge: {options.judge!r} is none; there are {', '.join(judges)}, and @NAME of the registry",
             )
 
     def _described(self, name: str) -> LabelsAnswer:

@@ -14,6 +14,7 @@ from medner.agents.engines.local.loading import quiet
 from medner.core.errors import UserError
 from medner.core.files.atomic import replacing_file
 from medner.core.files.names import ADAPTER_WEIGHTS, CARD
+from medner.core.memory import in_gb
 from medner.service.annotate.counts import duration
 from medner.service.build.engines import EngineFactory
 from medner.service.config.cards import write_card
@@ -29,7 +30,7 @@ from medner.service.train.training import Finished, StoppedError, Training
 from medner.training.loop.loop import Run, TrainingStep, batches_of, refuse_another
 from medner.training.loop.run import RunFacts, RunFolder
 from medner.training.plot import loss_svg
-from medner.training.taggers.memory import available_bytes, check_memory, described, in_gb, memory_need
+from medner.training.taggers.memory import available_bytes, check_memory, described, memory_need
 
 Say = Callable[[str], None]
 OnStep = Callable[[TrainingStep], None]

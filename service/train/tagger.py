@@ -14,7 +14,8 @@ from medner.core.errors import UserError
 from medner.core.labels import label_set_toml, load_label_set
 from medner.service.build.engines import EngineFactory
 from medner.service.config.cards import AdapterCard, StyleName, TaggerKind
-from medner.service.config.configuration import Configuration, TaggerConfig
+from medner.service.config.configuration import Configuration
+from medner.service.config.taggers import TaggerConfig
 from medner.service.train.orders import TaggerOrder
 from medner.service.train.provenance import named_hashes
 from medner.service.train.scores import Scoring, score_tagger

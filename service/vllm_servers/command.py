@@ -14,6 +14,8 @@ from medner.core.files.names import ADAPTER_CONFIG
 from medner.service.build.server_names import served_base, served_filter, served_names
 from medner.service.build.vllm_engine import model_needs
 from medner.service.config.configuration import Configuration
+from medner.service.config.judges import BestTaggerConfig
+from medner.store.models import base_model_folder
 
 #: The drafter class, by the name that vLLM imports it under.
 COPY_PROPOSER = "medner.agents.engines.vllm.drafting.CopyProposer"
@@ -95,10 +97,13 @@ class ServeCommand:
 def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> list[ServeCommand]:
     """The servers of a configuration, each ``plan.replicas`` times.
 
-    One holds the base with every adapter that writes as a model name of its own, a second the exported filter.
-    ``model`` is the base model's folder. UserError when nothing of the configuration runs on a server.
+    One a base model holds it with every adapter that writes as a model name of its own, another the exported filter.
+    ``model`` is the folder of the run's base model. UserError when nothing of the configuration runs on a server.
     """
-    every = [*_writing(configuration, model, plan), *_classifying(configuration, plan)]
+    every = [
+        *(server for base in _bases(configuration, model) for server in _writing(*base, plan)),
+        *_classifying(configuration, plan),
+    ]
     parts = [one for one in every if plan.part in (ServerPart.ALL, one[0])]
     if every and not parts:
         raise UserError(f"this configuration has no server of the part {plan.part.value}; it has {every[0][0]}")
@@ -119,6 +124,17 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
     return commands
 
 
+def _bases(configuration: Configuration, model: Path) -> Iterator[tuple[Configuration, Path]]:
+    """What of a configuration each base model's server is for, and that model's folder; the run's base first."""
+    own = {base: [one for one in configuration.taggers if one.own_base == base] for base in configuration.bases}
+    rest = tuple(one for one in configuration.taggers if one.own_base is None)
+    yield configuration.model_copy(update={"taggers": rest}), model
+    for base, taggers in own.items():
+        if any(tagger.writes for tagger in taggers):
+            alone = {"model": base, "taggers": tuple(taggers), "filter": None, "judge": BestTaggerConfig()}
+            yield configuration.model_copy(update=alone), base_model_folder(base)
+
+
 def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[tuple[str, list[str]]]:
     contexts = [need.context for need in model_needs(configuration) if need.writes]
     if contexts:
@@ -137,9 +153,9 @@ def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[
 
 def _classifying(configuration: Configuration, plan: Plan) -> Iterator[tuple[str, list[str]]]:
     chosen, name = configuration.filter, served_filter(configuration)
-    if chosen is not None and chosen.exported is not None and name is not None:
+    if chosen is not None and chosen.exported_folder is not None and name is not None:
         context = _context(max(need.context for need in model_needs(configuration) if not need.writes))
-        yield "filter", [*_common(chosen.exported, name, context, plan), *_options("runner", "pooling")]
+        yield "filter", [*_common(chosen.exported_folder, name, context, plan), *_options("runner", "pooling")]
 
 
 def _common(model: Path, name: str, context: int, plan: Plan) -> list[str]:

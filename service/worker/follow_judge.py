@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from medner.agents.judges.judge_chain import JudgeChain
 from medner.core.errors import ExternalError, MednerError
+from medner.core.validation import complaint
 from medner.service.build.judges import JudgeParts, Naming, build_judge_chain
 from medner.service.config.frozen import thaw_data
 from medner.service.config.judges import JudgeConfig
@@ -122,5 +124,6 @@ def judge_of(data: dict[str, Any]) -> JudgeConfig:
     """A judge's configuration out of the registry; ExternalError when this version of medner cannot read it."""
     try:
         return JudgeConfig.model_validate(thaw_data(data))
-    except ValueError as error:
-        raise ExternalError(f"a judge that this version of medner cannot read: {error}") from error
+    except ValidationError as error:
+        reason, key = complaint(error)
+        raise ExternalError(f"a judge that this version of medner cannot read: {key}: {reason}") from error

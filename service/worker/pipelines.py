@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from medner.core.errors import UserError
 from medner.service.build.engines import model_folder
-from medner.service.build.pipeline import assembled_parts, needs_local
+from medner.service.build.pipeline import assembled_parts
+from medner.service.build.run_engines import needs_model
 from medner.service.config.fingerprint import fingerprint
 from medner.service.config.frozen import thaw
 from medner.service.worker.attempts import Annotator
@@ -29,7 +30,7 @@ async def open_pipeline(spec: JobSpec) -> AsyncIterator[Annotator]:
         raise UserError(
             "the label set, the adapters or medner's version here are others than those the job was submitted with"
         )
-    model = model_folder(configuration) if needs_local(configuration) else None
+    model = model_folder(configuration) if needs_model(configuration) else None
     async with (
         assembled_parts(configuration, model=model) as made,
         job_pipeline(made, concurrency=configuration.concurrency) as pipeline,

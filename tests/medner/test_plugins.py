@@ -12,9 +12,10 @@ import pytest
 
 import medner
 from medner.core.plugins import load_plugin
-from medner.service.config.configuration import TaggerConfig, validated
+from medner.service.config.configuration import validated
 from medner.service.config.default import default_configuration
 from medner.service.config.fingerprint import fingerprint
+from medner.service.config.taggers import TaggerConfig
 from medner.testing import contracts
 
 ROOT = Path(__file__).parents[2]

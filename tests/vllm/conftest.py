@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from medner.core.errors import UserError
-from medner.service.config.configuration import Configuration, EngineConfig, ServerConfig, TaggerConfig
+from medner.service.config.configuration import Configuration
 from medner.service.config.default import default_configuration, tuned_taggers
-from medner.service.config.judges import JudgeConfig
+from medner.service.config.engine import ServerConfig, VllmEngineConfig
+from medner.service.config.judges import HardVoteConfig
+from medner.service.config.taggers import WritingTaggerConfig
 from medner.service.vllm_servers import Plan, Serving, serve_commands, serving
 from medner.store.models import ModelStore
 
@@ -64,10 +66,8 @@ def configuration(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
     stranger = tmp_path_factory.mktemp("other")
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         shutil.copy(symbol.adapter.parent / "llm-cls" / name, stranger)
-    other = TaggerConfig(name="other", strategy="html", style="brief", adapter=stranger)
-    return shipped.model_copy(
-        update={"taggers": (symbol, other), "filter": None, "judge": JudgeConfig(kind="hard-vote")}
-    )
+    other = WritingTaggerConfig(name="other", strategy="html", style="brief", adapter=stranger)
+    return shipped.model_copy(update={"taggers": (symbol, other), "filter": None, "judge": HardVoteConfig()})
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +96,7 @@ def served(configuration: Configuration, servers: list[Serving]) -> Configuratio
 
 def on(configuration: Configuration, *servers: ServerConfig) -> Configuration:
     """A configuration on vLLM servers; patient, for two cores do all of it."""
-    engine = EngineConfig(kind="vllm", servers=servers, timeout_s=600)
+    engine = VllmEngineConfig(servers=servers, timeout_s=600)
     return Configuration.model_validate({**configuration.model_dump(), "engine": engine.model_dump()})
 
 

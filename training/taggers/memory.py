@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 
 from medner.core.errors import UserError
+from medner.core.memory import free_memory, in_gb
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import linear_layers, shortened_config
 from medner.training.taggers.examples import Example
@@ -150,32 +150,7 @@ def available_bytes(
     """Free memory of a GPU, or what this process may still take of the computer's; None where it is not said."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    known = [value for value in (_machine(meminfo), _group(limits)) if value is not None]
-    return min(known) if known else None
-
-
-def _machine(meminfo: Path) -> float | None:
-    try:
-        for line in meminfo.read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return float(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass  # another system; the next way may work
-    names = getattr(os, "sysconf_names", {})
-    if "SC_AVPHYS_PAGES" in names:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    return None
-
-
-def _group(limits: Path) -> float | None:
-    """What the limit of a container leaves; file pages count as free, because they can be dropped."""
-    try:
-        most = float((limits / "memory.max").read_text(encoding="ascii"))
-        used = float((limits / "memory.current").read_text(encoding="ascii"))
-        facts = dict(line.split() for line in (limits / "memory.stat").read_text(encoding="ascii").splitlines())
-    except (OSError, ValueError):
-        return None  # no limit ("max"), or no control groups
-    return most - used + float(facts.get("inactive_file", 0))
+    return free_memory(meminfo, limits)
 
 
 def check_memory(need: MemoryNeed, available: float | None, ways_out: Sequence[str]) -> None:
@@ -201,8 +176,3 @@ def tagger_ways_out(settings: TaggerTraining) -> list[str]:
 def described(need: MemoryNeed) -> str:
     """The parts in words."""
     return ", ".join(f"{name} {in_gb(value)}" for name, value in asdict(need).items())
-
-
-def in_gb(value: float) -> str:
-    """Bytes in units of 10^9."""
-    return f"{value / 1e9:.1f} GB"

@@ -62,7 +62,8 @@ class LocalEngine:
 
     Requests that arrive together run together, whatever their adapters: up to ``max_rows`` at a time, and a new one
     joins as soon as another ends. An idle engine waits ``gather_s`` after the first request, so that the sentences of
-    a document start as one batch. ``drafting`` False decodes token by token, for comparison.
+    a document start as one batch. ``drafting`` False decodes token by token, for comparison. Engines that share a
+    ``turn`` compute one after another: two would only take the cores from each other.
     """
 
     def __init__(
@@ -72,11 +73,13 @@ class LocalEngine:
         max_rows: int = 8,
         gather_s: float = 0.01,
         drafting: bool = True,
+        turn: threading.Lock | None = None,
     ) -> None:
         self.model = model
         self._max_rows = max_rows
         self._gather_s = gather_s
         self._drafting = drafting
+        self._turn = turn or threading.Lock()
         self._batch = Batch(model)
         self._jobs: list[_Job] = []
         self._waiting: deque[_Job] = deque()
@@ -243,7 +246,8 @@ class LocalEngine:
 
     def _step(self) -> None:
         try:
-            finished = self._batch.step()
+            with self._turn:
+                finished = self._batch.step()
         except Exception as error:  # noqa: BLE001  whatever torch raises belongs to the waiting tasks
             self._fail(error)
             return

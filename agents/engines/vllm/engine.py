@@ -43,6 +43,10 @@ class VllmEngine:
         self._served = dict(served or {})
         self._first_tokens: dict[tuple[str, str], int] = {}
 
+    def on(self, base: str) -> VllmEngine:
+        """The same servers, where requests without an adapter go to another base model."""
+        return VllmEngine(self.pool, base=base, served=self._served)
+
     async def complete(self, request: Request) -> Completion:
         """The greedy answer to a chat; its grammar is enforced by the server."""
         began = time.perf_counter()

@@ -142,7 +142,8 @@ def _pull(overrides: Overrides) -> None:
     from medner.service.config.options import configured
     from medner.store.models import ModelStore
 
-    name = configured(overrides).model
-    if not is_path(name):
-        with reporting() as report:
-            ModelStore().pull(name, progress=report)
+    configuration = configured(overrides)
+    for name in dict.fromkeys((configuration.model, *configuration.bases)):
+        if not is_path(name):
+            with reporting() as report:
+                ModelStore().pull(name, progress=report)

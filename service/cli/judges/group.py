@@ -166,8 +166,9 @@ def show(name: Name, *, as_json: AsJson = False) -> None:
         typer.echo(
             f"judge {found.name}, revision {found.revision}, by {found.by}, {found.created:%Y-%m-%d %H:%M:%S} UTC"
         )
-        usual = _validated({"kind": found.judge["kind"]} | _needed(found.judge)).model_dump(mode="json")
-        for key, value in found.judge.items():
+        judge = _validated(found.judge).model_dump(mode="json")
+        usual = _validated({"kind": judge["kind"]} | _needed(judge)).model_dump(mode="json")
+        for key, value in judge.items():
             if key == "fallback":
                 value = ", then ".join(map(_words, value))  # noqa: PLW2901  each in words
             if value != usual.get(key) or key == "kind":
@@ -239,7 +240,7 @@ def _validated(table: dict[str, Any]) -> Any:
     try:
         return JudgeConfig.model_validate(table)
     except ValidationError as error:
-        reason, key = complaint(error, JudgeConfig)
+        reason, key = complaint(error)
         raise BadInputError(reason, path="judge", key=key) from error
 
 

@@ -19,7 +19,7 @@ from medner.core.labels import load_label_set
 from medner.core.records import Entity
 from medner.service.build.chat_models import Connections, named_chat
 from medner.service.build.judges import JudgeParts, build_judge_chain
-from medner.service.config.judges import JudgeConfig
+from medner.service.config.judges import SelectJudgeConfig
 from tests.agents.judges.conftest import make_case
 
 CASE = make_case("右肺上叶腺癌", {Entity(0, 6, "dis"): "a", Entity(4, 6, "dis"): "b"})
@@ -70,10 +70,8 @@ def server() -> Iterator[Server]:
     thread.join()
 
 
-def config(server: Server, **more: Any) -> JudgeConfig:
-    return JudgeConfig(
-        kind="select", model="openai:house-model", url=f"http://127.0.0.1:{server.server_port}/v1", **more
-    )
+def config(server: Server, **more: Any) -> SelectJudgeConfig:
+    return SelectJudgeConfig(model="openai:house-model", url=f"http://127.0.0.1:{server.server_port}/v1", **more)
 
 
 async def test_a_server_of_ones_own_judges(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,11 +105,11 @@ async def test_a_busy_server_is_asked_again_by_us_alone(server: Server) -> None:
 def test_a_provider_whose_package_is_missing_is_named() -> None:
     """With what to install."""
     with pytest.raises(UserError, match="pip install langchain-anthropic"):
-        named_chat(JudgeConfig(kind="select", model="anthropic:claude"), Connections())
+        named_chat(SelectJudgeConfig(model="anthropic:claude"), Connections())
 
 
 def test_settings_that_a_provider_refuses_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that is missing, in the provider's own words and ours."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(UserError, match="key_env"):
-        named_chat(JudgeConfig(kind="select", model="openai:gpt-4o"), Connections())
+        named_chat(SelectJudgeConfig(model="openai:gpt-4o"), Connections())

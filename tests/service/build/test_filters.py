@@ -11,7 +11,8 @@ from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.filters import ServedClassifierFilter, SpanFilter
 from medner.core.errors import UserError
-from medner.service.build.pipeline import adapter_names, build_deps, needs_local
+from medner.service.build.pipeline import adapter_names, build_deps
+from medner.service.build.run_engines import needs_local
 from medner.service.config.cards import filter_card
 from medner.service.config.files import load_configuration
 from medner.service.config.fingerprint import fingerprint

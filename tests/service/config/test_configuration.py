@@ -66,8 +66,8 @@ def test_options_override_the_file(tmp_path: Path) -> None:
     [
         (Overrides(taggers="html:long"), "strategies: symbol, json, html, index; styles: brief, full, plain"),
         (Overrides(taggers="html:full,html:full"), "a name of its own"),
-        (Overrides(judge="jury"), "hard-vote, filter-score, best-tagger"),
-        (Overrides(judge="best-tagger:"), "best-tagger:NAME"),
+        (Overrides(judge="jury"), "hard-vote, best-tagger[:NAME], filter-score[:LEAST]"),
+        (Overrides(judge="best-tagger:"), "best-tagger[:NAME]"),
         (Overrides(judge="best-tagger:me", taggers="html:full,json:plain"), "html-full, json-plain"),
         (Overrides(judge="select:html-full"), "select:PROVIDER:MODEL"),
         (Overrides(filter="on"), "off, llm-causal"),

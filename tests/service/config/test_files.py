@@ -72,9 +72,12 @@ TAGGER = '[[taggers]]\nname = "a"\nstrategy = "html"\n'
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("max_char = 3\n", "[max_char]: unknown key; there are labels, model, taggers"),
-        ('[[taggers]]\nname = "a"\nstrategy = "xml"\n', "[taggers.0.strategy]: Input should be 'symbol', 'json'"),
-        (TAGGER + "shot = 1\n", "[taggers.0.shot]: unknown key; there are name, strategy, style"),
+        ("max_char = 3\n", "[max_char]: unknown key; is max_chars meant? There are labels, model, taggers"),
+        (
+            '[[taggers]]\nname = "a"\nstrategy = "xml"\n',
+            "[taggers.0.strategy]: there is no 'xml'; there are symbol, json, html",
+        ),
+        (TAGGER + "shot = 1\n", "[taggers.0.shot]: unknown key; is shots meant? There are name, strategy, "),
         (TAGGER + TAGGER, "[taggers]: every tagger needs a name of its own"),
         ("taggers = []\n", "[taggers]: "),
         ("taggers = 3\n", "[taggers]: "),

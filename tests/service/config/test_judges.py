@@ -16,7 +16,7 @@ from medner.core.errors import UserError
 from medner.core.labels import load_label_set
 from medner.service.build.chat_models import Connections, named_chat
 from medner.service.build.judges import JudgeParts, Naming, build_judge_chain
-from medner.service.config.judges import JudgeConfig, read_judge
+from medner.service.config.judges import FilterScoreConfig, HardVoteConfig, JudgeConfig, SelectJudgeConfig, read_judge
 
 
 @pytest.mark.parametrize(
@@ -105,30 +105,30 @@ def test_the_bench_is_what_the_table_says() -> None:
     assert third == BestTagger("span")
     assert fourth == HardVote()
     assert first.name == "base"
-    joint = build_judge_chain(JudgeConfig(kind="select", joint=True), parts)
+    joint = build_judge_chain(SelectJudgeConfig(joint=True), parts)
     assert joint.judges[0].version != first.version
-    named = build_judge_chain(JudgeConfig(kind="filter-score", least=0.3), parts, Naming("house", "4"))
+    named = build_judge_chain(FilterScoreConfig(least=0.3), parts, Naming("house", "4"))
     assert named.judges == (Renamed(FilterScore(0.3), "house", "4"),)
 
 
 def test_a_judge_without_its_engine_is_refused() -> None:
     """A rule needs none."""
     parts = JudgeParts(load_label_set("cmeee-v2"), "span", "base")
-    assert (build_judge_chain(JudgeConfig(kind="hard-vote"), parts)).judges == (HardVote(),)
+    assert (build_judge_chain(HardVoteConfig(), parts)).judges == (HardVote(),)
     with pytest.raises(UserError, match="not loaded here"):
-        build_judge_chain(JudgeConfig(kind="select"), parts)
+        build_judge_chain(SelectJudgeConfig(), parts)
 
 
 def test_a_key_that_is_not_set_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """By the variable's name; the key itself is in no configuration."""
     monkeypatch.delenv("HOUSE_KEY", raising=False)
-    judge = JudgeConfig(kind="select", model="vllm:q", url="http://127.0.0.1:1", key_env="HOUSE_KEY")
+    judge = SelectJudgeConfig(model="vllm:q", url="http://127.0.0.1:1", key_env="HOUSE_KEY")
     with pytest.raises(UserError, match="HOUSE_KEY, which is not set"):
         named_chat(judge, Connections())
 
 
 def test_a_missing_package_is_named() -> None:
     """LangChain, or the provider's own package."""
-    judge = JudgeConfig(kind="select", model="anthropic:claude")
+    judge = SelectJudgeConfig(model="anthropic:claude")
     with pytest.raises(UserError, match=r"pip install 'medner\[judges\]'|pip install langchain-anthropic"):
         named_chat(judge, Connections())

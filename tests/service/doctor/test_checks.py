@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from medner.core.findings import Finding, Level
-from medner.service.config.configuration import Configuration, TaggerConfig
+from medner.service.config.configuration import Configuration
 from medner.service.config.default import default_configuration
+from medner.service.config.taggers import WritingTaggerConfig
 from medner.service.doctor.checks import adapters, disk, number_formats, packages, processor
 from medner.service.doctor.redis_check import redis_findings
 from tests.tiny_model import save_tiny_model
@@ -65,8 +66,12 @@ def test_adapters_of_another_label_set_or_without_weights(tmp_path: Path) -> Non
         (folder / "card.toml").write_text(card, encoding="utf-8")
         if name != "empty":
             (folder / "adapter_model.safetensors").write_bytes(b"")
-    taggers = tuple(TaggerConfig(name=one.name, strategy="symbol", adapter=one) for one in sorted(tmp_path.iterdir()))
-    found = list(adapters(Configuration(model="b", taggers=(*taggers, TaggerConfig(name="free", strategy="json")))))
+    taggers = tuple(
+        WritingTaggerConfig(name=one.name, strategy="symbol", adapter=one) for one in sorted(tmp_path.iterdir())
+    )
+    found = list(
+        adapters(Configuration(model="b", taggers=(*taggers, WritingTaggerConfig(name="free", strategy="json"))))
+    )
     by_name = {finding.subject: finding for finding in found}
     assert by_name["tagger good"].level is Level.OK
     assert "no adapter_model.safetensors" in by_name["tagger empty"].what

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from medner.core.errors import BadInputError, UserError
-from medner.service.config.configuration import Configuration, EngineConfig, FilterConfig, ServerConfig, TaggerConfig
+from medner.service.config.configuration import Configuration
+from medner.service.config.engine import ServerConfig, VllmEngineConfig
+from medner.service.config.filters import CausalFilterConfig, ClassifierFilterConfig
+from medner.service.config.taggers import SpanTaggerConfig, WritingTaggerConfig
 from medner.service.vllm_servers import Device, Plan, Speculation, serve_commands
 from medner.service.vllm_servers.command import adapter_rank
 
@@ -28,10 +31,10 @@ def with_two(tmp_path: Path) -> Configuration:
     return Configuration(
         model="qwen2.5-coder-0.5b-instruct",
         taggers=(
-            TaggerConfig(name="symbol", strategy="symbol", style="brief", adapter=adapter(tmp_path / "a")),
-            TaggerConfig(name="html", strategy="html", style="brief", adapter=adapter(tmp_path / "b", 20)),
-            TaggerConfig(name="json-full", strategy="json"),
-            TaggerConfig(name="span", strategy="span", adapter=tmp_path / "c"),
+            WritingTaggerConfig(name="symbol", strategy="symbol", style="brief", adapter=adapter(tmp_path / "a")),
+            WritingTaggerConfig(name="html", strategy="html", style="brief", adapter=adapter(tmp_path / "b", 20)),
+            WritingTaggerConfig(name="json-full", strategy="json"),
+            SpanTaggerConfig(name="span", adapter=tmp_path / "c"),
         ),
     )
 
@@ -112,15 +115,15 @@ def test_the_shell_line_can_be_typed(tmp_path: Path) -> None:
 
 def test_only_span_taggers_need_no_server(tmp_path: Path) -> None:
     """There is nothing to serve, and the message says so."""
-    span = TaggerConfig(name="span", strategy="span", adapter=tmp_path)
+    span = SpanTaggerConfig(name="span", adapter=tmp_path)
     with pytest.raises(UserError, match="nothing to serve"):
         serve_commands(Configuration(taggers=(span,)), MODEL, Plan())
 
 
 def test_an_llm_causal_filter_is_served_too(tmp_path: Path) -> None:
     """Its adapter is one more model name."""
-    tagger = TaggerConfig(name="json-full", strategy="json")
-    chosen = FilterConfig(kind="llm-causal", adapter=adapter(tmp_path / "f"))
+    tagger = WritingTaggerConfig(name="json-full", strategy="json")
+    chosen = CausalFilterConfig(adapter=adapter(tmp_path / "f"))
     (command,) = serve_commands(Configuration(taggers=(tagger,), filter=chosen), MODEL, Plan())
     assert f"cmeee-v2.llm-causal={tmp_path / 'f'}" in command.arguments
 
@@ -128,9 +131,9 @@ def test_an_llm_causal_filter_is_served_too(tmp_path: Path) -> None:
 def test_an_exported_filter_has_a_server_of_its_own(tmp_path: Path) -> None:
     """By the pooling runner, on the ports after the writing models', each as often as the replicas say."""
     configuration = Configuration(
-        taggers=(TaggerConfig(name="json-full", strategy="json"),),
-        filter=FilterConfig(kind="llm-cls", exported=tmp_path),
-        engine=EngineConfig(kind="vllm", servers=(ServerConfig(url="http://127.0.0.1:8101"),)),
+        taggers=(WritingTaggerConfig(name="json-full", strategy="json"),),
+        filter=ClassifierFilterConfig(exported=tmp_path),
+        engine=VllmEngineConfig(servers=(ServerConfig(url="http://127.0.0.1:8101"),)),
     )
     commands = serve_commands(configuration, MODEL, Plan(replicas=2))
     assert [one.name for one in commands] == ["models-8101", "models-8102", "filter-8103", "filter-8104"]

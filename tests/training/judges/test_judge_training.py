@@ -26,9 +26,9 @@ from medner.agents.taggers.spans.settings import SpanSettings, load_span_tagger
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
-from medner.service.build.trained_judges import load_votes, trained_judge
 from medner.service.cli.train import group as train
-from medner.service.config.judges import JudgeConfig
+from medner.service.config.judges import TrainedJudgeConfig
+from medner.service.config.judges.trained import load_votes, trained_judge
 from medner.service.train.judge_data import judged_cases, sentence_cases
 from medner.service.train.orders import JudgeOrder
 from medner.training.filters.classifier import ClassifierLearner
@@ -222,13 +222,13 @@ async def test_the_command_makes_a_judge_that_judges(base: Path, tmp_path: Path,
     assert str(tmp_path) not in card
     engine = LocalEngine(LocalModel(base, {"judge": folder}, dtype=torch.float32))
     try:
-        judge = trained_judge(JudgeConfig(kind="trained", adapter=folder), LABELS, engine, {folder: "judge"})
+        judge = trained_judge(TrainedJudgeConfig(adapter=folder), LABELS, engine, {folder: "judge"})
         first, _ = example(99)
         verdict = await judge.judge(first.case)
         assert [one.text_in(first.case.sentence.text) for one in verdict.kept] == ["咽部充血"]
         assert len(verdict.scores) == 2
         assert verdict.scores[0] > judge.threshold > verdict.scores[1]
-        unsure = JudgeConfig(kind="trained", adapter=folder, abstain=(0.0, 1.0))
+        unsure = TrainedJudgeConfig(adapter=folder, abstain=(0.0, 1.0))
         left = await trained_judge(unsure, LABELS, engine, {folder: "judge"}).judge(first.case)
         assert left.abstained
         with pytest.raises(UserError, match="knows the label set cmeee-v2"):

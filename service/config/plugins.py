@@ -1,9 +1,12 @@
-"""Agents of other packages, made as their configuration names them."""
+"""Agents of other packages: how configurations name them, what they are made from, what of them may change."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
 
 from medner.agents.engines.engine import Completion, Engine, Request
 from medner.agents.filters import Filter
@@ -12,8 +15,12 @@ from medner.agents.plugin_context import PluginContext
 from medner.agents.prompts.messages import Message
 from medner.agents.taggers.tagger import Tagger
 from medner.core.errors import UserError
+from medner.core.files.hashing import sha256_of
 from medner.core.labels import LabelSet
-from medner.core.plugins import Group, load_plugin, plugin_parts
+from medner.core.plugins import PATTERN, Group, load_plugin, plugin_parts, plugin_version
+
+#: ``plugin:NAME`` or ``plugin:NAME:ARGUMENT``.
+PluginName = Annotated[str, StringConstraints(pattern=PATTERN)]
 
 
 class NoEngine:
@@ -38,6 +45,13 @@ class NoEngine:
 
 
 _NOT_LOADED = "no base model is loaded, because no agent said that it needs one (needs_engine = True on the plugin)"
+
+
+def plugin_facts(group: Group, kind: str) -> Iterator[tuple[str, str]]:
+    """A plugin with its package's version, and the hash of the file it is given."""
+    name, argument = plugin_parts(kind)
+    is_file = bool(argument) and Path(argument).is_file()
+    yield f"{group} {kind}", plugin_version(group, name) + (f" {sha256_of(Path(argument))}" if is_file else "")
 
 
 def plugin_needs_engine(group: Group, kind: str) -> bool:

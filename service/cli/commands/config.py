@@ -1,0 +1,55 @@
+"""`medner config`: a configuration file checked, and the schema that editors complete and check files with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+config_app = typer.Typer(
+    no_args_is_help=True,
+    help="Configuration files: checked, and described for editors.\n\n"
+    "    medner config schema > medner.schema.json\n\n"
+    "    medner config check medner.toml\n\n"
+    "Editors with taplo take the schema where the file's first line is #:schema ./medner.schema.json",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `medner config`."""
+    app.add_typer(config_app, name="config")
+
+
+@config_app.command()
+def schema() -> None:
+    """Print the JSON schema of configuration files. Example: medner config schema > medner.schema.json"""
+    from medner.service.config.schema import configuration_schema
+
+    typer.echo(json.dumps(configuration_schema(), ensure_ascii=False, indent=2))
+
+
+@config_app.command()
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A configuration in TOML.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole configuration as JSON.")] = False,
+) -> None:
+    """Read a configuration file as annotate would, and print what it comes to.
+
+    Keys, label set, adapters' cards and installed plugins are checked; no model is loaded. Example: medner config check
+    medner.toml
+    """
+    from medner.service.build.pipeline import check_adapters
+    from medner.service.config.files import load_configuration
+    from medner.service.config.fingerprint import plugins_of
+
+    configuration = load_configuration(file)
+    check_adapters(configuration)
+    dict(plugins_of(configuration))
+    if as_json:
+        typer.echo(json.dumps(configuration.model_dump(mode="json"), ensure_ascii=False))
+        return
+    for part, words in configuration.described().items():
+        typer.echo(f"{part}: {words}")

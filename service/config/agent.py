@@ -1,0 +1,30 @@
+"""What taggers and judges of any kind have in common: an adapter, a base model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from medner.service.config.kinds import KindSettings
+
+
+class AgentConfig(KindSettings):
+    """A tagger or a judge."""
+
+    #: Whether it is made of hidden states, which only a model in this process gives.
+    needs_hidden_states: ClassVar[bool] = False
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of its adapter; None for an agent without."""
+        return None
+
+    @property
+    def own_base(self) -> str | None:
+        """The base model that it names, a name or a path; None: that of the run."""
+        return None
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether it runs on a base model, tuned or not; those that step in for it are not meant."""
+        return False

@@ -1,0 +1,77 @@
+"""What agents are built from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from medner.agents.engines.engine import Encoder, Engine
+from medner.agents.taggers.tagger import Tagger
+from medner.core.errors import UserError
+from medner.core.labels import LabelSet
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+
+    from medner.service.config.judges.chat import ChatJudgeConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What taggers and filters are built from.
+
+    ``adapters`` are the names that the engine has adapters loaded under, by folder; ``taggers`` those that a filter is
+    put behind; ``served`` the name that an exported filter has on servers. ``others`` run further base models.
+    """
+
+    labels: LabelSet
+    engine: Engine
+    adapters: Mapping[Path, str]
+    taggers: Sequence[Tagger] = ()
+    served: str | None = None
+    others: Mapping[str, Engine] = field(default_factory=dict)
+
+    def engine_of(self, base: str | None) -> Engine:
+        """What runs a base model, None: that of the run."""
+        return self.engine if base is None else self.others[base]
+
+
+class JudgeParts(Protocol):
+    """What judges are built from: the label set, the first tagger's name, an engine with adapters, chat models."""
+
+    @property
+    def labels(self) -> LabelSet:
+        """The label set."""
+        ...
+
+    @property
+    def first_tagger(self) -> str:
+        """The tagger that best-tagger follows by default."""
+        ...
+
+    @property
+    def engine(self) -> Engine | None:
+        """What runs the base model; None where nothing does."""
+        ...
+
+    @property
+    def adapters(self) -> Mapping[Path, str]:
+        """The names that the engine has adapters loaded under."""
+        ...
+
+    def needed_engine(self, base: str | None = None) -> Engine:
+        """What runs a base model, None: that of the run. UserError where nothing does."""
+        ...
+
+    def chat(self, judge: ChatJudgeConfig) -> tuple[BaseChatModel, str]:
+        """The chat model that a judge asks, and its name. UserError where it cannot be made."""
+        ...
+
+
+def encoder(engine: Engine, who: str, what: str) -> Encoder:
+    """The engine as one that gives hidden states. UserError where it does not."""
+    if not isinstance(engine, Encoder):
+        raise UserError(f"{who}: this engine gives no hidden states, which {what}")
+    return engine
