@@ -14,12 +14,14 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([
-    *ROOT.glob("*.md"),
-    *ROOT.glob("docs/*.md"),
-    *ROOT.glob("examples/**/*.md"),
-    *ROOT.glob("models/**/*.md"),
-])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("examples/**/*.md"),
+        *ROOT.glob("models/**/*.md"),
+    ]
+)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```[a-z]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"(?<!`)`(medner [^`\n]+)`(?!`)")
@@ -165,7 +167,12 @@ def test_scripts_and_targets_in_pages_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_variables_in_pages_exist(page: Path) -> None:
     """Every `MEDNER_...` that a page names is read somewhere."""
-    places = [*ROOT.glob("core/*.py"), *ROOT.glob("tests/*.py"), *ROOT.glob("tests/*/*.py"), ROOT / "docker-compose.yml"]
+    places = [
+        *ROOT.glob("core/*.py"),
+        *ROOT.glob("tests/*.py"),
+        *ROOT.glob("tests/*/*.py"),
+        ROOT / "docker-compose.yml",
+    ]
     read = set(re.findall(r"\bMEDNER_[A-Z_]+\b", "\n".join(path.read_text(encoding="utf-8") for path in places)))
     assert set(re.findall(r"\bMEDNER_[A-Z_]+\b", page.read_text(encoding="utf-8"))) <= read
 
