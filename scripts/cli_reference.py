@@ -25,9 +25,12 @@ HEAD = """# Command line
 
 Written by `make docs` from the commands themselves; `medner COMMAND --help` shows the same.
 
-Errors are one line that ends with the way out; `--debug` shows the traceback. Results go to stdout, progress and
-remarks to stderr. Exit codes: 0 done, 1 done with failures (said on stderr), 2 something you can fix, 3 something
-outside medner failed, 130 interrupted."""
+After this page you know every command and option. An error is one line that ends with the way out; `--debug` shows the
+traceback. Results go to stdout, progress and remarks to stderr.
+
+Exit codes: 0 done, 1 done with failures (listed on stderr), 2 an error that you can fix, 3 something outside medner
+failed (disk, network, Redis, a model), 4 a defect of medner, 130 interrupted, 141 the reader of a pipe closed it.
+`medner jobs watch` also has 5 (the job was cancelled), `medner worker` 70 (its process was stuck)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,8 @@ def _parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
         is_argument = isinstance(info, ArgumentInfo)
         value = info.metavar or _value(kind, name)
         if is_argument:
-            value = value.strip("[].") + ("..." if _is_list(kind) else "")
+            # A metavar such as [INPUT]... says that it may be left out and repeated; RUN[/SENTENCE] is one value.
+            value = re.sub(r"^\[(.*)\]$", r"\1", value.removesuffix("...")) + ("..." if _is_list(kind) else "")
             names: tuple[str, ...] = (value,)
         else:
             # Inside Annotated, the first spelling stands where the default would.
@@ -135,7 +139,7 @@ def _section(command: Command) -> Iterator[str]:
         yield _prose(command.help)
     if command.parameters:
         rows = [f"| {_cell(f'`{each.shown}`')} | {_cell(each.help)} |" for each in command.parameters]
-        yield "\n".join(["| argument or option | what it is |", "|---|---|", *rows])
+        yield "\n".join(["| argument or option | meaning |", "|---|---|", *rows])
 
 
 def _cell(text: str) -> str:
@@ -150,7 +154,7 @@ def _prose(text: str) -> str:
         code = re.sub(r"^Examples?:\s+", "", plain)
         if not plain:
             continue
-        if code == plain and not plain.startswith("medner "):
+        if code == plain and not re.match(r"(?:\S+ \S+ \| )?medner ", plain):
             blocks.append(plain)
             continue
         if blocks and blocks[-1].startswith("```"):

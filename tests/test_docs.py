@@ -14,7 +14,14 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md"), *ROOT.glob("models/*.md")])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("examples/**/*.md"),
+        *ROOT.glob("models/**/*.md"),
+    ]
+)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```[a-z]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"(?<!`)`(medner [^`\n]+)`(?!`)")
@@ -101,6 +108,85 @@ def test_commands_in_pages_exist(page: Path) -> None:
         if command is None or (command == ("medner",) and plain[1:]) or not options <= allowed:
             wrong.append(line)
     assert not wrong
+
+
+# Commands of others that pages name inside a line, with options of theirs.
+FOREIGN = re.compile(r"^(?:redis-server|python -m vllm|docker compose|pip3? )")
+# Options of vLLM's server that pages name by themselves.
+FOREIGN_OPTIONS = {"--enforce-eager", "--max-loras", "--speculative-config"}
+SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
+SCRIPT = re.compile(r"\b((?:benchmarks|scripts)/\w+\.py)\b((?:[^\n`|;&]|\\\n)*)")
+
+
+def _options_of_scripts(path: Path) -> set[str]:
+    """The options that a script, or a module beside it, declares."""
+    return {"--help"} | set(re.findall(r"[\"'](--[a-z][a-z0-9-]*)[\"']", path.read_text(encoding="utf-8")))
+
+
+@cache
+def _all_options() -> set[str]:
+    """Every option of the command line and of the project's scripts."""
+    scripts = [*ROOT.glob("benchmarks/**/*.py"), *ROOT.glob("scripts/*.py")]
+    of_commands = {name for command in _reference().commands() for each in command.parameters for name in each.names}
+    return {"--help"}.union(of_commands, *(_options_of_scripts(path) for path in scripts))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_options_in_pages_exist(page: Path) -> None:
+    """An option in backquotes, without its command, is an option of some command or script."""
+    unknown = []
+    for code in SPAN.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
+        if not FOREIGN.match(code):
+            unknown += [name for name in OPTION.findall(code) if name not in _all_options() | FOREIGN_OPTIONS]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_scripts_and_targets_in_pages_exist(page: Path) -> None:
+    """A script that a page calls is there and has the options, and `make NAME` is a target.
+
+    docs/log.md and CHANGELOG.md tell of what was.
+    """
+    if page.name in ("log.md", "CHANGELOG.md"):
+        return
+    text = page.read_text(encoding="utf-8")
+    wrong = []
+    for name, options in SCRIPT.findall(text):
+        declared = _all_options() if (ROOT / name).exists() else set()
+        wrong += [f"{name} {option}" for option in OPTION.findall(options) if option not in declared]
+        if not (ROOT / name).exists():
+            wrong.append(name)
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    called = [code for code in (*CODE.findall(text), *SPAN.findall(text)) if "make " in code]
+    named = re.findall(r"^make ([a-z][a-z-]*)", "\n".join(called), re.MULTILINE)
+    wrong += [f"make {name}" for name in named if name not in targets]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_variables_in_pages_exist(page: Path) -> None:
+    """Every `MEDNER_...` that a page names is read somewhere."""
+    places = [
+        *ROOT.glob("core/*.py"),
+        *ROOT.glob("tests/*.py"),
+        *ROOT.glob("tests/*/*.py"),
+        ROOT / "docker-compose.yml",
+    ]
+    read = set(re.findall(r"\bMEDNER_[A-Z_]+\b", "\n".join(path.read_text(encoding="utf-8") for path in places)))
+    assert set(re.findall(r"\bMEDNER_[A-Z_]+\b", page.read_text(encoding="utf-8"))) <= read
+
+
+def test_the_three_numbers_are_the_same_everywhere() -> None:
+    """The numbers in bold of README.md are those of README.zh-CN.md, and docs/results.md has them."""
+    english, chinese = (
+        re.findall(r"\*\*(\.?\d[\d.]*(?: ms)?)\*\*", (ROOT / name).read_text(encoding="utf-8"))
+        for name in ("README.md", "README.zh-CN.md")
+    )
+    assert len(english) == 3
+    assert english == chinese
+    results = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    assert [number for number in english if number not in results] == []
 
 
 PACKAGES = (

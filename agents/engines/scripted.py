@@ -1,4 +1,4 @@
-"""An engine that answers from a script: for tests, and for playing a recorded run again."""
+"""An engine that answers from a script, for tests."""
 
 from __future__ import annotations
 

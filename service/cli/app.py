@@ -75,7 +75,7 @@ def _print_version(value: bool) -> None:
 
 def _root(
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error. May stand anywhere on the line.")
+        bool, typer.Option("--debug", help="Show the traceback of an error. May come anywhere on the line.")
     ] = False,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")

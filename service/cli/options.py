@@ -50,7 +50,7 @@ Format = Annotated[
         "--format",
         metavar="FORMAT",
         help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, json, cmeee-v1, ccks2017 "
-        "or ccks2018; without it, it is found from name and content, and said.",
+        "or ccks2018; by default detected from name and content, and printed.",
     ),
 ]
 SkipBad = Annotated[
@@ -87,7 +87,7 @@ Preset = Annotated[
         "--preset",
         metavar="NAME",
         callback=not_empty,
-        help="Which shipped taggers: default (several, and a judge), fast (one of them).",
+        help="A choice of the taggers that ship: default (several, and a judge), fast (one of them).",
     ),
 ]
 Dtype = Annotated[
@@ -117,8 +117,8 @@ Filter = Annotated[
     typer.Option(
         "--filter",
         metavar="FILTER",
-        help="off, a shipped filter's name, a filter's folder (./x), llm-causal, span (what the span taggers think of "
-        "each candidate); :THRESHOLD may follow.",
+        help="off, a shipped filter's name, a filter's folder (./x), llm-causal, span (the span taggers' own "
+        "probabilities); add :THRESHOLD to change the threshold.",
     ),
 ]
 Exemplars = Annotated[
@@ -136,7 +136,7 @@ Servers = Annotated[
 ]
 Trace = Annotated[
     TracePolicy,
-    typer.Option("--trace", help="Which sentences leave a trace (medner traces): those with conflicts, all, none."),
+    typer.Option("--trace", help="Which sentences to trace (medner traces): those with conflicts, all, none."),
 ]
 
 #: The options of a command that become its :class:`ReadOptions`, by that record's fields.
@@ -158,7 +158,7 @@ _READ_OPTIONS: dict[str, tuple[Any, Any]] = {
             bool,
             typer.Option(
                 "--join-lines",
-                help="Lines are cut at a fixed width: a term over a single line break is one entity.",
+                help="Lines were cut at a fixed width: a term across a single line break is one entity.",
             ),
         ],
         False,
@@ -193,7 +193,7 @@ _READ_OPTIONS: dict[str, tuple[Any, Any]] = {
                 "--annotator",
                 metavar="NAME",
                 callback=not_empty,
-                help="Read this person's annotations, where there are several.",
+                help="Read this person's annotations, if there are several people's.",
             ),
         ],
         None,

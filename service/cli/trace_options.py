@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Place = Annotated[
     str | None,
     typer.Option(
-        "--traces", metavar="FILE|URL", help="Where the traces are; $MEDNER_TRACES or the data folder's without it."
+        "--traces", metavar="FILE|URL", help="The place of the traces; default $MEDNER_TRACES, else the data folder."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 HELP = """Find medical entities in Chinese clinical text: files, folders, standard input or a text.
 
-Several LLM taggers read every sentence; a judge settles what they disagree about. Without -o the result is shown on \
-standard output; with -o it is written as JSON lines, one document a line, with who said what and why it was kept.
+Several LLM taggers tag every sentence; a judge decides where they disagree. Without -o the command prints the \
+result; with -o it writes JSON lines, one document a line, with each tagger's answer and the reason why an entity was \
+kept.
 
 \b
 Examples:
@@ -41,7 +42,7 @@ Examples:
   medner annotate notes/ -o other.jsonl --said out.jsonl --filter llm-cls      # no tagger is asked again
   medner annotate notes/ -o out.jsonl --trace conflicts     # then: medner traces show last/1
 
-A run with -o can be stopped (Ctrl-C) or die; the same command goes on where it was, from OUT.journal.
+You can stop a run with -o (Ctrl-C), and it may crash: the same command goes on from OUT.journal.
 
 Exit code: 0 done; 1 done, but sentences failed or inputs were skipped; 2 wrong input or option; 3 disk or model \
 failed; 130 stopped.
@@ -77,22 +78,22 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         typer.Option(
             "--said",
             metavar="FILE",
-            help="Take taggers' answers from an earlier result (-o) over the same texts, to try another filter or "
+            help="Use the taggers' answers in an earlier result (-o) on the same texts, to try another filter or "
             "judge; repeatable.",
         ),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the annotations as one HTML page too.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write the annotations as one HTML page.")
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON lines on standard output, as -o writes them.")
+        bool, typer.Option("--json", help="Print JSON lines on standard output, the same as with -o.")
     ] = False,
     language: Annotated[Language, typer.Option("--language", help="Language of the page.")] = Language.ZH,
     skip_bad: SkipBad = False,
     limit: Limit = None,
     options: ReadOptions,
     restart: Annotated[
-        bool, typer.Option("--restart", help="Drop what an earlier run to the same OUT has done.")
+        bool, typer.Option("--restart", help="Start over: drop the results of an earlier run to the same OUT.")
     ] = False,
     trace: Trace = TracePolicy.NONE,
     traces: Annotated[
@@ -101,14 +102,14 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
             "--traces",
             metavar="FILE|URL",
             callback=not_empty,
-            help="Where traces go: an SQLite file (default: in the data folder), postgresql:// or redis://.",
+            help="The place of traces: an SQLite file (default: in the data folder), postgresql:// or redis://.",
         ),
     ] = None,
     keep_days: Annotated[
         int | None,
-        typer.Option("--keep-days", metavar="N", min=0, max=MOST_DAYS, help="Remove the traces after so many days."),
+        typer.Option("--keep-days", metavar="N", min=0, max=MOST_DAYS, help="Remove the traces after this many days."),
     ] = None,
-    pull: Annotated[bool, typer.Option("--pull", help="Bring the base model first, if it is not here.")] = False,
+    pull: Annotated[bool, typer.Option("--pull", help="Download the base model first, if it is missing.")] = False,
 ) -> None:
     from medner.service.annotate.run import Order, annotate_inputs
     from medner.service.build.trace_recording import TraceOrder

@@ -13,11 +13,12 @@ from medner.service.cli.options import with_read_options
 from medner.service.inputs.overwriting import refuse_overwriting
 from medner.store.corpora import ReadOptions
 
-HELP = """Compare the predictions A and B on the same GOLD: is the difference more than chance, and where is it?
+HELP = """Compare the predictions A and B on the same GOLD: is the difference more than chance, and which entities \
+differ?
 
 The difference is B minus A, with an interval and a two-sided p-value from the paired bootstrap over documents; the \
-second p-value (approximate randomisation) checks the first. Below are the numbers by type, how many entities only \
-one of them gets right, and the places where they differ.
+second p-value (approximate randomisation) checks the first. Then come the numbers by type, how many entities only \
+one system gets right, and the places where the two differ.
 
 \b
 Examples:
@@ -47,9 +48,7 @@ def compare(  # noqa: PLR0913  the options of a command are its parameters
     seed: scoring.Seed = 0,
     resamples: scoring.Resamples = 2000,
     by_type: scoring.ByType = True,
-    show: Annotated[
-        int, typer.Option(min=0, max=MOST, metavar="N", help="How many places of difference the text shows.")
-    ] = 20,
+    show: Annotated[int, typer.Option(min=0, max=MOST, metavar="N", help="Differing places to show in the text.")] = 20,
     commit: scoring.Commit = "",
     configuration: scoring.Configuration = "",
 ) -> None:

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 _HELP = """Convert corpora: CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio, doccano.
 
-The format of an input is found from its name and content unless --from says it. Every entity is checked against its text. What the new format cannot hold (nested entities in BIO, for example) is counted and said.
+The command detects the format of an input from its name and content, unless --from names it. It checks every entity \
+against its text, and counts and reports everything that the new format cannot hold (nested entities in BIO, for \
+example).
 
     medner convert train.json --to bio --labels cmeee-v2 -o train.bio
 
@@ -36,10 +38,10 @@ The format of an input is found from its name and content unless --from says it.
 
     medner convert broken.json --to jsonl --skip-bad -o good.jsonl
 
-The last one writes the bad records, each with its reason, to good.jsonl.bad.jsonl.
+The last example writes the bad records, each with its reason, to good.jsonl.bad.jsonl.
 
-Exit code: 0 done, 1 done but bad records were skipped, 2 bad input or option, 3 the disk refuses.
-"""  # noqa: E501 - typer keeps line breaks inside a paragraph
+Exit code: 0 done, 1 done but bad records were skipped, 2 bad input or option, 3 the disk failed.
+"""
 
 
 @dataclass(slots=True)
@@ -95,16 +97,14 @@ def convert(  # noqa: PLR0913 - one parameter an option
     ],
     from_: Annotated[
         str | None,
-        typer.Option(
-            "--from", metavar="FORMAT", help="The inputs' format; without it, it is found from name and content."
-        ),
+        typer.Option("--from", metavar="FORMAT", help="The inputs' format; by default detected from name and content."),
     ] = None,
     labels: Annotated[
         str | None,
         typer.Option(
             "--labels",
             metavar="NAME|FILE",
-            help="Label set that labels are checked against and named by, for example cmeee-v2 (medner labels list).",
+            help="Label set to check and name labels, for example cmeee-v2 (medner labels list).",
         ),
     ] = None,
     output: Annotated[

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-HELP = """Check everything that can be wrong with an installation and a configuration, and say how to mend it.
+HELP = """Check an installation and a configuration, and say how to fix each problem.
 
-Looked at: Python and packages, the processor, disk space, the base model and its hashes, the adapters' cards and \
-files, the vLLM servers (do they answer, serve the models, hold answers to a grammar), Redis where MEDNER_REDIS_URL \
-is set. Nothing is changed and nothing is sent out of the building; servers get one made-up sentence.
+It checks Python and packages, the processor, disk space, the base model and its hashes, the adapters' cards and \
+files, the vLLM servers (do they answer, serve the models, constrain answers by a grammar), and Redis if \
+MEDNER_REDIS_URL is set. It changes nothing and sends no text out; servers get one made-up sentence.
 
 \b
 Examples:
@@ -19,7 +19,7 @@ Examples:
   medner doctor --config hospital.toml --json
   medner doctor --taggers symbol --server http://127.0.0.1:8101
 
-Exit code: 0 nothing is wrong (warnings may stand); 1 something is; 2 wrong option.
+Exit code: 0 no problem (perhaps warnings); 1 a problem; 2 wrong option.
 """
 
 
@@ -37,9 +37,7 @@ def doctor(  # noqa: PLR0913  the options of a command are its parameters
     server: Annotated[
         list[str] | None, typer.Option("--server", metavar="URL", help="A vLLM server; repeatable.")
     ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out reading the whole model to check its hashes.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not read the whole model to check its hashes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     import json

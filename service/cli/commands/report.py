@@ -14,12 +14,12 @@ from medner.service.cli.options import logged_options
 if TYPE_CHECKING:
     from medner.evaluation.paper.report import PaperReport
 
-PAPER_HELP = """Write the paper's tables 3 to 9, 11 and 12 and its figures 4 to 6 for the models at hand.
+PAPER_HELP = """Write the paper's tables 3 to 9, 11 and 12 and its figures 4 to 6 for your models.
 
-A MANIFEST is a TOML file that names a label set, a gold file and prediction files with the parts they play \
+A MANIFEST is a TOML file that names a label set, a gold file and prediction files with their roles \
 (examples/paper/cmeee-v2.toml explains every key). FOLDER gets paper.html, one self-contained page with the figures, \
-and paper.md. Every number has n and a bootstrap interval and stands beside the paper's; rows without a prediction \
-file say "not measured". Several manifests, one a data set, make one report.
+and paper.md. Every number has n and a bootstrap interval, with the paper's number beside it; rows without a \
+prediction file have "not measured". Several manifests, one for each data set, make one report.
 
 \b
 Examples:
@@ -42,11 +42,9 @@ def _group() -> None:
 
 @report_app.command("paper", help=PAPER_HELP)
 def paper(
-    manifests: Annotated[
-        list[Path], typer.Argument(metavar="MANIFEST", help="One or several TOML files, one a data set.")
-    ],
+    manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST", help="TOML files, one for each data set.")],
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="Where paper.html and paper.md are written.")
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder for paper.html and paper.md.")
     ],
     seed: Seed = 0,
     resamples: Resamples = 2000,

@@ -9,10 +9,10 @@ import typer
 
 from medner.service.cli.bounds import MOST, finite, not_empty
 
-HELP = """Answer HTTP: jobs are submitted, watched and read over an API (docs/http.md), and on a web page at /.
+HELP = """Serve HTTP: submit, watch and read jobs over an API (docs/http.md) and on a web page at /.
 
-The jobs are those of medner submit and medner jobs; medner worker does them. Without API keys the server listens on \
-this machine alone.
+The jobs are those of medner submit and medner jobs; medner worker does them. Without API keys the server listens \
+only on this machine.
 
 \b
 Examples:
@@ -20,18 +20,18 @@ Examples:
   medner serve --port 8090 --labels ward.toml
   medner serve keys add ward-7 && medner serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
 
-The log on standard error is a JSON object a line, without any text of a note, queries or keys.
+The log on standard error is JSON lines, without any text of a note, queries or keys.
 
-Exit code: 0 stopped; 2 wrong option, or the port cannot be had; 3 Redis failed at the start.
+Exit code: 0 stopped; 2 wrong option, or the port is taken; 3 Redis failed at the start.
 """
 
 
-KeyName = Annotated[str, typer.Argument(metavar="NAME", help="Whose key it is.")]
-KEYS_HELP = """Make, list and take away the API keys of medner serve.
+KeyName = Annotated[str, typer.Argument(metavar="NAME", help="The key's name.")]
+KEYS_HELP = """Make, list and remove the API keys of medner serve.
 
-Once there is a key, every request needs one (Authorization: Bearer KEY), on this machine too; a running server \
-notices changes by itself. Only salted hashes are kept, in the file that MEDNER_API_KEYS names, else in \
-api-keys.json of the data folder.
+After the first key, every request needs one (Authorization: Bearer KEY), on this machine too; a running server \
+notices changes. Only salted hashes are stored, in the file that MEDNER_API_KEYS names, else in api-keys.json of the \
+data folder.
 
 \b
 Examples:
@@ -63,14 +63,16 @@ def serve_(  # noqa: PLR0913  the options of a command are its parameters
     ] = 8080,
     labels: Annotated[
         list[Path] | None,
-        typer.Option("--labels", metavar="FILE", help="A label set of your own that clients may name; repeatable."),
+        typer.Option("--labels", metavar="FILE", help="Your own label set, for clients to name; repeatable."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration jobs begin from, in TOML.")
+        Path | None, typer.Option("--config", metavar="FILE", help="The configuration that jobs start from, in TOML.")
     ] = None,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option("--allow-host", metavar="NAME", help="A name of this server, as behind a proxy; repeatable."),
+        typer.Option(
+            "--allow-host", metavar="NAME", help="Another name of this server, for example behind a proxy; repeatable."
+        ),
     ] = None,
     tls_cert: Annotated[
         Path | None, typer.Option("--tls-cert", metavar="FILE", help="TLS certificate chain in PEM.")
@@ -106,7 +108,7 @@ def serve_(  # noqa: PLR0913  the options of a command are its parameters
 
 
 def add(name: KeyName) -> None:
-    """Make a key and print it, this once; whoever has it may do all the server does."""
+    """Make a key and print it, only now; its holder may do everything that the server does."""
     from medner.service.http.access.keys import key_file
 
     file = key_file()
@@ -115,7 +117,7 @@ def add(name: KeyName) -> None:
 
 
 def list_() -> None:
-    """The names that have a key, and since when."""
+    """List the names of keys, and when each was made."""
     from medner.service.http.access.keys import key_file
 
     file = key_file()
@@ -126,7 +128,7 @@ def list_() -> None:
 
 
 def remove(name: KeyName) -> None:
-    """Take a key away; its sessions end too."""
+    """Remove a key; its sessions end too."""
     from medner.service.http.access.keys import key_file
 
     file = key_file()

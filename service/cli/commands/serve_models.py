@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 HELP = """Start the vLLM servers that a configuration needs, and stop them together.
 
-One server serves the base model, and every adapter of the configuration as a model name of its own (cmeee-v2.symbol). \
-Span taggers are not among them: they run in the process that annotates. vLLM lives in an environment of its own \
+One server serves the base model, and every adapter of the configuration under its own model name (cmeee-v2.symbol), \
+except span taggers, which run in the process that annotates. vLLM has its own environment \
 (scripts/vllm_environment.sh makes one for processors); --vllm names its Python.
 
-An exported llm-cls filter (medner export) gets a server of its own, on the next port.
+An exported llm-cls filter (medner export) gets its own server, on the next port.
 
-The servers listen on this machine alone, unless --host says otherwise and VLLM_API_KEY is set. \
-Ctrl-C or SIGTERM stops them with all they have started.
+The servers listen only on this machine, unless --host names another address and VLLM_API_KEY is set. Ctrl-C or \
+SIGTERM stops them and all their processes.
 
 \b
 Examples:
@@ -52,32 +52,37 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration in TOML.")] = None,
     labels: Annotated[str | None, typer.Option("--labels", metavar="NAME|FILE", help="Label set.")] = None,
     taggers: Annotated[
-        str | None, typer.Option("--taggers", metavar="LIST", help="As for medner annotate: whose adapters to serve.")
+        str | None, typer.Option("--taggers", metavar="LIST", help="The taggers to serve, as for medner annotate.")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model.")] = None,
-    device: Annotated[Device, typer.Option("--device", help="What the servers run on.")] = Device.CPU,
+    device: Annotated[Device, typer.Option("--device", help="The servers' processor.")] = Device.CPU,
     port: Annotated[
-        int, typer.Option("--port", min=1, max=65_535, help="Of the first server; the others follow.")
+        int, typer.Option("--port", min=1, max=65_535, help="Port of the first server; the others take the next ones.")
     ] = 8101,
     host: Annotated[
         str,
         typer.Option(
             "--host",
             callback=not_empty,
-            help="Address to listen on; another than this machine's own needs VLLM_API_KEY.",
+            help="Address to listen on; other addresses than loopback need VLLM_API_KEY.",
         ),
     ] = "127.0.0.1",
     part: Annotated[
-        ServerPart, typer.Option("--part", help="Start only those that write, or only the filter's.")
+        ServerPart,
+        typer.Option("--part", help="Start all servers, only those of models that write, or only the filter's."),
     ] = ServerPart.ALL,
-    replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Equal servers of each kind.")] = 1,
+    replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Identical servers of each kind.")] = 1,
     speculation: Annotated[
-        Speculation, typer.Option("--speculation", help="Who drafts tokens; answers are the same.")
+        Speculation, typer.Option("--speculation", help="How tokens are drafted; answers are the same.")
     ] = Speculation.COPY,
     context: Annotated[
         int | None,
         typer.Option(
-            "--context", metavar="TOKENS", min=256, max=1_048_576, help="Of prompt and answer; by default computed."
+            "--context",
+            metavar="TOKENS",
+            min=256,
+            max=1_048_576,
+            help="Length of prompt and answer; computed by default.",
         ),
     ] = None,
     dtype: Annotated[str | None, typer.Option("--dtype", metavar="TYPE", help="bfloat16 (default) or float32.")] = None,
@@ -88,12 +93,15 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     adapter_updates: Annotated[
         bool,
         typer.Option(
-            "--adapter-updates", help="Let adapters be loaded and unloaded while servers run (/v1/load_lora_adapter)."
+            "--adapter-updates",
+            help="Allow adapters to be loaded and unloaded while servers run (/v1/load_lora_adapter).",
         ),
     ] = False,
     logs: Annotated[
         Path | None,
-        typer.Option("--logs", metavar="FOLDER", help="Where their output goes; - for standard error. Default: logs."),
+        typer.Option(
+            "--logs", metavar="FOLDER", help="Folder for the servers' output; - for standard error. Default: logs."
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command lines and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print command lines, environment and URLs as JSON.")] = False,

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 HELP = """Submit files as a job that workers do in the background, and print the job's id at once.
 
-The job lives in Redis: in the embedded one of the data folder, which starts by itself, or in the one that \
-MEDNER_REDIS_URL names. It outlives this command, the workers and their crashes; start workers with medner worker.
+Redis keeps the job: the embedded one of the data folder, which starts by itself, or the one of MEDNER_REDIS_URL. The \
+job survives this command, the workers and their crashes; start workers with medner worker.
 
 \b
 Examples:
@@ -38,8 +38,8 @@ Examples:
   medner submit notes/ --key nightly-2026-01-31     # again: the same job, not a second one
   medner jobs watch $(medner submit notes/)
 
-Results stay in Redis for a week (--keep); with --results they go into a folder as parts while the job runs, and Redis \
-holds only the bookkeeping.
+Redis keeps results for a week (--keep); with --results workers write them into a folder while the job runs, and \
+Redis has only the bookkeeping.
 
 Exit code: 0 submitted; 1 submitted, but inputs were skipped; 2 wrong input or option; 3 Redis or disk failed.
 """
@@ -61,7 +61,10 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     key: Annotated[
         str | None,
         typer.Option(
-            "--key", metavar="KEY", callback=submit_key, help="One job for this key, however often the command runs."
+            "--key",
+            metavar="KEY",
+            callback=submit_key,
+            help="Make only one job for this key, even if the command runs several times.",
         ),
     ] = None,
     priority: Annotated[Priority, typer.Option("--priority", help="Which jobs go first.")] = Priority.NORMAL,
@@ -75,7 +78,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
         ),
     ] = None,
     parts: Annotated[
-        PartFormat, typer.Option("--parts", help="The form of the parts in that folder.")
+        PartFormat, typer.Option("--parts", help="The format of the files in that folder.")
     ] = PartFormat.JSONL,
     keep: Annotated[
         float,
@@ -85,7 +88,8 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     ] = 7,
     configuration: ConfigurationOptions,
     judge_follow: Annotated[
-        JudgeFollow, typer.Option("--judge-follow", help="Keep the judge's version, or go along with its changes.")
+        JudgeFollow,
+        typer.Option("--judge-follow", help="pinned: keep the judge's version; latest: follow its changes."),
     ] = JudgeFollow.PINNED,
     trace: Trace = TracePolicy.CONFLICTS,
     format_: Format = None,
@@ -94,9 +98,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     options: ReadOptions,
     chunk: Annotated[
         int,
-        typer.Option(
-            "--chunk", metavar="N", min=1, max=4_096, help="About how many sentences a worker takes at a time."
-        ),
+        typer.Option("--chunk", metavar="N", min=1, max=4_096, help="Sentences that a worker takes at a time, about."),
     ] = 32,
     attempts: Annotated[
         int, typer.Option("--attempts", metavar="N", min=1, max=100, help="How often a sentence is tried.")

@@ -8,10 +8,10 @@ import typer
 
 from medner.service.cli.bounds import DAY_S, finite, not_empty
 
-HELP = """Do the jobs that medner submit put into Redis, until stopped. Several may run, on any number of machines.
+HELP = """Do the jobs of medner submit until stopped. Run any number of workers, on any number of machines.
 
-Ctrl-C or SIGTERM: the sentences under way are finished, the rest of their chunks goes back to the queue; nothing is \
-lost. A second one ends at once, which loses nothing either: others take over after the lease.
+Ctrl-C or SIGTERM: the worker finishes its running sentences and returns the rest of its chunks to the queue; nothing \
+is lost. A second Ctrl-C ends it at once and loses nothing either: other workers take over after the lease.
 
 \b
 Examples:
@@ -19,7 +19,7 @@ Examples:
   medner worker --concurrency 64            # with vLLM servers: many sentences at a time
   MEDNER_REDIS_URL=redis://:password@host:6379/0 medner worker --metrics-port 9105
 
-The log on standard error is a JSON object a line, without any text of a note.
+The log on standard error is JSON lines, without any text of a note.
 
 Exit code: 0 stopped; 2 wrong option; 3 Redis failed at the start.
 """
@@ -33,11 +33,9 @@ def register(app: typer.Typer) -> None:
 def worker(
     *,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", metavar="N", min=1, max=1_024, help="Sentences under way at a time.")
+        int, typer.Option("--concurrency", metavar="N", min=1, max=1_024, help="Sentences at a time.")
     ] = 16,
-    chunks: Annotated[
-        int, typer.Option("--chunks", metavar="N", min=1, max=64, help="Chunks under way at a time.")
-    ] = 2,
+    chunks: Annotated[int, typer.Option("--chunks", metavar="N", min=1, max=64, help="Chunks at a time.")] = 2,
     lease: Annotated[
         float,
         typer.Option(
@@ -46,12 +44,14 @@ def worker(
             min=1,
             max=DAY_S,
             callback=finite,
-            help="A worker silent for so long loses its chunks.",
+            help="A worker without a sign of life for this long loses its chunks.",
         ),
     ] = 30,
     metrics_port: Annotated[
         int | None,
-        typer.Option("--metrics-port", metavar="PORT", min=1, max=65_535, help="Answer Prometheus on this port."),
+        typer.Option(
+            "--metrics-port", metavar="PORT", min=1, max=65_535, help="Serve Prometheus metrics on this port."
+        ),
     ] = None,
     metrics_host: Annotated[
         str, typer.Option("--metrics-host", metavar="HOST", callback=not_empty, help="The address it listens on.")

@@ -19,20 +19,20 @@ from medner.service.cli.reporting import say
 if TYPE_CHECKING:
     from medner.store.judges import JudgeRegistry
 
-HELP = """Judges by name, and the one that decides in jobs that follow it.
+HELP = """Define judges by name, and choose the one that decides in running jobs.
 
-A judge is defined with add and put in place with use. Each use makes a new version; versions only grow, and every
-verdict carries the judge's name and its version. Workers change at their next sentence.
+`add` defines a judge, `use` puts it in place. Each use makes a new version; versions only grow, and every verdict \
+has the judge's name and version. Workers change at their next sentence.
 
 \b
 Examples:
   medner judges add strict --judge select:openai:qwen3-32b --url http://10.0.0.3:8000/v1 --fallback hard-vote
   medner judges test strict
   medner judges use strict --why 'fewer fallbacks on ward notes'
-  medner judges list                     # who has changed already
+  medner judges list                     # which workers have changed
   medner judges use --back-to 4          # the judge of version 4 again, as a new version
   medner submit notes/ --judge-follow latest
-  medner submit notes/ --judge @4        # this version, whatever comes
+  medner submit notes/ --judge @4        # always this version
 """
 
 #: Which option gives a key of a judge's table.
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
 @judges_app.command("list")
 def list_(*, as_json: AsJson = False) -> None:
-    """The judges, the version in place, and which version each worker holds.
+    """List the judges, the version in place, and each worker's version.
 
     Example: medner judges list
     """
@@ -90,10 +90,10 @@ def add(  # noqa: PLR0913  one parameter an option
     *,
     judge: Annotated[
         str | None,
-        typer.Option("--judge", metavar="JUDGE", help="As annotate's: select, rewrite, select:PROVIDER:MODEL ..."),
+        typer.Option("--judge", metavar="JUDGE", help="As for annotate: select, rewrite, select:PROVIDER:MODEL ..."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file; its judge table is taken instead.")
+        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file whose judge table is used instead.")
     ] = None,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The model server's address.")] = None,
     key_env: Annotated[
@@ -102,17 +102,23 @@ def add(  # noqa: PLR0913  one parameter an option
     template: Annotated[
         str | None, typer.Option("--template", metavar="NAME|FILE", help="direct, step-by-step, or a file.")
     ] = None,
-    joint: Annotated[bool, typer.Option("--joint", help="Ask about a sentence's conflicts at once.")] = False,
+    joint: Annotated[
+        bool, typer.Option("--joint", help="Ask about all conflicts of a sentence in one question.")
+    ] = False,
     may_abstain: Annotated[
         bool, typer.Option("--may-abstain", help="The judge may leave a conflict to a person.")
     ] = False,
     fallback: Annotated[
         list[str] | None,
-        typer.Option("--fallback", metavar="JUDGE", help="Who steps in where it cannot decide; repeatable, in order."),
+        typer.Option(
+            "--fallback", metavar="JUDGE", help="The judge to ask if this one cannot decide; repeatable, in order."
+        ),
     ] = None,
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who defines it.")] = "",
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Your name, for the record.")] = "",
 ) -> None:
-    """Define a judge, or define it anew. Nothing follows it until it is used. No secret is kept, only variables' names.
+    """Define a judge, or change its definition. It decides nothing until `use`.
+
+    Secrets are not stored, only the names of environment variables.
 
     Example: medner judges add vote --judge hard-vote
     """
@@ -153,7 +159,7 @@ def add(  # noqa: PLR0913  one parameter an option
 
 @judges_app.command()
 def show(name: Name, *, as_json: AsJson = False) -> None:
-    """A judge's definition, whole.
+    """Show a judge's whole definition.
 
     Example: medner judges show strict
     """
@@ -179,7 +185,7 @@ def show(name: Name, *, as_json: AsJson = False) -> None:
 
 @judges_app.command()
 def remove(name: Name) -> None:
-    """Forget a judge's definition. Versions made of it stay, so that jobs pinned to them go on.
+    """Remove a judge's definition. Its versions stay, so that jobs pinned to them go on.
 
     Example: medner judges remove old
     """
@@ -193,7 +199,7 @@ def remove(name: Name) -> None:
 
 @judges_app.command()
 def history(*, as_json: AsJson = False) -> None:
-    """Every version that was put in place, the newest first.
+    """List every version that was put in place, the newest first.
 
     Example: medner judges history
     """

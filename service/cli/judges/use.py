@@ -48,10 +48,10 @@ def use(  # noqa: PLR0913  one parameter an option
     *,
     back_to: Annotated[
         int | None,
-        typer.Option("--back-to", metavar="VERSION", min=1, max=MOST, help="The judge of an earlier version again."),
+        typer.Option("--back-to", metavar="VERSION", min=1, max=MOST, help="Put the judge of an earlier version back."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Without the test, or although it was not passed.")] = False,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; kept in the history.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Skip the test, or ignore its result.")] = False,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for the history.")] = "",
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")] = "",
     wait: Annotated[
         float,
@@ -65,9 +65,9 @@ def use(  # noqa: PLR0913  one parameter an option
         ),
     ] = 5,
 ) -> None:
-    """Put a judge in place: jobs that follow are judged by it from each worker's next sentence on.
+    """Put a judge in place: it decides in all jobs that follow, from each worker's next sentence on.
 
-    It must pass `medner judges test` first. Exit code 1: put in place, but not every worker has changed yet.
+    It must pass `medner judges test` first. Exit code 1: it is in place, but some workers have not changed yet.
 
     Example: medner judges use strict
     """

@@ -28,21 +28,17 @@ def agreement(  # noqa: PLR0913  one parameter an option
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A traced run.")] = None,
     *,
     results: Annotated[
-        Path | None, typer.Option("--results", metavar="FILE", help="Count over what annotate wrote, instead.")
+        Path | None, typer.Option("--results", metavar="FILE", help="Read a file of annotate -o instead.")
     ] = None,
-    job: Annotated[
-        str | None, typer.Option("--job", metavar="JOB", help="Count over a job's results, instead.")
-    ] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Draw it too, as SVG.")] = None,
-    show: Annotated[
-        int, typer.Option("--show", metavar="N", min=0, max=MOST, help="How many contested texts to show.")
-    ] = 20,
+    job: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Read a job's results instead.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Also draw it, as SVG.")] = None,
+    show: Annotated[int, typer.Option("--show", metavar="N", min=0, max=MOST, help="Contested texts to show.")] = 20,
     traces: Place = None,
     as_json: Json = False,
 ) -> None:
-    """How far the taggers agree in pairs, which conflicts there are, whose candidates are kept, what is contested most.
+    """Show how often taggers agree, kinds of conflict, each tagger's kept candidates, the most contested texts.
 
-    Traces of conflicts lack the sentences where all agree: for shares over everything count over a job or a file.
+    Traces of conflicts lack the sentences without conflicts: for shares of all entities use a job or a file.
 
     Example: medner traces agreement --job last --plot agreement.svg
     """

@@ -30,7 +30,7 @@ def fork(  # noqa: PLR0913  one parameter an option
     context: typer.Context,
     run: Annotated[str, typer.Argument(metavar="RUN[/SENTENCE]", help="A run, or one sentence of it.")],
     *,
-    judge: Annotated[str, typer.Option("--judge", metavar="JUDGE", help="The other judge, as annotate's --judge.")],
+    judge: Annotated[str, typer.Option("--judge", metavar="JUDGE", help="The other judge, as for annotate.")],
     sample: Annotated[
         int | None,
         typer.Option("--sample", metavar="N", min=1, max=MOST, help="Only N of the sentences, drawn by the seed."),
@@ -39,12 +39,12 @@ def fork(  # noqa: PLR0913  one parameter an option
     traces: Place = None,
     keep_days: Annotated[
         int | None,
-        typer.Option("--keep-days", metavar="N", min=0, max=MOST_DAYS, help="Remove the fork after so many days."),
+        typer.Option("--keep-days", metavar="N", min=0, max=MOST_DAYS, help="Remove the fork after this many days."),
     ] = None,
 ) -> None:
     """Settle the conflicts of a run again with another judge, from detect_conflicts on. No tagger is called.
 
-    The fork is a run of its own, whose name is printed; `medner traces diff RUN FORK` tells what changed.
+    The fork is a new run; the command prints its name. `medner traces diff RUN FORK` shows the changes.
 
     Example: medner traces fork last --judge hard-vote
     """
@@ -87,11 +87,9 @@ def diff(  # noqa: PLR0913  one parameter an option
     b: Annotated[str, typer.Argument(metavar="RUN", help="The other run, usually a fork of the first.")],
     *,
     gold: Annotated[
-        Path | None, typer.Option("--gold", metavar="FILE", help="Gold entities: what the change did to the F1.")
+        Path | None, typer.Option("--gold", metavar="FILE", help="Gold entities, to compare the F1.")
     ] = None,
-    show: Annotated[
-        int, typer.Option("--show", metavar="N", min=0, max=MOST, help="How many changed sentences to show.")
-    ] = 10,
+    show: Annotated[int, typer.Option("--show", metavar="N", min=0, max=MOST, help="Changed sentences to show.")] = 10,
     options: ReadOptions,
     seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEED, help="Seed of the resampling.")] = 0,
     resamples: Annotated[
@@ -100,12 +98,12 @@ def diff(  # noqa: PLR0913  one parameter an option
     traces: Place = None,
     as_json: Json = False,
 ) -> None:
-    """Count what differs between two runs over the same sentences, a run and its fork as a rule.
+    """Compare two runs over the same sentences, usually a run and its fork.
 
-    With --gold also the F1 of both on these sentences, and the difference with its interval (paired bootstrap over sentences).
+    With --gold it also prints the F1 of both, and the difference with its interval (paired bootstrap).
 
     Example: medner traces diff last fork-20260131 --gold gold.jsonl
-    """  # noqa: E501  typer keeps line breaks inside a paragraph
+    """
     from medner.core.errors import UserError
     from medner.service.traces.differences import compared
     from medner.service.traces.naming import run_named

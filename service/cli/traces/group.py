@@ -14,13 +14,13 @@ from medner.service.cli.traces import keep as traces_keep
 
 traces_app = typer.Typer(
     no_args_is_help=True,
-    help="Traces: every step of a sentence, and the same sentence under another judge.\n\n"
+    help="Traces: every step of a sentence, and the same sentence with another judge.\n\n"
     "    medner annotate notes/ -o notes.jsonl --trace conflicts    # record\n\n"
     "    medner traces list                  # the runs; list RUN: its sentences\n\n"
     "    medner traces show last/1           # one sentence's path through the graph\n\n"
     "    medner traces fork last --judge hard-vote\n\n"
     "    medner traces diff RUN FORK --gold gold.jsonl\n\n"
-    "Traces hold the sentences themselves: keep them where the notes may be kept, and remove them in time.",
+    "Traces contain the sentences: protect them as you protect the notes, and remove them in time.",
 )
 
 
@@ -59,10 +59,10 @@ def show(
     traces: Place = None,
     as_json: Json = False,
 ) -> None:
-    """Show one sentence's path: times, what each tagger said, what was filtered, each conflict and why it was settled so.
+    """Show one sentence's path: times, each tagger's answer, the filter's scores, each conflict and its verdict.
 
     Example: medner traces show last/1 --full
-    """  # noqa: E501  typer keeps line breaks inside a paragraph
+    """
     from rich.console import Console
 
     from medner.service.traces.naming import trace_named

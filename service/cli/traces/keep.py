@@ -48,9 +48,9 @@ def overrule(
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why.")],
     traces: Place = None,
 ) -> None:
-    """Put a person's decision in the place of a verdict. What the judge had said stays in the trace.
+    """Replace a verdict by a person's decision. The judge's verdict stays in the trace.
 
-    Results with it: medner traces export RUN --results notes.jsonl -o decided.jsonl
+    Then write the results: medner traces export RUN --results notes.jsonl -o decided.jsonl
 
     Example: medner traces overrule last/1 --conflict c0 --keep 2 --by 'Dr Li' --why '边界应含部位'
     """
@@ -80,11 +80,15 @@ def export(
     out: Annotated[Path | None, typer.Option("-o", "--output", metavar="OUT", help="File; else stdout.")] = None,
     what: Annotated[
         What,
-        typer.Option("--what", help="results: annotated sentences; decisions: people's, to train the judge on."),
+        typer.Option("--what", help="results: annotated sentences; decisions: people's decisions, to train a judge."),
     ] = What.RESULTS,
     results: Annotated[
         Path | None,
-        typer.Option("--results", metavar="FILE", help="What annotate wrote: whole documents with the decisions in."),
+        typer.Option(
+            "--results",
+            metavar="FILE",
+            help="A file of annotate -o: write its whole documents, with the decisions in them.",
+        ),
     ] = None,
     traces: Place = None,
 ) -> None:
@@ -150,17 +154,17 @@ def remove(
     older_than: Annotated[
         int | None,
         typer.Option(
-            "--older-than", metavar="DAYS", min=0, max=MOST_DAYS, help="Also all runs older than so many days."
+            "--older-than", metavar="DAYS", min=0, max=MOST_DAYS, help="Also remove all runs older than this many days."
         ),
     ] = None,
     traces: Place = None,
 ) -> None:
     """Remove runs with all their traces, for good: the bytes are overwritten in the file and its log is emptied.
 
-    Runs whose --keep-days are over are removed as well. A fork is a run of its own and has the same sentences: remove it too.
+    This also removes runs whose --keep-days are over. A fork is a separate run with the same sentences: remove it too.
 
     Example: medner traces remove annotate-20260131-101500-7f3a
-    """  # noqa: E501  typer keeps line breaks inside a paragraph
+    """
     from medner.service.build.trace_recording import remove_outdated
     from medner.service.traces.naming import run_named
     from medner.store.traces.records import now
