@@ -17,7 +17,7 @@ HELP = """Tune a filter: it gives each candidate a probability that it is right,
 
 It learns from the gold entities of annotated files and from wrong ones made of them (a boundary shifted by 1 or 2, \
 another type). One document in ten is held back: on these the probabilities are calibrated and the threshold is \
-chosen. With --predictions (what a tagger said about the same files, as `medner annotate` writes it) it learns the \
+chosen. With --predictions (a tagger's answers on the same files, the output of `medner annotate`) it learns the \
 tagger's own mistakes too, and the threshold is the one that gives the tagger's output the best F1.
 
 Kinds: llm-cls is a classification layer on the base model; llm-causal asks the base model for yes or no; bert-cls \

@@ -18,10 +18,10 @@ HELP = """Tune a judge on conflicts whose truth is known: it gives each candidat
 With --scorer classifier from one pass over the sentence, the conflict's candidates and this candidate; with --scorer \
 span from one pass over the sentence, as a span tagger does. The latter learns more in the same time.
 
-What it learns from: gold files with what several taggers said about them (--said, as `medner annotate` writes it). \
-The taggers must not have learnt from these texts: train them on one part of your data and annotate the other, or turn \
-about (out-of-fold). Also files with gold and all answers side by side (--side-by-side), and what people decided \
-(--decisions, from `medner traces export --what decisions`).
+It learns from gold files with several taggers' answers on them (--said, the output of `medner annotate`). The \
+taggers must not be trained on these texts: train them on one part of your data and annotate the other, then the \
+reverse (out-of-fold). It also learns from files with gold and all answers side by side (--side-by-side), and from \
+people's decisions (--decisions, from `medner traces export --what decisions`).
 
 One text in five is held back: there the model's score and a linear layer over the votes are weighed against one \
 another and the threshold is chosen.
@@ -50,7 +50,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     files: Annotated[list[Path] | None, typer.Argument(metavar="[GOLD]...", help="Gold files, for --said.")] = None,
     out: shared.RunFolderOption = Path("runs/judge"),
     predictions: Annotated[
-        list[Path] | None, typer.Option("--said", help="What several taggers said about the gold texts.")
+        list[Path] | None, typer.Option("--said", help="Several taggers' answers on the gold texts.")
     ] = None,
     side_by_side: Annotated[
         list[Path] | None, typer.Option(help="A file of lines with text, gold and each system's answers.")
@@ -71,7 +71,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     ] = None,
     two_way: Annotated[
         bool | None,
-        typer.Option("--two-way/--causal", help="Whether what stands before a candidate looks both ways (classifier)."),
+        typer.Option("--two-way/--causal", help="Whether the text before a candidate looks both ways (classifier)."),
     ] = None,
     epochs: Annotated[
         float, typer.Option(min=0.001, max=10_000, callback=finite, help="How often to go over the conflicts.")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-HELP = """What recipes there are, or one of them as a file with the source of each value.
+HELP = """List the recipes, or print one as a file with the source of each value.
 
 A recipe sets base model and training for `medner train tagger --recipe`; options on the command line win over it.
 

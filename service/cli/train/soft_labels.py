@@ -13,7 +13,7 @@ from medner.service.cli.options import with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
 
-HELP = """Write soft labels: how probable trained span taggers find each entity in annotated texts.
+HELP = """Write soft labels: the probabilities that trained span taggers give each entity in annotated texts.
 
 `medner train span --soft-labels` learns from them in place of the annotation: a smaller tagger learns more from \
 probabilities than from yes and no. With --fold N/K only that part of the texts is labelled; give taggers that were \
