@@ -31,6 +31,14 @@ def fingerprint(configuration: Configuration, model: Path | None = None, *, own_
     the paths where they lie do not count. ``model`` is the base model's folder; None: only its name counts.
     The files of further base models count with it, or with ``own_bases``.
     """
+    facts = fingerprint_facts(configuration, model, own_bases=own_bases)
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def fingerprint_facts(
+    configuration: Configuration, model: Path | None = None, *, own_bases: bool = False
+) -> dict[str, Any]:
+    """What a fingerprint is the hash of, in the form that 0.1.0 gave it."""
     facts: dict[str, Any] = configuration.model_dump(mode="json", exclude=_SPEED)
     facts["taggers"] = [
         TAGGERS.in_full(tagger, fact) for tagger, fact in zip(configuration.taggers, facts["taggers"], strict=True)
@@ -58,7 +66,7 @@ def fingerprint(configuration: Configuration, model: Path | None = None, *, own_
     if plugins:
         facts["plugins"] = plugins
     facts["medner"] = version("medner")
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    return facts
 
 
 def _said_hash(file: Path) -> str:
