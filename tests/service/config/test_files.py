@@ -25,9 +25,9 @@ def test_a_file_can_leave_the_default_filter_out(tmp_path: Path) -> None:
 def test_a_file_can_name_taggers_that_ship(tmp_path: Path) -> None:
     """Beside tables of its own; like these, they take no filter and no judge of the default along."""
     path = tmp_path / "c.toml"
-    path.write_text('taggers = ["span-12", {name = "mine", strategy = "html"}]\n')
+    path.write_text('taggers = ["span-8", {name = "mine", strategy = "html"}]\n')
     configuration = load_configuration(path)
-    assert [(one.name, one.strategy) for one in configuration.taggers] == [("span-12", "span"), ("mine", "html")]
+    assert [(one.name, one.strategy) for one in configuration.taggers] == [("span-8", "span"), ("mine", "html")]
     assert configuration.taggers[0].adapter == default_configuration().taggers[0].adapter
     assert (configuration.filter, configuration.judge.kind) == (None, "best-tagger")
     path.write_text('taggers = ["spam"]\n')
