@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from medner._documents import Document, RunFacts, from_annotated
-from medner._loop import BackgroundLoop
 from medner._settings import Settings, configuration_of, overrides_of
 from medner._texts import Text, as_given
+from medner._twins import RedisUser, SynchronousTwin
 from medner.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,36 +67,16 @@ _FailureList = list[FailedSentence]
 _NameList = list[str]
 
 
-class AsyncJobs:
+class AsyncJobs(RedisUser["JobBooks"]):
     """The jobs of a Redis: use it with ``async with``. ``redis`` None: ``MEDNER_REDIS_URL``, else the embedded one.
 
     A job is named by its id, the beginning of it, its name, or ``"last"``. Workers do the work: `medner worker`.
     """
 
-    def __init__(self, redis: str | None = None) -> None:
-        self._address = redis
-        self._closing = AsyncExitStack()
-        self._open: JobBooks | None = None
-
-    async def __aenter__(self) -> Self:
-        from medner.store.redis.connection import open_redis, require_redis
-
-        require_redis()
+    def _books_on(self, client: Any) -> JobBooks:
         from medner.store.jobs import Jobs as JobBooks
 
-        client = await self._closing.enter_async_context(open_redis(address_of(self._address)))
-        self._open = JobBooks(client)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Ends the connection."""
-        self._open = None
-        await self._closing.aclose()
+        return JobBooks(client)
 
     async def submit(  # noqa: PLR0913  what a job is
         self,
@@ -195,38 +173,12 @@ class AsyncJobs:
     async def _id(self, job: str | Job) -> str:
         return job.id if isinstance(job, Job) else await self._books.find(job)
 
-    @property
-    def _books(self) -> JobBooks:
-        if self._open is None:
-            raise UserError("there is no connection: use it in a with block")
-        return self._open
 
-
-class Jobs:
+class Jobs(SynchronousTwin[AsyncJobs]):
     """The synchronous twin of :class:`AsyncJobs`: use it with ``with``, or close it."""
 
     def __init__(self, redis: str | None = None) -> None:
-        self._async = AsyncJobs(redis)
-        self._loop = BackgroundLoop("medner-jobs")
-        try:
-            self._loop.run(self._async.__aenter__())
-        except BaseException:
-            self._loop.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Ends the connection. Nothing for one that is closed."""
-        if not self._loop.closed:
-            self._loop.run(self._async.close())
-            self._loop.close()
+        super().__init__(AsyncJobs(redis), "medner-jobs")
 
     def submit(  # noqa: PLR0913  what a job is
         self,
@@ -293,16 +245,6 @@ class Jobs:
     def workers(self) -> _NameList:
         """The names of the workers that run."""
         return self._loop.run(self._async.workers())
-
-
-def address_of(redis: str | None) -> Any:
-    """The address of a URL; None: of ``MEDNER_REDIS_URL``, else the embedded server's."""
-    from medner.core.environment import REDIS_URL
-    from medner.store.redis.address import redis_address
-
-    if redis is not None and not redis.strip():
-        raise UserError("redis: must be a URL, for example redis://:password@host:6379/0; None is the usual one")
-    return redis_address() if redis is None else redis_address({REDIS_URL: redis})
 
 
 def _job(view: JobView) -> Job:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from medner._jobs import address_of
-from medner._loop import BackgroundLoop
+from medner._twins import RedisUser, SynchronousTwin
 from medner.core.errors import UserError
 
 if TYPE_CHECKING:
     from medner.agents.engines.engine import Engine
+    from medner.service.build.engines import EngineFactory
     from medner.service.worker.examine_judge import Examination
     from medner.store.judges import JudgeDefinition, JudgeRegistry, JudgeVersion
 
@@ -57,36 +55,20 @@ _Judges = list[Judge]
 _History = list[JudgeInUse]
 
 
-class AsyncJudges:
+class AsyncJudges(RedisUser["JudgeRegistry"]):
     """The judges of a Redis: use it with ``async with``.
 
     ``redis`` None: ``MEDNER_REDIS_URL``, else the embedded one. ``engine`` runs the base model where a test needs it.
     """
 
     def __init__(self, redis: str | None = None, *, engine: Engine | None = None) -> None:
-        self._address = redis
+        super().__init__(redis)
         self._engine = engine
-        self._closing = AsyncExitStack()
-        self._open: JudgeRegistry | None = None
 
-    async def __aenter__(self) -> Self:
+    def _books_on(self, client: Any) -> JudgeRegistry:
         from medner.store.judges import JudgeRegistry
-        from medner.store.redis.connection import open_redis, require_redis
 
-        require_redis()
-        client = await self._closing.enter_async_context(open_redis(address_of(self._address)))
-        self._open = JudgeRegistry(client)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Ends the connection."""
-        self._open = None
-        await self._closing.aclose()
+        return JudgeRegistry(client)
 
     async def add(self, name: str, judge: str | Mapping[str, Any], *, by: str = "") -> Judge:
         """Defines a judge, or defines it again: in words (``"hard-vote"``) or as a table. Nothing follows it yet."""
@@ -104,16 +86,18 @@ class AsyncJudges:
         except ValidationError as error:
             reason, key = complaint(error)
             raise UserError(f"judge {name!r}: {key + ': ' if key else ''}{reason}") from error
-        return _judge(await self._registry.add(definition))
+        return _judge(await self._books.add(definition))
 
     async def list(self) -> _Judges:
         """All judges, by name."""
-        return [_judge(one) for one in await self._registry.definitions()]
+        return [_judge(one) for one in await self._books.definitions()]
 
     async def test(self, name: str) -> JudgeTest:
         """Asks a judge about a few made-up conflicts; its model is loaded or connected to here."""
-        definition = await self._registry.definition(name)
-        return _test(await self._examined(definition.judge))
+        from medner.service.worker.use_judge import examined
+
+        definition = await self._books.definition(name)
+        return _test(await examined(definition.judge, self._engine_factory))
 
     async def use(self, name: str, *, why: str = "", by: str = "", force: bool = False) -> JudgeInUse:
         """Puts a judge in place: jobs that follow are judged by it from each worker's next sentence on.
@@ -128,68 +112,40 @@ class AsyncJudges:
 
     async def current(self) -> JudgeInUse | None:
         """The judge in place; None where none ever was."""
-        version = await self._registry.current()
+        version = await self._books.current()
         return None if version is None else _in_use(version)
 
     async def history(self) -> _History:
         """All versions, the newest first."""
-        return [_in_use(one) for one in await self._registry.history()]
+        return [_in_use(one) for one in await self._books.history()]
 
     async def remove(self, name: str) -> None:
         """Forgets a judge's definition; versions made of it stay. UserError for the one in use."""
-        await self._registry.remove(name)
+        await self._books.remove(name)
 
     async def _use(self, name: str | None, back_to: int | None, why: str, by: str, *, force: bool) -> JudgeInUse:
-        from medner.service.cli.judges.use import next_version
+        from medner.service.worker.use_judge import JudgeTestError, next_version, put_in_place
 
-        version = await next_version(self._registry, name, back_to)
-        summary = "not tested"
-        if not force:
-            tested = _test(await self._examined(version.judge))
-            summary = tested.summary
-            if not tested.passed:
-                raise UserError(f"{version.name} did not pass its test ({summary}); mend it, or use force=True")
-        changes = {"by": by or getpass.getuser(), "why": why, "forced": force, "smoke": summary}
-        return _in_use(await self._registry.seat(version.model_copy(update=changes)))
-
-    async def _examined(self, judge: dict[str, Any]) -> Examination:
-        from medner.service.cli.judges.use import examined
-
-        engine = self._engine
-        return await examined(judge, None if engine is None else lambda _: engine)
+        version = await next_version(self._books, name, back_to)
+        try:
+            seated = await put_in_place(
+                self._books, version, by=by, why=why, force=force, engine_factory=self._engine_factory
+            )
+        except JudgeTestError as error:
+            raise UserError(f"{error}; mend it, or use force=True") from error
+        return _in_use(seated)
 
     @property
-    def _registry(self) -> JudgeRegistry:
-        if self._open is None:
-            raise UserError("there is no connection: use it in a with block")
-        return self._open
+    def _engine_factory(self) -> EngineFactory | None:
+        engine = self._engine
+        return None if engine is None else lambda _: engine
 
 
-class Judges:
+class Judges(SynchronousTwin[AsyncJudges]):
     """The synchronous twin of :class:`AsyncJudges`: use it with ``with``, or close it."""
 
     def __init__(self, redis: str | None = None, *, engine: Engine | None = None) -> None:
-        self._async = AsyncJudges(redis, engine=engine)
-        self._loop = BackgroundLoop("medner-judges")
-        try:
-            self._loop.run(self._async.__aenter__())
-        except BaseException:
-            self._loop.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Ends the connection. Nothing for one that is closed."""
-        if not self._loop.closed:
-            self._loop.run(self._async.close())
-            self._loop.close()
+        super().__init__(AsyncJudges(redis, engine=engine), "medner-judges")
 
     def add(self, name: str, judge: str | Mapping[str, Any], *, by: str = "") -> Judge:
         """Defines a judge, or defines it again: in words (``"hard-vote"``) or as a table. Nothing follows it yet."""

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from medner._documents import Document, RunFacts, from_annotated
-from medner._loop import BackgroundLoop
+from medner._twins import SynchronousTwin
 from medner.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -214,31 +214,11 @@ class AsyncTraces:
         return dict(disputes_in(found).as_data(most=most))
 
 
-class Traces:
+class Traces(SynchronousTwin[AsyncTraces]):
     """The synchronous twin of :class:`AsyncTraces`: use it with ``with``, or close it."""
 
     def __init__(self, place: str | os.PathLike[str] | None = None, *, engine: Engine | None = None) -> None:
-        self._async = AsyncTraces(place, engine=engine)
-        self._loop = BackgroundLoop("medner-traces")
-        try:
-            self._loop.run(self._async.__aenter__())
-        except BaseException:
-            self._loop.close()
-            raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Ends the use of the place. Nothing for one that is closed."""
-        if not self._loop.closed:
-            self._loop.run(self._async.close())
-            self._loop.close()
+        super().__init__(AsyncTraces(place, engine=engine), "medner-traces")
 
     def runs(self) -> _Runs:
         """The runs, the oldest first."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import time
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +15,7 @@ from medner.service.cli.reporting import say
 
 if TYPE_CHECKING:
     from medner.service.worker.examine_judge import Examination
-    from medner.store.judges import JudgeRegistry, JudgeVersion
+    from medner.store.judges import JudgeRegistry
 
 
 def register(judges: typer.Typer) -> None:
@@ -32,6 +31,8 @@ def examine_judge(context: typer.Context, name: Name, *, as_json: AsJson = False
     """
 
     async def run(registry: JudgeRegistry) -> int:
+        from medner.service.worker.use_judge import examined
+
         definition = await registry.definition(name)
         found = await examined(definition.judge, context.obj)
         _tell(found, as_json=as_json)
@@ -75,33 +76,18 @@ def use(  # noqa: PLR0913  one parameter an option
         raise UserError("name a judge, or an earlier version with --back-to")
 
     async def run(registry: JudgeRegistry) -> int:
+        from medner.service.worker.use_judge import JudgeTestError, next_version, put_in_place
+
         version = await next_version(registry, name, back_to)
-        smoke = "not tested"
-        if not force:
-            found = await examined(version.judge, context.obj)
-            smoke = found.summary
-            if not found.passed:
-                _tell(found, as_json=False)
-                raise UserError(f"{version.name} did not pass its test ({smoke}); mend it, or --force it in place")
-        version = version.model_copy(
-            update={"by": by or getpass.getuser(), "why": why, "forced": force, "smoke": smoke}
-        )
-        seated = await registry.seat(version)
-        say(f"version {seated.number}: {seated.name} ({smoke})")
+        try:
+            seated = await put_in_place(registry, version, by=by, why=why, force=force, engine_factory=context.obj)
+        except JudgeTestError as error:
+            _tell(error.examination, as_json=False)
+            raise UserError(f"{error}; mend it, or --force it in place") from error
+        say(f"version {seated.number}: {seated.name} ({seated.smoke})")
         return await _wait_for_workers(registry, seated.number, wait)
 
     raise typer.Exit(with_registry(run) or 0)
-
-
-async def next_version(registry: JudgeRegistry, name: str | None, back_to: int | None) -> JudgeVersion:
-    """The version that puts a judge in place by its name, or brings an earlier version again."""
-    from medner.store.judges import JudgeVersion
-
-    if back_to is not None:
-        earlier = await registry.version(back_to)
-        return JudgeVersion(name=earlier.name, revision=earlier.revision, judge=earlier.judge, back_to=back_to)
-    definition = await registry.definition(name or "")
-    return JudgeVersion(name=definition.name, revision=definition.revision, judge=definition.judge)
 
 
 async def _wait_for_workers(registry: JudgeRegistry, number: int, wait_s: float) -> int:
@@ -121,21 +107,6 @@ async def _wait_for_workers(registry: JudgeRegistry, number: int, wait_s: float)
                 )
             return 1
         await asyncio.sleep(0.1)
-
-
-async def examined(judge: dict[str, Any], engine_factory: Any) -> Examination:
-    """The judge, built here as a worker would, and asked."""
-    from medner.service.build.engines import local_engine, model_folder
-    from medner.service.build.judges import judging, needs_base_model
-    from medner.service.config.default import default_configuration
-    from medner.service.worker.examine_judge import examine
-    from medner.service.worker.follow_judge import judge_of
-
-    configuration = default_configuration().model_copy(update={"judge": judge_of(judge), "filter": None})
-    local = engine_factory is None and needs_base_model(configuration)
-    model = model_folder(configuration) if local else None
-    async with judging(configuration, model=model, engine_factory=engine_factory or local_engine) as ready:
-        return await examine(ready.judge_chain.judges[0], ready.exemplars)
 
 
 def _tell(found: Examination, *, as_json: bool) -> None:
