@@ -5,22 +5,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar
 
 from medner._loop import BackgroundLoop
 from medner.core.errors import UserError
 
+if TYPE_CHECKING:
+    from medner.store.redis.address import RedisAddress
+
 Books = TypeVar("Books")
 
 
-def address_of(redis: str | None) -> Any:
+def address_of(redis: str | None) -> RedisAddress:
     """The address of a URL; None: of ``MEDNER_REDIS_URL``, else the embedded server's."""
-    from medner.core.environment import REDIS_URL
-    from medner.store.redis.address import redis_address
+    from medner.store.redis.address import address_of_url, redis_address
 
     if redis is not None and not redis.strip():
         raise UserError("redis: must be a URL, for example redis://:password@host:6379/0; None is the usual one")
-    return redis_address() if redis is None else redis_address({REDIS_URL: redis})
+    return redis_address() if redis is None else address_of_url(redis, "redis")
 
 
 class RedisUser(ABC, Generic[Books]):

@@ -11,10 +11,11 @@ from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document
+from medner.service.inputs.overwriting import refuse_overwriting
 from medner.service.train.orders import SoftLabelOrder
 from medner.service.train.training import StoppedError, base_of
 from medner.store.corpora import read_documents
-from medner.training.model.lora import load_tokenizer
+from medner.training.model.lora import load_tokenizer, quiet_peft
 from medner.training.nesting import Pairs, nested_pairs
 from medner.training.sentences import annotated_sentences
 from medner.training.spans.build import is_held_back
@@ -25,7 +26,8 @@ _Labelled = TypeVar("_Labelled")
 
 
 def label_softly(order: SoftLabelOrder, say: Callable[[str], None], stop: Callable[[], bool]) -> None:
-    """Writes the file of an order, whole or not at all. UserError when there is no sentence, StoppedError."""
+    """Writes the file of an order, whole or not at all. UserError without a sentence or over an input, StoppedError."""
+    refuse_overwriting({"--out": order.out}, [*order.files, *order.partial])
     labels, folder = load_label_set(order.labels), base_of(order.base)
     sentences = list({sentence.text: (sentence, missing) for sentence, missing in _sentences(order, labels)}.values())
     if not sentences:
@@ -33,7 +35,7 @@ def label_softly(order: SoftLabelOrder, say: Callable[[str], None], stop: Callab
     say(f"{len(sentences):,} sentences, {len(order.taggers)} teachers")
     tokenizer = load_tokenizer(folder)
     vocabulary = Vocabulary(tokenizer, frozenset({tokenizer.eos_token_id}))
-    with quiet():
+    with quiet(), quiet_peft():
         teachers = [load_teacher(folder, tagger, labels) for tagger in order.taggers]
     labelled = taught(
         teachers,

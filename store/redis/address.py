@@ -35,13 +35,18 @@ def redis_address(environment: Mapping[str, str] | None = None) -> RedisAddress:
     if not url:
         embedded = EmbeddedValkey(data_folder() / "redis")
         return RedisAddress(embedded.url, f"the embedded Valkey in {embedded.folder}", embedded)
+    return address_of_url(url, REDIS_URL)
+
+
+def address_of_url(url: str, name: str) -> RedisAddress:
+    """The server of a URL. UserError for one that is none: it names ``name``, where the URL comes from, and no URL."""
     try:
         parts = urlsplit(url)
         port = parts.port or 6379
     except ValueError as error:
-        raise UserError(f"{REDIS_URL}: is no URL; for example redis://:password@host:6379/0") from error
+        raise UserError(f"{name}: is no URL; for example redis://:password@host:6379/0") from error
     if parts.scheme not in _SCHEMES or not (parts.hostname or parts.scheme == "unix"):
         raise UserError(
-            f"{REDIS_URL}: needs redis://, rediss:// (TLS) or unix://; for example redis://:password@host:6379/0"
+            f"{name}: needs redis://, rediss:// (TLS) or unix://; for example redis://:password@host:6379/0"
         )
     return RedisAddress(url, f"Redis at {parts.path if parts.scheme == 'unix' else f'{parts.hostname}:{port}'}")

@@ -90,8 +90,9 @@ def _read(path: Path, labels: LabelSet) -> Iterator[tuple[str, SoftCells]]:
             text = record["text"]
             entities = [_entity(text, entity, number) for entity in record["entities"]]
         except (ValueError, KeyError, TypeError) as error:
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else error
             raise BadInputError(
-                f"is no line of soft labels ({error}); `medner train soft-labels` writes them", path=path, line=place
+                f"is no line of soft labels ({reason}); `medner train soft-labels` writes them", path=path, line=place
             ) from error
         yield text, SoftCells(tuple(cell for cell, _ in entities), tuple(value for _, value in entities))
 

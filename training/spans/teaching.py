@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -37,18 +37,15 @@ class Teacher:
 
 def load_teacher(base: Path, folder: Path, labels: LabelSet) -> Teacher:
     """The span tagger of a folder. UserError when it has other types or does not fit the base."""
-    from peft import PeftConfig  # noqa: PLC0415  heavy
-
     settings = read_settings(folder)
     if settings.types != labels.codes:
         raise UserError(f"{folder}: this span tagger knows the types {', '.join(settings.types)}, not {labels.name!r}")
     try:
-        adapter: Any = PeftConfig.from_pretrained(str(folder))
-    except (OSError, ValueError) as error:
+        adapter = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        rank, alpha = int(adapter["r"]), int(adapter["lora_alpha"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder}: its adapter_config.json cannot be read ({error})") from error
-    chosen = span_settings(
-        rank=adapter.r, alpha=adapter.lora_alpha, first_layer=settings.two_way_from, layers=settings.layers
-    )
+    chosen = span_settings(rank=rank, alpha=alpha, first_layer=settings.two_way_from, layers=settings.layers)
     return Teacher(SpanLearner(base, chosen, types=len(labels.codes), start=folder), settings)
 
 

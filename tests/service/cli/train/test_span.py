@@ -149,3 +149,14 @@ def test_a_student_learns_from_a_teacher_that_has_not_seen_the_text(place):
     assert card["soft_labels"][0].startswith("soft.jsonl sha256:")
     refused = train(place, "--epochs", "1", out="student")
     assert "other settings" in str(refused.exception)
+
+
+def test_soft_labels_never_replace_what_they_are_made_of(place):
+    """An output that is an input is refused before anything is read, and the input stays as it is."""
+    before = (place / "train.jsonl").read_bytes()
+    command = ["train", "soft-labels", str(place / "train.jsonl"), "-o", str(place / "train.jsonl")]
+    command += ["--taggers", str(place / "none"), "--base", str(place / "tiny-base")]
+    result = CliRunner().invoke(build(), command)
+    assert isinstance(result.exception, UserError)
+    assert "is an input, and --out" in str(result.exception)
+    assert (place / "train.jsonl").read_bytes() == before
