@@ -83,7 +83,7 @@ def test_what_cannot_be_done_is_said(address: RedisAddress) -> None:
         assert jobs.list() == []
     with pytest.raises(medner.UserError, match="is closed"):
         jobs.list()
-    with pytest.raises(medner.UserError, match="^redis: needs"):
+    with pytest.raises(medner.UserError, match=r"^redis: needs"):
         medner.Jobs("http://example.org")
     with pytest.raises(medner.UserError, match="redis: must be a URL"):
         medner.Jobs(" ")
