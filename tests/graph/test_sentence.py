@@ -119,7 +119,8 @@ async def test_too_few_taggers_fail_the_sentence(labels, scripted_tagger, answer
     taggers = tuple(scripted_tagger(name, C if n < answered else lost) for n, name in enumerate("abc"))
     annotation = await annotate(Deps(labels, taggers, min_taggers=2))
     assert not annotation.complete
-    assert annotation.entities == annotation.conflicts == ()
+    assert annotation.entities == ()
+    assert annotation.conflicts == ()
     assert len(annotation.outputs) == answered
     (failed,) = [failure for failure in annotation.failures if failure.kind == TOO_FEW_TAGGERS]
     assert failed.message == f"{answered} of 3 taggers answered; at least 2 must"
@@ -131,7 +132,8 @@ async def test_nothing_found_is_not_a_failure(labels, scripted_tagger) -> None:
     """A sentence without entities is complete and empty."""
     annotation = await annotate(Deps(labels, (scripted_tagger("a", []), scripted_tagger("b", []))))
     assert annotation.complete
-    assert annotation.entities == annotation.failures == ()
+    assert annotation.entities == ()
+    assert annotation.failures == ()
 
 
 async def test_a_users_mistake_ends_the_run(labels, scripted_tagger) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ class Named:
         return f"asked by {self.name}"
 
 
-def select(answer: str, **settings: object) -> tuple[SelectJudge, ScriptedEngine]:
+def select(answer: str, **settings: Any) -> tuple[SelectJudge, ScriptedEngine]:
     engine = ScriptedEngine(lambda _: answer)
     return SelectJudge(EngineChatModel(engine=engine, model_name="m"), "m", **settings), engine
 

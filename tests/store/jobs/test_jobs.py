@@ -24,7 +24,7 @@ from medner.store.redis.client import Client
 from tests.jobs_kit import documents, expected, found, spec
 
 
-async def annotations(jobs: Jobs, job: str, chunk: int, **settings: Any) -> list[Annotation]:
+async def annotated(jobs: Jobs, job: str, chunk: int, **settings: Any) -> list[Annotation]:
     """What a worker would make of a chunk."""
     spool = jobs.spool_of(job, spec(**settings))
     places = expected([])
@@ -45,7 +45,7 @@ async def do(
     settings: dict[str, Any] | None = None,
 ) -> bool:
     """Finishes a claimed chunk; ``dead`` are errors by index, ``settings`` those of the job."""
-    made = await annotations(jobs, claim.job, claim.chunk, **(settings or {}))
+    made = await annotated(jobs, claim.job, claim.chunk, **(settings or {}))
     known = {*(dead or {}), *(await claims.progress(claim)).recorded}
     fresh = [Finished(index, one) for index, one in enumerate(made) if index not in known]
     letters = [
@@ -104,7 +104,7 @@ async def test_a_stale_worker_changes_nothing(jobs: Jobs, redis: Client) -> None
     fresh = await claimed(quick, job, 0)
     assert fresh.token > stale.token
     assert fresh.lost == 1
-    made = await annotations(jobs, job, 0)
+    made = await annotated(jobs, job, 0)
     assert not await slow.record(stale, [Finished(0, made[0])])
     assert not await slow.release(stale)
     assert await slow.attempt(stale, 0) == 0
@@ -120,7 +120,7 @@ async def test_what_was_recorded_is_counted_once(jobs: Jobs, redis: Client) -> N
     dying, heir = Claims(redis, "dying", lease_s=0.05), Claims(redis, "heir")
     job = (await jobs.submit(spec(), documents(2))).id
     claim = await claimed(dying, job, 0)
-    made = await annotations(jobs, job, 0)
+    made = await annotated(jobs, job, 0)
     assert await dying.record(claim, [Finished(index, made[index]) for index in range(4)])
     assert await dying.record(claim, [Finished(index, made[index]) for index in range(4)])  # the answer was lost
     await asyncio.sleep(0.1)
@@ -203,7 +203,7 @@ async def test_dead_letters_end_a_job_with_errors_and_are_replayed(jobs: Jobs, c
     assert (await jobs.show(job)).state is JobState.QUEUED
     assert await claims.claim(job, 1) == "done"
     claim = await claimed(claims, job, 0)
-    made = await annotations(jobs, job, 0)
+    made = await annotated(jobs, job, 0)
     spool = jobs.spool_of(job, spec())
     kept = await spool.keep(0, claim.token, (), made)
     assert await claims.complete(claim, spool.where, kept, [Finished(3, made[3])], [])
@@ -222,7 +222,7 @@ async def test_a_cancelled_job_gives_out_nothing_and_keeps_what_it_has(jobs: Job
     assert (await jobs.cancel(job)).state is JobState.CANCELLED
     assert await claims.claim(job, 2) == "cancelled"
     assert (await claims.renew(job, [under_way]))[0] == "cancelled"
-    made = await annotations(jobs, job, 1)
+    made = await annotated(jobs, job, 1)
     assert await claims.record(under_way, [Finished(0, made[0])])
     assert await claims.release(under_way)
     assert len([one async for one in jobs.results(job)]) == 6
@@ -449,7 +449,7 @@ async def test_sentences_left_follow_every_step(jobs: Jobs, claims: Claims) -> N
     job = (await jobs.submit(spec(), documents(6))).id
     assert await left() == 24
     claim = await claimed(claims, job, 0)
-    made = await annotations(jobs, job, 0)
+    made = await annotated(jobs, job, 0)
     await claims.record(claim, [Finished(0, made[0])])
     assert await left() == 23
     await do(jobs, claims, claim, dead={3: "毒"})

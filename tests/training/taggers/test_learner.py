@@ -233,10 +233,16 @@ def test_four_bit_weights_learn(tmp_path, tied):
     from transformers import Qwen2Config
 
     tokenizer = byte_level_tokenizer()
-    shape = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
-    # Wide weights, as in the other tiny models.
-    shape |= {"num_key_value_heads": 2, "initializer_range": 0.3}
-    config = Qwen2Config(vocab_size=len(tokenizer), tie_word_embeddings=tied, **shape)
+    config = Qwen2Config(
+        vocab_size=len(tokenizer),
+        tie_word_embeddings=tied,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.3,  # wide weights, as in the other tiny models
+    )
     base = save_tiny(tmp_path / "base", config, tokenizer)
     chat = ChatTokens(tokenizer)
     examples = [tagger_example(chat, one, strategy="symbol", style="brief", labels=LABELS) for one in DOCUMENTS]
