@@ -20,6 +20,7 @@ async def something_done(jobs: Jobs, job: str) -> bool:
 
 async def until(condition: Any) -> None:
     """Until a function gives something true; fails after 20 seconds."""
+
     async def asked() -> bool:
         return bool(condition())
 
