@@ -85,4 +85,7 @@ def check(
 
 
 def _summary(labels: LabelSet) -> dict[str, object]:
-    return {"name": labels.name, "title": labels.title, "nested": labels.nested, "types": list(labels.codes)}
+    shown: dict[str, object] = {"name": labels.name, "title": labels.title, "nested": labels.nested}
+    if labels.outer is not None:
+        shown["outer"] = list(labels.outer)
+    return {**shown, "types": list(labels.codes)}
