@@ -28,6 +28,14 @@ class Nesting:
             return False
         return not (self._holds(one, other) or self._holds(other, one))
 
+    def in_words(self) -> str:
+        """The rule in a sentence."""
+        if not self.allowed:
+            return "Entities do not overlap."
+        if self.outer is None:
+            return "Entities may overlap."
+        return f"Entities overlap only where one of another type lies inside: {', '.join(self.outer) or 'none'}"
+
     def _holds(self, container: Entity, part: Entity) -> bool:
         inside = container.start <= part.start and part.end <= container.end and container.span != part.span
         return inside and container.label in (self.outer or ()) and container.label != part.label
