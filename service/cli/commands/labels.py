@@ -51,7 +51,7 @@ def show(
     as_toml: Annotated[bool, typer.Option("--toml", help="Print TOML, to start your own label set.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Show a label set's types and its rules for edges and overlaps of entities. Example: medner labels show ccks2019"""
+    """Show a label set's types and its rules for entities. Example: medner labels show ccks2019"""
     from medner.core.labels import label_set_toml, load_label_set
 
     if as_toml and as_json:
