@@ -56,7 +56,7 @@ class Line:
         self._capsys.readouterr()
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         tree: Any = partial(_commands(), obj=self.kit.factory)
-        code = main([*map(str, words)], build=lambda: tree)
+        code = main([*map(str, words)], tree=lambda: tree)
         said = self._capsys.readouterr()
         return Ended(int(code), said.out, said.err)
 
@@ -103,4 +103,4 @@ def _app() -> Any:
 if __name__ == "__main__":
     from medner.service.cli.__main__ import run
 
-    run(partial(main, build=_app))
+    run(partial(main, tree=_app))
