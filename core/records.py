@@ -33,10 +33,6 @@ class Span:
         """Whether ``other`` lies inside this span (equal spans contain one another)."""
         return self.start <= other.start and other.end <= self.end
 
-    def crosses(self, other: Span) -> bool:
-        """Whether the two overlap and neither contains the other."""
-        return self.overlaps(other) and not self.contains(other) and not other.contains(self)
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entity:
