@@ -111,11 +111,10 @@ def parse(model: type[_Model], reading: Reading, record: RawRecord) -> _Model:
     return parsed
 
 
-def first_problem(error: ValidationError, line: int | None, prefix: str = "") -> tuple[str, int | None, str | None]:
+def first_problem(error: ValidationError, line: int | None) -> tuple[str, int | None, str | None]:
     """The first thing that is wrong, as reason, line and key."""
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in (prefix, *first["loc"]) if part != "")
-    return first["msg"], line, key or None
+    return first["msg"], line, ".".join(map(str, first["loc"])) or None
 
 
 def lines(reading: Reading) -> Iterator[RawRecord]:
