@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from medner.core.characters import is_unicode
 from medner.store.corpora.reading.format import Reading
 from medner.store.corpora.reading.raw_records import RawRecord
 
@@ -106,15 +107,6 @@ def string(reading: Reading, place: int, value: object, key: str, what: str) -> 
     if not is_unicode(value):
         raise reading.error(f"not valid JSON: {what} holds half a character (a lone surrogate)", place, key)
     return value
-
-
-def is_unicode(value: str) -> bool:
-    """Whether the string holds whole characters only."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def whole_number(value: object) -> int | None:
