@@ -11,12 +11,13 @@ import typer
 from medner.core.environment import VLLM_PYTHON, variable
 from medner.service.cli.bounds import not_empty
 from medner.service.cli.reporting import print_json
-from medner.service.vllm_servers.command import Device, ServerPart, Speculation
+from medner.service.vllm_servers.plan import Device, ServerPart, Speculation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from medner.service.vllm_servers import ServeCommand, Serving
+    from medner.service.vllm_servers.command import ServeCommand
+    from medner.service.vllm_servers.running import Serving
 
 HELP = """Start the vLLM servers that a configuration needs, and stop them together.
 
@@ -107,11 +108,11 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command lines and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print command lines, environment and URLs as JSON.")] = False,
 ) -> None:
-
     from medner.service.build.cpu_cores import physical_cores
     from medner.service.build.engines import model_folder
     from medner.service.config.options import Overrides, configured
-    from medner.service.vllm_servers import Plan, serve_commands
+    from medner.service.vllm_servers.command import serve_commands
+    from medner.service.vllm_servers.plan import Plan
     from medner.store.models.store import default_root
 
     configuration = configured(Overrides(config, labels, model, taggers))
@@ -175,7 +176,7 @@ def _serve(commands: Sequence[ServeCommand], logs: Path | None) -> None:
     from rich.console import Console
 
     from medner.core.errors import ExternalError
-    from medner.service.vllm_servers import serving
+    from medner.service.vllm_servers.running import serving
 
     console = Console(stderr=True)
 
