@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medner.service.cli.bounds import MOST, MOST_DAYS, MOST_SEED
-from medner.service.cli.options import with_read_options
+from medner.service.cli.read_options import with_read_options
 from medner.service.cli.reporting import print_json, say
 from medner.service.cli.trace_options import Json, Place, RunName, opened
 from medner.store.corpora.reading.read_options import ReadOptions
