@@ -20,7 +20,8 @@ from medner.agents.engines.local.integer.layers import IntegerLayers, norm_names
 from medner.agents.engines.local.integer.stages import LayerStage, pass_stages
 from medner.agents.engines.local.integer.weights import MOST_BYTES, PRODUCTS, BaseTensors, IntegerWeights, files_key
 from medner.agents.engines.local.lora_files import check_fit, lora_pairs
-from medner.agents.engines.local.packed import KeyValueShape, RowSegment
+from medner.agents.engines.local.packed import RowSegment
+from medner.agents.engines.local.row_cache import KeyValueShape
 from medner.core.errors import UserError
 from medner.core.files.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from medner.store.models import MANIFEST
