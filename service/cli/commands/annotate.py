@@ -18,8 +18,8 @@ from medner.service.cli.options import (
     Limit,
     SkipBad,
     Trace,
-    with_read_options,
 )
+from medner.service.cli.read_options import with_read_options
 from medner.store.corpora.reading.read_options import ReadOptions
 
 if TYPE_CHECKING:

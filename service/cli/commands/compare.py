@@ -9,7 +9,7 @@ import typer
 
 from medner.service.cli.bounds import MOST
 from medner.service.cli.commands import evaluate as scoring
-from medner.service.cli.options import with_read_options
+from medner.service.cli.read_options import with_read_options
 from medner.service.inputs.overwriting import refuse_overwriting
 from medner.store.corpora import ReadOptions
 

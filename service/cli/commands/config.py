@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from medner.service.cli.reporting import print_json
+
 config_app = typer.Typer(
     no_args_is_help=True,
     help="Configuration files: checked, and described for editors.\n\n"
@@ -27,7 +29,7 @@ def schema() -> None:
     """Print the JSON schema of configuration files. Example: medner config schema > medner.schema.json"""
     from medner.service.config.schema import configuration_schema
 
-    typer.echo(json.dumps(configuration_schema(), ensure_ascii=False, indent=2))
+    print_json(configuration_schema())
 
 
 @config_app.command()

@@ -15,7 +15,7 @@ import typer
 
 from medner.core.errors import UserError
 from medner.core.files.paths import readable_path
-from medner.service.cli.options import with_read_options
+from medner.service.cli.read_options import with_read_options
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from medner.service.cli.reporting import print_json
+
 HELP = """Check an installation and a configuration, and say how to fix each problem.
 
 It checks Python and packages, the processor, disk space, the base model and its hashes, the adapters' cards and \
@@ -40,7 +42,6 @@ def doctor(  # noqa: PLR0913  the options of a command are its parameters
     quick: Annotated[bool, typer.Option("--quick", help="Do not read the whole model to check its hashes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    import json
     from dataclasses import asdict
 
     from rich.table import Table
@@ -53,7 +54,7 @@ def doctor(  # noqa: PLR0913  the options of a command are its parameters
     overrides = Overrides(config, labels, model, taggers, servers=tuple(server or ()))
     findings = examine(configured(overrides), hashes=not quick)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+        print_json([asdict(finding) for finding in findings])
     else:
         table = Table(show_header=False, box=None, pad_edge=False)
         for finding in findings:

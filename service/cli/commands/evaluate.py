@@ -13,7 +13,7 @@ from medner.core.errors import UserError
 from medner.core.files.atomic import replacing_file
 from medner.core.labels import load_label_set
 from medner.service.cli.bounds import MOST_SEED
-from medner.service.cli.options import with_read_options
+from medner.service.cli.read_options import with_read_options
 from medner.service.inputs.overwriting import refuse_overwriting
 from medner.store.corpora import ReadOptions, read_documents
 

@@ -14,7 +14,7 @@ import typer
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.service.cli.bounds import MOST, MOST_SEED
-from medner.service.cli.options import with_read_options
+from medner.service.cli.read_options import with_read_options
 from medner.store.corpora.reading.read_options import ReadOptions
 
 if TYPE_CHECKING:

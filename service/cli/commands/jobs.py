@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ import typer
 
 from medner.core.errors import UserError
 from medner.service.cli.redis import with_jobs
+from medner.service.cli.reporting import print_json, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,9 +48,9 @@ def list_(*, as_json: AsJson = False) -> None:
     async def run(jobs: Jobs, _: Console) -> int:
         views, workers = await jobs.all(), await jobs.workers()
         if as_json:
-            _print_json({"jobs": [_as_data(view) for view in views], "workers": [asdict(one) for one in workers]})
+            print_json({"jobs": [_as_data(view) for view in views], "workers": [asdict(one) for one in workers]})
             return 0
-        _table(
+        print_table(
             ("job", "name", "state", "sentences", "given up", "conflicts"),
             [
                 (
@@ -82,7 +82,7 @@ def show(job: JobName, *, as_json: AsJson = False) -> None:
 
         view = await jobs.show(name)
         if as_json:
-            _print_json(_as_data(view))
+            print_json(_as_data(view))
         else:
             for key, value in described(view):
                 typer.echo(f"{key:<14}{value}")
@@ -161,10 +161,10 @@ def dead(job: JobName, *, as_json: AsJson = False) -> None:
     async def run(jobs: Jobs, name: str, _: Console) -> int:
         letters = await jobs.dead(name)
         if as_json:
-            _print_json([asdict(letter) for letter in letters])
+            print_json([asdict(letter) for letter in letters])
             return 0
         rows = [(one.sentence, one.kind, str(one.attempts), one.worker, one.error) for one in letters]
-        _table(("sentence", "kind", "attempts", "worker", "error"), rows)
+        print_table(("sentence", "kind", "attempts", "worker", "error"), rows)
         return 0
 
     _on(job, run)
@@ -229,14 +229,3 @@ def _on(job: str, command: Callable[[Jobs, str, Console], Awaitable[int]]) -> No
 def _as_data(view: JobView) -> dict[str, Any]:
     spec = None if view.spec is None else view.spec.model_dump(mode="json")
     return {**asdict(view), "state": view.state.value, "spec": spec}
-
-
-def _print_json(data: object) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from medner.evaluation.reports.tables import table
-
-    # Whole lines, however narrow the terminal: an id that is cut is none that a command takes.
-    typer.echo(table(head, rows, left=len(head)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from medner.core.environment import HOME, MODEL_SOURCE
 from medner.core.errors import ExternalError
+from medner.service.cli.reporting import print_json
 from medner.store.models import ListedModel, ModelStore, PullProgress, PullStage, Report
 
 HELP = """Base models: list, pull, check and remove.
@@ -52,7 +52,7 @@ def _list(
     """
     listed = _store(home).list()
     if as_json:
-        typer.echo(json.dumps([_record(model) for model in listed], ensure_ascii=False, indent=2))
+        print_json([_record(model) for model in listed])
         return
     for model in listed:
         typer.echo("\n    ".join(_lines(model)))

@@ -9,7 +9,7 @@ import typer
 
 from medner.core.errors import ExternalError, UserError
 from medner.service.cli.commands.evaluate import Resamples, Seed, write
-from medner.service.cli.options import logged_options
+from medner.service.cli.read_options import logged_options
 
 if TYPE_CHECKING:
     from medner.evaluation.paper.report import PaperReport

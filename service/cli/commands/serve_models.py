@@ -10,6 +10,7 @@ import typer
 
 from medner.core.environment import VLLM_PYTHON, variable
 from medner.service.cli.bounds import not_empty
+from medner.service.cli.reporting import print_json
 from medner.service.vllm_servers.plan import Device, ServerPart, Speculation
 
 if TYPE_CHECKING:
@@ -107,8 +108,6 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command lines and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print command lines, environment and URLs as JSON.")] = False,
 ) -> None:
-    import json
-
     from medner.service.build.cpu_cores import physical_cores
     from medner.service.build.engines import model_folder
     from medner.service.config.options import Overrides, configured
@@ -140,7 +139,7 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         shown = [
             {"url": one.url, "arguments": list(one.arguments), "environment": dict(one.environment)} for one in commands
         ]
-        typer.echo(json.dumps(shown, ensure_ascii=False, indent=2))
+        print_json(shown)
     if dry_run:
         for command in () if as_json else commands:
             typer.echo(command.shell())

@@ -5,16 +5,15 @@ from __future__ import annotations
 import getpass
 import json
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medner.core.errors import BadInputError, UserError
-from medner.service.cli.judge_options import AsJson, Name, print_json, with_registry
+from medner.service.cli.judge_options import AsJson, Name, with_registry
 from medner.service.cli.judges import use as judges_use
-from medner.service.cli.reporting import say
+from medner.service.cli.reporting import print_json, print_table, say
 
 if TYPE_CHECKING:
     from medner.store.judges import JudgeRegistry
@@ -67,7 +66,7 @@ def list_(*, as_json: AsJson = False) -> None:
         rows = [
             (one.name, str(one.revision), _words(one.judge), one.by, f"{one.created:%Y-%m-%d %H:%M}") for one in defined
         ]
-        _table(("judge", "revision", "what it is", "by", "defined (UTC)"), rows)
+        print_table(("judge", "revision", "what it is", "by", "defined (UTC)"), rows)
         if current is None:
             typer.echo("\nin place: none; following jobs use the judge they were submitted with")
         else:
@@ -221,7 +220,7 @@ def history(*, as_json: AsJson = False) -> None:
             )
             for one in found
         ]
-        _table(("version", "judge", "since (UTC)", "by", "", "", "why"), rows)
+        print_table(("version", "judge", "since (UTC)", "by", "", "", "why"), rows)
 
     with_registry(run)
 
@@ -257,9 +256,3 @@ def _needed(judge: dict[str, Any]) -> dict[str, Any]:
 
 def _words(judge: dict[str, Any]) -> str:
     return str(_validated(judge).in_words())
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from medner.evaluation.reports.tables import table
-
-    typer.echo(table(head, rows, left=len(head)))

@@ -10,8 +10,8 @@ import typer
 
 from medner.core.errors import UserError
 from medner.service.cli.bounds import DAY_S, MOST, finite, judge_name
-from medner.service.cli.judge_options import AsJson, Name, print_json, with_registry
-from medner.service.cli.reporting import say
+from medner.service.cli.judge_options import AsJson, Name, with_registry
+from medner.service.cli.reporting import print_json, say
 
 if TYPE_CHECKING:
     from medner.service.worker.examine_judge import Examination

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ import typer
 
 from medner.core.errors import UserError
 from medner.service.cli.bounds import MOST
-from medner.service.cli.reporting import say
+from medner.service.cli.reporting import print_json, say
 from medner.service.cli.trace_options import Json, Place, opened
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def agreement(  # noqa: PLR0913  one parameter an option
             out.write(agreement_svg(disputes))
         say(f"written: {plot}")
     if as_json:
-        typer.echo(json.dumps(disputes.as_data(most=show), ensure_ascii=False, indent=1))
+        print_json(disputes.as_data(most=show))
         return
     for line in agreement_lines(disputes, labels, most=show):
         typer.echo(line)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from medner.service.cli.bounds import MOST, MOST_DAYS, MOST_SEED
-from medner.service.cli.options import with_read_options
-from medner.service.cli.reporting import say
+from medner.service.cli.read_options import with_read_options
+from medner.service.cli.reporting import print_json, say
 from medner.service.cli.trace_options import Json, Place, RunName, opened
 from medner.store.corpora.reading.read_options import ReadOptions
 
@@ -115,7 +114,7 @@ def diff(  # noqa: PLR0913  one parameter an option
         sides = compared(backend, left.run, right.run)
     scored = None if gold is None else _scored((gold, options), left, sides, seed=seed, resamples=resamples)
     if as_json:
-        typer.echo(json.dumps({**sides.differences.as_data(), "score": scored}, ensure_ascii=False, indent=1))
+        print_json({**sides.differences.as_data(), "score": scored})
         return
     from medner.service.traces.wording import difference_lines, score_lines
 

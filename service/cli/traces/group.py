@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
+from medner.service.cli.reporting import print_json
 from medner.service.cli.trace_options import Json, Place, opened
 from medner.service.cli.traces import agreement as traces_agreement
 from medner.service.cli.traces import fork as traces_fork
@@ -71,6 +71,6 @@ def show(
     with opened(traces) as backend:
         record, found = trace_named(backend, trace)
     if as_json:
-        typer.echo(json.dumps(trace_data(record, found), ensure_ascii=False, indent=1))
+        print_json(trace_data(record, found))
     else:
         show_trace(Console(highlight=False), record, found, full=full)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
+
+from medner.service.cli.reporting import print_json
 
 HELP = """List the recipes, or print one as a file with the source of each value.
 
@@ -36,7 +37,7 @@ def recipes(
         return
     found = shipped_recipes() if name is None else (load_recipe(name),)
     if as_json:
-        typer.echo(json.dumps([asdict(recipe) for recipe in found], ensure_ascii=False, indent=2))
+        print_json([asdict(recipe) for recipe in found])
         return
     for recipe in found:
         settings = recipe.settings

@@ -9,7 +9,7 @@ import typer
 
 from medner.core.choices import DEFAULT_LABELS
 from medner.service.cli.bounds import finite
-from medner.service.cli.options import with_read_options
+from medner.service.cli.read_options import with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
 

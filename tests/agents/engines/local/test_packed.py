@@ -16,7 +16,8 @@ from transformers import (
 )
 
 from medner.agents.engines.local.model import LocalModel
-from medner.agents.engines.local.packed import BLOCK, KeyValueShape, RowCache, RowSegment
+from medner.agents.engines.local.packed import RowSegment
+from medner.agents.engines.local.row_cache import BLOCK, KeyValueShape, RowCache
 from tests.tiny_model import byte_level_tokenizer, save_tiny, sentence_piece_tokenizer
 
 COMMON = {
