@@ -18,7 +18,7 @@ BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
 CODE = re.compile(r"`([^`\n]+)`")
-NUMBER = re.compile(r"(?<![\w.-])\d*\.\d+(?![\w.]*\.\d)")
+NUMBER = re.compile(r"(?<![\w.])\d*\.\d+(?![\w.]*\.\d)")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 
 #: The part of a line that is in the reader's language, by the block's language. `#:` begins an instruction.
