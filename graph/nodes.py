@@ -113,7 +113,7 @@ async def _scores(judged: Filter, state: SentenceState, candidates: Sequence[Can
 async def find_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Update:
     """Splits the candidates into agreed ones and conflicts."""
     voters = [output.tagger for output in state.get("outputs", [])]
-    agreement = detect_conflicts(state.get("candidates", []), voters, nested=runtime.context.labels.nested)
+    agreement = detect_conflicts(state.get("candidates", []), voters, runtime.context.labels.nesting)
     return {"agreed": list(agreement.agreed), "conflicts": list(agreement.conflicts)}
 
 
