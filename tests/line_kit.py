@@ -103,5 +103,5 @@ def _app() -> Any:
 if __name__ == "__main__":
     from medner.service.cli import __main__ as script
 
-    script.main = partial(main, build=_app)
+    script.main = partial(main, tree=_app)
     script.run()
