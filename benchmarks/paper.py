@@ -23,10 +23,9 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from medner.core.choices import DEFAULT_MODEL
-from medner.evaluation.paper.manifest import FilterKind
+from medner.service.config.filters import FILTERS
 
 BASE = DEFAULT_MODEL
 STRATEGIES = ("symbol", "json", "html", "index")
@@ -156,8 +155,8 @@ def report(manifests: Sequence[str], out: Path) -> int:
 def a_filter(said: str) -> tuple[str, str]:
     """KIND=FOLDER; ArgumentTypeError for another kind, or no folder."""
     kind, _, folder = said.partition("=")
-    if kind not in get_args(FilterKind) or not Path(folder, "card.toml").is_file():
-        kinds = ", ".join(get_args(FilterKind))
+    if kind not in FILTERS.with_adapter or not Path(folder, "card.toml").is_file():
+        kinds = ", ".join(FILTERS.with_adapter)
         raise argparse.ArgumentTypeError(f"{said!r}: say KIND=FOLDER, of {kinds} and what medner train filter wrote")
     return kind, folder
 

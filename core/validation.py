@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 #: What the name of a union's part begins with, which pydantic adds to the place of an error.
 TAG = "kind:"
@@ -30,6 +33,27 @@ class StrictModel(BaseModel):
             if key not in cls.model_fields:
                 raise ValueError(f"{key}: unknown key{meant(key, cls.model_fields)}")
         return data
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of some names, as a field's metadata. ``names`` gives them each time that a value is checked."""
+
+    names: Callable[[], Iterable[str]]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The field's own check, then that of the name."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The names there are now."""
+        return handler(core) | {"enum": list(self.names())}
+
+    def _checked(self, value: str) -> str:
+        names = list(self.names())
+        if value not in names:
+            raise ValueError(f"there is no {value!r}{meant(value, names)}")
+        return value
 
 
 def meant(word: str, known: Iterable[str]) -> str:

@@ -5,24 +5,36 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from medner.agents.prompts.tagger import STYLES
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.atomic import replacing_file
 from medner.core.files.card_text import card_text
 from medner.core.files.names import CARD
+from medner.core.validation import OneOf
 from medner.service.config.card_keys import INFORMATIVE_KEYS, Card, validated_card
 
-#: The strategies and prompt styles a configuration may name.
-StrategyName = Literal["symbol", "json", "html", "index"]
-StyleName = Literal["brief", "full", "plain"]
-#: What a tagger can be: one of the strategies, or one that scores spans (agents/taggers/spans).
-TaggerKind = Literal["symbol", "json", "html", "index", "span"]
 
-#: What a filter can be (agents/filters).
-FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
+def _tagger_kinds() -> list[str]:
+    from medner.service.config.taggers import TAGGERS  # noqa: PLC0415  the kinds read cards
+
+    return TAGGERS.with_adapter
+
+
+def _filter_kinds() -> list[str]:
+    from medner.service.config.filters import FILTERS  # noqa: PLC0415  the kinds read cards
+
+    return FILTERS.with_adapter
+
+
+#: A wording of a tagger's prompt.
+StyleName = Annotated[str, OneOf(lambda: STYLES)]
+#: A kind of tagger or filter that has an adapter's folder, and so a card.
+TaggerKind = Annotated[str, OneOf(_tagger_kinds)]
+FilterKind = Annotated[str, OneOf(_filter_kinds)]
 
 EXPORT = "export.toml"
 
@@ -160,7 +172,7 @@ def judge_card(folder: Path) -> JudgeCard:
 
 def is_filter(folder: Path) -> bool:
     """Whether the card in a folder is a filter's. BadInputError when it is broken."""
-    return card_data(folder / CARD).get("kind") in get_args(FilterKind)
+    return card_data(folder / CARD).get("kind") in _filter_kinds()
 
 
 def _file(folder: Path, what: str, command: str, name: str = CARD) -> Path:

@@ -55,6 +55,11 @@ class KindTable(Generic[Settings]):
         """The kinds, as configurations name them."""
         return [f"{PLUGIN}:NAME" if kind == PLUGIN else kind for kind in self.rows]
 
+    @property
+    def with_adapter(self) -> list[str]:
+        """The kinds that take an adapter's folder, so that a card may name them."""
+        return [kind for kind, row in self.rows.items() if "adapter" in row.model_fields]
+
     def row(self, kind: object) -> type[Settings] | None:
         """The settings of a kind; None where there is none of the name."""
         if not isinstance(kind, str):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
-from medner.core.plugins import is_plugin, plugin_parts
-from medner.service.config.bases import base_name
-from medner.service.config.cards import StrategyName, StyleName, adapter_card, filter_card
+from medner.core.plugins import is_plugin
+from medner.service.config.cards import adapter_card, filter_card
 from medner.service.config.configuration import Configuration, is_path, validated
 from medner.service.config.default import default_configuration, tagger_of_card, tuned_taggers
 from medner.service.config.files import load_configuration
@@ -22,9 +22,6 @@ from medner.service.config.recorded import with_answers
 from medner.service.config.shelf import ShippedFilter, shipped_filters
 from medner.service.config.taggers import TAGGERS, TaggerConfig
 from medner.store.models import settled_base_model
-
-#: How many examples a tagger given as STRATEGY:STYLE is shown; brief prompts are for tuned adapters.
-_SHOTS = {"brief": 0, "full": 3, "plain": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +117,17 @@ def read_taggers(said: str | Sequence[str], known: tuple[TaggerConfig, ...]) -> 
 def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     if word in known:
         return known[word]
-    if is_plugin(word):
-        return TAGGERS.read({"name": plugin_parts(word)[0], "strategy": word})
-    if is_path(word.partition("@")[0]):
+    row = TAGGERS.row(word if is_plugin(word) else re.split("[:@]", word)[0])
+    if row is not None and (keys := row.from_words(word)) is not None:
+        return TAGGERS.read(keys)
+    if is_path(word.partition("@")[0]) and not is_plugin(word):
         folder = Path(os.path.expanduser(word))
         return tagger_of_card(adapter_card(folder), folder)
-    way, at, base = word.partition("@")
-    strategy, colon, style = way.partition(":")
-    strategies, styles = get_args(StrategyName), get_args(StyleName)
-    if not colon or strategy not in strategies or style not in styles or (at and not base):
-        raise UserError(
-            f"--taggers: no tagger {word!r}; there are {', '.join(known)}; or give an adapter's folder "
-            f"(./runs/x/adapter), or STRATEGY:STYLE, for example html:full (strategies: {', '.join(strategies)}; "
-            f"styles: {', '.join(styles)}), with @BASE behind it for a base model of its own"
-        )
-    data = {"name": f"{strategy}-{style}", "strategy": strategy, "style": style, "shots": _SHOTS[style]}
-    if at:
-        base = settled_base_model(base)
-        data |= {"name": f"{data['name']}-{base_name(base)}", "base": base}
-    return TAGGERS.read(data)
+    forms = dict.fromkeys(filter(None, (row.words() for row in TAGGERS.rows.values())))
+    raise UserError(
+        f"--taggers: no tagger {word!r}; there are {', '.join(known)}; or give an adapter's folder "
+        f"(./runs/x/adapter), or {'; or '.join(forms)}"
+    )
 
 
 def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:

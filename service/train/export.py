@@ -16,6 +16,8 @@ from medner.core.files.names import CARD
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Entity, Sentence
 from medner.service.config.cards import AdapterCard, FilterCard, adapter_card, filter_card, is_filter
+from medner.service.config.filters import FILTERS
+from medner.service.config.taggers import TAGGERS
 from medner.store.corpora import read_documents
 from medner.store.models import base_model_folder
 
@@ -64,15 +66,15 @@ def _card(adapter: Path) -> AdapterCard | FilterCard:
     """The card of something that can be exported; UserError with the reason for what cannot."""
     if not (adapter / CARD).is_file() or not is_filter(adapter):
         card = adapter_card(adapter)
-        if card.strategy == "span":
+        if not TAGGERS.rows[card.strategy].writes:
             raise UserError(
-                f"{adapter}: a span tagger looks both ways, which no server's model does; it runs in the process that "
-                "annotates, also beside servers"
+                f"{adapter}: a {card.strategy} tagger looks both ways, which no server's model does; it runs in the "
+                "process that annotates, also beside servers"
             )
         return card
     found = filter_card(adapter)
-    if found.kind == "bert-cls":
-        raise UserError(f"{adapter}: a bert-cls filter is a model of its own already, and runs beside any engine")
+    if not FILTERS.rows[found.kind].stands_on_base:
+        raise UserError(f"{adapter}: a {found.kind} filter is a model of its own already, and runs beside any engine")
     if found.two_way_from is not None:
         raise UserError(
             f"{adapter}: this filter looks both ways from layer {found.two_way_from} on, which no server's model does; "

@@ -39,6 +39,17 @@ class TaggerConfig(AgentConfig):
     strategy: str
     said: Path | None = None
 
+    @classmethod
+    def from_words(cls, words: str) -> dict[str, Any] | None:
+        """The keys of a tagger that is named by words, as in ``--taggers``; None where they name none of this kind."""
+        del words
+        return None
+
+    @classmethod
+    def words(cls) -> str:
+        """What :meth:`from_words` reads; nothing where it reads nothing."""
+        return ""
+
     @property
     def is_untuned(self) -> bool:
         """Whether it runs on the base model alone."""
