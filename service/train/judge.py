@@ -7,7 +7,7 @@ from typing import Any
 from medner.agents.taggers.spans.settings import SETTINGS
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
-from medner.service.config.cards import JudgeCard
+from medner.service.config.cards import JUDGE_KIND, JudgeCard
 from medner.service.train.judge_data import judged_cases
 from medner.service.train.orders import JudgeOrder, ScorerKind
 from medner.service.train.provenance import digest
@@ -44,7 +44,7 @@ def judge_training(order: JudgeOrder) -> Training:
         excluded=order.exclude,
         summary=f"{len(cases):,} conflicts with {candidates:,} candidates, {right:,} of them right",
         task={
-            "kind": "llm-judge",
+            "kind": JUDGE_KIND,
             "samples": digest(
                 (one.case.sentence.text, one.case.conflict.candidates, sorted(one.right)) for one in cases
             ),
@@ -63,7 +63,7 @@ def judge_training(order: JudgeOrder) -> Training:
 def _finished(basis: Basis, scorer: ScorerKind, two_way: bool, run: Run[Any], finished: FinishedJudge) -> Finished:
     card = JudgeCard(
         name=basis.name,
-        kind="llm-judge",
+        kind=JUDGE_KIND,
         scorer=scorer,
         base=basis.base_name,
         labels=basis.labels.name,
