@@ -16,7 +16,7 @@ from medner.core.validation import StrictModel, complaint
 from medner.service.config.bases import settled_base
 from medner.service.config.engine import ENGINES, EngineConfig, LocalEngineConfig
 from medner.service.config.filters import FILTERS, FilterConfig
-from medner.service.config.judges import JUDGES, BestTaggerConfig, JudgeConfig
+from medner.service.config.judges import JUDGES, BestTaggerConfig, JudgeConfig, settled_judge
 from medner.service.config.taggers import TAGGERS, TaggerConfig
 from medner.store.models import looks_like_path
 
@@ -166,20 +166,17 @@ _NOTICES = {
 def validated(data: dict[str, Any], *, where: Path | str) -> Configuration:
     """The configuration of plain data; BadInputError with the key and the allowed values."""
     try:
-        return _with_own_bases(Configuration.model_validate(data))
+        return with_own_bases(Configuration.model_validate(data))
     except ValidationError as error:
         reason, key = complaint(error)
         raise BadInputError(reason, path=where, key=key) from error
 
 
-def _with_own_bases(configuration: Configuration) -> Configuration:
+def with_own_bases(configuration: Configuration) -> Configuration:
     """The configuration, each tagger and judge with the base model that its card names, where that is another one."""
-    model, judge = configuration.model, configuration.judge
+    model = configuration.model
     taggers = tuple(settled_base(tagger, model) for tagger in configuration.taggers)
-    fallback = tuple(settled_base(one, model) for one in judge.fallback)
-    if fallback != judge.fallback:
-        judge = judge.model_copy(update={"fallback": fallback})
-    changed = {"taggers": taggers, "judge": settled_base(judge, model)}
+    changed = {"taggers": taggers, "judge": settled_judge(configuration.judge, model)}
     same = taggers == configuration.taggers and changed["judge"] == configuration.judge
     return configuration if same else configuration.model_copy(update=changed)
 

@@ -28,23 +28,9 @@ from medner.service.config.judges import JUDGES
 from medner.service.config.options import Overrides, configured
 from medner.service.vllm_servers import Plan, serve_commands
 from medner.store.models import ModelStore
-from tests.tiny_model import save_tiny_adapter, save_tiny_model
 
 LARGE = "qwen2.5-coder-1.5b-instruct"
 TEXT = "患者咳嗽三天，伴发热。"
-
-
-@pytest.fixture(scope="module")
-def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two tiny models of different width, ``one`` and ``two``, an adapter of each, with a card."""
-    root = tmp_path_factory.mktemp("bases")
-    save_tiny_model(root / "one", seed=1, hidden=64)
-    save_tiny_model(root / "two", seed=2, hidden=96, layers=3)
-    for base in ("one", "two"):
-        folder = save_tiny_adapter(root / base, root / f"on-{base}", seed=3)
-        card = f'base = "{base}"\nlabels = "cmeee-v2"\nstrategy = "symbol"\n'
-        (folder / "card.toml").write_text(card, encoding="utf-8")
-    return root
 
 
 def of(bases: Path, taggers: list[dict[str, Any]], **more: Any) -> Configuration:
