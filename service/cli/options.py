@@ -108,8 +108,8 @@ Judge = Annotated[
     typer.Option(
         "--judge",
         metavar="JUDGE",
-        help="hard-vote, filter-score[:LEAST], best-tagger[:NAME], select, rewrite, select:PROVIDER:MODEL, "
-        "trained:FOLDER; @, @VERSION or @NAME for one of medner judges.",
+        help="hard-vote, filter-score[:LEAST], best-tagger[:NAME], select, rewrite, select@BASE (another base model), "
+        "select:PROVIDER:MODEL, trained:FOLDER; @, @VERSION or @NAME for one of medner judges.",
     ),
 ]
 Filter = Annotated[
