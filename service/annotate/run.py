@@ -107,7 +107,7 @@ class _Session:
 
     def _run_order(self) -> int:
         order = self._order
-        refuse_overwriting(self._written(), [*order.overrides.said, order.overrides.config])
+        refuse_overwriting(self._written(), [*order.overrides.answers, order.overrides.config])
         with open_inputs(
             order.inputs, order.text, standard_input(), outputs=self._written(), tell=self._say
         ) as sources:

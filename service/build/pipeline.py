@@ -119,12 +119,12 @@ def build_deps(
     adapters = adapter_names(configuration)
     parts = parts or judge_parts(configuration, engine)
     judge_chain = build_judge_chain(configuration.judge, parts)
-    said = recorded_taggers(configuration.taggers, labels)
+    recorded = recorded_taggers(configuration.taggers, labels)
     built = Parts(labels, engine, adapters, others=parts.others)
-    taggers = tuple(said.get(tagger.name) or tagger.build(built) for tagger in configuration.taggers)
+    taggers = tuple(recorded.get(tagger.name) or tagger.build(built) for tagger in configuration.taggers)
     if configuration.join_lines:
         # Recorded answers are those of the original sentences.
-        taggers = tuple(one if one.name in said else _line_joining(one) for one in taggers)
+        taggers = tuple(one if one.name in recorded else _line_joining(one) for one in taggers)
     chosen = _filter(configuration, replace(built, taggers=taggers, served=served_filter(configuration)))
     return Deps(
         labels=labels,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from medner.core.choices import TracePolicy
+from medner.core.renamed import renamed_note
 from medner.service.cli.bounds import MOST, not_empty, server_urls
 from medner.service.cli.exit_codes import ReportedExit
 from medner.store.corpora.reading.bad_records import BadRecord, BadRecords
@@ -139,6 +140,9 @@ Trace = Annotated[
     typer.Option("--trace", help="Which sentences to trace (medner traces): those with conflicts, all, none."),
 ]
 
+#: The option ``--answers`` under the name that it had in version 0.1.0.
+OldAnswers = Annotated[list[Path] | None, typer.Option("--said", hidden=True)]
+
 #: The options of a command that become its :class:`ReadOptions`, by that record's fields.
 _READ_OPTIONS: dict[str, tuple[Any, Any]] = {
     "encoding": (
@@ -199,6 +203,14 @@ _READ_OPTIONS: dict[str, tuple[Any, Any]] = {
         None,
     ),
 }
+
+
+def with_old_answers(answers: list[Path] | None, old: list[Path] | None) -> list[Path] | None:
+    """The files of ``--answers``, with those that were given under its old name, and then a note."""
+    if not old:
+        return answers
+    _print_note(renamed_note("--said", "--answers"))
+    return [*(answers or []), *old]
 
 
 def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]:

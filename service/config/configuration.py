@@ -66,10 +66,10 @@ class Configuration(StrictModel):
         spans = [tagger for tagger in self.taggers if tagger.scores_spans]
         if not spans:
             raise ValueError("filter.kind: the filter span is made of the span taggers, and none is configured")
-        if recorded := [tagger.name for tagger in spans if tagger.said is not None]:
+        if recorded := [tagger.name for tagger in spans if tagger.answers is not None]:
             raise ValueError(
                 f"filter.kind: the filter span asks the span taggers, and the answers of {', '.join(recorded)} are "
-                "recorded (said): take another filter or none, and a judge that needs none"
+                "recorded (answers): take another filter or none, and a judge that needs none"
             )
         return self
 
@@ -110,7 +110,7 @@ class Configuration(StrictModel):
     @property
     def asked(self) -> tuple[TaggerConfig, ...]:
         """The taggers whose models are asked; the others' answers come from files."""
-        return tuple(tagger for tagger in self.taggers if tagger.said is None)
+        return tuple(tagger for tagger in self.taggers if tagger.answers is None)
 
     @property
     def bases(self) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ class Overrides:
     max_chars: int | None = None
     exemplars: Path | None = None
     servers: tuple[str, ...] = ()
-    said: tuple[Path, ...] = ()
+    answers: tuple[Path, ...] = ()
     join_lines: bool = False
     dtype: str | None = None
     preset: str | None = None
@@ -63,8 +63,8 @@ def configured(overrides: Overrides) -> Configuration:
         known = (*tuned_taggers(base.labels, None), *tuned_taggers(base.labels, base.model), *base.taggers)
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
-    if overrides.said:
-        data["taggers"] = with_answers(data["taggers"], overrides.said)
+    if overrides.answers:
+        data["taggers"] = with_answers(data["taggers"], overrides.answers)
         _free_of_the_span_filter(data, overrides)
     if overrides.judge is not None:
         judge = overrides.judge
@@ -86,13 +86,13 @@ def configured(overrides: Overrides) -> Configuration:
 def _free_of_the_span_filter(data: dict[str, Any], overrides: Overrides) -> None:
     """Takes away a filter that would ask taggers whose answers are recorded. UserError where nothing else is named."""
     taggers = map(TAGGERS.read, data["taggers"])
-    spans = [tagger for tagger in taggers if tagger.scores_spans and tagger.said is not None]
+    spans = [tagger for tagger in taggers if tagger.scores_spans and tagger.answers is not None]
     if not spans or overrides.filter is not None or not _is_of_span_taggers(data["filter"]):
         return
     if overrides.judge is None:
         raise UserError(
-            "--said: the configuration's filter span asks the span taggers, whose answers are recorded: say --filter "
-            "(off, a filter's folder ...) or --judge too, as you want them decided about"
+            "--answers: the configuration's filter span asks the span taggers, whose answers are recorded: give "
+            "--filter (off, a filter's folder ...) or --judge too"
         )
     data["filter"] = None
 
@@ -107,10 +107,10 @@ def _is_of_span_taggers(filtering: Mapping[str, Any] | None) -> bool:
     return filtering is not None and FILTERS.read(filtering).is_of_span_taggers
 
 
-def read_taggers(said: str | Sequence[str], known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
+def read_taggers(given: str | Sequence[str], known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
     """The taggers of a list or a comma list: known names, adapter folders, STRATEGY:STYLE for untuned ones."""
     by_name = {tagger.name: tagger for tagger in known}
-    words = said.replace("，", ",").split(",") if isinstance(said, str) else said
+    words = given.replace("，", ",").split(",") if isinstance(given, str) else given
     return [_tagger(word.strip(), by_name) for word in words]
 
 

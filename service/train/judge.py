@@ -23,8 +23,8 @@ _DEFAULTS = TaggerTraining(batch_tokens=512, batches_per_step=1, epochs=2.0)
 
 def judge_training(order: JudgeOrder) -> Training:
     """The training of an order."""
-    if bool(order.files) != bool(order.predictions):
-        raise UserError("gold files and --said go together: gold, and what the taggers said about the same texts")
+    if bool(order.files) != bool(order.answers):
+        raise UserError("gold files and --answers go together: gold, and the taggers' answers on the same texts")
     from_spans = order.start is not None and (order.start / SETTINGS).is_file()
     scorer_kind: ScorerKind = order.scorer or ("span" if from_spans else "classifier")
     if scorer_kind not in SCORERS:
@@ -40,7 +40,7 @@ def judge_training(order: JudgeOrder) -> Training:
     right, candidates = sum(sum(one.truth) for one in cases), sum(len(one.truth) for one in cases)
     return Training(
         basis=basis,
-        sources=(*order.files, *order.predictions, *order.side_by_side, *order.decisions),
+        sources=(*order.files, *order.answers, *order.side_by_side, *order.decisions),
         excluded=order.exclude,
         summary=f"{len(cases):,} conflicts with {candidates:,} candidates, {right:,} of them right",
         task={

@@ -42,7 +42,7 @@ def judged_cases(order: JudgeOrder, labels: LabelSet) -> list[JudgedCase]:
     found = list(_all(order, labels))
     kept = [one for one in found if not _is_among(one.case.sentence.text, excluded)]
     if not kept:
-        raise UserError("no conflict is left to learn from: give predictions of two taggers or more that disagree")
+        raise UserError("no conflict is left to learn from: give the answers of two taggers or more that disagree")
     return kept
 
 
@@ -55,7 +55,7 @@ def _all(order: JudgeOrder, labels: LabelSet) -> Iterator[JudgedCase]:
     for path in order.side_by_side:
         yield from side_by_side_cases(read_side_by_side(path), labels)
     gold = [document for path in order.files for document in read_documents(path, labels=labels, options=order.options)]
-    for path in order.predictions:
+    for path in order.answers:
         yield from annotated_cases(list(_annotations(path)), gold, labels)
     for path in order.decisions:
         yield from _decided(path, labels)

@@ -16,8 +16,10 @@ from medner.service.cli.options import (
     Format,
     InputsIfAny,
     Limit,
+    OldAnswers,
     SkipBad,
     Trace,
+    with_old_answers,
     with_read_options,
 )
 from medner.store.corpora.reading.read_options import ReadOptions
@@ -39,7 +41,7 @@ Examples:
   cat note.txt | medner annotate - --labels ccks2019
   medner annotate notes/ -o out.jsonl --taggers html:full,symbol:full --judge hard-vote
   medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
-  medner annotate notes/ -o other.jsonl --said out.jsonl --filter llm-cls      # no tagger is asked again
+  medner annotate notes/ -o other.jsonl --answers out.jsonl --filter llm-cls      # no tagger is asked again
   medner annotate notes/ -o out.jsonl --trace conflicts     # then: medner traces show last/1
 
 You can stop a run with -o (Ctrl-C), and it may crash: the same command goes on from OUT.journal.
@@ -73,15 +75,16 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     ] = None,
     format_: Format = None,
     configuration: ConfigurationOptions,
-    said: Annotated[
+    answers: Annotated[
         list[Path] | None,
         typer.Option(
-            "--said",
+            "--answers",
             metavar="FILE",
             help="Use the taggers' answers in an earlier result (-o) on the same texts, to try another filter or "
             "judge; repeatable.",
         ),
     ] = None,
+    said: OldAnswers = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write the annotations as one HTML page.")
     ] = None,
@@ -115,7 +118,8 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     from medner.service.build.trace_recording import TraceOrder
     from medner.service.config.registered_judges import resolved_now
 
-    overrides = resolved_now(configuration.overrides(join_lines=options.join_lines, said=said))
+    answers = with_old_answers(answers, said)
+    overrides = resolved_now(configuration.overrides(join_lines=options.join_lines, answers=answers))
     if pull:
         _pull(overrides)
     order = Order(
