@@ -71,7 +71,7 @@ def scripted_deps() -> Deps:
 async def by_hand(deps: Deps, sentence: Sentence) -> Annotation:
     """The nodes in their order, without LangGraph."""
     runtime: Any = SimpleNamespace(context=deps)
-    said = await asyncio.gather(*(tag({"sentence": sentence, "tagger": one.name}, runtime) for one in deps.taggers))
+    said = await asyncio.gather(*(tag(one.name, sentence, deps) for one in deps.taggers))
     state: Any = {"sentence": sentence, "outputs": [], "failures": [], "timings": {}}
     for update in said:
         state["outputs"] += update.get("outputs", [])
@@ -92,7 +92,7 @@ async def all_ways(deps: Deps, folder: Path) -> AsyncIterator[dict[str, Way]]:
     """Every way of running a sentence."""
     async with AsyncExitStack() as stack:
         saver = await stack.enter_async_context(AsyncSqliteSaver.from_conn_string(str(folder / "naive.sqlite")))
-        graph = sentence_graph_with(saver)
+        graph = sentence_graph_with(saver, deps.tagger_names)
 
         async def naive(sentence: Sentence) -> Annotation:
             config = {"configurable": {"thread_id": sentence.id}}

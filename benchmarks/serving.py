@@ -43,7 +43,9 @@ from medner.service.config.engine import ServerConfig, VllmEngineConfig
 from medner.service.config.judges import HardVoteConfig
 from medner.service.config.options import Overrides, configured
 from medner.service.config.taggers import WritingTaggerConfig
-from medner.service.vllm_servers import Plan, Speculation, serve_commands, serving
+from medner.service.vllm_servers.command import serve_commands
+from medner.service.vllm_servers.plan import Plan, Speculation
+from medner.service.vllm_servers.running import serving
 from medner.store.corpora import read_documents
 
 _COUNTED = {

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from medner.core.characters import is_blank
 from medner.core.edges import ABBREVIATIONS, MARKS, WORDS, Edges
 from medner.core.errors import UserError
+from medner.core.nesting import Nesting
 from medner.core.validation import complaint
 
 
@@ -27,13 +28,22 @@ class LabelType:
 
 @dataclass(frozen=True, slots=True)
 class LabelSet:
-    """The entity types of a task, in a fixed order, and what no entity begins or ends with."""
+    """The entity types of a task, in a fixed order, and what no entity begins or ends with.
+
+    ``nested``: entities may overlap; ``outer`` are the types that others may lie in, None: all.
+    """
 
     name: str
     title: str
     types: tuple[LabelType, ...]
     nested: bool = True
     edges: Edges = Edges()  # noqa: RUF009  frozen
+    outer: tuple[str, ...] | None = None
+
+    @property
+    def nesting(self) -> Nesting:
+        """Which entities may overlap."""
+        return Nesting(self.nested, self.outer)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -93,6 +103,11 @@ class _EdgesFile(BaseModel):
         return Edges(self.marks, tuple(self.words), tuple(word.lower() for word in self.abbreviations), self.brackets)
 
 
+class _NestingFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    outer: list[str]
+
+
 class _LabelSetFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
     name: str = Field(min_length=1)
@@ -100,6 +115,7 @@ class _LabelSetFile(BaseModel):
     nested: bool = True
     source: str = ""
     edges: _EdgesFile = _EdgesFile()
+    nesting: _NestingFile | None = None
     types: list[_TypeFile] = Field(min_length=1)
 
 
@@ -147,4 +163,17 @@ def parse_label_set(text: str, *, where: str) -> LabelSet:
     shared = sorted({one.code for one in types} & {one.name for one in types if one.name != one.code})
     if shared:
         raise UserError(f"{where}: types: {', '.join(shared)} is both a code and another type's name")
-    return LabelSet(data.name, data.title or data.name, types, data.nested, data.edges.edges())
+    outer = _outer_types(data, where)
+    return LabelSet(data.name, data.title or data.name, types, data.nested, data.edges.edges(), outer)
+
+
+def _outer_types(data: _LabelSetFile, where: str) -> tuple[str, ...] | None:
+    if data.nesting is None:
+        return None
+    if not data.nested:
+        raise UserError(f"{where}: nesting: the label set is flat (nested = false); take one of the two out")
+    known = [entry.code for entry in data.types]
+    foreign = [code for code in data.nesting.outer if code not in known]
+    if foreign:
+        raise UserError(f"{where}: nesting.outer: there is no type {foreign[0]!r}; there are {', '.join(known)}")
+    return tuple(code for code in known if code in data.nesting.outer)

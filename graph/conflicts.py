@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from medner.core.nesting import ANYWHERE, Nesting
 from medner.core.records import Candidate, Conflict, ConflictKind, Entity, Span, TaggerOutput, in_order
 
 #: From the closest disagreement to the loosest; a conflict is of the first kind that any of its pairs shows.
@@ -33,18 +34,18 @@ def gather_candidates(outputs: Sequence[TaggerOutput]) -> tuple[Candidate, ...]:
     return tuple(Candidate(entity, tuple(sorted(said[entity]))) for entity in in_order(said))
 
 
-def detect_conflicts(candidates: Iterable[Candidate], voters: Iterable[str], *, nested: bool = True) -> Agreement:
+def detect_conflicts(candidates: Iterable[Candidate], voters: Iterable[str], nesting: Nesting = ANYWHERE) -> Agreement:
     """Splits candidates into agreed ones (said by every voter) and conflicts.
 
     A conflict is a connected component of disputed candidates by character overlap. Agreed entities that overlap its
-    region are its context; they are not in question, but count for its kind. In a flat label set (``nested`` False)
-    entities that overlap one another are disputed even when every voter said them: they cannot all be right. The
-    order of voters and candidates never changes the result.
+    region are its context; they are not in question, but count for its kind. Entities that ``nesting`` forbids
+    beside one another are disputed even when every voter said them: they cannot all be right. The order of voters and
+    candidates never changes the result.
     """
     everyone = set(voters)
     ordered = sorted(candidates, key=_place)
     said_by_all = [candidate for candidate in ordered if everyone <= set(candidate.taggers)]
-    agreed = tuple(said_by_all if nested else _apart(said_by_all))
+    agreed = tuple(_apart(said_by_all, nesting))
     certain = {candidate.entity for candidate in agreed}
     disputed = [candidate for candidate in ordered if candidate.entity not in certain]
     conflicts = tuple(_conflict(group, agreed) for group in _components(disputed))
@@ -55,9 +56,14 @@ def _place(candidate: Candidate) -> tuple[int, int, str]:
     return candidate.entity.start, -candidate.entity.end, candidate.entity.label
 
 
-def _apart(ordered: Sequence[Candidate]) -> list[Candidate]:
-    """Those that overlap none of the others."""
-    return [group[0] for group in _components(ordered) if len(group) == 1]
+def _apart(ordered: Sequence[Candidate], nesting: Nesting) -> list[Candidate]:
+    """Those that may stand beside all of the others."""
+    return [
+        one
+        for group in _components(ordered)
+        for one in group
+        if not any(nesting.forbids(one.entity, other.entity) for other in group if other is not one)
+    ]
 
 
 def _components(disputed: Sequence[Candidate]) -> list[list[Candidate]]:

@@ -45,9 +45,14 @@ class Deps:
             raise UserError(f"min_taggers must be from 1 to {len(self.taggers)}, the number of taggers")
         if self.max_chars < 1:
             raise UserError(f"max_chars must be at least 1, got {self.max_chars}")
-        names = [tagger.name for tagger in self.taggers]
-        if isinstance(self.judge, BestTagger) and self.judge.tagger not in names:
-            raise UserError(f"the judge follows tagger {self.judge.tagger!r}; there are: {', '.join(names)}")
+        if isinstance(self.judge, BestTagger) and self.judge.tagger not in self.tagger_names:
+            known = ", ".join(self.tagger_names)
+            raise UserError(f"the judge follows tagger {self.judge.tagger!r}; there are: {known}")
+
+    @property
+    def tagger_names(self) -> tuple[str, ...]:
+        """The taggers' names, in order."""
+        return tuple(tagger.name for tagger in self.taggers)
 
     def judge_chain(self) -> JudgeChain:
         """The judges of the next sentence."""

@@ -32,7 +32,7 @@ from medner.core.records import (
 )
 from medner.graph.conflicts import detect_conflicts, gather_candidates
 from medner.graph.deps import Deps
-from medner.graph.state import SentenceState, TagTask
+from medner.graph.state import SentenceState
 from medner.graph.trimming import with_trimmed_edges
 
 Update = dict[str, Any]
@@ -54,13 +54,14 @@ def _timed(name: str) -> Callable[[Callable[P, Awaitable[Update]]], Callable[P, 
     return decorate
 
 
-async def tag(state: TagTask, runtime: Runtime[Deps]) -> Update:
-    """One tagger on one sentence. A failure of its model is a record; a mistake of the user's ends the run."""
+async def tag(name: str, sentence: Sentence, deps: Deps) -> Update:
+    """The tagger of this name on one sentence. A failure of its model is a record; a mistake of the user's ends the
+    run."""
     began = time.perf_counter()
-    tagger = next(tagger for tagger in runtime.context.taggers if tagger.name == state["tagger"])
+    tagger = next(tagger for tagger in deps.taggers if tagger.name == name)
     timing = f"tag:{tagger.name}"
     try:
-        update = await _answer(tagger, state["sentence"], runtime.context.labels)
+        update = await _answer(tagger, sentence, deps.labels)
     except (ExternalError, ModelOutputError) as error:
         update = {"failures": [_failure("tag", tagger.name, error)]}
     return {**update, "timings": {timing: time.perf_counter() - began}}
@@ -113,7 +114,7 @@ async def _scores(judged: Filter, state: SentenceState, candidates: Sequence[Can
 async def find_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Update:
     """Splits the candidates into agreed ones and conflicts."""
     voters = [output.tagger for output in state.get("outputs", [])]
-    agreement = detect_conflicts(state.get("candidates", []), voters, nested=runtime.context.labels.nested)
+    agreement = detect_conflicts(state.get("candidates", []), voters, runtime.context.labels.nesting)
     return {"agreed": list(agreement.agreed), "conflicts": list(agreement.conflicts)}
 
 

@@ -48,7 +48,8 @@ class Pipeline:
             if self._tracer is not None and self._tracer.policy is not TracePolicy.NONE:
                 return await self._tracer.annotate(sentence, self.deps)
             at_once = {"max_concurrency": len(self.deps.taggers)}
-            final = await sentence_graph().ainvoke({"sentence": sentence}, context=self.deps, config=at_once)
+            graph = sentence_graph(self.deps.tagger_names)
+            final = await graph.ainvoke({"sentence": sentence}, context=self.deps, config=at_once)
             annotation: Annotation = final["annotation"]
             return annotation
 

@@ -2,59 +2,77 @@
 
 ::
 
-    START -> tag (one Send a tagger) -> filter -> detect_conflicts -> judge -> merge -> END
+    START -> one node a tagger -> filter -> detect_conflicts -> judge -> merge -> END
 
-The judge is passed by where there are no conflicts.
+The judge is passed by where there are no conflicts. Each set of taggers has a graph of its own: nodes that are known
+beforehand cost LangGraph less than tasks that are sent, and a drawing of the graph shows the taggers.
 """
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable, Coroutine, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.runtime import Runtime
-from langgraph.types import Send
+from langgraph.types import Command
 
 from medner.graph.deps import Deps
-from medner.graph.nodes import filter_candidates, find_conflicts, merge, settle_conflicts, tag
-from medner.graph.state import SentenceState, TagTask
+from medner.graph.nodes import Update, filter_candidates, find_conflicts, merge, settle_conflicts, tag
+from medner.graph.state import SentenceResult, SentenceState, TaggerInput
+
+#: What LangGraph allows in no node's name.
+_RESERVED = str.maketrans({":": " ", "|": " "})
 
 
-def to_taggers(state: SentenceState, runtime: Runtime[Deps]) -> list[Send]:
-    """One task a tagger."""
-    return [Send("tag", TagTask(sentence=state["sentence"], tagger=tagger.name)) for tagger in runtime.context.taggers]
+async def detect_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Command[Literal["judge", "merge"]]:
+    """The node of that name with what follows: the judge is asked only about conflicts."""
+    update = await find_conflicts(state, runtime)
+    return Command(goto="judge" if update["conflicts"] else "merge", update=update)
 
 
-def to_judge_or_merge(state: SentenceState) -> Literal["judge", "merge"]:
-    """The judge is asked only about conflicts."""
-    return "judge" if state["conflicts"] else "merge"
+@lru_cache(maxsize=64)
+def sentence_graph(taggers: tuple[str, ...]) -> Any:
+    """The compiled graph of one sentence, for taggers of these names; its context is a :class:`Deps`."""
+    return _builder(taggers).compile()
 
 
-@cache
-def sentence_graph() -> Any:
-    """The compiled graph of one sentence; its context is a :class:`Deps`."""
-    return _builder().compile()
-
-
-def sentence_graph_with(saver: BaseCheckpointSaver[Any]) -> Any:
+def sentence_graph_with(saver: BaseCheckpointSaver[Any], taggers: tuple[str, ...]) -> Any:
     """The same graph, whose checkpoints go to ``saver``."""
-    return _builder().compile(checkpointer=saver)
+    return _builder(taggers).compile(checkpointer=saver)
 
 
-@cache
-def _builder() -> StateGraph[SentenceState, Deps, SentenceState, SentenceState]:
-    builder = StateGraph(SentenceState, context_schema=Deps)
-    builder.add_node("tag", tag)
+@lru_cache(maxsize=64)
+def _builder(taggers: tuple[str, ...]) -> StateGraph[SentenceState, Deps, SentenceState, SentenceResult]:
+    builder = StateGraph(SentenceState, context_schema=Deps, output_schema=SentenceResult)
+    for name, tagger in zip(_node_names(taggers), taggers, strict=True):
+        builder.add_node(name, _tagging(tagger), input_schema=TaggerInput)
+        builder.add_edge(START, name)
+        # All taggers are of one step, so the filter runs once, after the last of them.
+        builder.add_edge(name, "filter")
     builder.add_node("filter", filter_candidates)
-    builder.add_node("detect_conflicts", find_conflicts)
+    builder.add_node("detect_conflicts", detect_conflicts)
     builder.add_node("judge", settle_conflicts)
     builder.add_node("merge", merge)
-    builder.add_conditional_edges(START, to_taggers, ["tag"])
-    builder.add_edge("tag", "filter")
     builder.add_edge("filter", "detect_conflicts")
-    builder.add_conditional_edges("detect_conflicts", to_judge_or_merge)
     builder.add_edge("judge", "merge")
     builder.add_edge("merge", END)
     return builder
+
+
+def _tagging(tagger: str) -> Callable[..., Coroutine[Any, Any, Update]]:
+    async def node(state: TaggerInput, runtime: Runtime[Deps]) -> Update:
+        return await tag(tagger, state["sentence"], runtime.context)
+
+    return node
+
+
+def _node_names(taggers: Sequence[str]) -> list[str]:
+    """``tag NAME`` for each tagger, different for all of them."""
+    names: list[str] = []
+    for number, tagger in enumerate(taggers):
+        name = f"tag {tagger.translate(_RESERVED)}"
+        names.append(f"{name} {number}" if name in names else name)
+    return names

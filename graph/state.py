@@ -63,8 +63,13 @@ class SentenceState(TypedDict, total=False):
     annotation: Annotation
 
 
-class TagTask(TypedDict):
-    """One tagger's share of the fan-out."""
+class TaggerInput(TypedDict):
+    """What a tagger's node reads of the state."""
 
     sentence: Sentence
-    tagger: str
+
+
+class SentenceResult(TypedDict, total=False):
+    """What the graph gives back."""
+
+    annotation: Annotation

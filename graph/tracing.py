@@ -7,6 +7,7 @@ sentence is under way, and what no policy keeps is never even serialised.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from itertools import count
 from typing import Any
 
@@ -98,7 +99,8 @@ class Tracer:
         self.policy = policy
         self._keep = keep
         self._saver = CapturingSaver()
-        self._graph = sentence_graph_with(self._saver)
+        # One a set of taggers; a run has one set.
+        self._graph_of = cache(partial(sentence_graph_with, self._saver))
         self._numbers: Iterator[int] = count()
 
     @property
@@ -122,8 +124,9 @@ class Tracer:
         thread = self._thread()
         self._saver.seed(thread, trace.snapshots[-1])
         config = _config(thread, 1)
-        await self._graph.aupdate_state(config, dict(values), as_node="judge")
-        final = await self._graph.ainvoke(None, context=deps, config=config)
+        graph = self._graph_of(deps.tagger_names)
+        await graph.aupdate_state(config, dict(values), as_node="judge")
+        final = await graph.ainvoke(None, context=deps, config=config)
         annotation: Annotation = final["annotation"]
         self._keep(Trace(self.run, trace.sentence_id, self._saver.take(thread)[1:]))
         return annotation
@@ -135,7 +138,8 @@ class Tracer:
         if seed is not None:
             self._saver.seed(thread, seed)
         try:
-            final = await self._graph.ainvoke(start, context=deps, config=_config(thread, len(deps.taggers)))
+            graph = self._graph_of(deps.tagger_names)
+            final = await graph.ainvoke(start, context=deps, config=_config(thread, len(deps.taggers)))
         finally:
             snapshots = self._saver.take(thread)
         annotation: Annotation = final["annotation"]

@@ -56,7 +56,7 @@ class Line:
         self._capsys.readouterr()
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
         tree: Any = partial(_commands(), obj=self.kit.factory)
-        code = main([*map(str, words)], build=lambda: tree)
+        code = main([*map(str, words)], tree=lambda: tree)
         said = self._capsys.readouterr()
         return Ended(int(code), said.out, said.err)
 

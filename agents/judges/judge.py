@@ -88,7 +88,8 @@ class BestTagger:
 class FilterScore:
     """Keeps what the filter gives a probability of at least ``least``, the likelier of two that exclude one another.
 
-    Two exclude one another when they are the same stretch, overlap in the same type, or overlap in a flat label set.
+    Two exclude one another when they are the same stretch, overlap in the same type, or overlap where the label set
+    forbids it.
     """
 
     least: float = 0.5
@@ -141,7 +142,7 @@ def likeliest_apart(case: Case, scores: Mapping[Entity, float], least: float) ->
 def _excludes(labels: LabelSet, one: Entity, other: Entity) -> bool:
     if not one.span.overlaps(other.span):
         return False
-    return not labels.nested or one.label == other.label or one.span == other.span
+    return labels.nesting.forbids(one, other) or one.label == other.label or one.span == other.span
 
 
 def has_majority(candidate: Candidate, voters: tuple[str, ...]) -> bool:
@@ -150,17 +151,16 @@ def has_majority(candidate: Candidate, voters: tuple[str, ...]) -> bool:
 
 
 def without_clashes(case: Case, wanted: Sequence[Candidate]) -> set[Entity]:
-    """The wanted entities; in a flat label set only those that overlap neither an agreed entity nor a better one.
+    """The wanted entities without those that the label set forbids beside an agreed entity or a better one.
 
     Better is what more taggers said, then what the filter scored higher, then what stands further left, then what is
     longer.
     """
-    if case.labels.nested:
-        return {candidate.entity for candidate in wanted}
+    nesting = case.labels.nesting
     kept: list[Entity] = []
     for candidate in sorted(wanted, key=_best_first):
         entity = candidate.entity
-        if not any(entity.span.overlaps(other.span) for other in (*case.conflict.context, *kept)):
+        if not any(nesting.forbids(entity, other) for other in (*case.conflict.context, *kept)):
             kept.append(entity)
     return set(kept)
 
@@ -191,7 +191,7 @@ def abstention(judge: Judge, case: Case, reason: str) -> Verdict:
 def fall_back(judge: Judge, case: Case, reason: str) -> Verdict:
     """The stated rule for when a judge cannot decide: the majority; where votes tie, a filter score of at least .5.
 
-    In a flat label set the rule keeps no entities that overlap, as :func:`without_clashes` says.
+    The rule keeps no two entities that the label set forbids beside one another, as :func:`without_clashes` says.
     """
     wanted: list[Candidate] = []
     rule = Fallback.MAJORITY

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from langchain_core.language_models import BaseChatModel
 
@@ -20,6 +21,7 @@ from medner.agents.strategies import CODECS
 from medner.core.edges import trimmed_entities
 from medner.core.errors import ExternalError, ModelOutputError
 from medner.core.labels import LabelSet
+from medner.core.nesting import Nesting
 from medner.core.records import Entity, Rejection, Span, Verdict, in_order
 
 #: How far a corrected boundary may lie outside the disputed stretch, in characters.
@@ -95,8 +97,8 @@ class RewriteJudge:
         )
         agreed = set(case.conflict.context)
         found = [one for one in entities if one.span.overlaps(region) and one not in agreed]
-        if not case.labels.nested and _overlapping([*found, *agreed]):
-            raise ModelOutputError("marks entities that overlap, in a label set that is flat", raw=answer)
+        if _clashing([*found, *agreed], case.labels.nesting):
+            raise ModelOutputError("marks entities that overlap where the label set forbids it", raw=answer)
         candidates = {candidate.entity for candidate in case.conflict.candidates}
         kept = verdict(self, case, candidates.intersection(found), mode=self.template.version)
         return replace(kept, added=in_order(one for one in found if one not in candidates))
@@ -115,6 +117,5 @@ def _at_stake(case: Case) -> LabelSet:
     return replace(case.labels, types=tuple(one for one in case.labels.types if one.code in codes))
 
 
-def _overlapping(entities: list[Entity]) -> bool:
-    ordered = sorted(entities)
-    return any(one.span.overlaps(other.span) for place, one in enumerate(ordered) for other in ordered[place + 1 :])
+def _clashing(entities: list[Entity], nesting: Nesting) -> bool:
+    return any(nesting.forbids(one, other) for one, other in combinations(entities, 2))

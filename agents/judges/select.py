@@ -64,7 +64,7 @@ class SelectJudge:
         else:
             numbers = read_numbers(answer, count, mark=mark)
             if chosen_beside(numbers, barred):
-                raise ModelOutputError("chose entities that overlap, in a label set that is flat", raw=answer)
+                raise ModelOutputError("chose entities that overlap where the label set forbids it", raw=answer)
             decided = list(_shared_out(self, cases, numbers))
         prompt = as_text(messages)
         return [

@@ -76,24 +76,24 @@ class SelectionGraph:
 
 
 def exclusions(*cases: Case) -> dict[int, frozenset[int]]:
-    """By candidate number, the numbers that cannot be right beside it: in a flat label set those it overlaps.
+    """By candidate number, the numbers that the label set forbids beside it.
 
-    Numbers go through all the cases, which are of one sentence. A candidate that overlaps an agreed entity excludes
-    itself. Empty where entities may nest.
+    Numbers go through all the cases, which are of one sentence. A candidate that is forbidden beside an agreed entity
+    excludes itself. Empty where nothing is forbidden.
     """
-    if cases[0].labels.nested:
-        return {}
+    nesting = cases[0].labels.nesting
     numbered = list(enumerate((one.entity for case in cases for one in case.conflict.candidates), 1))
     agreed = [entity for case in cases for entity in case.conflict.context]
-    return {
+    found = {
         number: frozenset(
             other
             for other, neighbour in numbered
-            if (other != number and entity.span.overlaps(neighbour.span))
-            or (other == number and any(entity.span.overlaps(known.span) for known in agreed))
+            if (other != number and nesting.forbids(entity, neighbour))
+            or (other == number and any(nesting.forbids(entity, known) for known in agreed))
         )
         for number, entity in numbered
     }
+    return {number: others for number, others in found.items() if others}
 
 
 def read_numbers(answer: str, count: int, *, mark: str | None = None) -> list[int]:

@@ -22,6 +22,7 @@ from medner.agents.prompts.filter import candidate_part
 from medner.agents.prompts.trained_judge import conflict_part
 from medner.core.errors import ModelOutputError
 from medner.core.labels import LabelSet
+from medner.core.nesting import ANYWHERE
 from medner.core.records import Entity, Sentence, Verdict
 
 
@@ -101,7 +102,7 @@ class CandidateScorer:
 
 @dataclass(frozen=True, slots=True)
 class TrainedJudge:
-    """Keeps what it gives a probability of at least ``threshold``; in a flat set, of two that overlap the likelier.
+    """Keeps what it gives a probability of at least ``threshold``; of two that exclude one another the likelier.
 
     ``abstain``: a conflict with a candidate whose probability lies between the two is left to a person.
     ``votes`` None: the model's score alone counts.
@@ -136,7 +137,7 @@ class TrainedJudge:
 
     def _kept(self, case: Case, chances: Sequence[float]) -> set[Entity]:
         scored = {one.entity: chance for one, chance in zip(case.conflict.candidates, chances, strict=True)}
-        if case.labels.nested:
+        if case.labels.nesting == ANYWHERE:
             return {entity for entity, chance in scored.items() if chance >= self.threshold}
         return likeliest_apart(case, scored, self.threshold)
 

@@ -84,20 +84,27 @@ def _root(
     """The root of all subcommands."""
 
 
-def build() -> typer.Typer:
-    """The whole command tree. Modules are light: torch and transformers are imported when a command runs."""
+def build(command: str | None = None) -> typer.Typer:
+    """The command tree: all of it, or the one subcommand that is asked for, without the imports of the others.
+
+    Modules are light: torch and transformers are imported when a command runs.
+    """
     app = new_app()
-    for name in SUBCOMMANDS:
+    for name in (command,) if command in SUBCOMMANDS else SUBCOMMANDS:
         module = f"{name}.group" if name in GROUPS else f"commands.{name.replace('-', '_')}"
         importlib.import_module(f"medner.service.cli.{module}").register(app)
     return app
 
 
-def main(arguments: list[str] | None = None, *, build: Callable[[], typer.Typer] = build) -> int:
-    """Runs the command line and returns the exit code; errors are one line on stderr unless ``--debug``."""
+def main(arguments: list[str] | None = None, *, tree: Callable[[], typer.Typer] | None = None) -> int:
+    """Runs the command line and returns the exit code; errors are one line on stderr unless ``--debug``.
+
+    ``tree`` makes another command tree than medner's own.
+    """
     debug, rest = _without_debug(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = build()(args=rest, prog_name="medner", standalone_mode=False)
+        app = tree() if tree else build(next(iter(rest), None))
+        code = app(args=rest, prog_name="medner", standalone_mode=False)
         flush_output()
     except BaseException as error:
         with _ignoring_interrupts():

@@ -50,6 +50,9 @@ def fingerprint_facts(
         # As it was before there was a choice: what was annotated then is annotated so.
         del facts["join_lines"]
     facts["labels"] = asdict(configuration.label_set)
+    if configuration.label_set.outer is None:
+        # As it was before label sets could name them.
+        del facts["labels"]["outer"]
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
         fact["adapter"] = dict(_files(tagger.folder)) if tagger.folder else None
         # Under the name that the key had in 0.1.0, so that runs begun then go on.

@@ -81,7 +81,7 @@ def annotated_cases(found: Sequence[Annotation], gold: Sequence[Document], label
 def agreement_of(answers: Mapping[str, Sequence[Entity]], labels: LabelSet) -> Agreement:
     """What systems agree about, and their conflicts, as the graph finds them."""
     outputs = [TaggerOutput(name, "", Decoded(tuple(said))) for name, said in answers.items()]
-    return detect_conflicts(gather_candidates(outputs), answers, nested=labels.nested)
+    return detect_conflicts(gather_candidates(outputs), answers, labels.nesting)
 
 
 def sentence_cases(
@@ -160,7 +160,7 @@ def _decision(path: Path, number: int, line: str) -> _Decision:
 
 def _decided_case(one: _Decision, number: int, labels: LabelSet) -> JudgedCase:
     candidates = [Candidate(each.entity(), tuple(sorted(each.taggers)), each.score) for each in one.candidates]
-    found = detect_conflicts(candidates, [*one.voters, "nobody"], nested=labels.nested).conflicts
+    found = detect_conflicts(candidates, [*one.voters, "nobody"], labels.nesting).conflicts
     context = tuple(each.entity() for each in one.context)
     region = Span(min(c.region.start for c in found), max(c.region.end for c in found))
     conflict = Conflict("c0", region, found[0].kind, tuple(candidates), context)

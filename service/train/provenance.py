@@ -35,8 +35,8 @@ def named_start(folder: Path) -> str:
 
 
 def label_set_hash(labels: LabelSet) -> str:
-    """The SHA-256 of a label set's content."""
-    content = json.dumps(asdict(labels), ensure_ascii=False)
+    """The SHA-256 of a label set's content; not of what it says about nesting, which 0.1.0 did not have."""
+    content = json.dumps({key: value for key, value in asdict(labels).items() if key != "outer"}, ensure_ascii=False)
     return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
 
 

@@ -11,8 +11,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from medner.core.errors import ExternalError, UserError
 from medner.service.vllm_servers.command import ServeCommand
 
@@ -37,10 +35,7 @@ class Serving:
 
     def ready(self) -> bool:
         """Whether it answers its health check."""
-        try:
-            return httpx.get(f"{self.command.url}/health", timeout=2, trust_env=False).is_success
-        except httpx.TransportError:
-            return False
+        return _is_healthy(self.command) is True
 
     def tail(self) -> str:
         """The last lines of its output."""
@@ -100,8 +95,7 @@ def stop(running: Sequence[Serving]) -> None:
 
 
 def _start(command: ServeCommand, log: Path | None) -> Serving:
-    with suppress(httpx.TransportError):
-        httpx.get(f"{command.url}/health", timeout=2, trust_env=False)
+    if _is_healthy(command) is not None:
         raise UserError(f"{command.url}: something answers there already; choose another --port, or stop it")
     with nullcontext(None) if log is None else log.open("wb") as output:
         try:
@@ -119,6 +113,16 @@ def _start(command: ServeCommand, log: Path | None) -> Serving:
                 "environment with vLLM, and --vllm names its Python"
             ) from error
     return Serving(command, process, log)
+
+
+def _is_healthy(command: ServeCommand) -> bool | None:
+    """Whether what answers at the server's address is well; None when nothing answers."""
+    import httpx  # noqa: PLC0415  the command line imports this module for its help
+
+    try:
+        return bool(httpx.get(f"{command.url}/health", timeout=2, trust_env=False).is_success)
+    except httpx.TransportError:
+        return None
 
 
 def _wait(running: Sequence[Serving], patience_s: float, on_wait: Callable[[Sequence[Serving], float], None]) -> None:

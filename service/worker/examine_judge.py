@@ -104,5 +104,5 @@ def _case(entry: Mapping[str, Any], number: int, labels: LabelSet) -> SmokeCase:
         if truth == "right":
             right.add(entity)
     voters = ("a", "b")
-    (conflict,) = detect_conflicts(candidates, voters, nested=labels.nested).conflicts
+    (conflict,) = detect_conflicts(candidates, voters, labels.nesting).conflicts
     return SmokeCase(Case(sentence, conflict, labels, voters), frozenset(right))

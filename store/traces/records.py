@@ -115,17 +115,18 @@ class LabelSetRecord(BaseModel):
     title: str
     types: tuple[_LabelTypeRecord, ...]
     nested: bool = True
+    outer: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, labels: LabelSet) -> Self:
         """The record of a label set."""
         types = tuple(_LabelTypeRecord(code=t.code, name=t.name, definition=t.definition) for t in labels.types)
-        return cls(name=labels.name, title=labels.title, types=types, nested=labels.nested)
+        return cls(name=labels.name, title=labels.title, types=types, nested=labels.nested, outer=labels.outer)
 
     def label_set(self) -> LabelSet:
         """The label set itself."""
         types = tuple(LabelType(one.code, one.name, one.definition) for one in self.types)
-        return LabelSet(self.name, self.title, types, self.nested)
+        return LabelSet(self.name, self.title, types, self.nested, outer=self.outer)
 
 
 def now() -> datetime:

@@ -29,6 +29,7 @@ def test_the_shipped_sets_are_the_tasks() -> None:
     """CMeEE-V2 has nine nested types, CCKS2019 six flat ones."""
     assert (len(load_label_set("cmeee-v2").types), load_label_set("cmeee-v2").nested) == (9, True)
     assert (len(load_label_set("ccks2019").types), load_label_set("ccks2019").nested) == (6, False)
+    assert (load_label_set("cmeee-v2").outer, load_label_set("ccks2019").outer) == (("sym",), None)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -52,6 +53,12 @@ def test_a_printed_set_is_a_set_of_ones_own(name: str, tmp_path: Path) -> None:
         ('name = "x"\nedges = {words = ["的", " "]}\n' + _TYPE.format(code="a", name="甲"), "edges.words"),
         ('name = "x"\nedges = {abbreviations = ["sp."]}\n' + _TYPE.format(code="a", name="甲"), "edges.abbreviations"),
         ('name = "x"\nedges = {mark = "，"}\n' + _TYPE.format(code="a", name="甲"), "edges.mark"),
+        (
+            'name = "x"\nnesting = {outer = ["b"]}\n' + _TYPE.format(code="a", name="甲"),
+            "nesting.outer: there is no type",
+        ),
+        ('name = "x"\nnested = false\nnesting = {outer = ["a"]}\n' + _TYPE.format(code="a", name="甲"), "is flat"),
+        ('name = "x"\nnesting = {inner = ["a"]}\n' + _TYPE.format(code="a", name="甲"), "nesting.inner|nesting.outer"),
         ('name = "x"\n' + _TYPE.format(code="a b", name="甲"), "types.0.code"),
         ('name = "x"\n' + _TYPE.format(code="a", name="甲[乙]"), "types.0.name"),
         ('name = "x"\n' + _TYPE.format(code="a", name="甲") * 2, "more than once"),

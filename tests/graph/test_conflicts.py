@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medner.core.nesting import Nesting
 from medner.core.records import Candidate, ConflictKind, Decoded, Entity, TaggerOutput, in_order
 from medner.graph.conflicts import Agreement, detect_conflicts, gather_candidates, relation
 
@@ -21,7 +22,7 @@ outputs = st.lists(st.lists(entities, max_size=6), min_size=1, max_size=4).map(
 
 
 def detect(answers: list[TaggerOutput], *, nested: bool = True) -> Agreement:
-    return detect_conflicts(gather_candidates(answers), [answer.tagger for answer in answers], nested=nested)
+    return detect_conflicts(gather_candidates(answers), [answer.tagger for answer in answers], Nesting(nested))
 
 
 def agreement(*said: list[Entity], nested: bool = True) -> Agreement:
@@ -54,6 +55,16 @@ def test_agreed_and_disputed_candidates_are_all_candidates(answers: list[TaggerO
         assert all(len(candidate.taggers) < len(answers) for candidate in disputed)
 
 
+def test_agreed_entities_that_exclude_one_another_are_disputed() -> None:
+    """Where parts lie only inside symptoms, a part that all see inside a disease is a conflict."""
+    disease, part, symptom, inner = Entity(0, 5, "dis"), Entity(0, 2, "bod"), Entity(6, 10, "sym"), Entity(6, 8, "bod")
+    said = [Candidate(one, ("a", "b")) for one in (disease, part, symptom, inner)]
+    result = detect_conflicts(said, ["a", "b"], Nesting(outer=("sym",)))
+    assert [one.entity for one in result.agreed] == [symptom, inner]
+    (conflict,) = result.conflicts
+    assert [one.entity for one in conflict.candidates] == [disease, part]
+
+
 @given(outputs, st.booleans())
 def test_conflicts_are_connected_and_apart(answers: list[TaggerOutput], nested: bool) -> None:
     """Regions of two conflicts share no character; within one there is no place to cut it in two."""
@@ -78,7 +89,7 @@ def test_order_never_matters(answers: list[TaggerOutput], random, nested: bool) 
     voters = [answer.tagger for answer in shuffled]
     random.shuffle(candidates)
     random.shuffle(voters)
-    assert detect_conflicts(candidates, voters, nested=nested) == detect(answers, nested=nested)
+    assert detect_conflicts(candidates, voters, Nesting(nested)) == detect(answers, nested=nested)
 
 
 @given(outputs)

@@ -17,7 +17,9 @@ from medner.service.config.default import default_configuration, tuned_taggers
 from medner.service.config.engine import ServerConfig, VllmEngineConfig
 from medner.service.config.judges import HardVoteConfig
 from medner.service.config.taggers import WritingTaggerConfig
-from medner.service.vllm_servers import Plan, Serving, serve_commands, serving
+from medner.service.vllm_servers.command import serve_commands
+from medner.service.vllm_servers.plan import Plan
+from medner.service.vllm_servers.running import Serving, serving
 from medner.store.models import ModelStore
 
 MODEL = "qwen2.5-coder-0.5b-instruct"

@@ -15,7 +15,9 @@ from medner.service.build.pipeline import assembled
 from medner.service.config.configuration import Configuration
 from medner.service.config.default import default_configuration
 from medner.service.train.export import export_adapter
-from medner.service.vllm_servers import Plan, serve_commands, serving
+from medner.service.vllm_servers.command import serve_commands
+from medner.service.vllm_servers.plan import Plan
+from medner.service.vllm_servers.running import serving
 from tests.vllm.conftest import free_port
 
 torch = pytest.importorskip("torch")

@@ -25,7 +25,7 @@ from medner.service.build.engines import EngineOrder
 from medner.service.build.pipeline import assembled
 from medner.service.build.vllm_engine import server_findings, vllm_engine
 from medner.service.config.configuration import Configuration
-from medner.service.vllm_servers import Serving, serving
+from medner.service.vllm_servers.running import Serving, serving
 from tests.vllm.conftest import ROOT, kill
 
 torch = pytest.importorskip("torch")

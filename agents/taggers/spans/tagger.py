@@ -18,6 +18,7 @@ from medner.agents.taggers.spans.head import SpanHead
 from medner.agents.taggers.spans.sharing import SharedScores
 from medner.agents.taggers.tagger import ScoredOutput
 from medner.core.labels import LabelSet
+from medner.core.nesting import Nesting
 from medner.core.records import Decoded, DecodingCost, Entity, Sentence, Span, TaggerOutput
 
 #: Every sentence begins with this: a model's first state carries its own load, not the token's meaning.
@@ -150,8 +151,8 @@ def span_scores(head: SpanHead, hidden_TW: torch.Tensor, aligned: Aligned) -> to
 def spans_over(scores_YCC: torch.Tensor, labels: LabelSet, *, score: float) -> list[tuple[Entity, float]]:
     """The entities whose score is at least ``score``, in order, with their scores.
 
-    Of entities that may not both stand (same stretch, or overlapping in the same type; any overlap in a flat label
-    set) the higher score wins, then the one that begins first.
+    Of entities that may not both stand (same stretch, overlapping in the same type, or overlapping where the label set
+    forbids it) the higher score wins, then the one that begins first.
     """
     cells = (scores_YCC >= score).nonzero()
     cells = cells[cells[:, 1] <= cells[:, 2]]
@@ -161,15 +162,26 @@ def spans_over(scores_YCC: torch.Tensor, labels: LabelSet, *, score: float) -> l
         for (number, start, last), value in zip(cells.tolist(), values, strict=True)
     ]
     chosen: list[tuple[Entity, float]] = []
-    # A bit a character, for each type or for all together: a model that has hardly learnt likes most cells of a
-    # sentence, tens of thousands, too many to compare with one another.
+    # A bit a character, for each group of types that exclude one another: a model that has hardly learnt likes most
+    # cells of a sentence, tens of thousands, too many to compare with one another.
     taken: dict[str, int] = {}
     stretches: set[Span] = set()
+    nesting = labels.nesting
     for entity, value in sorted(found, key=lambda one: (-one[1], one[0])):
-        layer = entity.label if labels.nested else ""
+        layer = _layer(entity.label, nesting)
         bits = (1 << entity.end) - (1 << entity.start)
-        if entity.span not in stretches and not taken.get(layer, 0) & bits:
-            chosen.append((entity, value))
-            stretches.add(entity.span)
-            taken[layer] = taken.get(layer, 0) | bits
+        if entity.span in stretches or taken.get(layer, 0) & bits:
+            continue
+        if nesting.outer is not None and any(nesting.forbids(entity, other) for other, _ in chosen):
+            continue
+        chosen.append((entity, value))
+        stretches.add(entity.span)
+        taken[layer] = taken.get(layer, 0) | bits
     return sorted(chosen)
+
+
+def _layer(label: str, nesting: Nesting) -> str:
+    """Types of one layer never overlap: each its own where any may nest, else the outer types and all others."""
+    if not nesting.allowed or (nesting.outer is not None and label not in nesting.outer):
+        return ""
+    return label

@@ -51,7 +51,7 @@ def show(
     as_toml: Annotated[bool, typer.Option("--toml", help="Print TOML, to start your own label set.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Show a label set's types and its rule for the edges of entities. Example: medner labels show ccks2019"""
+    """Show a label set's types and its rules for entities. Example: medner labels show ccks2019"""
     from medner.core.labels import label_set_toml, load_label_set
 
     if as_toml and as_json:
@@ -67,6 +67,7 @@ def show(
     for one in labels.types:
         typer.echo(f"{one.code}\t{one.name}\t{one.definition}")
     typer.echo(f"No entity begins or ends with: {labels.edges.in_words()}")
+    typer.echo(labels.nesting.in_words())
 
 
 @labels_app.command()
@@ -85,4 +86,7 @@ def check(
 
 
 def _summary(labels: LabelSet) -> dict[str, object]:
-    return {"name": labels.name, "title": labels.title, "nested": labels.nested, "types": list(labels.codes)}
+    shown: dict[str, object] = {"name": labels.name, "title": labels.title, "nested": labels.nested}
+    if labels.outer is not None:
+        shown["outer"] = list(labels.outer)
+    return {**shown, "types": list(labels.codes)}

@@ -10,12 +10,13 @@ import typer
 
 from medner.core.environment import VLLM_PYTHON, variable
 from medner.service.cli.bounds import not_empty
-from medner.service.vllm_servers.command import Device, ServerPart, Speculation
+from medner.service.vllm_servers.plan import Device, ServerPart, Speculation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from medner.service.vllm_servers import ServeCommand, Serving
+    from medner.service.vllm_servers.command import ServeCommand
+    from medner.service.vllm_servers.running import Serving
 
 HELP = """Start the vLLM servers that a configuration needs, and stop them together.
 
@@ -111,7 +112,8 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     from medner.service.build.cpu_cores import physical_cores
     from medner.service.build.engines import model_folder
     from medner.service.config.options import Overrides, configured
-    from medner.service.vllm_servers import Plan, serve_commands
+    from medner.service.vllm_servers.command import serve_commands
+    from medner.service.vllm_servers.plan import Plan
     from medner.store.models.store import default_root
 
     configuration = configured(Overrides(config, labels, model, taggers))
@@ -175,7 +177,7 @@ def _serve(commands: Sequence[ServeCommand], logs: Path | None) -> None:
     from rich.console import Console
 
     from medner.core.errors import ExternalError
-    from medner.service.vllm_servers import serving
+    from medner.service.vllm_servers.running import serving
 
     console = Console(stderr=True)
 

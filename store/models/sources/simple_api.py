@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import dataclass
 from html.parser import HTMLParser
 
 import httpx
 
 from medner.core.errors import ExternalError
 from medner.store.models.sources.download import RETRIED, RemoteFile, shown
+from medner.store.models.sources.wheel_names import Wanted, is_wheel_of, normalised
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A distribution in one version."""
-
-    distribution: str
-    version: str
 
 
 def find_wheel(client: httpx.Client, indexes: tuple[str, ...], wanted: Wanted) -> RemoteFile:
@@ -67,11 +58,6 @@ def parse_page(response: httpx.Response) -> list[RemoteFile]:
         raise ExternalError(f"{shown(str(response.url))}: not a page of a package index: {error!r}") from error
 
 
-def normalised(distribution: str) -> str:
-    """A distribution's name in the one spelling of PEP 503."""
-    return re.sub(r"[-_.]+", "-", distribution).lower()
-
-
 class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -100,10 +86,3 @@ def _absolute(page: httpx.URL, address: str) -> str:
     if page.userinfo and not url.userinfo and url.host == page.host:
         url = url.copy_with(userinfo=page.userinfo)
     return str(url)
-
-
-def is_wheel_of(file_name: str, wanted: Wanted) -> bool:
-    """Whether a file's name is that of a wheel of this distribution and version."""
-    name, _, rest = file_name.removesuffix(".whl").partition("-")
-    same_name = normalised(name) == normalised(wanted.distribution)
-    return file_name.endswith(".whl") and same_name and rest.partition("-")[0] == wanted.version

@@ -1,5 +1,7 @@
 """The rules that settle a conflict without a model."""
 
+from dataclasses import replace
+
 import pytest
 
 from medner.agents.judges.judge import BestTagger, FilterScore, HardVote, fall_back
@@ -101,6 +103,17 @@ async def test_in_a_nested_set_overlaps_survive(case_of) -> None:
     """Where entities may nest, a vote is all that counts."""
     case = case_of(TEXT, {CANCER: "ab", LOBE: "ab"}, context=(Entity(0, 8, "sym"),))
     assert (await HardVote().judge(case)).kept == (CANCER, LOBE)
+
+
+async def test_where_the_label_set_names_outer_types_others_hold_nothing(case_of) -> None:
+    """A body part inside a disease: the one with more votes stays, by score the likelier one."""
+    case = case_of(TEXT, {CANCER: "ab", LOBE: "abc"}, scores={CANCER: 0.9, LOBE: 0.8}, outer=("sym",))
+    assert (await HardVote().judge(case)).kept == (LOBE,)
+    assert (await FilterScore().judge(case)).kept == (CANCER,)
+    assert (await FilterScore().judge(replace(case, labels=replace(case.labels, outer=("dis",))))).kept == (
+        CANCER,
+        LOBE,
+    )
 
 
 async def test_a_rule_has_no_prompt(case_of) -> None:

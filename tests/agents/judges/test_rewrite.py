@@ -84,8 +84,11 @@ async def test_an_answer_that_strays_is_refused_whole(case_of, answer: str) -> N
 async def test_a_flat_set_allows_no_overlap(case_of) -> None:
     """Two entities of one answer that overlap, or one over a settled one, cannot be used."""
     case = case_of("右肺上叶腺癌", {Entity(0, 6, "dis"): "a", Entity(0, 4, "ana"): "b"}, label_set="ccks2019")
-    with pytest.raises(ModelOutputError, match="flat"):
+    with pytest.raises(ModelOutputError, match="forbids"):
         await judge("疾病和诊断：[右肺上叶腺癌]\n解剖部位：[右肺上叶]腺癌")[0].judge(case)
+    nested = case_of("右肺上叶腺癌", {Entity(0, 6, "dis"): "a", Entity(0, 4, "bod"): "b"}, outer=("sym",))
+    with pytest.raises(ModelOutputError, match="forbids"):
+        await judge("疾病：[右肺上叶腺癌]\n身体：[右肺上叶]腺癌")[0].judge(nested)
 
 
 @settings(deadline=None)

@@ -169,6 +169,8 @@ def test_in_a_flat_set_the_grammar_keeps_candidates_apart(case_of, spans, data) 
 def test_where_entities_nest_nothing_is_excluded(case_of) -> None:
     """Overlapping candidates may both be right there."""
     assert exclusions(case_of(TEXT, {CANCER: "a", LOBE: "b"}, context=(SHORT,))) == {}
+    named = case_of(TEXT, {CANCER: "a", LOBE: "b"}, outer=("sym",))
+    assert exclusions(named) == {1: frozenset({2}), 2: frozenset({1})}
 
 
 async def test_an_engine_is_held_to_the_grammar(case_of) -> None:

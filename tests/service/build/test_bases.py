@@ -26,7 +26,8 @@ from medner.service.config.fingerprint import fingerprint
 from medner.service.config.frozen import freeze, thaw
 from medner.service.config.judges import JUDGES
 from medner.service.config.options import Overrides, configured
-from medner.service.vllm_servers import Plan, serve_commands
+from medner.service.vllm_servers.command import serve_commands
+from medner.service.vllm_servers.plan import Plan
 from medner.store.models import ModelStore
 
 LARGE = "qwen2.5-coder-1.5b-instruct"

@@ -32,7 +32,8 @@ from medner.service.config.judges import JUDGES, read_judge
 from medner.service.config.options import Overrides, configured
 from medner.service.config.plugins import NoEngine
 from medner.service.doctor.checks import base_model, memory
-from medner.service.vllm_servers import Plan, serve_commands
+from medner.service.vllm_servers.command import serve_commands
+from medner.service.vllm_servers.plan import Plan
 from medner.store.models import ModelStore
 from tests.agents.engines.vllm.play import Play, pool_of
 from tests.agents.judges.conftest import make_case

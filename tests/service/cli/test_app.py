@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,7 +49,7 @@ def _tree() -> typer.Typer:
 def test_an_error_is_one_line_and_its_exit_code(how: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever a command raises ends in at most one line on stderr, never in a traceback."""
     _, code, said = ENDS[how]
-    assert main(["fail", how], build=_tree) == code
+    assert main(["fail", how], tree=_tree) == code
     captured = capsys.readouterr()
     assert captured.out == ""
     assert said in captured.err
@@ -68,7 +70,7 @@ def test_a_wrong_command_line_is_one_line_that_names_the_help(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Wrong options, missing arguments and unknown commands end with code 2."""
-    assert main(arguments, build=_tree) == 2
+    assert main(arguments, tree=_tree) == 2
     error = capsys.readouterr().err
     assert error.startswith("medner: ")
     assert said in error
@@ -85,7 +87,7 @@ def test_an_option_without_its_value_names_the_help_of_its_command(capsys: pytes
 @pytest.mark.parametrize("arguments", [[], ["group"]])
 def test_a_bare_group_shows_its_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A group without a command prints what it holds."""
-    assert main(arguments, build=_tree) in (0, 2)
+    assert main(arguments, tree=_tree) in (0, 2)
     captured = capsys.readouterr()
     assert "Usage: medner" in captured.out + captured.err
     assert "Traceback" not in captured.err
@@ -93,7 +95,7 @@ def test_a_bare_group_shows_its_help(arguments: list[str], capsys: pytest.Captur
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     """`--version` says name and number and ends well."""
-    assert main(["--version"], build=_tree) == 0
+    assert main(["--version"], tree=_tree) == 0
     assert capsys.readouterr().out.startswith("medner 0.")
 
 
@@ -102,7 +104,7 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 )
 def test_debug_shows_the_traceback_from_any_place(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """`--debug` works before and behind the subcommand."""
-    assert main(arguments, build=_tree) == 2
+    assert main(arguments, tree=_tree) == 2
     error = capsys.readouterr().err
     assert "Traceback" in error
     assert "medner: no label set" in error
@@ -110,7 +112,7 @@ def test_debug_shows_the_traceback_from_any_place(arguments: list[str], capsys: 
 
 def test_debug_behind_two_dashes_is_an_argument(capsys: pytest.CaptureFixture[str]) -> None:
     """What stands behind `--` is never taken for an option."""
-    assert main(["fail", "--", "--debug"], build=_tree) == 4
+    assert main(["fail", "--", "--debug"], tree=_tree) == 4
     assert "Traceback" not in capsys.readouterr().err
 
 
@@ -126,3 +128,16 @@ def test_a_command_that_ends_with_130_has_said_why() -> None:
     folder = Path(cli.__file__).parent
     bare = [path.name for path in sorted(folder.glob("*.py")) if "Exit(130)" in path.read_text(encoding="utf-8")]
     assert not bare
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """All subcommands are there without the libraries that only their work needs; one alone leaves out the others."""
+    program = (
+        "import sys; from medner.service.cli.app import build; build({command!r}); "
+        "heavy = {{'torch', 'transformers', 'langgraph', 'langsmith', 'httpx', 'redis', 'numpy', 'pandas'}}; "
+        "print(sorted(heavy & {{*sys.modules}}), 'medner.service.cli.commands.doctor' in sys.modules)"
+    )
+    for command, others in ((None, True), ("annotate", False)):
+        line = [sys.executable, "-c", program.format(command=command)]
+        done = subprocess.run(line, capture_output=True, text=True, check=True)  # noqa: S603
+        assert done.stdout.split() == ["[]", str(others)]

@@ -13,8 +13,8 @@ from medner.service.config.configuration import Configuration
 from medner.service.config.engine import ServerConfig, VllmEngineConfig
 from medner.service.config.filters import CausalFilterConfig, ClassifierFilterConfig
 from medner.service.config.taggers import SpanTaggerConfig, WritingTaggerConfig
-from medner.service.vllm_servers import Device, Plan, Speculation, serve_commands
-from medner.service.vllm_servers.command import adapter_rank
+from medner.service.vllm_servers.command import adapter_rank, serve_commands
+from medner.service.vllm_servers.plan import Device, Plan, Speculation
 
 MODEL = Path("/models/base")
 

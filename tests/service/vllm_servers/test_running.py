@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from medner.core.errors import ExternalError, UserError
-from medner.service.vllm_servers import ServeCommand, serving
+from medner.service.vllm_servers.command import ServeCommand
+from medner.service.vllm_servers.running import serving
 
 #: A server that starts a child of its own, as vLLM does, writes its pid, and answers everything.
 SERVER = """

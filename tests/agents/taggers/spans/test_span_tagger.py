@@ -3,6 +3,7 @@
 import asyncio
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -63,6 +64,17 @@ def test_a_flat_label_set_has_no_overlap():
     """In a flat label set an inner entity gives way to a better outer one, and the other way round."""
     assert entities(spans_over(scores(6, (0, 0, 4, 2.0), (1, 0, 1, 0.5)), FLAT, score=0.0)) == [Entity(0, 5, "sym")]
     assert entities(spans_over(scores(6, (0, 0, 4, 0.5), (1, 0, 1, 2.0)), FLAT, score=0.0)) == [Entity(0, 2, "bod")]
+
+
+def test_overlaps_that_the_label_set_forbids_leave_the_likelier():
+    """A body part inside a symptom stays; one that holds a symptom, or crosses it, competes with it."""
+    named = replace(NESTED, outer=("sym",))
+    inside = scores(6, (0, 0, 4, 2.0), (1, 0, 1, 0.5))
+    assert entities(spans_over(inside, named, score=0.0)) == [Entity(0, 2, "bod"), Entity(0, 5, "sym")]
+    holding = scores(6, (0, 1, 2, 1.0), (1, 0, 4, 2.0))
+    assert entities(spans_over(holding, named, score=0.0)) == [Entity(0, 5, "bod")]
+    crossing = scores(6, (0, 0, 2, 2.0), (1, 2, 4, 1.0))
+    assert entities(spans_over(crossing, named, score=0.0)) == [Entity(0, 3, "sym")]
 
 
 def test_the_least_score_has_the_thresholds_probability():

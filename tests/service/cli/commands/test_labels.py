@@ -32,6 +32,7 @@ def test_show_has_every_type(name: str) -> None:
         assert f"{one.code}\t{one.name}\t{one.definition}" in printed
         assert {"code": one.code, "name": one.name, "definition": one.definition} in data["types"]
     assert "No entity begins or ends with: white space, any of ，," in printed
+    assert load_label_set(name).nesting.in_words() in printed
     assert data["edges"]["words"] == ["的"]
 
 

