@@ -64,21 +64,21 @@ def meant(word: str, known: Iterable[str]) -> str:
 
 
 def complaint(
-    error: ValidationError, whole: type[BaseModel] | None = None, parts: Mapping[str, type[BaseModel]] | None = None
+    error: ValidationError, model: type[BaseModel] | None = None, parts: Mapping[str, type[BaseModel]] | None = None
 ) -> tuple[str, str | None]:
     """The first thing that is wrong, and its key.
 
-    With the model of the ``whole`` and of its ``parts`` by key, an unknown key's reason lists the keys there are.
+    With the ``model``, and those of its ``parts`` by key, an unknown key's reason lists the keys there are.
     """
     first = error.errors(include_url=False)[0]
     place = [part for part in first["loc"] if not str(part).startswith(TAG)]
     key = ".".join(map(str, place)) or None
-    if first["type"] == "extra_forbidden" and whole is not None:
-        known = (parts or {}).get(str(place[0]), whole) if len(place) > 1 else whole
+    if first["type"] == "extra_forbidden" and model is not None:
+        known = (parts or {}).get(str(place[0]), model) if len(place) > 1 else model
         return f"unknown key; there are {', '.join(known.model_fields)}", key
     message = first["msg"].removeprefix("Value error, ")
-    said, colon, rest = message.partition(": ")
+    first_words, colon, rest = message.partition(": ")
     # A rule over several keys begins with the one to change.
-    if colon and (key is None or re.fullmatch(r"[\w.-]+", said)):
-        return rest, said if key is None else f"{key}.{said}"
+    if colon and (key is None or re.fullmatch(r"[\w.-]+", first_words)):
+        return rest, first_words if key is None else f"{key}.{first_words}"
     return message, key

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import utf8
 from medner.agents.strategies.grammar import any_of, literal, number_up_to, rule, stretches
-from medner.agents.strategies.locating import StatedEntities, Substrings, number_is_whole, number_pieces
+from medner.agents.strategies.locating import StatedEntities, Substrings, number_is_complete, number_pieces
 from medner.agents.strategies.symbol import known_labels
 from medner.core.labels import LabelSet
 from medner.core.records import Decoded, Entity, Rejection, in_order
@@ -159,7 +159,7 @@ class JsonGraph:
             (piece, node._replace(start=node.start + piece.decode()))
             for piece in number_pieces(node.start, low, self._end)
         ]
-        if number_is_whole(node.start, low, self._end):
+        if number_is_complete(node.start, low, self._end):
             edges.append((b', "end_idx": ', node._replace(part="last")))
         return edges
 
@@ -168,7 +168,7 @@ class JsonGraph:
         edges: list[Edge] = [
             (piece, node._replace(last=node.last + piece.decode())) for piece in number_pieces(node.last, *bounds)
         ]
-        if number_is_whole(node.last, *bounds):
+        if number_is_complete(node.last, *bounds):
             edges.append((b', "type": "', node._replace(part="type")))
         return edges
 

@@ -95,7 +95,7 @@ def number_pieces(digits: str, low: int, high: int) -> list[bytes]:
     return [b"%d" % digit for digit in range(10) if _can_become(digits + str(digit), low, high)]
 
 
-def number_is_whole(digits: str, low: int, high: int) -> bool:
+def number_is_complete(digits: str, low: int, high: int) -> bool:
     """Whether the number may end here."""
     return digits != "" and low <= int(digits) <= high
 

@@ -109,7 +109,7 @@ class _Session:
         order = self._order
         refuse_overwriting(self._written(), [*order.overrides.answers, order.overrides.config])
         with open_inputs(
-            order.inputs, order.text, standard_input(), outputs=self._written(), tell=self._say
+            order.inputs, order.text, standard_input(), outputs=self._written(), on_remark=self._say
         ) as sources:
             inputs = Inputs(
                 sources,
@@ -132,7 +132,7 @@ class _Session:
                     stopped = self._annotate(inputs, survey, _Progress(tally, journal, recorded))
                 self._tell_end(tally, journal, stopped=stopped)
                 if recorded is not None:
-                    for line in recorded.told():
+                    for line in recorded.closing_lines():
                         self._say(line)
                 if stopped:
                     return 130

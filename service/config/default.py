@@ -67,7 +67,7 @@ def _planned_filter(plan: Preset, labels: str, model: str, root: Path | None) ->
     for shipped in shipped_filters(labels, root):
         card = shipped.card
         # An encoder of its own suits every base model.
-        if card.name == plan.filter and (card.base == model or not FILTERS.rows[card.kind].stands_on_base):
+        if card.name == plan.filter and (card.base == model or not FILTERS.rows[card.kind].fits_one_base):
             return FILTERS.read({"kind": card.kind, "adapter": shipped.folder})
     return None
 

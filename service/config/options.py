@@ -130,23 +130,23 @@ def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     )
 
 
-def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:
+def read_filter(words: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:
     """A filter from off, a shipped one's name, a filter's folder, llm-causal or span; :THRESHOLD may follow."""
-    if said == "off":
+    if words == "off":
         return None
-    if is_plugin(said):
-        return {"kind": said}
-    word, colon, threshold = said.rpartition(":")
-    if not colon or Path(said).is_dir():
-        word, threshold = said, ""
+    if is_plugin(words):
+        return {"kind": words}
+    word, colon, threshold = words.rpartition(":")
+    if not colon or Path(words).is_dir():
+        word, threshold = words, ""
     folder = next((one.folder for one in shipped if one.card.name == word), None)
     if folder is None and (is_path(word) or Path(word).is_dir()):
         folder = Path(os.path.expanduser(word))
     if folder is None and word not in without_folder():
         names = [one.card.name for one in shipped if one.card.name not in without_folder()]
         raise UserError(
-            f"--filter: {said!r} is none; there are off, {', '.join([*without_folder(), *names])} and the folders that "
-            "medner train filter writes (./runs/x/adapter); :THRESHOLD may follow, from 0 to 1"
+            f"--filter: {words!r} is none; there are off, {', '.join([*without_folder(), *names])} and the folders "
+            "that medner train filter writes (./runs/x/adapter); :THRESHOLD may follow, from 0 to 1"
         )
     kind = word if folder is None else filter_card(folder).kind
     try:

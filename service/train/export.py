@@ -95,7 +95,7 @@ def _card(adapter: Path) -> AdapterCard | FilterCard:
             )
         return card
     found = filter_card(adapter)
-    if not FILTERS.rows[found.kind].stands_on_base:
+    if not FILTERS.rows[found.kind].fits_one_base:
         raise UserError(f"{adapter}: a {found.kind} filter is a model of its own already, and runs beside any engine")
     if found.two_way_from is not None:
         raise UserError(

@@ -104,7 +104,7 @@ def sentence_cases(
             sentence, Conflict(conflict.id, conflict.region, conflict.kind, scored, conflict.context), labels, voters
         )
         among = frozenset(one.entity for one in scored) & right
-        yield JudgedCase(case, among, *counts, whole=right)
+        yield JudgedCase(case, among, *counts, complete_gold=right)
         counts = (0, 0, 0)
 
 

@@ -19,9 +19,10 @@ Tokens = Callable[[str], list[int]]
 class JudgedCase:
     """A conflict and which of its candidates are right.
 
-    ``agreed`` and ``agreed_right`` count what all taggers said in the sentence and how much of that is gold, ``gold``
-    the sentence's gold entities: they stand with a sentence's first conflict alone, so that sums are right. ``whole``
-    is the sentence's whole gold, with each of its conflicts; None where only the candidates were decided.
+    ``agreed`` and ``agreed_right`` count what all taggers found in the sentence and how much of that is gold, ``gold``
+    the sentence's gold entities: they stand with a sentence's first conflict alone, so that sums are right.
+    ``complete_gold`` is all gold of the sentence, with each of its conflicts; None where only the candidates were
+    decided.
     """
 
     case: Case
@@ -29,7 +30,7 @@ class JudgedCase:
     agreed: int = 0
     agreed_right: int = 0
     gold: int = 0
-    whole: frozenset[Entity] | None = None
+    complete_gold: frozenset[Entity] | None = None
 
     @property
     def truth(self) -> list[bool]:

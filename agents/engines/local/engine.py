@@ -255,7 +255,7 @@ class LocalEngine:
             self._finish(work)
 
     def _fail(self, error: Exception) -> None:
-        told = _told(error)
+        told = _as_medner_error(error)
         for job in self._jobs:
             job.resolve(told)
         self._jobs.clear()
@@ -296,7 +296,7 @@ class LocalEngine:
                 return
             self._batch.add(job.work)
         except Exception as error:  # noqa: BLE001  one bad request must not end the others
-            job.resolve(_told(error))
+            job.resolve(_as_medner_error(error))
             return
         self._jobs.append(job)
 
@@ -307,7 +307,7 @@ class LocalEngine:
             self._batch.work = [work for work in self._batch.work if work is not job.work]
 
 
-def _told(error: Exception) -> MednerError:
+def _as_medner_error(error: Exception) -> MednerError:
     if isinstance(error, MednerError):
         return error
     return ExternalError(f"the model failed: {type(error).__name__}: {error}")

@@ -47,11 +47,13 @@ class ChatJudgeConfig(JudgeConfig):
     options: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
-    def from_words(cls, said: str, rest: str) -> dict[str, Any]:
+    def from_words(cls, words: str, rest: str) -> dict[str, Any]:
         """The model's name."""
         if rest and ":" not in rest:
-            kind = said.strip().partition(":")[0]
-            raise UserError(f"--judge: {said!r} names no provider; write {kind}:PROVIDER:MODEL, as {kind}:ollama:qwen3")
+            kind = words.strip().partition(":")[0]
+            raise UserError(
+                f"--judge: {words!r} names no provider; write {kind}:PROVIDER:MODEL, as {kind}:ollama:qwen3"
+            )
         return {"model": rest} if rest else {}
 
     @model_validator(mode="after")

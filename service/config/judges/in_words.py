@@ -10,13 +10,13 @@ from medner.service.config.judges.judge import JUDGES, JudgeConfig
 from medner.store.models import settled_base_model
 
 
-def read_judge(said: str) -> dict[str, Any]:
+def read_judge(words: str) -> dict[str, Any]:
     """A judge in words: a rule, best-tagger:NAME, filter-score:LEAST, select, select@BASE, select:PROVIDER:MODEL,
     trained:FOLDER.
 
     UserError when it is none of these.
     """
-    word = said.strip()
+    word = words.strip()
     if is_plugin(word) and word != PREFIX:
         return {"kind": word}
     kind, at, base = word.partition("@")
@@ -25,8 +25,8 @@ def read_judge(said: str) -> dict[str, Any]:
     kind, colon, rest = word.partition(":")
     row = JUDGES.row(kind)
     if row is None or (colon and (not rest or not row.behind_colon)):
-        raise UserError(f"--judge: {said!r} is none; there are {', '.join(map(_form, JUDGES.rows.items()))}")
-    return {"kind": kind, **row.from_words(said, rest)}
+        raise UserError(f"--judge: {words!r} is none; there are {', '.join(map(_form, JUDGES.rows.items()))}")
+    return {"kind": kind, **row.from_words(words, rest)}
 
 
 def _form(kind: tuple[str, type[JudgeConfig]]) -> str:

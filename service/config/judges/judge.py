@@ -87,9 +87,9 @@ class JudgeConfig(AgentConfig):
         return self
 
     @classmethod
-    def from_words(cls, said: str, rest: str) -> dict[str, Any]:
+    def from_words(cls, words: str, rest: str) -> dict[str, Any]:
         """The keys that words give; ``rest`` is what follows the colon, or nothing. UserError where it does not fit."""
-        del said, rest
+        del words, rest
         return {}
 
     @property

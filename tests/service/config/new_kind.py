@@ -49,7 +49,7 @@ class DictionaryTaggerConfig(TaggerConfig):
 class WordFilterConfig(TrainedFilterConfig):
     """A filter of words, in a folder with a card."""
 
-    stands_on_base: ClassVar[bool] = False
+    fits_one_base: ClassVar[bool] = False
     kind: Literal["words"] = "words"
 
 

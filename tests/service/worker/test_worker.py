@@ -14,7 +14,7 @@ import pytest
 
 from medner.core.errors import UserError
 from medner.core.records import Document
-from medner.service.jobs.watch import described, remarks, told_end
+from medner.service.jobs.watch import described, end_in_words, remarks
 from medner.store.corpora import annotated_to_line
 from medner.store.jobs import FORMAT, Jobs, JobState
 from medner.store.jobs.keys import QUEUES, job_key
@@ -360,7 +360,7 @@ async def test_a_chunk_that_breaks_off_each_time_becomes_dead_letters(jobs: Jobs
     letters = await jobs.dead(job)
     assert {(one.kind, one.error, one.attempts) for one in letters} == {("OverflowError", "date value out of range", 2)}
     assert ("reason", view.reason) in described(view)
-    assert view.reason in told_end(view)
+    assert view.reason in end_in_words(view)
     assert await jobs.replay(job) == 12
     async with working():
         view = await until_ended(jobs, job)
