@@ -142,7 +142,7 @@ class ReportManifest(_Entry):
         systems = list(_systems(self))
         for at, system in enumerate(systems):
             if system.name in [other.name for other in systems[:at]]:
-                raise ValueError(f"{system.key}.name: {system.name!r} stands more than once; give it another name")
+                raise ValueError(f"{system.key}.name: {system.name!r} is there more than once; give it another name")
         for key, allowed, chosen in self._references():
             for name in chosen:
                 if name not in allowed:

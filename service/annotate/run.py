@@ -229,7 +229,7 @@ class _Session:
                 changed = " (the inputs are others than then: only equal sentences are taken over)"
                 self._say(
                     f"{journal.path}: going on after {journal.resumed:,} finished sentences"
-                    f"{changed if journal.inputs_changed else ''}; --restart begins anew"
+                    f"{changed if journal.inputs_changed else ''}; --restart starts over"
                 )
             yield journal
 

@@ -153,7 +153,7 @@ def check_card(folder: Path, *, labels: str, model: str | None) -> None:
 def check_base(folder: Path, base: str, model: str | None) -> None:
     """UserError when what a folder holds stands on another base than ``model`` (None: not compared)."""
     if model is not None and base != model:
-        raise UserError(f"{folder}: this adapter stands on the base model {base}, not on {model}")
+        raise UserError(f"{folder}: this adapter was trained on the base model {base}, not on {model}")
 
 
 def names_labels(named: str, labels: str) -> bool:

@@ -53,7 +53,7 @@ def default_configuration(
         )
     if preset is not None:
         raise UserError(
-            f"--preset: the taggers of {preset} stand on another base model than {model}; leave one of both out"
+            f"--preset: the taggers of {preset} have another base model than {model}; leave one of the two options out"
         )
     taggers = (*tuned, *_partners(tuned)[: max(0, _DEFAULT_COUNT - len(tuned))])
     return Configuration(labels=labels, model=model, taggers=taggers)

@@ -125,7 +125,7 @@ class RunFolder:
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         except (EOFError, OSError, RuntimeError, ValueError, UnpicklingError) as error:
-            raise BadInputError("is damaged; remove it to begin anew, or choose another --out", path=path) from error
+            raise BadInputError("is damaged; remove it to start over, or choose another --out", path=path) from error
         return state
 
 

@@ -32,7 +32,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     ),
     "unknown member": (HEAD + 'members = ["a", "c"]\n' + TAGGER, "members", "no system is called 'c'"),
     "unknown main": (HEAD + 'main = "c"\n' + TAGGER, "main", "no system is called 'c'"),
-    "two of a name": (HEAD + TAGGER + TAGGER, "tagger.1.name", "'a' stands more than once"),
+    "two of a name": (HEAD + TAGGER + TAGGER, "tagger.1.name", "'a' is there more than once"),
     "soft vote without a file": (
         HEAD + TAGGER + '[[ensemble]]\nkind = "soft-vote"\n',
         "ensemble.0.file",

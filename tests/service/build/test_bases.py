@@ -116,7 +116,9 @@ def test_a_shipped_adapter_brings_its_base(bases: Path, tmp_path: Path) -> None:
     assert thaw(freeze(configuration)) == configuration
     assert configured(Overrides(taggers=str(folder), judge="hard-vote", model=LARGE)).bases == ()
     card.write_text(card.read_text().replace(LARGE, "ward-model"), encoding="utf-8")
-    with pytest.raises(UserError, match=r"stands on the base model ward-model, not on qwen2\.5-coder-0\.5b-instruct"):
+    with pytest.raises(
+        UserError, match=r"was trained on the base model ward-model, not on qwen2\.5-coder-0\.5b-instruct"
+    ):
         check_adapters(configured(Overrides(taggers=f"span-12,{folder}", judge="hard-vote")))
 
 
