@@ -12,6 +12,15 @@ _JOINER, _NON_JOINER = "\u200d", "\u200c"
 _KANA_MARKS = "\uff9e\uff9f"
 
 
+def is_unicode(text: str) -> bool:
+    """Whether the text holds whole characters only, no lone surrogates: whether an output can hold it."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def is_blank(text: str) -> bool:
     """Whether a reader sees nothing: white space, controls, zero-width and other format characters alone, or none.
 

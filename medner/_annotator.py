@@ -8,13 +8,12 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
 from medner._documents import Document, RunFacts, from_annotated
-from medner._loop import BackgroundLoop
 from medner._settings import configuration_of
 from medner._texts import Text, as_given, check_stream, counted, single
+from medner._twins import ClosedByBlock, SynchronousTwin
 from medner.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ Place = str | os.PathLike[str]
 Trace = Literal["all", "conflicts", "none"]
 
 
-class AsyncAnnotator:
+class AsyncAnnotator(ClosedByBlock):
     """Annotates texts with models that stay loaded. Made by :func:`medner.load_async`; use it with ``async with``.
 
     It belongs to the event loop that it was opened on. Calls may overlap: their sentences share the engine's batches.
@@ -101,11 +100,6 @@ class AsyncAnnotator:
     async def __aenter__(self) -> Self:
         return await self.open()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
     async def annotate(self, text: Text, *, id: str | None = None) -> Document:  # noqa: A002
         """The document of a text. UserError for a text that is blank or no string; ``id`` None is ``"text"``."""
         return await self._annotate(single(text, id))
@@ -154,7 +148,7 @@ class AsyncAnnotator:
         return from_annotated(await self._pipeline.annotate_document(document), self._facts)
 
 
-class Annotator:
+class Annotator(SynchronousTwin[AsyncAnnotator]):
     """Annotates texts with models that stay loaded. Made by :func:`medner.load`; use it with ``with``, or close it.
 
     It may be used from any thread, and where an event loop runs, as in a notebook.
@@ -163,13 +157,7 @@ class Annotator:
     def __init__(
         self, overrides: Overrides, engine: Engine | None = None, trace: Trace = "none", traces: Place | None = None
     ) -> None:
-        self._async = AsyncAnnotator(overrides, engine, trace, traces)
-        self._loop = BackgroundLoop("medner-annotator")
-        try:
-            self._loop.run(self._async.open())
-        except BaseException:
-            self.close()
-            raise
+        super().__init__(AsyncAnnotator(overrides, engine, trace, traces), "medner-annotator")
 
     @property
     def labels(self) -> LabelSet:
@@ -186,26 +174,10 @@ class Annotator:
         """What a user of the results must know, for example that no tagger is tuned; None where there is nothing."""
         return self._async.notice
 
-    def close(self) -> None:
-        """Frees the models. Nothing for one that is closed."""
-        if not self._loop.closed:
-            try:
-                self._loop.run(self._async.close())
-            finally:
-                self._loop.close()
-
     def __del__(self) -> None:
         # One that nobody holds any more frees its models, as `nlp = medner.load(...)` run again in a notebook.
         if hasattr(self, "_loop") and not self._loop.closed:
             self._loop.close_after(self._async.close())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def annotate(self, text: Text, *, id: str | None = None) -> Document:  # noqa: A002
         """The document of a text. UserError for a text that is blank or no string; ``id`` None is ``"text"``."""

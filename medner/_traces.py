@@ -7,11 +7,10 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from medner._documents import Document, RunFacts, from_annotated
-from medner._twins import SynchronousTwin
+from medner._twins import ClosedByBlock, SynchronousTwin
 from medner.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ _Sentences = list[SentenceTrace]
 _Documents = list[Document]
 
 
-class AsyncTraces:
+class AsyncTraces(ClosedByBlock):
     """The traces of a place: use it with ``async with``. ``place`` None: ``MEDNER_TRACES``, else the data folder's.
 
     A run is named by its name, the beginning of it, or ``"last"``; a trace by RUN/SENTENCE or RUN/1. `medner annotate
@@ -75,11 +74,6 @@ class AsyncTraces:
 
         self._open = await asyncio.to_thread(open_traces, self._place, must_exist=True)
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
     async def close(self) -> None:
         """Ends the use of the place."""

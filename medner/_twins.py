@@ -1,4 +1,4 @@
-"""What asynchronous classes over a Redis share, and what their synchronous twins do."""
+"""What the asynchronous classes share, and what their synchronous twins do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,20 @@ def address_of(redis: str | None) -> RedisAddress:
     return redis_address() if redis is None else address_of_url(redis, "redis")
 
 
-class RedisUser(ABC, Generic[Books]):
+class ClosedByBlock(ABC):
+    """Closes where its ``async with`` block ends."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Frees what it holds."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class RedisUser(ClosedByBlock, Generic[Books]):
     """Works on books in a Redis from ``async with`` on until :meth:`close`."""
 
     def __init__(self, redis: str | None = None) -> None:
@@ -44,11 +57,6 @@ class RedisUser(ABC, Generic[Books]):
         client = await self._closing.enter_async_context(open_redis(address_of(self._address)))
         self._open = self._books_on(client)
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
 
     async def close(self) -> None:
         """Ends the connection."""
@@ -92,7 +100,9 @@ class SynchronousTwin(Generic[Asynchronous]):
         self.close()
 
     def close(self) -> None:
-        """Ends the connection. Nothing for one that is closed."""
+        """Frees what it holds: models, a connection. Nothing for one that is closed."""
         if not self._loop.closed:
-            self._loop.run(self._async.close())
-            self._loop.close()
+            try:
+                self._loop.run(self._async.close())
+            finally:
+                self._loop.close()

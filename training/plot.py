@@ -9,13 +9,14 @@ Point = tuple[float, float]
 
 WIDTH, HEIGHT = 720, 380
 LEFT, RIGHT, TOP, BOTTOM = 64, 20, 44, 52
+_TICKS = 5
 _STYLE = (
     "text{font:13px system-ui,'Noto Sans CJK SC','Microsoft YaHei',sans-serif;fill:#333}"
     ".grid{stroke:#ddd}.raw{stroke:#9bbfe0;stroke-width:1}.smooth{stroke:#0b4f8a;stroke-width:2}polyline{fill:none}"
 )
 
 
-def loss_svg(points: Sequence[Point], *, title: str, across: str = "batches", up: str = "loss a token") -> str:
+def loss_svg(points: Sequence[Point], *, title: str) -> str:
     """The points (x, y) as measured and smoothed, with axes; without points only the frame."""
     right, top = max((x for x, _ in points), default=1.0), max((y for _, y in points), default=1.0)
     xs, ys = ticks(right), ticks(top)
@@ -29,8 +30,8 @@ def loss_svg(points: Sequence[Point], *, title: str, across: str = "batches", up
         *(_line(scale.at((0, y)), scale.at((xs[-1], y))) for y in ys),
         *(_text(scale.at((x, 0))[0], HEIGHT - BOTTOM + 18, f"{x:,g}", "middle") for x in xs),
         *(_text(LEFT - 8, scale.at((0, y))[1] + 4, f"{y:g}", "end") for y in ys),
-        _text(WIDTH / 2, HEIGHT - 10, across, "middle"),
-        _text(8, TOP - 12, up, "start"),
+        _text(WIDTH / 2, HEIGHT - 10, "batches", "middle"),
+        _text(8, TOP - 12, "loss a token", "start"),
         _curve([scale.at(point) for point in points], "raw"),
         _curve([scale.at(point) for point in smoothed(points)], "smooth"),
         "</svg>",
@@ -47,15 +48,15 @@ def smoothed(points: Sequence[Point], *, window: int = 20) -> list[Point]:
     return means
 
 
-def ticks(most: float, *, about: int = 5) -> list[float]:
-    """Round numbers (1, 2 or 5 times a power of ten apart) from 0 to at least ``most``, in at most ``about`` steps."""
+def ticks(most: float) -> list[float]:
+    """Round numbers (1, 2 or 5 times a power of ten apart) from 0 to at least ``most``, in at most five steps."""
     if not most > 0:
         return [0.0, 1.0]
     size = 10.0**-20
-    while not any(size * step * about >= most for step in (1, 2, 5)):
+    while not any(size * step * _TICKS >= most for step in (1, 2, 5)):
         size *= 10
-    step = next(size * step for step in (1, 2, 5) if size * step * about >= most)
-    count = next(number for number in range(1, about + 1) if number * step >= most * (1 - 1e-9))
+    step = next(size * step for step in (1, 2, 5) if size * step * _TICKS >= most)
+    count = next(number for number in range(1, _TICKS + 1) if number * step >= most * (1 - 1e-9))
     return [round(number * step, 20) for number in range(count + 1)]
 
 

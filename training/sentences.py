@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 
 from medner.core.joined_lines import has_line_break, joined_lines
@@ -29,6 +30,11 @@ def annotated_sentences(
         kept += len(inside)
         sentences.append(_joined(Document(sentence.id, sentence.text, inside)))
     return sentences, len(document.entities) - kept
+
+
+def text_number(text: str) -> int:
+    """A number that depends on the text alone, so that every run puts equal texts into the same part."""
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")
 
 
 def _joined(sentence: Document) -> Document:

@@ -5,7 +5,6 @@ It holds text of the corpora it was made from. `medner exemplars build` writes i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from medner.agents.exemplars.embedding import Kind, Origin
 from medner.core.errors import BadInputError, ExternalError, UserError
+from medner.core.files.hashing import sha256_of
 from medner.core.files.names import CARD
 from medner.core.labels import LabelSet
 from medner.core.records import Exemplar
@@ -223,8 +223,7 @@ def _rows(path: Path, kind: type[_Row]) -> Iterator[_Row]:
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except FileNotFoundError as error:
         raise BadInputError(f"missing; {_AGAIN}", path=path) from error
     except OSError as error:

@@ -39,11 +39,11 @@ class FixedExemplars:
         return cls(by_type, each=each)
 
     @classmethod
-    def shipped(cls, labels: LabelSet, *, each: int = 5) -> Self:
+    def shipped(cls, labels: LabelSet) -> Self:
         """The hand-written exemplars of a shipped label set; none for a set of the user's own."""
         source = resources.files("medner.agents.prompts") / f"exemplars-{labels.name}.toml"
         entries = tomllib.loads(source.read_text(encoding="utf-8"))["exemplars"] if source.is_file() else ()
-        return cls.of((Exemplar(entry["text"], entry["label"], entry["context"]) for entry in entries), each=each)
+        return cls.of(Exemplar(entry["text"], entry["label"], entry["context"]) for entry in entries)
 
     async def exemplars(
         self,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from medner.agents.prompts.messages import Message
-from medner.agents.prompts.templates import Template, load_template
+from medner.agents.prompts.templates import Template
 from medner.core.labels import LabelSet
 from medner.core.records import Conflict, Exemplar, Sentence, Span
 
@@ -19,13 +19,6 @@ NONE = "无"
 UNSURE = "存疑"
 
 _LINE_BREAK = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-
-
-def select_messages(
-    sentence: Sentence, conflict: Conflict, labels: LabelSet, exemplars: tuple[Exemplar, ...]
-) -> list[Message]:
-    """The newest direct question which candidates of a conflict are right."""
-    return judge_messages(load_template("select"), sentence, (conflict,), labels, exemplars)
 
 
 def judge_messages(  # noqa: PLR0913  what a question is made of

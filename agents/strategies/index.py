@@ -11,12 +11,11 @@ Both offsets are inclusive, as in CMeEE.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import NamedTuple
 
 from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import escape, escape_char, read_char, utf8
 from medner.agents.strategies.grammar import any_of, literal, number_up_to, rule, stretches
-from medner.agents.strategies.locating import StatedEntities, Substrings, number_is_complete, number_pieces
+from medner.agents.strategies.locating import StatedEntities, StatedNode, Substrings, number_is_complete, number_steps
 from medner.agents.strategies.symbol import known_labels
 from medner.core.labels import LabelSet
 from medner.core.records import Decoded, Entity, Rejection, in_order
@@ -85,22 +84,6 @@ def _offset(field: str) -> int | None:
     return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None
 
 
-class IndexNode(NamedTuple):
-    """A place in an index answer: which part is being written, and what of the line is known.
-
-    ``before`` is the last whole line as (start, last, rank of its type): lines stand in text order, longer ones
-    first, so that an answer ends.
-    """
-
-    part: str
-    before: tuple[int, int, int]
-    places: tuple[int, ...] = ()
-    length: int = 0
-    rank: int = -1
-    start: str = ""
-    last: str = ""
-
-
 class IndexGraph:
     """Legal index answers: the indexed sentence, then lines whose entity is a substring and whose type is known."""
 
@@ -114,16 +97,16 @@ class IndexGraph:
 
     def start(self) -> Hashable:
         """Before the first line."""
-        return IndexNode("first" if self.text else "line", (0, self._end + 1, -1))
+        return StatedNode("first" if self.text else "line", (0, self._end + 1, -1))
 
     def is_final(self, node: Hashable) -> bool:
         """After any whole line."""
-        assert isinstance(node, IndexNode)  # noqa: S101  tells mypy what start() made
+        assert isinstance(node, StatedNode)  # noqa: S101  tells mypy what start() made
         return node.part == "line" or (node.part == "last" and number_is_complete(node.last, *self._last_bounds(node)))
 
     def edges(self, node: Hashable) -> Iterable[Edge]:
         """What may follow a place."""
-        assert isinstance(node, IndexNode)  # noqa: S101
+        assert isinstance(node, StatedNode)  # noqa: S101
         writers = {
             "first": self._indexed,
             "line": self._new_line,
@@ -134,65 +117,58 @@ class IndexGraph:
         }
         return writers[node.part](node)
 
-    def _indexed(self, node: IndexNode) -> list[Edge]:
+    def _indexed(self, node: StatedNode) -> list[Edge]:
         return [(self._first, node._replace(part="line"))]
 
-    def _new_line(self, node: IndexNode) -> list[Edge]:
+    def _new_line(self, node: StatedNode) -> list[Edge]:
         # A line of the last type fits wherever any line does.
         if self._start_bounds(node._replace(rank=len(self._names) - 1))[0] > self._end:
             return []
-        return [(b"\n", IndexNode("entity", node.before, self._substrings.anywhere))]
+        return [(b"\n", StatedNode("entity", node.before, self._substrings.anywhere))]
 
-    def _start_bounds(self, node: IndexNode) -> tuple[int, int]:
+    def _start_bounds(self, node: StatedNode) -> tuple[int, int]:
         """What the line's start may be: the start before it while a shorter or later-typed entity fits there."""
         start = node.before[0]
         return (start if self._highest_last(node) >= start else start + 1), self._end
 
-    def _last_bounds(self, node: IndexNode) -> tuple[int, int]:
+    def _last_bounds(self, node: StatedNode) -> tuple[int, int]:
         start = int(node.start)
         return start, self._highest_last(node) if start == node.before[0] else self._end
 
-    def _highest_last(self, node: IndexNode) -> int:
+    def _highest_last(self, node: StatedNode) -> int:
         """The last end that a line of this type may state when it has the same start as the line before."""
         _, last, rank = node.before
         return min(self._end, last if node.rank > rank else last - 1)
 
-    def _entity(self, node: IndexNode) -> list[Edge]:
-        edges: list[Edge] = [
-            (piece, node._replace(places=places, length=node.length + 1))
-            for piece, places in self._substrings.steps(node.places)
-        ]
+    def _entity(self, node: StatedNode) -> list[Edge]:
+        edges = self._substrings.edges(node)
         if node.length:
             edges.append((utf8(BAR), node._replace(part="type")))
         return edges
 
-    def _type(self, node: IndexNode) -> list[Edge]:
+    def _type(self, node: StatedNode) -> list[Edge]:
         typed = [node._replace(part="start", rank=rank) for rank in range(len(self._names))]
         return [
             (self._names[after.rank] + utf8(BAR), after) for after in typed if self._start_bounds(after)[0] <= self._end
         ]
 
-    def _start(self, node: IndexNode) -> list[Edge]:
+    def _start(self, node: StatedNode) -> list[Edge]:
         bounds = self._start_bounds(node)
-        edges: list[Edge] = [
-            (piece, node._replace(start=node.start + piece.decode())) for piece in number_pieces(node.start, *bounds)
-        ]
+        edges: list[Edge] = [(piece, node._replace(start=start)) for piece, start in number_steps(node.start, *bounds)]
         if number_is_complete(node.start, *bounds):
             edges.append((utf8(BAR), node._replace(part="last")))
         return edges
 
-    def _last(self, node: IndexNode) -> list[Edge]:
+    def _last(self, node: StatedNode) -> list[Edge]:
         bounds = self._last_bounds(node)
-        edges: list[Edge] = [
-            (piece, node._replace(last=node.last + piece.decode())) for piece in number_pieces(node.last, *bounds)
-        ]
+        edges: list[Edge] = [(piece, node._replace(last=last)) for piece, last in number_steps(node.last, *bounds)]
         if number_is_complete(node.last, *bounds):
             edges += self._new_line(node._replace(before=(int(node.start), int(node.last), node.rank)))
         return edges
 
     def draft(self, node: Hashable) -> bytes:
         """The offsets of the first place where the entity just written stands."""
-        assert isinstance(node, IndexNode)  # noqa: S101
+        assert isinstance(node, StatedNode)  # noqa: S101
         if not node.places or node.part not in ("start", "last") or (node.last if node.part == "last" else node.start):
             return b""
         low, high = self._start_bounds(node) if node.part == "start" else self._last_bounds(node)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import utf8
 from medner.agents.strategies.grammar import any_of, literal, number_up_to, rule, stretches
-from medner.agents.strategies.locating import StatedEntities, Substrings, number_is_complete, number_pieces
+from medner.agents.strategies.locating import StatedEntities, StatedNode, Substrings, number_is_complete, number_steps
 from medner.agents.strategies.symbol import known_labels
 from medner.core.labels import LabelSet
 from medner.core.records import Decoded, Entity, Rejection, in_order
 
 KEYS = ("start_idx", "end_idx", "type", "entity")
+#: Before and behind the list.
+_NOTHING = (0, -1, -1)
 
 
 class JsonCodec:
@@ -82,22 +84,6 @@ def _state(stated: StatedEntities, raw: str, value: Any) -> None:
     return stated.state(part, label, start if usable else None, last + 1 if usable else None, raw=raw)
 
 
-class JsonNode(NamedTuple):
-    """A place in a JSON answer: which part is being written, and what of the record is known.
-
-    ``before`` is the last whole record as (start, last, rank of its type): records stand in text order, longer ones
-    first, so that an answer ends.
-    """
-
-    part: str
-    before: tuple[int, int, int] = (0, -1, -1)
-    start: str = ""
-    last: str = ""
-    rank: int = -1
-    places: tuple[int, ...] = ()
-    length: int = 0
-
-
 class JsonGraph:
     """Legal JSON answers: valid JSON, types of the set, offsets within the text, entities that are substrings of it."""
 
@@ -110,16 +96,16 @@ class JsonGraph:
 
     def start(self) -> Hashable:
         """Before the list."""
-        return JsonNode("list")
+        return StatedNode("list", _NOTHING)
 
     def is_final(self, node: Hashable) -> bool:
         """After the list."""
-        assert isinstance(node, JsonNode)  # noqa: S101  tells mypy what start() made
+        assert isinstance(node, StatedNode)  # noqa: S101  tells mypy what start() made
         return node.part == "end"
 
     def edges(self, node: Hashable) -> Iterable[Edge]:
         """What may follow a place."""
-        assert isinstance(node, JsonNode)  # noqa: S101
+        assert isinstance(node, StatedNode)  # noqa: S101
         writers = {
             "list": self._list,
             "start": self._start,
@@ -130,15 +116,15 @@ class JsonGraph:
         }
         return writers[node.part](node) if node.part in writers else []
 
-    def _list(self, _: JsonNode) -> list[Edge]:
-        first: list[Edge] = [(b'[{"start_idx": ', JsonNode("start", (0, self._end + 1, -1)))] if self.text else []
-        return [*first, (b"[]", JsonNode("end"))]
+    def _list(self, _: StatedNode) -> list[Edge]:
+        first: list[Edge] = [(b'[{"start_idx": ', StatedNode("start", (0, self._end + 1, -1)))] if self.text else []
+        return [*first, (b"[]", StatedNode("end", _NOTHING))]
 
-    def _next(self, node: JsonNode) -> list[Edge]:
+    def _next(self, node: StatedNode) -> list[Edge]:
         more: list[Edge] = []
         if self._lowest_start(node.before) <= self._end:
-            more.append((b', {"start_idx": ', JsonNode("start", node.before)))
-        return [*more, (b"]", JsonNode("end"))]
+            more.append((b', {"start_idx": ', StatedNode("start", node.before)))
+        return [*more, (b"]", StatedNode("end", _NOTHING))]
 
     def _lowest_start(self, before: tuple[int, int, int]) -> int:
         """The first start a record after ``before`` may have: the same one while a shorter or later-typed one fits."""
@@ -149,30 +135,25 @@ class JsonGraph:
         """The last end that a record with the same start as ``before`` may have."""
         return before[1] if before[2] + 1 < len(self._names) else before[1] - 1
 
-    def _last_bounds(self, node: JsonNode) -> tuple[int, int]:
+    def _last_bounds(self, node: StatedNode) -> tuple[int, int]:
         start = int(node.start)
         return start, min(self._end, self._highest_last(node.before)) if start == node.before[0] else self._end
 
-    def _start(self, node: JsonNode) -> list[Edge]:
-        low = self._lowest_start(node.before)
-        edges: list[Edge] = [
-            (piece, node._replace(start=node.start + piece.decode()))
-            for piece in number_pieces(node.start, low, self._end)
-        ]
-        if number_is_complete(node.start, low, self._end):
+    def _start(self, node: StatedNode) -> list[Edge]:
+        bounds = self._lowest_start(node.before), self._end
+        edges: list[Edge] = [(piece, node._replace(start=start)) for piece, start in number_steps(node.start, *bounds)]
+        if number_is_complete(node.start, *bounds):
             edges.append((b', "end_idx": ', node._replace(part="last")))
         return edges
 
-    def _last(self, node: JsonNode) -> list[Edge]:
+    def _last(self, node: StatedNode) -> list[Edge]:
         bounds = self._last_bounds(node)
-        edges: list[Edge] = [
-            (piece, node._replace(last=node.last + piece.decode())) for piece in number_pieces(node.last, *bounds)
-        ]
+        edges: list[Edge] = [(piece, node._replace(last=last)) for piece, last in number_steps(node.last, *bounds)]
         if number_is_complete(node.last, *bounds):
             edges.append((b', "type": "', node._replace(part="type")))
         return edges
 
-    def _type(self, node: JsonNode) -> list[Edge]:
+    def _type(self, node: StatedNode) -> list[Edge]:
         same_span = (int(node.start), int(node.last)) == node.before[:2]
         first = node.before[2] + 1 if same_span else 0
         after = node._replace(part="entity", places=self._substrings.anywhere)
@@ -181,18 +162,15 @@ class JsonGraph:
             for rank in range(first, len(self._names))
         ]
 
-    def _entity(self, node: JsonNode) -> list[Edge]:
-        edges: list[Edge] = [
-            (piece, node._replace(places=places, length=node.length + 1))
-            for piece, places in self._substrings.steps(node.places)
-        ]
+    def _entity(self, node: StatedNode) -> list[Edge]:
+        edges = self._substrings.edges(node)
         if node.length:
-            edges.append((b'"}', JsonNode("next", (int(node.start), int(node.last), node.rank))))
+            edges.append((b'"}', StatedNode("next", (int(node.start), int(node.last), node.rank))))
         return edges
 
     def draft(self, node: Hashable) -> bytes:
         """The entity that the offsets already written stand for."""
-        assert isinstance(node, JsonNode)  # noqa: S101
+        assert isinstance(node, StatedNode)  # noqa: S101
         if node.part != "entity":
             return b""
         at, end = int(node.start) + node.length, int(node.last) + 1

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from medner.agents.strategies.automaton import Edge
 from medner.core.labels import LabelSet
 from medner.core.records import Decoded, Entity, Rejected, Rejection, in_order
 
@@ -64,6 +66,22 @@ class StatedEntities:
         return Decoded(in_order(self.entities), tuple(self.rejected), self.exact, self.repaired)
 
 
+class StatedNode(NamedTuple):
+    """A place in an answer that states offsets: which part is being written, and what of the entity is known.
+
+    ``before`` is the last whole entity as (start, last, rank of its type): entities stand in text order, longer ones
+    first, so that an answer ends. ``places`` and ``length`` are of what is written of the entity's text.
+    """
+
+    part: str
+    before: tuple[int, int, int]
+    places: tuple[int, ...] = ()
+    length: int = 0
+    rank: int = -1
+    start: str = ""
+    last: str = ""
+
+
 class Substrings:
     """The substrings of a text as a walk: which characters may follow, and where the walk may stand.
 
@@ -75,24 +93,26 @@ class Substrings:
         self.pieces = [write(char) for char in text]
         self.anywhere: tuple[int, ...] = tuple(range(len(text)))
 
-    def steps(self, places: tuple[int, ...]) -> list[tuple[bytes, tuple[int, ...]]]:
-        """The next characters (as bytes of the answer), each with the places after it."""
+    def edges(self, node: StatedNode) -> list[Edge]:
+        """The next characters of the entity's text (as bytes of the answer)."""
         following: dict[bytes, list[int]] = {}
-        for place in places:
+        for place in node.places:
             if place < len(self.text):
                 following.setdefault(self.pieces[place], []).append(place + 1)
-        return [(piece, tuple(after)) for piece, after in following.items()]
+        length = node.length + 1
+        return [(piece, node._replace(places=tuple(after), length=length)) for piece, after in following.items()]
 
     def written(self, start: int, end: int) -> bytes:
         """The bytes of ``text[start:end]`` in an answer."""
         return b"".join(self.pieces[start:end])
 
 
-def number_pieces(digits: str, low: int, high: int) -> list[bytes]:
-    """The digits that may follow ``digits`` in a number from ``low`` to ``high``, without leading zeros."""
+def number_steps(digits: str, low: int, high: int) -> list[tuple[bytes, str]]:
+    """What may follow ``digits`` in a number from ``low`` to ``high``, with the digits after it; no leading zeros."""
     if digits == "0":
         return []
-    return [b"%d" % digit for digit in range(10) if _can_become(digits + str(digit), low, high)]
+    longer = (digits + digit for digit in "0123456789")
+    return [(after[-1:].encode(), after) for after in longer if _can_become(after, low, high)]
 
 
 def number_is_complete(digits: str, low: int, high: int) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from medner.core.characters import is_unicode
+
 
 def readable_path(path: Path | str) -> str:
     """The path as text that every output can hold, where its bytes are not UTF-8.
@@ -13,7 +15,7 @@ def readable_path(path: Path | str) -> str:
     percent-encoded.
     """
     name = str(path)
-    if name.isascii() or _is_text(name):
+    if name.isascii() or is_unicode(name):
         return name
     return "/".join(_readable_name(part) for part in name.split("/"))
 
@@ -29,7 +31,7 @@ def printable(text: str) -> str:
 
 
 def _readable_name(name: str) -> str:
-    if _is_text(name):
+    if is_unicode(name):
         return name
     try:
         data = os.fsencode(name)
@@ -44,11 +46,3 @@ def _readable_name(name: str) -> str:
         if decoded.isprintable() and not any("\ue000" <= char <= "\uf8ff" for char in decoded):
             return decoded
     return percent_encoded(name)
-
-
-def _is_text(name: str) -> bool:
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -22,11 +22,6 @@ class SystemAgreement:
     agreed: int
     disputed: int
 
-    @property
-    def share_in_dispute(self) -> float:
-        """The share of the documents that hold a disputed entity; NaN when there are no documents."""
-        return self.documents_in_dispute / self.documents if self.documents else float("nan")
-
 
 def agreement(systems: Systems) -> SystemAgreement:
     """Counts of agreed and disputed entities, and of the documents (sentences) with a dispute."""

@@ -148,11 +148,8 @@ def _remarks(dataset: Dataset) -> list[str]:
     said = []
     for system in dataset.systems.values():
         if system.missing:
-            first = ", ".join(system.missing[:3]) + (" ..." if len(system.missing) > 3 else "")
-            said.append(
-                f"{dataset.name}, {system.name}: no prediction for {len(system.missing)} of {dataset.gold.documents} "
-                f"documents ({first}); their entities count as missed"
-            )
+            name = f"{dataset.name}, {system.name}"
+            said.append(wording.missing_remark(name, system.missing, dataset.gold.documents))
         if system.failed:
             said.append(
                 f"{dataset.name}, {system.name}: {wording.counted(system.failed, 'sentence')} without an answer; their "

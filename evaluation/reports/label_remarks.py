@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from medner.core.listing import first_few
 from medner.evaluation.measures.scoring import Counts
 from medner.evaluation.reports.report import Comparison, Evaluation
 
@@ -39,17 +40,12 @@ def _of_system(gold: str, name: str, counts: Mapping[str, Counts], named: bool) 
     elif not predicted.keys() & set(expected):
         way = "the predictions are of other types than the gold entities" if named else _WAY_OUT
         yield (
-            f"{name}: none of its labels ({_listed(predicted)}) is a label of {gold} ({_listed(expected)}), so nothing "
-            f"can be right; {way}"
+            f"{name}: none of its labels ({first_few(predicted, _SHOWN)}) is a label of {gold} "
+            f"({first_few(expected, _SHOWN)}), so nothing can be right; {way}"
         )
     elif not named and (others := {label: n for label, n in predicted.items() if label not in expected}):
         number = sum(others.values())
         yield (
             f"{name}: {number:,} {'entity has' if number == 1 else 'entities have'} labels that {gold} does not have "
-            f"({_listed(others)}); {_WAY_OUT}"
+            f"({first_few(others, _SHOWN)}); {_WAY_OUT}"
         )
-
-
-def _listed(labels: Iterable[str]) -> str:
-    names = list(labels)
-    return ", ".join(names[:_SHOWN]) + (" ..." if len(names) > _SHOWN else "")

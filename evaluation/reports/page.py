@@ -17,7 +17,7 @@ MOST_PLACES = 500  # a page with every place of a large corpus would be too heav
 def evaluation_page(evaluation: Evaluation, *, by_type: bool = True) -> str:
     """The report on one or several systems."""
     return (
-        _environment()
+        _templates()
         .get_template("evaluation.html.j2")
         .render(
             report=evaluation,
@@ -32,7 +32,7 @@ def comparison_page(comparison: Comparison, *, by_type: bool = True) -> str:
     """The report on two systems, with the first places where they differ."""
     differing = [entry for entry in comparison.judged if entry.outcome in DIFFERING]
     return (
-        _environment()
+        _templates()
         .get_template("comparison.html.j2")
         .render(
             report=comparison,
@@ -45,14 +45,21 @@ def comparison_page(comparison: Comparison, *, by_type: bool = True) -> str:
     )
 
 
-def _environment() -> Environment:
+def page_templates(package: str) -> Environment:
+    """The templates of a package's pages: what they show is escaped, and a name that is missing is an error."""
     environment = Environment(
-        loader=PackageLoader("medner.evaluation.reports", "templates"),
+        loader=PackageLoader(package, "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"ratio": wording.ratio, "interval": wording.interval, "printable": printable}
-    environment.globals |= {"wording": wording}
+    environment.filters["printable"] = printable
     return environment
+
+
+def _templates() -> Environment:
+    templates = page_templates("medner.evaluation.reports")
+    templates.filters |= {"ratio": wording.ratio, "interval": wording.interval}
+    templates.globals["wording"] = wording
+    return templates

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from medner.core.listing import first_few
 from medner.evaluation.measures.differences import Outcome
 from medner.evaluation.measures.errors import BoundaryDistances, ErrorClass
 from medner.evaluation.measures.significance import Difference, Interval
@@ -106,6 +107,14 @@ def outcome_name(outcome: Outcome, names: tuple[str, str]) -> str:
     }[outcome]
 
 
+def missing_remark(name: str, ids: Sequence[str], documents: int) -> str:
+    """What a system's missing predictions mean for its score."""
+    return (
+        f"{name}: no prediction for {len(ids)} of {documents} documents ({first_few(ids, 3)}); "
+        "their entities count as missed"
+    )
+
+
 def remarks(report: Evaluation | Comparison) -> list[str]:
     """What a reader must know beside the numbers: labels, missing predictions, matching by text, too few documents."""
     said = label_remarks(report)
@@ -120,11 +129,7 @@ def remarks(report: Evaluation | Comparison) -> list[str]:
         missing = list(zip(report.names, report.missing, strict=True))
     for name, ids in missing:
         if ids:
-            first = ", ".join(ids[:3]) + (" ..." if len(ids) > 3 else "")
-            said.append(
-                f"{name}: no prediction for {len(ids)} of {report.gold.documents} documents ({first}); "
-                "their entities count as missed"
-            )
+            said.append(missing_remark(name, ids, report.gold.documents))
     if report.gold.documents < 30:
         n = counted(report.gold.documents, "document")
         said.append(f"n = {n}: intervals and p-values from fewer than 30 are rough")

@@ -13,15 +13,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from medner.core.errors import MednerError, UserError
-from medner.core.files.paths import printable, readable_path
 from medner.graph.tracing import Tracer
 from medner.service.annotate.counts import RunCounts
 from medner.service.annotate.documents import Annotating
 from medner.service.annotate.interruption import Interruption, interruptible
 from medner.service.annotate.journal import Journal, RunIdentity, journal_path, open_journal
+from medner.service.annotate.messages import RunMessages
 from medner.service.annotate.outputs import Emit, Page, RunOutputs
-from medner.service.annotate.progress import remarks_console, showing
-from medner.service.annotate.terminal import LEGEND
+from medner.service.annotate.progress import showing
 from medner.service.build.engines import EngineFactory, local_engine, model_folder
 from medner.service.build.pipeline import adapter_names, assembled
 from medner.service.build.run_engines import bases_here, memory_in_words, needs_model
@@ -34,8 +33,6 @@ from medner.service.inputs.splitting import Splitting
 from medner.service.page.page import Language
 from medner.store.corpora import NO_OPTIONS, ReadOptions
 from medner.store.traces import TracePolicy
-
-_BAD_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,9 @@ class _Session:
 
     def __init__(self, order: Order, engine_factory: EngineFactory | None) -> None:
         self._order = order
-        self._console = remarks_console()
+        written = tuple(path for path in (order.output, order.html) if path is not None)
+        self._messages = RunMessages(written, legend=order.output is None and not order.as_json)
+        self._say = self._messages.say
         self._configuration = configured(order.overrides)
         self._labels = self._configuration.label_set
         self._is_local = engine_factory is None
@@ -122,7 +121,7 @@ class _Session:
             survey = inputs.survey(Splitting.of(self._configuration), hashes=self._keeps_journal)
             for line in inputs.guess_lines():
                 self._say(line)
-            self._tell_bad(inputs)
+            self._messages.bad(inputs.bad)
             if survey.documents == 0:
                 raise UserError("nothing to annotate: no document could be read")
             self._outlets(several=False).check()
@@ -130,7 +129,7 @@ class _Session:
             with self._journal(survey) as journal:
                 with self._recording() as recorded:
                     stopped = self._annotate(inputs, survey, _Progress(tally, journal, recorded))
-                self._tell_end(tally, journal, stopped=stopped)
+                (self._messages.stopped if stopped else self._messages.ended)(tally, journal)
                 if recorded is not None:
                     for line in recorded.closing_lines():
                         self._say(line)
@@ -170,7 +169,7 @@ class _Session:
             return True
         except (MednerError, BrokenPipeError):
             if progress.journal:
-                self._say(f"{self._kept(progress.journal)}, once this is mended:")
+                self._messages.failed(progress.journal)
             raise
         return False
 
@@ -178,7 +177,7 @@ class _Session:
         """What must not stay away even where Ctrl-C is pressed again and again. Finished sentences are on disk."""
         outlets.discard()
         discard_copies(inputs.sources)
-        self._tell_end(progress.tally, progress.journal, stopped=True)
+        self._messages.stopped(progress.tally, progress.journal)
 
     async def _run(self, inputs: Inputs, progress: _Progress, emit: Emit) -> None:
         self._interruption.holds()
@@ -187,7 +186,7 @@ class _Session:
             configuration, model=self._model, engine_factory=self._factory, tracer=progress.tracer
         ) as pipeline:
             tally.start()
-            with showing(tally, self._console) as on_progress:
+            with showing(tally, self._messages.console) as on_progress:
                 run = Annotating(pipeline, tally, journal=progress.journal, on_progress=on_progress)
                 await run.run(inputs.split_documents(Splitting.of(configuration)), emit)
 
@@ -226,40 +225,5 @@ class _Session:
         identity = RunIdentity(self._fingerprint, survey.hashes)
         with open_journal(output, identity, restart=self._order.restart) as journal:
             if journal.resumed:
-                changed = " (the inputs are others than then: only equal sentences are taken over)"
-                self._say(
-                    f"{journal.path}: going on after {journal.resumed:,} finished sentences"
-                    f"{changed if journal.inputs_changed else ''}; --restart starts over"
-                )
+                self._messages.resumed(journal)
             yield journal
-
-    def _tell_bad(self, inputs: Inputs) -> None:
-        for record in list(inputs.bad)[:_BAD_SHOWN]:
-            self._say(f"skipped: {record}")
-        if len(inputs.bad) > _BAD_SHOWN:
-            self._say(f"skipped: {len(inputs.bad) - _BAD_SHOWN:,} more")
-
-    def _tell_end(self, tally: RunCounts, journal: Journal | None, *, stopped: bool) -> None:
-        order = self._order
-        if stopped:
-            kept = f"; {self._kept(journal)}" if journal else ""
-            self._say(f"stopped after {tally.done:,} of {tally.total:,} sentences{kept}")
-            return
-        if order.output is None and not order.as_json and tally.conflicts:
-            self._say(LEGEND)
-        reused = f" ({tally.reused:,} taken over)" if tally.reused else ""
-        self._say(f"{tally.line()}{reused}, {tally.entities:,} entities")
-        for path in (order.output, order.html):
-            if path is not None:
-                self._say(f"written: {readable_path(path)}")
-        if tally.partial:
-            self._say(f"{tally.partial:,} sentences lack an agent's answer; their failures are in the result")
-        if tally.failed:
-            again = " The same command tries those again." if journal else ""
-            self._say(f"{tally.failed:,} sentences have no result; the first: {tally.first_reason}.{again}")
-
-    def _kept(self, journal: Journal) -> str:
-        return f"{len(journal):,} finished sentences are kept in {journal.path}: the same command goes on from there"
-
-    def _say(self, message: str) -> None:
-        self._console.print(printable(message), markup=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,8 +29,3 @@ def with_registry(command: Callable[[JudgeRegistry], Awaitable[Any]]) -> Any:
             return await command(JudgeRegistry(redis))
 
     return asyncio.run(run())
-
-
-def print_json(data: object) -> None:
-    """The data as JSON, for other programs."""
-    typer.echo(json.dumps(data, ensure_ascii=False, indent=1))

@@ -16,8 +16,9 @@ from medner.service.config.default import tuned_taggers
 from medner.service.config.judges import JUDGES
 from medner.service.config.options import Overrides, configured, without_folder
 from medner.service.config.shelf import shipped_filters
+from medner.service.http.messages.answers import LabelsAnswer
 from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.schemas import NAME, JobOptions, LabelsAnswer
+from medner.service.http.messages.requests import NAME, JobOptions
 from medner.service.jobs.submit import spec_of
 from medner.store.jobs import JobSpec
 

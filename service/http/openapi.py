@@ -14,8 +14,8 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from medner.service.http.messages.answers import ProblemAnswer
 from medner.service.http.messages.problems import MEDIA_TYPE
-from medner.service.http.messages.schemas import ProblemAnswer
 from medner.service.http.routes import ROUTES, Operation
 
 PATH = "/v1/openapi.json"

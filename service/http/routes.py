@@ -14,7 +14,7 @@ from medner.service.http.jobs import handlers
 from medner.service.http.jobs.events import events
 from medner.service.http.jobs.page import page
 from medner.service.http.jobs.submit import JSON, LINES, submit
-from medner.service.http.messages import schemas
+from medner.service.http.messages import answers, requests
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 EVENTS = "text/event-stream"
@@ -46,14 +46,14 @@ _JOB = "/v1/jobs/{id}"
 _SESSION = "/v1/session"
 
 ROUTES: tuple[Operation, ...] = (
-    Operation("GET", "/health", handlers.health, "Whether the server can do its work", schemas.HealthAnswer, open=True),
+    Operation("GET", "/health", handlers.health, "Whether the server can do its work", answers.HealthAnswer, open=True),
     Operation("GET", "/metrics", handlers.metrics, "Numbers for Prometheus", media=TEXT),
     Operation(
         "GET",
         _SESSION,
         sessions.session,
         "Whether a key is needed, and whose is used",
-        schemas.SessionAnswer,
+        answers.SessionAnswer,
         open=True,
     ),
     Operation(
@@ -62,33 +62,33 @@ ROUTES: tuple[Operation, ...] = (
         sessions.begin,
         "Begin a browser's session",
         status=204,
-        body={JSON: schemas.SessionBody},
+        body={JSON: requests.SessionBody},
         problems=(401, 422),
         open=True,
     ),
     Operation("DELETE", _SESSION, sessions.end, "End a browser's session", status=204, open=True),
-    Operation("GET", "/v1/labels", handlers.labels, "Label sets, taggers and filters", schemas.LabelSetsAnswer),
-    Operation("GET", "/v1/jobs", handlers.listed, "The newest jobs", schemas.JobsAnswer, query=schemas.ListQuery),
+    Operation("GET", "/v1/labels", handlers.labels, "Label sets, taggers and filters", answers.LabelSetsAnswer),
+    Operation("GET", "/v1/jobs", handlers.listed, "The newest jobs", answers.JobsAnswer, query=requests.ListQuery),
     Operation(
         "POST",
         "/v1/jobs",
         submit,
         "Submit documents as a job",
-        schemas.SubmitAnswer,
+        answers.SubmitAnswer,
         status=202,
-        query=schemas.JobOptions,
-        body={JSON: schemas.SubmitBody, LINES: schemas.DocumentBody},
+        query=requests.JobOptions,
+        body={JSON: requests.SubmitBody, LINES: requests.DocumentBody},
         problems=(400, 408, 409, 413, 415, 422),
     ),
-    Operation("GET", _JOB, handlers.show, "A job as it is now", schemas.JobAnswer, problems=(404,)),
+    Operation("GET", _JOB, handlers.show, "A job as it is now", answers.JobAnswer, problems=(404,)),
     Operation("DELETE", _JOB, handlers.delete, "Forget an ended job and its results", status=204, problems=(404, 409)),
-    Operation("POST", _JOB + "/cancel", handlers.cancel, "End a job", schemas.JobAnswer, problems=(404,)),
+    Operation("POST", _JOB + "/cancel", handlers.cancel, "End a job", answers.JobAnswer, problems=(404,)),
     Operation(
         "POST",
         _JOB + "/replay",
         handlers.replay,
         "Do again what failed or was never done",
-        schemas.ReplayAnswer,
+        answers.ReplayAnswer,
         problems=(404, 409),
     ),
     Operation(
@@ -96,9 +96,9 @@ ROUTES: tuple[Operation, ...] = (
         _JOB + "/results",
         handlers.results,
         "The documents with their entities, one a line",
-        schemas.ResultLine,
+        answers.ResultLine,
         media=LINES,
-        query=schemas.ResultsQuery,
+        query=requests.ResultsQuery,
         problems=(404,),
     ),
     Operation(
@@ -107,7 +107,7 @@ ROUTES: tuple[Operation, ...] = (
         page,
         "Some of the documents as a page to read",
         media=HTML,
-        query=schemas.PageQuery,
+        query=requests.PageQuery,
         problems=(404,),
     ),
     Operation(
@@ -115,7 +115,7 @@ ROUTES: tuple[Operation, ...] = (
         _JOB + "/events",
         events,
         "The job's progress while it runs",
-        schemas.ProgressEvent,
+        answers.ProgressEvent,
         EVENTS,
         problems=(404,),
     ),
@@ -124,7 +124,7 @@ ROUTES: tuple[Operation, ...] = (
         _JOB + "/dead",
         handlers.dead,
         "The sentences that were given up",
-        schemas.DeadLettersAnswer,
+        answers.DeadLettersAnswer,
         problems=(404,),
     ),
 )

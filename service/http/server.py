@@ -23,7 +23,7 @@ from medner.service.http.access.limits import Limits
 from medner.service.http.allowed_options import AllowedOptions
 from medner.service.http.app import new_app
 from medner.service.http.context import ServiceParts
-from medner.store.redis import RedisAddress, open_redis, redis_address
+from medner.store.redis import open_redis, redis_address
 
 log = logging.getLogger("medner.http")
 
@@ -42,10 +42,10 @@ class ServerSettings:
     certificate: tuple[Path, Path] | None = None
 
 
-async def serve(settings: ServerSettings, *, address: RedisAddress | None = None) -> None:
+async def serve(settings: ServerSettings) -> None:
     """Answers until SIGINT or SIGTERM. UserError or ExternalError where Redis or the port cannot be used."""
     ring = _ring(settings)
-    address = address or redis_address()
+    address = redis_address()
     async with open_redis(address):
         pass  # said at once, not at the first request
     loop = asyncio.get_running_loop()

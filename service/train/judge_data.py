@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from medner.agents.judges.judge import Case
+from medner.agents.taggers.recorded import recorded_annotations
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import LabelSet
 from medner.core.records import (
@@ -27,18 +28,13 @@ from medner.evaluation.side_by_side import SideBySide, read_side_by_side
 from medner.graph.conflicts import Agreement, detect_conflicts, gather_candidates
 from medner.service.traces.differences import gold_of
 from medner.service.train.orders import JudgeOrder
-from medner.store.corpora import read_documents
-from medner.store.corpora.json_formats.jsonl import read_annotated
+from medner.store.corpora import read_all_documents
 from medner.training.judges.examples import JudgedCase
 
 
 def judged_cases(order: JudgeOrder, labels: LabelSet) -> list[JudgedCase]:
     """All conflicts of an order's files, without those of excluded texts. UserError when there are none."""
-    excluded = {
-        document.text
-        for path in order.exclude
-        for document in read_documents(path, labels=labels, options=order.options)
-    }
+    excluded = {one.text for one in read_all_documents(order.exclude, labels=labels, options=order.options)}
     found = list(_all(order, labels))
     kept = [one for one in found if not _is_among(one.case.sentence.text, excluded)]
     if not kept:
@@ -54,9 +50,9 @@ def _is_among(text: str, excluded: set[str]) -> bool:
 def _all(order: JudgeOrder, labels: LabelSet) -> Iterator[JudgedCase]:
     for path in order.side_by_side:
         yield from side_by_side_cases(read_side_by_side(path), labels)
-    gold = [document for path in order.files for document in read_documents(path, labels=labels, options=order.options)]
+    gold = list(read_all_documents(order.files, labels=labels, options=order.options))
     for path in order.answers:
-        yield from annotated_cases(list(_annotations(path)), gold, labels)
+        yield from annotated_cases(list(recorded_annotations(path)), gold, labels)
     for path in order.decisions:
         yield from _decided(path, labels)
 
@@ -106,11 +102,6 @@ def sentence_cases(
         among = frozenset(one.entity for one in scored) & right
         yield JudgedCase(case, among, *counts, complete_gold=right)
         counts = (0, 0, 0)
-
-
-def _annotations(path: Path) -> Iterator[Annotation]:
-    for document in read_annotated(path):
-        yield from document.annotations
 
 
 class _Place(BaseModel):

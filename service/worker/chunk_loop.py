@@ -14,11 +14,12 @@ from redis.exceptions import RedisError
 
 from medner.core.errors import ExternalError, MednerError, UserError
 from medner.service.worker.attempts import Annotator
-from medner.service.worker.chunk_run import ChunkRun, Outcome, RunContext, is_unexpected
+from medner.service.worker.chunk_run import ChunkRun, Outcome, is_unexpected
 from medner.service.worker.job_agents import WorkerParts
 from medner.service.worker.job_specs import JobSpecs
 from medner.service.worker.pipelines import Pipelines
 from medner.service.worker.retry_waits import Stopped
+from medner.service.worker.run_context import RunContext
 from medner.store.jobs.claims import Claim
 from medner.store.jobs.jobs import Jobs
 from medner.store.jobs.queue import NotTaken, QueueReader

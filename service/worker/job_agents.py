@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol, runtime_checkable
 
 from medner.agents.judges.judge_chain import JudgeChain
 from medner.core.choices import JudgeFollow
@@ -26,15 +25,6 @@ from medner.store.redis.client import Client
 from medner.store.traces import TraceBackend, TracePolicy, TraceWriter, open_traces
 
 _DAY_S = 86_400
-
-
-@runtime_checkable
-class SharedAgents(Protocol):
-    """Agents that several jobs share, and that become a job's own by its judge and its traces."""
-
-    async def for_job(self, job: str, spec: JobSpec, worker: WorkerParts) -> Annotator:
-        """The agents as one job uses them."""
-        ...
 
 
 class JobTraces:

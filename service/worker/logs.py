@@ -31,11 +31,11 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def log_to(stream: TextIO = sys.stderr, *, level: int = logging.INFO) -> None:
+def log_to(stream: TextIO = sys.stderr) -> None:
     """Sends the worker's log to a stream; of the libraries only warnings."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
-    logging.getLogger("medner").setLevel(level)
+    logging.getLogger("medner").setLevel(logging.INFO)

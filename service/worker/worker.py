@@ -16,13 +16,13 @@ from redis.exceptions import RedisError
 
 from medner.core.records import Annotation
 from medner.service.worker.chunk_loop import ChunkLoop, ChunkTools
-from medner.service.worker.chunk_run import RunContext
 from medner.service.worker.heartbeat import Heartbeat
 from medner.service.worker.job_agents import JobTraces, WorkerParts
 from medner.service.worker.job_specs import JobSpecs
 from medner.service.worker.metrics import WorkerMetrics
 from medner.service.worker.pipelines import OpenAnnotator, Pipelines, open_pipeline
 from medner.service.worker.retry_waits import RetryWaits, Stopped
+from medner.service.worker.run_context import RunContext
 from medner.service.worker.watchdog import Watchdog
 from medner.store.jobs.claims import Claims
 from medner.store.jobs.jobs import Jobs

@@ -1,7 +1,7 @@
 """Corpora in the formats of the field: one file a format, one way in and one way out."""
 
 from medner.store.corpora.json_formats.jsonl import annotated_to_line, document_to_line, line_to_annotated
-from medner.store.corpora.read import read_documents
+from medner.store.corpora.read import read_all_documents, read_documents
 from medner.store.corpora.reading.bad_records import BadRecord, BadRecords
 from medner.store.corpora.reading.format import Format, Layout, Reading, Writing
 from medner.store.corpora.reading.notes import Loss, Note
@@ -25,6 +25,7 @@ __all__ = [
     "document_to_line",
     "guess_format",
     "line_to_annotated",
+    "read_all_documents",
     "read_documents",
     "write_documents",
 ]

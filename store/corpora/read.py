@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import LabelSet
+from medner.core.records import Document
 from medner.store.corpora.reading.bad_records import BadRecords
 from medner.store.corpora.reading.format import Reading
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
@@ -49,3 +51,11 @@ def read_documents(
     if stem is not None:
         reading.stem = stem
     return reading
+
+
+def read_all_documents(
+    paths: Iterable[Path], *, labels: LabelSet | None = None, options: ReadOptions = NO_OPTIONS
+) -> Iterator[Document]:
+    """The documents of several files, one file after the other."""
+    for path in paths:
+        yield from read_documents(path, labels=labels, options=options)

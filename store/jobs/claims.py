@@ -21,6 +21,7 @@ from medner.store.jobs.states import ACTIVE, JobState
 from medner.store.redis.client import Client
 
 _SWEEP_LOCK_MS = 900
+_SWEEP_BACKOFF_MS = 1_000
 #: So many jobs are swept with one question.
 _SWEEP_AT_ONCE = 50
 
@@ -162,7 +163,7 @@ class Claims:
         """Notes that this worker cannot do a job."""
         await self._redis.hset(f"{job_key(job)}:refused", self.worker, reason)
 
-    async def sweep(self, *, backoff_s: float = 1.0, without: Collection[str] = ()) -> int:
+    async def sweep(self, *, without: Collection[str] = ()) -> int:
         """Sends anew what nobody holds and no message stands for; how many chunks. One worker at a time does it.
 
         ``without`` are jobs this worker cannot do: it would only be sent what it must leave alone.
@@ -175,7 +176,7 @@ class Claims:
         for begin in range(0, len(jobs), _SWEEP_AT_ONCE):
             async with self._redis.pipeline(transaction=False) as pipe:
                 for job in jobs[begin : begin + _SWEEP_AT_ONCE]:
-                    await self._scripts("sweep", job_key(job), job, int(backoff_s * 1000), client=pipe)
+                    await self._scripts("sweep", job_key(job), job, _SWEEP_BACKOFF_MS, client=pipe)
                 sent += sum(map(int, await pipe.execute()))
         return sent
 

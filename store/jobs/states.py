@@ -22,8 +22,6 @@ class JobState(StrEnum):
 ACTIVE = frozenset({JobState.QUEUED, JobState.RUNNING})
 #: Nothing more happens by itself.
 TERMINAL = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS, JobState.CANCELLED, JobState.FAILED})
-#: Something is left that a replay would do.
-REPLAYABLE = frozenset({JobState.COMPLETED_WITH_ERRORS, JobState.CANCELLED, JobState.FAILED})
 
 #: What may follow on a state. The scripts that change a state in Redis are made from this table.
 TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
@@ -37,8 +35,3 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = {
     JobState.CANCELLED: frozenset({JobState.QUEUED}),
     JobState.FAILED: frozenset({JobState.QUEUED}),
 }
-
-
-def may_follow(before: JobState, after: JobState) -> bool:
-    """Whether a job may go from one state to the other."""
-    return after in TRANSITIONS[before]

@@ -62,11 +62,6 @@ class SqliteTraces:
         except sqlite3.DatabaseError as error:
             raise _unusable(path, error) from error
 
-    def wait_at_most(self, seconds: float) -> None:
-        """How long another process's use is waited for."""
-        with self._lock:
-            self._connection.execute(f"PRAGMA busy_timeout = {round(seconds * 1_000)}")
-
     @property
     def place(self) -> str:
         """The file."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from medner.core.errors import UserError
+from medner.core.files.hashing import sha256_of
 from medner.core.labels import LabelSet
 from medner.core.records import Document, Entity
-from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_all_documents
 from medner.training.sentences import annotated_sentences
 
 
@@ -59,12 +60,12 @@ def gather_mentions(files: Sequence[Path], selection: Selection, *, exclude: Seq
     """
     forbidden = {
         text
-        for document in _documents(exclude, selection)
+        for document in read_all_documents(exclude, labels=selection.labels, options=selection.options)
         for text in (document.text, *_sentence_texts(document, selection))
     }
     found: dict[str, dict[str, ExemplarMention]] = {code: {} for code in selection.labels.codes}
     excluded = cut = 0
-    for document in _documents(files, selection):
+    for document in read_all_documents(files, labels=selection.labels, options=selection.options):
         sentences, lost = _cut(document, selection)
         cut += lost
         for sentence in sentences:
@@ -81,11 +82,6 @@ def gather_mentions(files: Sequence[Path], selection: Selection, *, exclude: Seq
             f"no entity is left in {', '.join(map(str, files))}: the files are not annotated, or all is excluded"
         )
     return Mentions(chosen, {code: len(known) for code, known in found.items()}, excluded, cut)
-
-
-def _documents(files: Iterable[Path], selection: Selection) -> Iterable[Document]:
-    for file in files:
-        yield from read_documents(file, labels=selection.labels, options=selection.options)
 
 
 def _cut(document: Document, selection: Selection) -> tuple[list[Document], int]:
@@ -115,7 +111,6 @@ def _sample(code: str, mentions: list[ExemplarMention], selection: Selection) ->
 def input_hash(path: Path) -> str:
     """The SHA-256 of a file, or of a folder's files and their names."""
     if not path.is_dir():
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     lines = [f"{one.relative_to(path)} {input_hash(one)}\n" for one in sorted(path.rglob("*")) if one.is_file()]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

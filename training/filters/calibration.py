@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _BINS = 15
+_MOST_TEMPERATURE = 20.0
 _GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -67,12 +68,12 @@ def probabilities(logits: Floats, temperature: float) -> Floats:
     return chances
 
 
-def fitted_temperature(logits: Floats, truth: NDArray[np.bool_], *, least: float = 0.05, most: float = 20.0) -> float:
-    """The temperature under which what is true is likeliest, between ``least`` and ``most``.
+def fitted_temperature(logits: Floats, truth: NDArray[np.bool_]) -> float:
+    """The temperature under which what is true is likeliest, between 1/20 and 20.
 
     The negative log-likelihood is convex in 1 / temperature, so a golden-section search over that finds it.
     """
-    low, high = 1 / most, 1 / least
+    low, high = 1 / _MOST_TEMPERATURE, _MOST_TEMPERATURE
     signed = np.where(truth, logits, -logits)
     for _ in range(80):
         left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)

@@ -12,7 +12,7 @@ from medner.agents.prompts.filter import NO, YES, brief_filter_messages
 from medner.core.labels import LabelSet
 from medner.core.records import Sentence
 from medner.training.filters.negatives import LabelledCandidate
-from medner.training.loop.batching import batches_by_tokens
+from medner.training.loop.batching import SCORED_TOKENS, batches_by_tokens
 from medner.training.taggers.examples import Example
 
 
@@ -32,9 +32,7 @@ def causal_examples(chat: ChatTokens, judged: Iterable[LabelledCandidate], label
 
 
 @torch.no_grad()
-def causal_scores(
-    model: Any, examples: Sequence[Example], answer_ids: tuple[int, int], *, budget: int = 1_024
-) -> list[float]:
+def causal_scores(model: Any, examples: Sequence[Example], answer_ids: tuple[int, int]) -> list[float]:
     """By how much yes is likelier than no (in logits), for each example; ``model`` is wrapped by PEFT."""
     plain = model.get_base_model()
     head = plain.get_output_embeddings().weight
@@ -42,7 +40,7 @@ def causal_scores(
     place = {id(example): number for number, example in enumerate(examples)}
     scores = [0.0] * len(examples)
     model.eval()
-    for batch in batches_by_tokens(examples, budget=budget, seed=0):
+    for batch in batches_by_tokens(examples, budget=SCORED_TOKENS, seed=0):
         ids = torch.zeros(len(batch), max(map(len, batch)), dtype=torch.long)
         for row, example in enumerate(batch):
             ids[row, : len(example)] = torch.tensor(example.ids)

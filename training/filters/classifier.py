@@ -13,11 +13,11 @@ from torch.nn import functional
 from medner.agents.engines.local.formats import pick_device
 from medner.agents.filters.classifier import HEAD_FILE
 from medner.training.filters.packing import PackedRow, packed_batch
-from medner.training.loop.batching import batches_by_tokens
+from medner.training.loop.batching import SCORED_TOKENS, batches_by_tokens
 from medner.training.loop.loop import Size
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.attention import MASKED, MaskedBody, register
-from medner.training.model.lora import adapted_model, save_adapter
+from medner.training.model.lora import adapted_model, learning_parameters, save_adapter
 
 #: How many times faster than the adapter the classification layer learns: five times diverged on a 0.5B base.
 HEAD_FACTOR = 1.0
@@ -48,7 +48,7 @@ class ClassifierLearner:
 
     def parameters(self) -> list[nn.Parameter]:
         """The adapter's weights."""
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        return learning_parameters(self.model)
 
     def faster(self) -> tuple[list[nn.Parameter], float]:
         """The classification layer's weights."""
@@ -72,12 +72,12 @@ class ClassifierLearner:
         return Size(sum(len(row.candidates) for row in batch), sum(map(len, batch)))
 
     @torch.no_grad()
-    def score(self, rows: Sequence[PackedRow], *, budget: int = 1_024) -> list[float]:
+    def score(self, rows: Sequence[PackedRow]) -> list[float]:
         """The scores (logits) of the rows' candidates, row by row."""
         self.model.eval()
         scores: dict[int, list[float]] = {}
         order = {id(row): place for place, row in enumerate(rows)}
-        for batch in batches_by_tokens(rows, budget=budget, seed=None):
+        for batch in batches_by_tokens(rows, budget=SCORED_TOKENS, seed=None):
             said = iter(self.logits(batch)[0].tolist())
             for row in batch:
                 scores[order[id(row)]] = [next(said) for _ in row.candidates]

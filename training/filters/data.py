@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
 from medner.core.records import Document
-from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_all_documents
 from medner.training.filters.negatives import GoldSentence, LabelledCandidate, merged, sampled
 from medner.training.nesting import Pairs, nested_pairs
-from medner.training.sentences import annotated_sentences, sentence_texts
+from medner.training.sentences import annotated_sentences, sentence_texts, text_number
 
 #: One document of so many is held back.
 HELD_BACK = 10
@@ -68,31 +68,30 @@ class FilterData:
 
 def is_held_back(text: str) -> bool:
     """Whether a document is never trained on, whatever the seed: about one of :data:`HELD_BACK`."""
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big") % HELD_BACK == 0
+    return text_number(text) % HELD_BACK == 0
 
 
-def filter_data(
-    sources: Sources, labels: LabelSet, *, samples: int = 10_000, seed: int = 7, max_chars: int = 256
-) -> FilterData:
+def filter_data(sources: Sources, labels: LabelSet, *, samples: int = 10_000, seed: int = 7) -> FilterData:
     """The candidates for training (``samples``, and all predicted ones on top) and those held back.
 
     Documents are cut into sentences as they are when they are annotated; what lies across two sentences can be no
     candidate. Sentences that stand in an excluded document too, or in one held back, are not trained on. UserError when
     nothing is left to train on, or to hold back.
     """
-    excluded = list(_read(sources.exclude, labels, sources.options))
+    read = partial(read_all_documents, labels=labels, options=sources.options)
+    join_lines = sources.options.join_lines
+    excluded = list(read(sources.exclude))
     forbidden = {document.text for document in excluded}
-    complete = _first_of_each_text(_read(sources.annotated, labels, sources.options))
-    read = {**_first_of_each_text(_read(sources.partial, labels, sources.options)), **complete}
+    complete = _first_of_each_text(read(sources.annotated))
+    annotated = {**_first_of_each_text(read(sources.partial)), **complete}
     missing = nested_pairs(complete.values()) if labels.nested and sources.partial else frozenset()
     known = {
         text: _Known(document, frozenset() if text in complete else missing)
-        for text, document in read.items()
+        for text, document in annotated.items()
         if text not in forbidden
     }
-    cut = _Cut(max_chars, sources.options.join_lines)
-    unseen = sentence_texts(excluded, max_chars=max_chars, join_lines=cut.join_lines)
-    kept, back = _by_side(known.values(), unseen, cut)
+    unseen = sentence_texts(excluded, join_lines=join_lines)
+    kept, back = _by_side(known.values(), unseen, join_lines=join_lines)
     train = sampled(list(kept.values()), labels.codes, samples=samples, seed=seed)
     held = sampled(list(back.values()), labels.codes, samples=max(_LEAST_HELD, samples // HELD_BACK), seed=seed)
     if not train or not held:
@@ -100,21 +99,11 @@ def filter_data(
             f"{len(known)} documents give {len(train)} samples to train on and {len(held)} to hold back; "
             "there must be some of both: give more annotated documents, or exclude fewer"
         )
-    data = FilterData(train, HeldBack(held, sum(one.right for one in held)), len(known), len(read))
+    data = FilterData(train, HeldBack(held, sum(one.right for one in held)), len(known), len(annotated))
     if not sources.predictions:
         return data
-    said = _united(
-        document for document in _read(sources.predictions, labels, sources.options) if document.text not in forbidden
-    )
-    return _with_predictions(data, known, (kept, back), said, cut)
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """How documents are cut into sentences."""
-
-    max_chars: int
-    join_lines: bool
+    predicted = _united(document for document in read(sources.predictions) if document.text not in forbidden)
+    return _with_predictions(data, known, (kept, back), predicted, join_lines=join_lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,26 +128,25 @@ def _with_predictions(
     data: FilterData,
     known: Mapping[str, _Known],
     sides: tuple[_Side, _Side],
-    said: Sequence[Document],
-    cut: _Cut,
+    predicted: Sequence[Document],
+    *,
+    join_lines: bool,
 ) -> FilterData:
     kept, back = sides
-    found = [document for document in said if document.text in known]
+    found = [document for document in predicted if document.text in known]
     held = [document for document in found if is_held_back(document.text)]
     train = [
         candidate
         for prediction in found
         if not is_held_back(prediction.text)
-        for candidate in judged(prediction, kept, cut.max_chars, join_lines=cut.join_lines)
+        for candidate in judged(prediction, kept, join_lines=join_lines)
     ]
     candidates = tuple(
-        candidate
-        for prediction in held
-        for candidate in judged(prediction, back, cut.max_chars, join_lines=cut.join_lines)
+        candidate for prediction in held for candidate in judged(prediction, back, join_lines=join_lines)
     )
     if not held:
         raise UserError(
-            f"none of the {len(said)} predicted documents is among those held back ({len(found)} are annotated); "
+            f"none of the {len(predicted)} predicted documents is among those held back ({len(found)} are annotated); "
             "predict the texts of the annotated files, all of them"
         )
     if not candidates:
@@ -170,19 +158,17 @@ def _with_predictions(
         data,
         train=tuple(dict.fromkeys((*data.train, *train))),
         held=HeldBack(candidates, sum(len(known[one.text].document.entities) for one in held), predicted=True),
-        unknown=len(said) - len(found),
+        unknown=len(predicted) - len(found),
     )
 
 
-def judged(
-    prediction: Document, truth: _Side, max_chars: int, *, join_lines: bool = False
-) -> Iterator[LabelledCandidate]:
+def judged(prediction: Document, truth: _Side, *, join_lines: bool = False) -> Iterator[LabelledCandidate]:
     """The predicted entities of a document as candidates of its sentences, right where ``truth`` has them.
 
     Sentences that ``truth`` does not have are left out, and candidates of which it says nothing, because it may lack
     nested entities.
     """
-    for sentence in annotated_sentences(prediction, max_chars=max_chars, join_lines=join_lines)[0]:
+    for sentence in annotated_sentences(prediction, join_lines=join_lines)[0]:
         known = truth.get(sentence.text)
         if known is not None:
             for entity in sentence.entities:
@@ -194,7 +180,7 @@ def judged(
 _Side = Mapping[str, GoldSentence]
 
 
-def _by_side(documents: Iterable[_Known], unseen: AbstractSet[str], cut: _Cut) -> tuple[_Side, _Side]:
+def _by_side(documents: Iterable[_Known], unseen: AbstractSet[str], *, join_lines: bool) -> tuple[_Side, _Side]:
     """The sentences to train on and those held back, each text once with all that is right in it.
 
     Those of ``unseen`` are not trained on, nor are those of a document held back.
@@ -203,7 +189,7 @@ def _by_side(documents: Iterable[_Known], unseen: AbstractSet[str], cut: _Cut) -
     back: list[GoldSentence] = []
     for known in documents:
         side = back if is_held_back(known.document.text) else kept
-        for sentence in annotated_sentences(known.document, max_chars=cut.max_chars, join_lines=cut.join_lines)[0]:
+        for sentence in annotated_sentences(known.document, join_lines=join_lines)[0]:
             side.append(GoldSentence(sentence.text, frozenset(sentence.entities), known.missing))
     held = merged(back)
     return {text: one for text, one in merged(kept).items() if text not in held and text not in unseen}, held
@@ -214,8 +200,3 @@ def _first_of_each_text(documents: Iterable[Document]) -> dict[str, Document]:
     for document in documents:
         found.setdefault(document.text, document)
     return found
-
-
-def _read(files: Iterable[Path], labels: LabelSet, options: ReadOptions) -> Iterator[Document]:
-    for file in files:
-        yield from read_documents(file, labels=labels, options=options)

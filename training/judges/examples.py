@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +10,11 @@ from medner.agents.prompts.filter import candidate_part
 from medner.agents.prompts.trained_judge import conflict_part
 from medner.core.records import Entity
 from medner.training.filters.packing import PackedRow, split_rows
+from medner.training.sentences import text_number
 
 Tokens = Callable[[str], list[int]]
+#: One text of so many is held back.
+_HELD_BACK = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +42,21 @@ class JudgedCase:
 
 def part_of(text: str, parts: int, *, salt: str = "") -> int:
     """Which of ``parts`` a text belongs to, by its hash: the same everywhere, and equal texts together."""
-    digest = hashlib.sha256((salt + text).encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") % parts
+    return text_number(salt + text) % parts
 
 
-def held_apart(cases: Iterable[JudgedCase], *, every: int = 5) -> tuple[list[JudgedCase], list[JudgedCase]]:
-    """What is learnt from, and one text in ``every`` held back for calibration."""
+def held_apart(cases: Iterable[JudgedCase]) -> tuple[list[JudgedCase], list[JudgedCase]]:
+    """What is learnt from, and one text in five held back for calibration."""
     learnt: list[JudgedCase] = []
     held: list[JudgedCase] = []
     for one in cases:
-        (held if is_held_back(one.case.sentence.text, every=every) else learnt).append(one)
+        (held if is_held_back(one.case.sentence.text) else learnt).append(one)
     return learnt, held
 
 
-def is_held_back(text: str, *, every: int = 5) -> bool:
+def is_held_back(text: str) -> bool:
     """Whether the conflicts of a text are held back for calibration."""
-    return part_of(text, every, salt="held back") == 0
+    return part_of(text, _HELD_BACK, salt="held back") == 0
 
 
 def case_rows(tokens: Tokens, cases: Sequence[JudgedCase], *, longest: int = 512) -> list[PackedRow]:

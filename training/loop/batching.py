@@ -10,6 +10,9 @@ from medner.training.loop.settings import TaggerTraining
 
 One = TypeVar("One", bound=Sized)
 
+#: Padded tokens in a batch that is only scored.
+SCORED_TOKENS = 1_024
+
 
 def batches_by_tokens(
     examples: Sequence[One], *, budget: int, seed: int | None, most: int | None = None

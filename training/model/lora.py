@@ -211,6 +211,11 @@ def linear_layers(model: Any) -> Iterator[tuple[str, nn.Linear]]:
             yield name.rpartition(".")[2], module
 
 
+def learning_parameters(model: Any) -> list[nn.Parameter]:
+    """The weights of a model that learn: its adapter's."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
 def save_adapter(model: Any, folder: Path) -> None:
     """Writes a PEFT model's adapter, file by file whole or not at all.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
 from medner.core.records import Document
-from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_all_documents
 from medner.training.nesting import Pairs, nested_pairs
-from medner.training.sentences import annotated_sentences, sentence_texts
+from medner.training.sentences import annotated_sentences, sentence_texts, text_number
 from medner.training.spans.examples import SpanExample, span_example
 from medner.training.spans.soft_labels import SoftCells
 from medner.training.spans.split_tokens import split_tokens
@@ -49,7 +49,7 @@ class Fold:
     def holds(self, text: str) -> bool:
         """Whether a text belongs to this part."""
         # Not the remainder that decides what is held back, so that every part has its share of everything.
-        return _hash(text) // HELD_BACK % self.of == self.number
+        return text_number(text) // HELD_BACK % self.of == self.number
 
     @classmethod
     def parse(cls, text: str) -> Fold:
@@ -83,75 +83,79 @@ def span_data(  # noqa: PLR0913  where the data comes from, and how it is read
     the tokens to read character by character; None: those that entities of the training data cut
     (:mod:`medner.training.spans.split_tokens`). UserError when nothing is left.
     """
-    set_aside = [document for file in exclude for document in read_documents(file, labels=labels, options=options)]
-    forbidden, unseen = (
-        {document.text for document in set_aside},
-        sentence_texts(set_aside, join_lines=options.join_lines),
-    )
-    known: set[str] = set()
-    excluded = 0
-
-    def fresh(paths: Iterable[Path]) -> list[Document]:
-        nonlocal excluded
-        found = []
-        for path in paths:
-            for document in read_documents(path, labels=labels, options=options):
-                excluded += document.text in forbidden
-                if document.text not in forbidden and document.text not in known:
-                    known.add(document.text)
-                    found.append(document)
-        return found
-
-    complete, rest = fresh(files), sorted(fresh(partial), key=lambda document: _hash(document.text))[:most_partial]
+    texts = _FreshTexts(exclude, labels, options)
+    complete = texts.read(files)
+    rest = sorted(texts.read(partial), key=lambda document: text_number(document.text))[:most_partial]
     missing = nested_pairs(complete) if labels.nested else frozenset()
-    vocabulary = Vocabulary(tokenizer, frozenset({tokenizer.eos_token_id}))
-    lost = 0
-
-    def sentences_of(documents: Iterable[Document], unseen: AbstractSet[str]) -> list[Document]:
-        nonlocal lost
-        found = []
-        for document in documents:
-            sentences, missed = annotated_sentences(document, join_lines=options.join_lines)
-            lost += missed
-            found += [sentence for sentence in sentences if sentence.text not in unseen]
-        return found
-
     held = [document for document in complete if is_held_back(document.text)]
-    kept = [document for document in complete if not is_held_back(document.text) and not _in(fold, document)]
-    if not held or not kept:
+    learnt = [document for document in complete if not is_held_back(document.text) and not _in(fold, document)]
+    if not held or not learnt:
         raise UserError(f"{len(complete)} annotated texts are too few to train on and to hold some back")
-    mine = unseen | sentence_texts(held, join_lines=options.join_lines)
-    whole, flat = sentences_of(kept, mine), sentences_of((one for one in rest if not _in(fold, one)), mine)
+    not_learnt = texts.unseen | sentence_texts(held, join_lines=options.join_lines)
+    whole = texts.sentences(learnt, not_learnt)
+    flat = texts.sentences((one for one in rest if not _in(fold, one)), not_learnt)
+    vocabulary = Vocabulary(tokenizer, frozenset({tokenizer.eos_token_id}))
     if split is None:
         split = split_tokens([*whole, *flat], vocabulary.encode, vocabulary.data)
-    apart = frozenset(split)
-
-    def example(sentence: Document, pairs: Pairs = frozenset()) -> SpanExample:
-        return span_example(sentence, labels, vocabulary.encode, vocabulary.data, missing=pairs, split=apart)
+    example = functools.partial(
+        span_example, labels=labels, encode=vocabulary.encode, token_bytes=vocabulary.data, split=frozenset(split)
+    )
 
     def softened(sentence: Document, pairs: Pairs = frozenset()) -> SpanExample:
         known = soft.get(sentence.text)
-        return example(sentence, pairs) if known is None else known.of(example(sentence))
+        return example(sentence, missing=pairs) if known is None else known.of(example(sentence))
 
     return SpanData(
         complete=tuple(map(softened, whole)),
         partial=tuple(softened(sentence, missing) for sentence in flat),
-        held_back=tuple((sentence, example(sentence)) for sentence in sentences_of(held, unseen)),
+        held_back=tuple((sentence, example(sentence)) for sentence in texts.sentences(held, texts.unseen)),
         documents=len(complete) + len(rest),
-        excluded=excluded,
-        lost_entities=lost,
+        excluded=texts.excluded,
+        lost_entities=texts.lost_entities,
         split_tokens=tuple(split),
     )
 
 
+class _FreshTexts:
+    """Reads annotated files, each text once and none that is set aside, and counts what is left out.
+
+    ``unseen`` are the sentences of the texts set aside.
+    """
+
+    def __init__(self, exclude: Sequence[Path], labels: LabelSet, options: ReadOptions) -> None:
+        self._labels, self._options = labels, options
+        set_aside = list(read_all_documents(exclude, labels=labels, options=options))
+        self._excluded_texts = {document.text for document in set_aside}
+        self._seen_texts: set[str] = set()
+        self.unseen = sentence_texts(set_aside, join_lines=options.join_lines)
+        self.excluded = 0
+        self.lost_entities = 0
+
+    def read(self, paths: Iterable[Path]) -> list[Document]:
+        """The documents of some files whose texts were not read before."""
+        fresh = []
+        for document in read_all_documents(paths, labels=self._labels, options=self._options):
+            if document.text in self._excluded_texts:
+                self.excluded += 1
+            elif document.text not in self._seen_texts:
+                self._seen_texts.add(document.text)
+                fresh.append(document)
+        return fresh
+
+    def sentences(self, documents: Iterable[Document], left_out: AbstractSet[str]) -> list[Document]:
+        """The sentences of some documents, without those of some texts."""
+        found = []
+        for document in documents:
+            sentences, lost = annotated_sentences(document, join_lines=self._options.join_lines)
+            self.lost_entities += lost
+            found += [sentence for sentence in sentences if sentence.text not in left_out]
+        return found
+
+
 def is_held_back(text: str) -> bool:
     """Whether a completely annotated text is held back from training."""
-    return _hash(text) % HELD_BACK == 0
+    return text_number(text) % HELD_BACK == 0
 
 
 def _in(fold: Fold | None, document: Document) -> bool:
     return fold is not None and fold.holds(document.text)
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big")

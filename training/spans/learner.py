@@ -17,7 +17,7 @@ from medner.training.loop.batching import batches_by_tokens
 from medner.training.loop.loop import Size
 from medner.training.loop.settings import TaggerTraining
 from medner.training.model.attention import MASKED, MaskedBody, register
-from medner.training.model.lora import adapted_model, save_adapter
+from medner.training.model.lora import adapted_model, learning_parameters, save_adapter
 from medner.training.spans.examples import SpanBatch, SpanExample, collated
 
 #: What differs from a tagger that writes: small batches, a step each, and a longer warm-up for the fresh head.
@@ -47,7 +47,7 @@ class SpanLearner:
 
     def parameters(self) -> list[nn.Parameter]:
         """The adapter's weights."""
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        return learning_parameters(self.model)
 
     def faster(self) -> tuple[list[nn.Parameter], float]:
         """The head's weights."""

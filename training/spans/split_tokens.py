@@ -20,10 +20,8 @@ def split_tokens(
     sentences: Iterable[Document],
     encode: Callable[[str], Sequence[int]],
     token_bytes: Callable[[int], bytes],
-    *,
-    least: int = LEAST_CUTS,
 ) -> tuple[str, ...]:
-    """The characters of each token inside which an entity begins or ends in at least ``least`` places, sorted."""
+    """The characters of each token inside which an entity begins or ends in :data:`LEAST_CUTS` places, sorted."""
     cuts: Counter[int] = Counter()
     for sentence in sentences:
         if not sentence.entities:
@@ -38,7 +36,7 @@ def split_tokens(
                 if 0 < edge < len(sentence.text) and aligned.token_of[edge] == aligned.token_of[edge - 1]
             }
         )
-    characters = (_characters(token_bytes, token) for token, count in cuts.items() if count >= least)
+    characters = (_characters(token_bytes, token) for token, count in cuts.items() if count >= LEAST_CUTS)
     return tuple(sorted({one for one in characters if one is not None and len(one) > 1}))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from medner.agents.engines.local.chat import ChatTokens
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
 from medner.core.records import Document
-from medner.store.corpora import NO_OPTIONS, ReadOptions, read_documents
+from medner.store.corpora import NO_OPTIONS, ReadOptions, read_all_documents
 from medner.training.sentences import annotated_sentences, sentence_texts
 from medner.training.taggers.examples import Example, tagger_example
 
@@ -59,13 +59,13 @@ def training_data(
     documents too, and so are examples of more than ``max_tokens``: a few very long ones would take most of the time.
     UserError when nothing is left.
     """
-    unseen = list(_all(exclude, form.labels, options))
+    unseen = list(read_all_documents(exclude, labels=form.labels, options=options))
     forbidden = {document.text for document in unseen}
     sentences_unseen = sentence_texts(unseen, join_lines=options.join_lines)
     sentences: dict[str, Document] = {}
     seen: set[str] = set()
     excluded = torn = 0
-    for document in _all(files, form.labels, options):
+    for document in read_all_documents(files, labels=form.labels, options=options):
         if document.text in forbidden:
             excluded += 1
         elif document.text not in seen:
@@ -87,8 +87,3 @@ def training_data(
             "tokens; --max-tokens allows longer ones"
         )
     return TrainingData(examples, len(seen), excluded, len(made) - len(examples), torn)
-
-
-def _all(files: Sequence[Path], labels: LabelSet, options: ReadOptions) -> Iterator[Document]:
-    for file in files:
-        yield from read_documents(file, labels=labels, options=options)

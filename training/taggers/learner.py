@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from medner.training.loop.loop import Size
 from medner.training.loop.settings import TaggerTraining
-from medner.training.model.lora import adapted_model, save_adapter
+from medner.training.model.lora import adapted_model, learning_parameters, save_adapter
 from medner.training.taggers.examples import Example, answer_vocabulary
 
 #: How many answer tokens are scored over a whole vocabulary at once.
@@ -84,7 +84,7 @@ class TaggerLearner:
 
     def parameters(self) -> list[nn.Parameter]:
         """The adapter's weights."""
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        return learning_parameters(self.model)
 
     def faster(self) -> tuple[list[nn.Parameter], float]:
         """None."""

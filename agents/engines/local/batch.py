@@ -11,7 +11,8 @@ import torch
 
 from medner.agents.engines.local.decoding import AnswerRow
 from medner.agents.engines.local.model import LocalModel
-from medner.agents.engines.local.packed import RowCache, RowSegment
+from medner.agents.engines.local.packed import RowSegment
+from medner.agents.engines.local.row_cache import RowCache
 
 #: A shorter fixed part is cheaper to run again than to keep.
 SHORTEST_KEPT_PREFIX = 8

@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medner.agents.engines.engine import Completion, Request
 from medner.agents.engines.local.batch import Batch, Choosing, Decoding, EncodingRow, Work
+from medner.agents.engines.local.batch_thread import BatchThread
 from medner.agents.engines.local.decoding import AnswerRow, Constraint
 from medner.agents.engines.local.formats import Format
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies.automaton import Automaton
-from medner.core.errors import ExternalError, MednerError, UserError
+from medner.core.errors import UserError
 from medner.core.records import DecodingCost
 
 if TYPE_CHECKING:
     import torch
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """A request in the queue or in the batch, and who waits for it."""
-
-    make: Callable[[], Work | None]
-    future: asyncio.Future[Work | None]
-    loop: asyncio.AbstractEventLoop
-    work: Work | None = None
-
-    def resolve(self, result: Work | BaseException | None) -> None:
-        """Hands the outcome to the waiting task's loop; does nothing when that is gone."""
-
-        def settle() -> None:
-            if self.future.done():
-                return
-            if isinstance(result, BaseException):
-                self.future.set_exception(result)
-            else:
-                self.future.set_result(result)
-
-        # The loop may close at any moment, also after it was asked whether it has.
-        with suppress(RuntimeError):
-            self.loop.call_soon_threadsafe(settle)
-
-    @property
-    def unwanted(self) -> bool:
-        """Whether nobody waits for it any more."""
-        return self.future.cancelled() or self.loop.is_closed()
 
 
 class LocalEngine:
@@ -76,16 +43,9 @@ class LocalEngine:
         turn: threading.Lock | None = None,
     ) -> None:
         self.model = model
-        self._max_rows = max_rows
-        self._gather_s = gather_s
         self._drafting = drafting
-        self._turn = turn or threading.Lock()
         self._batch = Batch(model)
-        self._jobs: list[_Job] = []
-        self._waiting: deque[_Job] = deque()
-        self._wake = threading.Condition()
-        self._closed = False
-        self._thread: threading.Thread | None = None
+        self._thread = BatchThread(self._batch, max_rows=max_rows, gather_s=gather_s, turn=turn)
 
     @classmethod
     def load(
@@ -101,7 +61,7 @@ class LocalEngine:
 
     async def load_adapter(self, name: str, folder: Path) -> None:
         """Loads a further adapter between two passes; requests under way go on. UserError when it does not fit."""
-        await self._submit(None, lambda: self.model.load_adapter(name, folder))
+        await self._do(None, lambda: self.model.load_adapter(name, folder))
 
     @property
     def passes(self) -> int:
@@ -111,7 +71,7 @@ class LocalEngine:
     async def complete(self, request: Request) -> Completion:
         """The greedy answer to a chat."""
         began = time.perf_counter()
-        work = await self._submit(request.adapter, lambda: self._decoding(request))
+        work = await self._do(request.adapter, lambda: self._decoding(request))
         if not isinstance(work, Decoding):
             raise TypeError("a completion came back as something else")
         row = work.row
@@ -138,7 +98,7 @@ class LocalEngine:
         firsts = tuple(self.model.vocabulary.encode(option)[0] for option in options)
         if len(set(firsts)) < len(firsts):
             raise UserError(f"options {', '.join(map(repr, options))} cannot be told apart by their first token")
-        work = await self._submit(adapter, lambda: self._choosing(tuple(messages), firsts, adapter))
+        work = await self._do(adapter, lambda: self._choosing(tuple(messages), firsts, adapter))
         if not isinstance(work, Choosing):
             raise TypeError("a choice came back as something else")
         top = max(work.scores)
@@ -167,18 +127,14 @@ class LocalEngine:
             raise UserError(f"{shared} of {len(tokens)} tokens cannot be shared with other calls here")
         if layers is not None and not 0 < layers <= self.model.layers:
             raise UserError(f"this base model has {self.model.layers} layers; a tagger on {layers} of them cannot run")
-        work = await self._submit(adapter, lambda: self._encoding(list(tokens), shared, adapter, two_way_from, layers))
+        work = await self._do(adapter, lambda: self._encoding(list(tokens), shared, adapter, two_way_from, layers))
         if not isinstance(work, EncodingRow) or work.hidden is None:
             raise TypeError("hidden states came back as something else")
         return work.hidden
 
     async def close(self) -> None:
         """Ends the thread; requests under way fail."""
-        with self._wake:
-            self._closed = True
-            self._wake.notify()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+        await self._thread.close()
 
     def _decoding(self, request: Request) -> Work:
         prompt, shared = self.model.prompt(request.messages)
@@ -217,97 +173,7 @@ class LocalEngine:
             )
         return room
 
-    async def _submit(self, adapter: str | None, make: Callable[[], Work | None]) -> Work | None:
+    async def _do(self, adapter: str | None, make: Callable[[], Work | None]) -> Work | None:
         if adapter is not None and adapter not in self.model.adapters:
             raise UserError(f"no adapter {adapter!r} is loaded; there are: {', '.join(self.model.adapters) or 'none'}")
-        loop = asyncio.get_running_loop()
-        job = _Job(make, loop.create_future(), loop)
-        with self._wake:
-            if self._closed:
-                raise ExternalError("the engine is closed")
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="medner-local-engine", daemon=True)
-                self._thread.start()
-            self._waiting.append(job)
-            self._wake.notify()
-        return await job.future
-
-    def _run(self) -> None:
-        ended: Exception = ExternalError("the engine was closed")
-        try:
-            while self._admit():
-                if self._jobs:
-                    self._step()
-        except Exception as error:  # noqa: BLE001  without the thread, everyone would wait for ever
-            ended = error
-        with self._wake:
-            self._closed = True
-        self._fail(ended)
-
-    def _step(self) -> None:
-        try:
-            with self._turn:
-                finished = self._batch.step()
-        except Exception as error:  # noqa: BLE001  whatever torch raises belongs to the waiting tasks
-            self._fail(error)
-            return
-        for work in finished:
-            self._finish(work)
-
-    def _fail(self, error: Exception) -> None:
-        told = _as_medner_error(error)
-        for job in self._jobs:
-            job.resolve(told)
-        self._jobs.clear()
-        self._batch.work.clear()
-        if self._closed:
-            while self._waiting:
-                self._waiting.popleft().resolve(told)
-
-    def _finish(self, work: Work) -> None:
-        job = next(job for job in self._jobs if job.work is work)
-        self._jobs.remove(job)
-        job.resolve(work)
-
-    def _admit(self) -> bool:
-        """Fills the batch from the queue, waiting for work if there is none; False once the engine is closed."""
-        with self._wake:
-            idle = not self._jobs
-            while idle and not self._waiting and not self._closed:
-                self._wake.wait()
-            if self._closed:
-                return False
-            if idle:
-                self._wake.wait_for(lambda: self._closed or len(self._waiting) >= self._max_rows, self._gather_s)
-            free = self._max_rows - len(self._jobs)
-            admitted = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
-        for job in admitted:
-            self._start(job)
-        self._drop_unwanted()
-        return True
-
-    def _start(self, job: _Job) -> None:
-        if job.unwanted:
-            return
-        try:
-            job.work = job.make()
-            if job.work is None:
-                job.resolve(None)
-                return
-            self._batch.add(job.work)
-        except Exception as error:  # noqa: BLE001  one bad request must not end the others
-            job.resolve(_as_medner_error(error))
-            return
-        self._jobs.append(job)
-
-    def _drop_unwanted(self) -> None:
-        gone = [job for job in self._jobs if job.unwanted]
-        for job in gone:
-            self._jobs.remove(job)
-            self._batch.work = [work for work in self._batch.work if work is not job.work]
-
-
-def _as_medner_error(error: Exception) -> MednerError:
-    if isinstance(error, MednerError):
-        return error
-    return ExternalError(f"the model failed: {type(error).__name__}: {error}")
+        return await self._thread.do(make)

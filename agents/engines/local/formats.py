@@ -22,6 +22,8 @@ from torch.nn import functional
 
 from medner.agents.engines.local.floating.prepacked import can_prepack, packed_product, packed_weight
 from medner.agents.engines.local.integer.int8 import int8_product, int8_weight, is_exact, quantised_rows
+from medner.core.errors import MednerError
+from medner.core.files.atomic import replacing_file
 from medner.core.files.data_folder import cache_folder
 
 Format = Literal["int8", "bf16", "f16", "f32"]
@@ -70,18 +72,17 @@ def formats_by_speed(device: torch.device, *, kept: Path | None = None) -> tuple
     return measured_formats(kept).order
 
 
-def measured_formats(kept: Path | None = None, *, again: bool = False) -> FormatTimes:
-    """This machine's formats, from the file where they are kept, or measured now (``again``: in any case)."""
+def measured_formats(kept: Path | None = None) -> FormatTimes:
+    """This machine's formats, from the file where they are kept, else measured now."""
     file, name = kept or cache_folder() / FILE, machine_name()
     known = _read(file)
-    if name not in known or again:
+    if name not in known:
         known[name] = _measure()
         # A folder that cannot be written only costs the measurement again.
-        with suppress(OSError):
+        with suppress(OSError, MednerError):
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial = file.with_name(f".{file.name}.{os.getpid()}.part")
-            partial.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-            partial.replace(file)
+            with replacing_file(file) as out:
+                out.write(json.dumps(known, indent=2) + "\n")
     return FormatTimes(name, known[name])
 
 

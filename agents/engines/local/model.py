@@ -17,7 +17,8 @@ from medner.agents.engines.local.integer.body import IntegerBody
 from medner.agents.engines.local.integer.body_shape import FAMILIES, body_shape
 from medner.agents.engines.local.integer.int8 import is_exact
 from medner.agents.engines.local.integer.weights import WAY_OUT
-from medner.agents.engines.local.packed import KeyValueShape, RowCache, RowSegment
+from medner.agents.engines.local.packed import RowSegment
+from medner.agents.engines.local.row_cache import KeyValueShape, RowCache
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.prompts.messages import Message
 from medner.core.errors import UserError

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from medner.service.cli.reporting import print_json
+
 HELP = """Check an installation and a configuration, and say how to fix each problem.
 
 It checks Python and packages, the processor, disk space, the base model and its hashes, the adapters' cards and \
@@ -32,15 +34,18 @@ def doctor(  # noqa: PLR0913  the options of a command are its parameters
     *,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration in TOML.")] = None,
     labels: Annotated[str | None, typer.Option("--labels", metavar="NAME|FILE", help="Label set.")] = None,
-    taggers: Annotated[str | None, typer.Option("--taggers", metavar="LIST", help="As for medner annotate.")] = None,
+    taggers: Annotated[
+        str | None, typer.Option("--taggers", metavar="LIST", help="The taggers to check, as for medner annotate.")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model.")] = None,
     server: Annotated[
-        list[str] | None, typer.Option("--server", metavar="URL", help="A vLLM server; repeatable.")
+        list[str] | None, typer.Option("--server", metavar="URL", help="A vLLM server to check; repeatable.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Do not read the whole model to check its hashes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Skip the check of the model's hashes, which reads all of it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    import json
     from dataclasses import asdict
 
     from rich.table import Table
@@ -53,7 +58,7 @@ def doctor(  # noqa: PLR0913  the options of a command are its parameters
     overrides = Overrides(config, labels, model, taggers, servers=tuple(server or ()))
     findings = examine(configured(overrides), hashes=not quick)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+        print_json([asdict(finding) for finding in findings])
     else:
         table = Table(show_header=False, box=None, pad_edge=False)
         for finding in findings:

@@ -5,28 +5,27 @@ from __future__ import annotations
 import getpass
 import json
 import tomllib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medner.core.errors import BadInputError, UserError
-from medner.service.cli.judge_options import AsJson, Name, print_json, with_registry
+from medner.service.cli.judge_options import AsJson, Name, with_registry
 from medner.service.cli.judges import use as judges_use
-from medner.service.cli.reporting import say
+from medner.service.cli.reporting import print_json, print_table, say
 
 if TYPE_CHECKING:
     from medner.store.judges import JudgeRegistry
 
 HELP = """Define judges by name, and choose the one that decides in running jobs.
 
-`add` defines a judge, `use` puts it in place. Each use makes a new version; versions only grow, and every verdict \
-has the judge's name and version. Workers change at their next sentence.
+`add` defines a judge, `use` puts it in place: it then decides in all jobs that follow (--judge-follow latest), from \
+each worker's next sentence on. Each use makes a new version, and every verdict has the judge's name and version.
 
 \b
 Examples:
-  medner judges add strict --judge select:openai:qwen3-32b --url http://10.0.0.3:8000/v1 --fallback hard-vote
+  medner judges add strict --judge select:openai:qwen3-32b --url http://10.0.0.3:8000/v1
   medner judges test strict
   medner judges use strict --why 'fewer fallbacks on ward notes'
   medner judges list                     # which workers have changed
@@ -51,6 +50,8 @@ def list_(*, as_json: AsJson = False) -> None:
     """List the judges, the version in place, and each worker's version.
 
     Example: medner judges list
+
+    Exit code: 0 done; 3 Redis failed.
     """
 
     async def run(registry: JudgeRegistry) -> None:
@@ -67,7 +68,7 @@ def list_(*, as_json: AsJson = False) -> None:
         rows = [
             (one.name, str(one.revision), _words(one.judge), one.by, f"{one.created:%Y-%m-%d %H:%M}") for one in defined
         ]
-        _table(("judge", "revision", "what it is", "by", "defined (UTC)"), rows)
+        print_table(("judge", "revision", "what it is", "by", "defined (UTC)"), rows)
         if current is None:
             typer.echo("\nin place: none; following jobs use the judge they were submitted with")
         else:
@@ -90,17 +91,23 @@ def add(  # noqa: PLR0913  one parameter an option
     *,
     judge: Annotated[
         str | None,
-        typer.Option("--judge", metavar="JUDGE", help="As for annotate: select, rewrite, select:PROVIDER:MODEL ..."),
+        typer.Option(
+            "--judge", metavar="JUDGE", help="The judge, as for medner annotate: select:PROVIDER:MODEL, hard-vote ..."
+        ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file whose judge table is used instead.")
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Take the judge from the [judge] table of this file instead of --judge."
+        ),
     ] = None,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The model server's address.")] = None,
     key_env: Annotated[
-        str | None, typer.Option("--key-env", metavar="VARIABLE", help="The environment variable with the key.")
+        str | None,
+        typer.Option("--key-env", metavar="VARIABLE", help="The environment variable that holds the server's key."),
     ] = None,
     template: Annotated[
-        str | None, typer.Option("--template", metavar="NAME|FILE", help="direct, step-by-step, or a file.")
+        str | None, typer.Option("--template", metavar="NAME|FILE", help="The prompt: direct, step-by-step, or a file.")
     ] = None,
     joint: Annotated[
         bool, typer.Option("--joint", help="Ask about all conflicts of a sentence in one question.")
@@ -121,6 +128,8 @@ def add(  # noqa: PLR0913  one parameter an option
     Secrets are not stored, only the names of environment variables.
 
     Example: medner judges add vote --judge hard-vote
+
+    Exit code: 0 done; 2 wrong judge or option; 3 Redis failed.
     """
     from medner.service.config.frozen import freeze_data
     from medner.service.config.judges import read_judge
@@ -162,6 +171,8 @@ def show(name: Name, *, as_json: AsJson = False) -> None:
     """Show a judge's whole definition.
 
     Example: medner judges show strict
+
+    Exit code: 0 done; 2 there is no such judge; 3 Redis failed.
     """
 
     async def run(registry: JudgeRegistry) -> None:
@@ -188,6 +199,8 @@ def remove(name: Name) -> None:
     """Remove a judge's definition. Its versions stay, so that jobs pinned to them go on.
 
     Example: medner judges remove old
+
+    Exit code: 0 done; 2 there is no such judge; 3 Redis failed.
     """
 
     async def run(registry: JudgeRegistry) -> None:
@@ -202,6 +215,8 @@ def history(*, as_json: AsJson = False) -> None:
     """List every version that was put in place, the newest first.
 
     Example: medner judges history
+
+    Exit code: 0 done; 3 Redis failed.
     """
 
     async def run(registry: JudgeRegistry) -> None:
@@ -221,7 +236,7 @@ def history(*, as_json: AsJson = False) -> None:
             )
             for one in found
         ]
-        _table(("version", "judge", "since (UTC)", "by", "", "", "why"), rows)
+        print_table(("version", "judge", "since (UTC)", "by", "", "", "why"), rows)
 
     with_registry(run)
 
@@ -257,9 +272,3 @@ def _needed(judge: dict[str, Any]) -> dict[str, Any]:
 
 def _words(judge: dict[str, Any]) -> str:
     return str(_validated(judge).in_words())
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from medner.evaluation.reports.tables import table
-
-    typer.echo(table(head, rows, left=len(head)))

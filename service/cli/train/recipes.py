@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from medner.service.cli.reporting import print_json
+
 HELP = """List the recipes, or print one as a file with the source of each value.
 
-A recipe sets base model and training for `medner train tagger --recipe`; options on the command line win over it.
+A recipe sets the base model and the training for `medner train tagger --recipe`. Options on the command line override \
+it.
 
 \b
 Examples:
   medner train recipes
   medner train recipes qwen2.5-7b-instruct > mine.toml
+
+Exit code: 0 done; 2 there is no such recipe.
 """
 
 
@@ -25,7 +29,7 @@ def register(train: typer.Typer) -> None:
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Print this recipe's file.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this recipe's file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Lists recipes or prints one."""
@@ -36,7 +40,7 @@ def recipes(
         return
     found = shipped_recipes() if name is None else (load_recipe(name),)
     if as_json:
-        typer.echo(json.dumps([asdict(recipe) for recipe in found], ensure_ascii=False, indent=2))
+        print_json([asdict(recipe) for recipe in found])
         return
     for recipe in found:
         settings = recipe.settings

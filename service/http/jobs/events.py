@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from medner.core.errors import ExternalError
 from medner.service.annotate.counts import RunCounts
 from medner.service.http.context import Service, service_of
-from medner.service.http.messages.schemas import CountsAnswer, ProgressEvent
+from medner.service.http.messages.answers import CountsAnswer, ProgressEvent
 from medner.service.jobs.watch import remarks
 from medner.store.jobs import TERMINAL, JobView
 

@@ -13,9 +13,7 @@ from medner.core.errors import UserError
 from medner.core.records import AnnotatedDocument
 from medner.service.http.context import service_of
 from medner.service.http.jobs.submit import LINES
-from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.responses import json_answer, query_of
-from medner.service.http.messages.schemas import (
+from medner.service.http.messages.answers import (
     DeadAnswer,
     DeadLettersAnswer,
     EntityAnswer,
@@ -23,13 +21,14 @@ from medner.service.http.messages.schemas import (
     JobAnswer,
     JobsAnswer,
     LabelSetsAnswer,
-    ListQuery,
     ReplayAnswer,
     ResultLine,
-    ResultsQuery,
     WorkerAnswer,
     moment,
 )
+from medner.service.http.messages.problems import Problem
+from medner.service.http.messages.requests import ListQuery, ResultsQuery
+from medner.service.http.messages.responses import json_answer, query_of
 from medner.store.corpora import annotated_to_line
 
 

@@ -12,7 +12,7 @@ from medner.core.characters import is_blank
 from medner.core.records import Document
 from medner.service.http.access.limits import Limits, check_text, pieces
 from medner.service.http.messages.problems import Problem, wrong
-from medner.service.http.messages.schemas import DocumentBody
+from medner.service.http.messages.requests import DocumentBody
 
 _BOM = b"\xef\xbb\xbf"
 

@@ -13,8 +13,8 @@ from medner.core.labels import LabelSet
 from medner.core.records import AnnotatedDocument
 from medner.service.config.frozen import thaw
 from medner.service.http.context import Service, service_of
+from medner.service.http.messages.requests import PageQuery
 from medner.service.http.messages.responses import query_of
-from medner.service.http.messages.schemas import PageQuery
 from medner.service.page.page import Language, render_page
 from medner.store.jobs import TERMINAL, JobView
 

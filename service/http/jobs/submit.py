@@ -17,9 +17,10 @@ from medner.service.config.registered_judges import with_registered_judge
 from medner.service.http.access.limits import check_text, read_body
 from medner.service.http.context import Service, service_of
 from medner.service.http.jobs.ndjson import handed_over, line_documents
+from medner.service.http.messages.answers import SubmitAnswer
 from medner.service.http.messages.problems import Problem, refused
+from medner.service.http.messages.requests import JobOptions, SubmitBody
 from medner.service.http.messages.responses import json_answer, no_query, query_of
-from medner.service.http.messages.schemas import JobOptions, SubmitAnswer, SubmitBody
 from medner.store.jobs import JobSpec, SubmitCallbacks
 
 JSON = "application/json"

@@ -1,1 +1,1 @@
-"""What requests and answers hold: schemas, problems, responses."""
+"""What requests and answers hold: their models, problems, responses."""

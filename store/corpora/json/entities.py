@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from medner.store.corpora.json.fields import is_unicode, kind_of, listed, whole_number
+from medner.core.characters import is_unicode
+from medner.store.corpora.json.fields import kind_of, listed, whole_number
 from medner.store.corpora.json.offsets import fitted
 from medner.store.corpora.reading.format import Mention, Reading
 from medner.store.corpora.reading.notes import Note

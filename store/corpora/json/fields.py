@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from medner.core.characters import is_unicode
+from medner.core.listing import first_few
 from medner.store.corpora.reading.format import Reading
 from medner.store.corpora.reading.raw_records import RawRecord
 
+#: So many keys of a record are named in a message.
+_MOST_KEYS = 8
 #: Keys that say who, when and how, never what: they are left out without a word.
 BOOKKEEPING = frozenset(
     [
@@ -108,15 +112,6 @@ def string(reading: Reading, place: int, value: object, key: str, what: str) -> 
     return value
 
 
-def is_unicode(value: str) -> bool:
-    """Whether the string holds whole characters only."""
-    try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def whole_number(value: object) -> int | None:
     """The whole number that the value is or spells (2, 2.0, "2"); else None."""
     if isinstance(value, bool):
@@ -130,10 +125,9 @@ def whole_number(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def listed(fields: Iterable[str], most: int = 8) -> str:
+def listed(fields: Iterable[str]) -> str:
     """The keys in words, the first ones where there are many."""
-    keys = [repr(str(key)) for key in fields]
-    return ", ".join(keys[:most]) + (" ..." if len(keys) > most else "") if keys else "(none)"
+    return first_few((repr(str(key)) for key in fields), _MOST_KEYS) or "(none)"
 
 
 def kind_of(value: object) -> str:

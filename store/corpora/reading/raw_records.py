@@ -12,7 +12,7 @@ from typing import BinaryIO, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from medner.core.characters import is_blank
+from medner.core.characters import is_blank, is_unicode
 from medner.core.errors import BadInputError, UserError
 from medner.core.records import Document
 from medner.store.corpora.reading.encoding import is_streamable, unicode_text
@@ -92,7 +92,7 @@ def read_several(
         try:
             if record.error is not None:
                 raise reading.error(record.error, record.place)
-            if not _is_unicode(record.raw):
+            if not is_unicode(record.raw):
                 raise reading.error(NOT_UTF8, record.place)
             documents = list(understand(reading, record))
         except BadInputError as error:
@@ -111,11 +111,10 @@ def parse(model: type[_Model], reading: Reading, record: RawRecord) -> _Model:
     return parsed
 
 
-def first_problem(error: ValidationError, line: int | None, prefix: str = "") -> tuple[str, int | None, str | None]:
+def first_problem(error: ValidationError, line: int | None) -> tuple[str, int | None, str | None]:
     """The first thing that is wrong, as reason, line and key."""
     first = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in (prefix, *first["loc"]) if part != "")
-    return first["msg"], line, key or None
+    return first["msg"], line, ".".join(map(str, first["loc"])) or None
 
 
 def lines(reading: Reading) -> Iterator[RawRecord]:
@@ -230,11 +229,3 @@ def after_white(text: str, at: int) -> int:
     """The first place from ``at`` on that is no white space of JSON."""
     match = _WHITE.match(text, at)
     return match.end() if match else at
-
-
-def _is_unicode(raw: str) -> bool:
-    try:
-        raw.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from medner.agents.exemplars import FixedExemplars
-from medner.agents.prompts.judge import one_line, select_messages
+from medner.agents.prompts.judge import judge_messages, one_line
+from medner.agents.prompts.templates import load_template
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Candidate, Conflict, ConflictKind, Entity, Exemplar, Sentence, Span, in_order
 
@@ -30,7 +31,7 @@ def ask(
     region = Span(min(entity.start for entity in ordered), max(entity.end for entity in ordered))
     listed = tuple(Candidate(entity, taggers, score) for entity in ordered)
     conflict = Conflict("c0", region, ConflictKind.OVERLAP_OTHER_TYPE, listed, context)
-    system, user = select_messages(Sentence("note#0", text), conflict, labels, exemplars)
+    system, user = judge_messages(load_template("select"), Sentence("note#0", text), (conflict,), labels, exemplars)
     assert (system.role, user.role) == ("system", "user")
     return system.content, user.content
 

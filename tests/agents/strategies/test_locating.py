@@ -3,7 +3,13 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medner.agents.strategies.locating import Substrings, nearest_occurrence, number_is_complete, number_pieces
+from medner.agents.strategies.locating import (
+    StatedNode,
+    Substrings,
+    nearest_occurrence,
+    number_is_complete,
+    number_steps,
+)
 
 
 @given(low=st.integers(0, 120), span=st.integers(0, 1_500))
@@ -13,7 +19,7 @@ def test_digits_spell_exactly_the_numbers_within_bounds(low, span):
     spelt, open_ = [], [""]
     while open_:
         digits = open_.pop()
-        following = [digits + piece.decode() for piece in number_pieces(digits, low, low + span)]
+        following = [after for _, after in number_steps(digits, low, low + span)]
         whole = number_is_complete(digits, low, low + span)
         assert following or whole
         spelt += [int(digits)] if whole else []
@@ -26,13 +32,14 @@ def test_digits_spell_exactly_the_numbers_within_bounds(low, span):
 def test_the_walk_gives_every_substring_once_and_where_it_ends(text):
     """And nothing else."""
     walk = Substrings(text, str.encode)
-    found, open_ = {}, [(b"", walk.anywhere)]
+    found, open_ = {}, [(b"", StatedNode("entity", (0, 0, 0), walk.anywhere))]
     while open_:
-        read, places = open_.pop()
-        for piece, after in walk.steps(places):
+        read, node = open_.pop()
+        for piece, after in walk.edges(node):
             longer = (read + piece).decode()
             assert longer not in found
-            found[longer] = after
+            assert isinstance(after, StatedNode)
+            found[longer] = after.places
             open_.append((read + piece, after))
     wanted = {text[start:end] for end in range(len(text) + 1) for start in range(end)}
     assert set(found) == wanted

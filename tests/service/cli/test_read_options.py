@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from medner.core.errors import UserError
-from medner.service.cli.options import with_read_options
+from medner.service.cli.read_options import with_read_options
 from medner.store.corpora import ReadOptions
 
 

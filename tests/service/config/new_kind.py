@@ -23,7 +23,7 @@ class DictionaryTaggerConfig(TaggerConfig):
     adapter: Path
     longest: int = 4
     #: It runs without a base model.
-    asks_model: ClassVar[bool] = False  # type: ignore[assignment]
+    asks_model: ClassVar[bool] = False
 
     @property
     def folder(self) -> Path:

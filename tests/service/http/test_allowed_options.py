@@ -12,7 +12,7 @@ from medner.core.labels import label_set_toml
 from medner.service.config.options import Overrides
 from medner.service.http.allowed_options import AllowedOptions, offer_of, own_label_sets
 from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.schemas import JobOptions
+from medner.service.http.messages.requests import JobOptions
 from medner.store.jobs import Jobs
 from tests.service.http.conftest import Serving
 

@@ -16,10 +16,9 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 
 from medner.core.errors import ExternalError, UserError
 from medner.core.labels import load_label_set
-from medner.store.traces import RunRecord, TraceBackend, TracePolicy, TraceWriter, open_traces
+from medner.store.traces import RunRecord, TraceBackend, TracePolicy, TraceWriter, open_traces, sqlite
 from medner.store.traces.records import LabelSetRecord
 from medner.store.traces.serializer import RecordSerializer
-from medner.store.traces.sqlite import SqliteTraces
 
 LABELS = LabelSetRecord.of(load_label_set("cmeee-v2"))
 
@@ -98,20 +97,21 @@ def test_a_removed_trace_leaves_no_byte(backend: TraceBackend, place: Path, make
     assert backend.trace("other", "note#0") is not None
 
 
-def test_a_reader_in_the_way_is_told_of(backend: TraceBackend, place: Path, make_trace: Any) -> None:
+def test_a_reader_in_the_way_is_told_of(place: Path, make_trace: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another process reads, old bytes may stay in the log: removing says so, and works afterwards."""
+    monkeypatch.setattr(sqlite, "_BUSY_S", 0.1)
+    backend = open_traces(place)
     backend.write([make_trace()])
     reading = sqlite3.connect(place, isolation_level=None)
     reading.execute("BEGIN")
     reading.execute("SELECT COUNT(*) FROM checkpoints").fetchone()
-    assert isinstance(backend, SqliteTraces)
-    backend.wait_at_most(0.1)
     with pytest.raises(ExternalError, match="another process is reading"):
         backend.remove("run")
     reading.execute("COMMIT")
     reading.close()
     assert backend.remove("run") == 0
     assert backend.count("run") == 0
+    backend.close()
 
 
 _WRITE = """

@@ -55,7 +55,7 @@ def test_candidates_count_from_their_sentence():
     text = "咳嗽三天。头痛一天。"
     truth = {one: GoldSentence(one, frozenset({Entity(0, 2, "sym")})) for one in ("咳嗽三天。", "头痛一天。")}
     said = Document("d", text, (Entity(5, 7, "sym"), Entity(3, 6, "sym"), Entity(0, 2, "dis")))
-    found = [(one.sentence, one.entity, one.right) for one in judged(said, truth, 256)]
+    found = [(one.sentence, one.entity, one.right) for one in judged(said, truth)]
     assert found == [
         ("咳嗽三天。", Entity(0, 2, "dis"), False),
         ("头痛一天。", Entity(0, 2, "sym"), True),

@@ -11,7 +11,8 @@ import torch
 
 from medner.agents.engines.local.floating.adapters import Adapters
 from medner.agents.engines.local.floating.prepacked import can_prepack, prepack
-from medner.agents.engines.local.packed import KeyValueShape, PackedPass, RowSegment
+from medner.agents.engines.local.packed import PackedPass, RowSegment
+from medner.agents.engines.local.row_cache import KeyValueShape
 from medner.core.errors import UserError
 
 #: Passes have a multiple of this many tokens.

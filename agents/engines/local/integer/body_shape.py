@@ -32,11 +32,6 @@ class BodyShape:
     rope_theta: float
     tied: bool = False
 
-    @property
-    def sharing(self) -> int:
-        """How many query heads share a key-value head."""
-        return self.heads // self.kv_heads
-
 
 def body_shape(config: dict[str, Any]) -> BodyShape | None:
     """The shape that a config.json tells; None for a model this body does not compute.

@@ -1,0 +1,95 @@
+"""Commands that read files: their options about that, and what the readings leave out, on stderr."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from medner.core.renamed import renamed_note
+from medner.service.cli.exit_codes import ReportedExit
+from medner.service.cli.options import READ_OPTIONS, SkipBad
+from medner.store.corpora.reading.bad_records import BadRecord, BadRecords
+from medner.store.corpora.reading.read_log import ReadLog
+from medner.store.corpora.reading.read_options import ReadOptions
+
+_Result = TypeVar("_Result")
+#: So many bad records are shown, and the number of all.
+_MOST_BAD = 10
+
+
+def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]:
+    """The command with the options about reading files, which it gets as its keyword ``options`` (ReadOptions).
+
+    What the readings leave out is said on stderr. A command without ``skip_bad`` of its own gets the option as well:
+    what is skipped is listed, and the exit code is 1.
+    """
+    own = inspect.signature(command, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in own.parameters.values():
+        if parameter.name != "options":
+            parameters.append(parameter)
+            continue
+        added = READ_OPTIONS if "skip_bad" in own.parameters else {**READ_OPTIONS, "skip_bad": (SkipBad, False)}
+        parameters += [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, (annotation, default) in added.items()
+        ]
+
+    @wraps(command)
+    def run(*arguments: Any, **values: Any) -> _Result:
+        given = {name: values.pop(name) for name in READ_OPTIONS}
+        end = given.pop("end")
+        skips = "skip_bad" not in own.parameters and values.pop("skip_bad", False)
+        log = ReadLog(_print_note, BadRecords() if skips else None)
+        options = ReadOptions(**given, end=None if end is None else end.value, log=log)
+        return ending_with_bad(lambda: command(*arguments, **values, options=options), log)
+
+    # typer reads both: the signature for the parameters, the annotations for their types.
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
+
+
+def with_old_answers(answers: list[Path] | None, old: list[Path] | None) -> list[Path] | None:
+    """The files of ``--answers``, with those that were given under its old name, and then a note."""
+    if not old:
+        return answers
+    _print_note(renamed_note("--said", "--answers"))
+    return [*(answers or []), *old]
+
+
+def logged_options() -> ReadOptions:
+    """No options, for a command that has none: what its readings leave out is said on stderr all the same."""
+    return ReadOptions(log=ReadLog(_print_note))
+
+
+def ending_with_bad(command: Callable[[], _Result], log: ReadLog) -> _Result:
+    """What the command gives; with bad records skipped they are listed, and a command that was done ends with 1."""
+    try:
+        result = command()
+    except typer.Exit as ended:
+        if ended.exit_code == 0 and log.bad:
+            raise typer.Exit(ReportedExit(1)) from ended
+        raise
+    finally:
+        _list_bad(log.bad or ())
+    if log.bad:
+        raise typer.Exit(ReportedExit(1))
+    return result
+
+
+def _list_bad(bad: Collection[BadRecord]) -> None:
+    for record in list(bad)[:_MOST_BAD]:
+        typer.echo(f"bad: {record}", err=True)
+    if bad:
+        more = f" ({len(bad) - _MOST_BAD:,} more are not shown)" if len(bad) > _MOST_BAD else ""
+        typer.echo(f"bad records skipped: {len(bad):,}{more}", err=True)
+
+
+def _print_note(line: str) -> None:
+    typer.echo(f"note: {line}", err=True)
