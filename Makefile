@@ -88,7 +88,7 @@ typing: | $(VENV)/bin/python
 	@for name in agents core evaluation graph service store training; do ln -sfn ../../../$$name build/typing/medner/$$name; done
 	@for name in medner/*; do ln -sfn ../../../$$name build/typing/$$name; done
 
-check: $(DEV) typing  ## style, types (strict) and layers
+check: $(DEV) typing  ## style, types (strict) and layers, of tests, benchmarks, scripts and examples too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -75,7 +75,7 @@ def arguments() -> argparse.Namespace:
 
 def shipped_adapter(labels: str, model: str) -> Path | None:
     """The adapter of the symbol tagger that ships; None where none does, and then the answers are noise."""
-    return next((tagger.adapter for tagger in tuned_taggers(labels, model) if tagger.strategy == "symbol"), None)
+    return next((tagger.folder for tagger in tuned_taggers(labels, model) if tagger.strategy == "symbol"), None)
 
 
 def sentences(paths: Sequence[Path], limit: int, seed: int) -> list[str]:

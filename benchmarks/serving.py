@@ -133,6 +133,7 @@ async def rows_of(
     served = on(configuration, url)
     engine = await vllm_engine(served, adapter_names(served))
     (tagger,) = served.taggers
+    assert isinstance(tagger, WritingTaggerConfig)
     labels = load_label_set(served.labels)
 
     def made(*, constrained: bool) -> GenerativeTagger:
@@ -172,6 +173,9 @@ def main() -> None:
     texts = sentences(options.input, options.limit, options.seed, options.longest)
     tuned = configured(Overrides(taggers=options.tagger, filter="off")).model_copy(update={"judge": HardVoteConfig()})
     (tagger,) = tuned.taggers
+    if not isinstance(tagger, WritingTaggerConfig):
+        print(f"--tagger: {tagger.name} writes no answer, and no server runs it; name one that does, like symbol")
+        return
     ways = [("", tuned)]
     if options.merged is not None:
         merged = WritingTaggerConfig(name="merged", strategy=tagger.strategy, style=tagger.style)

@@ -101,7 +101,6 @@ def _app() -> Any:
 
 
 if __name__ == "__main__":
-    from medner.service.cli import __main__ as script
+    from medner.service.cli.__main__ import run
 
-    script.main = partial(main, build=_app)
-    script.run()
+    run(partial(main, tree=_app))

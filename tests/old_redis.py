@@ -7,6 +7,7 @@ submitted, and of `running` the worker had read two messages and claimed one chu
 from __future__ import annotations
 
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,4 +54,10 @@ async def _stream(redis: Client, key: str, value: dict[str, Any]) -> None:
         await redis.xreadgroup(GROUP, worker, {key: ">"}, count=1)
 
 
-_RESTORE = {"hash": _hash, "string": _string, "set": _set, "zset": _zset, "stream": _stream}
+_RESTORE: dict[str, Callable[[Client, str, Any], Awaitable[None]]] = {
+    "hash": _hash,
+    "string": _string,
+    "set": _set,
+    "zset": _zset,
+    "stream": _stream,
+}

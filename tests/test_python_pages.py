@@ -35,14 +35,6 @@ def _cells(notebook: Path) -> list[str]:
     return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
-@pytest.mark.parametrize("pages", [PAGES, READMES, TUTORIALS], ids=lambda pages: pages[0].name)
-def test_both_languages_show_the_same_code(pages: tuple[Path, Path]) -> None:
-    """Block for block, but for comments."""
-    english, chinese = ([ast.dump(ast.parse(block)) for block in _blocks(page)] for page in pages)
-    assert english
-    assert english == chinese
-
-
 @pytest.mark.parametrize("page", [*PAGES, *NOTEBOOKS, *READMES, *TUTORIALS], ids=lambda page: page.name)
 def test_names_that_pages_use_are_public(page: Path) -> None:
     """`medner.NAME` in a block is a public name."""

@@ -46,7 +46,7 @@ def sentence_piece_tokenizer(*, adds_space=False):
     pieces = ["<pad>", "<|im_start|>", "<|im_end|>", "<unk>", *(f"<0x{byte:02X}>" for byte in range(256))]
     pieces += ["▁", *sorted(set("".join(SENTENCES)) - set("咽痰 "))]
     pairs = ["咳 嗽", "▁ 咳", "▁ 咳嗽", "扁 桃", "扁桃 体", "3 8", "C T", "▁ ▁"]
-    merges = [tuple(pair.split(" ")) for pair in pairs]
+    merges = [(first, second) for first, second in map(str.split, pairs)]
     vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys([*pieces, *map("".join, merges)]))}
     core = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True))
     steps = [normalizers.Replace(" ", "▁")]

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from medner.core.errors import UserError
 from medner.core.labels import LabelSet
 from medner.core.records import Candidate, Conflict, Entity, Exemplar, Fallback, Sentence, Verdict
 
@@ -171,8 +172,16 @@ def _best_first(candidate: Candidate) -> tuple[int, float, int, int, str]:
 
 
 def verdict(judge: Judge, case: Case, kept: Collection[Entity], *, mode: str) -> Verdict:
-    """The record of a decision: candidates not kept are dropped, both in text order."""
+    """The record of a decision: candidates not kept are dropped, both in text order.
+
+    UserError where ``kept`` holds something else than entities of candidates: it would be lost.
+    """
     candidates = [candidate.entity for candidate in case.conflict.candidates]
+    if foreign := [entity for entity in kept if entity not in candidates]:
+        raise UserError(
+            f"judge {judge.name}: keeps {foreign[0]}, which is no candidate's entity; keep candidate.entity, and give "
+            "what no tagger proposed as Verdict.added"
+        )
     return Verdict(
         conflict_id=case.conflict.id,
         kept=tuple(entity for entity in candidates if entity in kept),

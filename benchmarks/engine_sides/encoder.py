@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from encoder_graph import POSITIONS, VOCABULARY
-from side import Counts, RefusedError
+
+from engine_sides.encoder_graph import POSITIONS, VOCABULARY
+from engine_sides.side import Counts, RefusedError
 
 #: No score of random weights is as high.
 _THRESHOLD = 1e6

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from side import Counts, RefusedError
 
-from medner.agents.engines.local.formats import DTYPES
+from engine_sides.side import Counts, RefusedError
+from medner.agents.engines.local.formats import DTYPES, Format
 from medner.agents.engines.local.loading import quiet
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.taggers.spans.alignment import Aligned, align
@@ -37,12 +37,12 @@ class PlainTransformersSide:
     Every tagger runs every sentence. Filter and judge, which cost next to nothing, are left out.
     """
 
-    def __init__(self, options: Mapping[str, Any], number_format: str, texts: Sequence[str]) -> None:
+    def __init__(self, options: Mapping[str, Any], number_format: Format, texts: Sequence[str]) -> None:
         configuration = configured(Overrides(**options))
         writing = [tagger.name for tagger in configuration.taggers if tagger.strategy != "span"]
         if writing:
             raise RefusedError(f"{', '.join(writing)} writes its answer: benchmarks/decoding.py measures such taggers")
-        folders = {tagger.name: tagger.adapter for tagger in configuration.taggers if tagger.adapter is not None}
+        folders = {tagger.name: tagger.folder for tagger in configuration.taggers if tagger.folder is not None}
         self._labels = load_label_set(configuration.labels)
         self._texts = sorted(texts, key=len)
         self._model, tokenizer = _loaded(model_folder(configuration), folders, number_format)
@@ -72,7 +72,7 @@ class PlainTransformersSide:
             yield len(spans_over(scores, self._labels, score=least))
 
 
-def _loaded(base: Path, folders: Mapping[str, Path], number_format: str) -> tuple[Any, Any]:
+def _loaded(base: Path, folders: Mapping[str, Path], number_format: Format) -> tuple[Any, Any]:
     """The model with all adapters, and its tokenizer."""
     try:
         from peft import PeftModel
@@ -81,11 +81,7 @@ def _loaded(base: Path, folders: Mapping[str, Path], number_format: str) -> tupl
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     with quiet():
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            base,
-            dtype=DTYPES[number_format],
-            local_files_only=True,  # type: ignore[index]
-        )
+        model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=DTYPES[number_format], local_files_only=True)
         tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     (first, path), *others = folders.items()
     model = PeftModel.from_pretrained(model, path, adapter_name=first, autocast_adapter_dtype=False)

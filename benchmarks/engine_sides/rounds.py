@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -44,6 +45,12 @@ def last_words(errors: Path) -> str:
     return next(words, "")
 
 
+def _environment() -> dict[str, str]:
+    """The environment of a worker, which finds the modules beside it by the names they have here."""
+    paths = [str(WORKER.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 class WorkerError(Exception):
     """A worker that could not start, or ended before its time; the message says why."""
 
@@ -59,7 +66,13 @@ class Worker:
         self._errors = scratch / f"{order.name}.errors"
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(  # noqa: S603  our own command
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, encoding="utf-8"
+                command,
+                env=_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
             )
         try:
             answer = self._answer()
@@ -74,11 +87,13 @@ class Worker:
 
     def run(self, at_a_time: int) -> dict[str, float]:
         """One run over all sentences."""
-        return self._asked(f"run {at_a_time}")
+        numbers: dict[str, float] = self._asked(f"run {at_a_time}")
+        return numbers
 
     def memory(self) -> dict[str, int]:
         """The worker's resident memory in bytes, at this moment and at most."""
-        return self._asked("memory")
+        sizes: dict[str, int] = self._asked("memory")
+        return sizes
 
     def close(self) -> None:
         """Ends the process."""

@@ -18,7 +18,10 @@ class Counts:
 class Side(Protocol):
     """One way to annotate the sentences, loaded and ready."""
 
-    facts: Mapping[str, Any]
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is printed of it: number format, taggers."""
+        ...
 
     def run(self, at_a_time: int) -> Counts:
         """Annotates all sentences, so many at a time. RefusedError when it cannot."""

@@ -22,7 +22,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
-from side import Counts, RefusedError, Side
+from engine_sides.side import Counts, RefusedError, Side
+
+#: Where records, pipeline, engines and options are: in this layout, and in that of 0.1.0.
+_MODULES = (
+    "medner.core.records",
+    "medner.service.build.pipeline",
+    "medner.service.build.engines",
+    "medner.service.config.options",
+)
+_MODULES_OF_0_1_0 = (
+    "medner.store.records",
+    "medner.service.assembly",
+    "medner.service.engines",
+    "medner.service.overrides",
+)
 
 
 class MednerSide:
@@ -33,22 +47,15 @@ class MednerSide:
 
     def __init__(self, options: Mapping[str, Any], texts: tuple[str, ...]) -> None:
         try:
-            from medner.core.records import Sentence
-            from medner.service.build import engines, pipeline
-            from medner.service.config.options import Overrides, configured
-        except ImportError:  # the layout of medner 0.1.0
-            records, pipeline, engines, overrides = (
-                import_module(f"medner.{name}")
-                for name in ("store.records", "service.assembly", "service.engines", "service.overrides")
-            )
-            Sentence, Overrides, configured = records.Sentence, overrides.Overrides, overrides.configured
-
-        unknown = sorted(set(options) - {field.name for field in fields(Overrides)})
+            records, pipeline, engines, settings = map(import_module, _MODULES)
+        except ImportError:
+            records, pipeline, engines, settings = map(import_module, _MODULES_OF_0_1_0)
+        unknown = sorted(set(options) - {field.name for field in fields(settings.Overrides)})
         if unknown:
             raise RefusedError(f"this version of medner has no option {', '.join(unknown)}")
-        self._configuration = configured(Overrides(**options))
+        self._configuration = settings.configured(settings.Overrides(**options))
         self._build = pipeline.build_deps
-        self._sentences = [Sentence(f"s{number}", text) for number, text in enumerate(texts)]
+        self._sentences = [records.Sentence(f"s{number}", text) for number, text in enumerate(texts)]
         self._loop = asyncio.new_event_loop()
         loaded: list[Any] = []
 
@@ -67,7 +74,7 @@ class MednerSide:
         self.facts = {
             "format": getattr(model, "format", None) or str(model.dtype).removeprefix("torch."),
             "taggers": [tagger.name for tagger in self._configuration.taggers],
-            "package": str(Path(pipeline.__file__).parent),
+            "package": str(Path(str(pipeline.__file__)).parent),
         }
 
     def run(self, at_a_time: int) -> Counts:
@@ -103,10 +110,10 @@ def loaded_side(order: Mapping[str, Any]) -> Side:
     if order["kind"] == "medner":
         return MednerSide(options, texts)
     if order["kind"] == "transformers":
-        from plain_transformers import PlainTransformersSide
+        from engine_sides.plain_transformers import PlainTransformersSide
 
         return PlainTransformersSide(options, order["format"], texts)
-    from encoder import EncoderSide
+    from engine_sides.encoder import EncoderSide
 
     return EncoderSide(Path(order["model"]), order["format"], order["threads"], texts)
 

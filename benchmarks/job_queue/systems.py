@@ -20,6 +20,7 @@ from medner.service.worker.worker import Worker, WorkerSettings
 from medner.store.jobs import TERMINAL, Jobs, JobSpec, JobView
 from medner.store.jobs.keys import job_key
 from medner.store.redis import RedisAddress
+from medner.store.redis.client import Client
 from medner.store.redis.connection import new_client
 
 #: How often it is asked whether all is done.
@@ -43,7 +44,7 @@ async def medner_worker(address: RedisAddress, arguments: argparse.Namespace) ->
 
 async def medner_run(address: RedisAddress, arguments: argparse.Namespace) -> float:
     """Seconds from submit to the last result."""
-    client = new_client(address)
+    client: Client = new_client(address)
     jobs = Jobs(client)
     began = time.perf_counter()
     job = (await jobs.submit(spec(arguments), documents(arguments.sentences))).id

@@ -86,7 +86,7 @@ class Longest:
     async def judge(self, case: Case) -> Verdict:
         """One candidate is kept, the others are dropped."""
         best = max(case.conflict.candidates, key=lambda one: one.entity.end - one.entity.start)
-        return verdict(self, case, [best], mode="rule")
+        return verdict(self, case, [best.entity], mode="rule")
 
     def prompt(self, case: Case) -> str:
         """No model is asked."""

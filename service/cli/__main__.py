@@ -3,16 +3,17 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from medner.service.cli.app import main
 from medner.service.cli.standard_streams import drop_output, in_utf8_mode, prepare_streams
 
 
-def run() -> None:
+def run(command_line: Callable[[], int] = main) -> None:
     """Runs the command line and ends the process with its exit code."""
     in_utf8_mode()
     prepare_streams()
-    code = main()
+    code = command_line()
     # What is left is the interpreter's own end, in which Ctrl-C would show a traceback.
     signal.signal(signal.SIGINT, lambda *_: os._exit(code))
     drop_output()

@@ -43,7 +43,7 @@ Format = Annotated[
     ),
 ]
 SkipBad = Annotated[
-    bool, typer.Option("--skip-bad", help="Leave out inputs and records that cannot be read, and list them.")
+    bool, typer.Option("--skip-bad", help="Skip inputs and records that cannot be read, and list them.")
 ]
 Limit = Annotated[
     int | None, typer.Option("--limit", metavar="N", min=1, max=MOST, help="Take only the first N documents.")
@@ -68,7 +68,12 @@ Labels = Annotated[
 ]
 Model = Annotated[
     str | None,
-    typer.Option("--model", metavar="NAME|FOLDER", callback=not_empty, help="Base model (medner models list)."),
+    typer.Option(
+        "--model",
+        metavar="NAME|FOLDER",
+        callback=not_empty,
+        help="Base model: a name of medner models list, or a folder.",
+    ),
 ]
 Preset = Annotated[
     str | None,
@@ -76,20 +81,22 @@ Preset = Annotated[
         "--preset",
         metavar="NAME",
         callback=not_empty,
-        help="A choice of the taggers that ship: default (several, and a judge), fast (one of them).",
+        help="A named choice of what ships: default (several taggers and a judge) or fast (one tagger).",
     ),
 ]
 Dtype = Annotated[
     DtypeChoice | None,
-    typer.Option("--dtype", help="Number format of models in this process; auto is the fastest here (medner doctor)."),
+    typer.Option(
+        "--dtype", help="Number format of models in this process. Default: auto, the fastest on this machine."
+    ),
 ]
 Taggers = Annotated[
     str | None,
     typer.Option(
         "--taggers",
         metavar="LIST",
-        help="Taggers of the configuration by name, adapter folders (./x), STRATEGY:STYLE (html:full), also @BASE for "
-        "another base model, or plugin:NAME.",
+        help="Comma list: names of the configuration or of taggers that ship, adapter folders (./x), untuned taggers "
+        "STRATEGY:STYLE (html:full; html:full@BASE on another base model), plugin:NAME.",
     ),
 ]
 Judge = Annotated[
@@ -98,7 +105,7 @@ Judge = Annotated[
         "--judge",
         metavar="JUDGE",
         help="hard-vote, filter-score[:LEAST], best-tagger[:NAME], select, rewrite, select:PROVIDER:MODEL, "
-        "trained:FOLDER; @, @VERSION or @NAME for one of medner judges.",
+        "trained:FOLDER, plugin:NAME; of medner judges: @ (the judge in place), @VERSION or @NAME.",
     ),
 ]
 Filter = Annotated[
@@ -106,13 +113,15 @@ Filter = Annotated[
     typer.Option(
         "--filter",
         metavar="FILTER",
-        help="off, a shipped filter's name, a filter's folder (./x), llm-causal, span (the span taggers' own "
-        "probabilities); add :THRESHOLD to change the threshold.",
+        help="off, the name of a filter that ships, a filter's folder (./x), llm-causal (the untuned base model), span "
+        "(the span taggers' own probabilities), plugin:NAME; add :THRESHOLD to change the threshold.",
     ),
 ]
 Exemplars = Annotated[
     Path | None,
-    typer.Option("--exemplars", metavar="FOLDER", help="The judge's exemplars (medner exemplars build)."),
+    typer.Option(
+        "--exemplars", metavar="FOLDER", help="Exemplars for the judge's prompt (made by medner exemplars build)."
+    ),
 ]
 Servers = Annotated[
     list[str] | None,
@@ -137,7 +146,7 @@ READ_OPTIONS: dict[str, tuple[Any, Any]] = {
                 "--encoding",
                 metavar="NAME",
                 callback=not_empty,
-                help="The files' encoding: gb18030, utf-16, big5 ...; else UTF-8.",
+                help="Encoding of the files: gb18030, utf-16-le, big5 ...; without it UTF-8, or GB18030 if that fits.",
             ),
         ],
         None,
@@ -147,7 +156,7 @@ READ_OPTIONS: dict[str, tuple[Any, Any]] = {
             bool,
             typer.Option(
                 "--join-lines",
-                help="Lines were cut at a fixed width: a term across a single line break is one entity.",
+                help="The files have lines of a fixed width: a single line break does not end a sentence.",
             ),
         ],
         False,
@@ -156,7 +165,7 @@ READ_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             typer.Option(
-                "--text-key", metavar="KEY", callback=not_empty, help="The key of JSON records with the text."
+                "--text-key", metavar="KEY", callback=not_empty, help="The key of JSON records that holds the text."
             ),
         ],
         None,
@@ -164,14 +173,18 @@ READ_OPTIONS: dict[str, tuple[Any, Any]] = {
     "id_key": (
         Annotated[
             str | None,
-            typer.Option("--id-key", metavar="KEY", callback=not_empty, help="The key of JSON records with the id."),
+            typer.Option(
+                "--id-key", metavar="KEY", callback=not_empty, help="The key of JSON records that holds the id."
+            ),
         ],
         None,
     ),
     "end": (
         Annotated[
             EndChoice | None,
-            typer.Option("--end", help="Whether an entity's end is its last character or the one after it."),
+            typer.Option(
+                "--end", help="inclusive: an entity's end is its last character; exclusive: the one after it."
+            ),
         ],
         None,
     ),
@@ -182,7 +195,7 @@ READ_OPTIONS: dict[str, tuple[Any, Any]] = {
                 "--annotator",
                 metavar="NAME",
                 callback=not_empty,
-                help="Read this person's annotations, if there are several people's.",
+                help="Whose annotations to read (number, mail address or name), if there are several people's.",
             ),
         ],
         None,

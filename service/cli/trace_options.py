@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 Place = Annotated[
     str | None,
     typer.Option(
-        "--traces", metavar="FILE|URL", help="The place of the traces; default $MEDNER_TRACES, else the data folder."
+        "--traces",
+        metavar="FILE|URL",
+        help="Where the traces are stored. Default: $MEDNER_TRACES, else the data folder.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunName = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's name, the beginning of one, or last (forks left out).")
+    str, typer.Argument(metavar="RUN", help="A run's name, its beginning, or last: the newest run that is no fork.")
 ]
 
 

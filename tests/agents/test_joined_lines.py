@@ -11,7 +11,7 @@ from medner.agents.judges.judge import FilterScore
 from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
 from medner.graph import Deps, Pipeline
-from tests.agents.letters import LettersEncoder
+from tests.agents.letters import LettersEncoder, asked_of
 
 torch = pytest.importorskip("torch")
 from medner.agents.taggers.spans.head import SpanHead, SpanShape
@@ -64,4 +64,4 @@ def test_a_joined_sentence_is_one_pass_a_tagger() -> None:
         for one, sentence in zip(annotations, (broken, whole), strict=True)
     ]
     assert words[0] == words[1] != []
-    assert [len(one.encoder.asked) for one in spans] == [1, 1]
+    assert [len(asked_of(one)) for one in spans] == [1, 1]

@@ -96,7 +96,8 @@ class _Writer:
 
 
 def _document(identifier: str, pieces: Iterable[tuple[str, bool]]) -> tuple[Document, list[_Writer]]:
-    text, writers = "", []
+    text = ""
+    writers: list[_Writer] = []
     for piece, is_sentence in pieces:
         if is_sentence:
             writers.append(_Writer(f"{identifier}#{len(writers)}", piece, len(text)))

@@ -132,11 +132,8 @@ def test_options_say_what_a_file_does_not_tell() -> None:
     )
     assert [(one.id, one.text) for one in content] == [("1", "患者咳嗽三天")]
     undecided = CASES / "10-cmeee-pred-noname" / "pred_undecidable.json"
-    ends = [
-        next(read_documents(undecided, options=ReadOptions(end=end))).entities[0].end
-        for end in ("inclusive", "exclusive")  # type: ignore[arg-type]
-    ]
-    assert ends == [6, 5]
+    said = (ReadOptions(end="inclusive"), ReadOptions(end="exclusive"))
+    assert [next(read_documents(undecided, options=options)).entities[0].end for options in said] == [6, 5]
     two = CASES / STUDIO / "e_two.json"
     assert next(read_documents(two, options=ReadOptions(annotator="2"))).entities[0].label == "bod"
     with pytest.raises(BadInputError, match="by '1', '2'"):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,12 @@ CASES = Path(__file__).parent
 GBK = os.fsdecode(b"\xb2\xa1\xc0\xfa")
 
 
-def _run(command: list[str], *, stdin: bytes | None = None, **environment: str) -> subprocess.CompletedProcess[bytes]:
+def _run(
+    command: list[str], environment: Mapping[str, str] | None = None, *, stdin: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    surroundings = {**os.environ, **(environment or {})}
     return subprocess.run(  # noqa: S603  medner itself
-        command, cwd=ROOT, env={**os.environ, **environment}, input=stdin, capture_output=True, timeout=60, check=False
+        command, cwd=ROOT, env=surroundings, input=stdin, capture_output=True, timeout=60, check=False
     )
 
 
@@ -89,12 +93,12 @@ def test_output_is_utf8_whatever_the_surroundings(tmp_path: Path, environment: d
     """What goes into a pipe is UTF-8, entities, records and corpora; help and errors end as they always do."""
     note = tmp_path / "病历.txt"
     note.write_text("患者胸痛😀。", encoding="utf-8")
-    ended = _run(annotate_program(note), **environment)
+    ended = _run(annotate_program(note), environment)
     assert (ended.returncode, "临床表现: 胸痛" in ended.stdout.decode()) == (0, True)
-    ended = _run(annotate_program("--text", "患者胸痛😀。", "--json"), **environment)
+    ended = _run(annotate_program("--text", "患者胸痛😀。", "--json"), environment)
     assert json.loads(ended.stdout)["text"] == "患者胸痛😀。"
-    assert _run(program("convert", note, "--to", "jsonl"), **environment).stdout.decode().count("😀") == 1
-    assert _run(annotate_program(tmp_path / "没有"), **environment).returncode == 2
+    assert _run(program("convert", note, "--to", "jsonl"), environment).stdout.decode().count("😀") == 1
+    assert _run(annotate_program(tmp_path / "没有"), environment).returncode == 2
 
 
 def test_a_text_in_gbk_from_the_terminal_is_read(tmp_path: Path) -> None:

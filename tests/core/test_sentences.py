@@ -21,8 +21,8 @@ _PIECES = (
 TEXTS = st.lists(_PIECES, max_size=40).map("".join)
 
 
-def texts_of(text: str, **options: int) -> list[str]:
-    return [sentence.text for sentence in split_sentences(Document("d", text), **options)]
+def texts_of(text: str, max_chars: int = 256) -> list[str]:
+    return [sentence.text for sentence in split_sentences(Document("d", text), max_chars=max_chars)]
 
 
 @given(TEXTS, st.integers(1, 30))

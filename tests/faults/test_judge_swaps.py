@@ -45,7 +45,7 @@ async def seat(jobs: Jobs, address: RedisAddress, number: int, *, messages: bool
 
 async def swapped(jobs: Jobs, address: RedisAddress, job: str, *, messages: bool) -> dict[int, float]:
     """All swaps at even distances of the job's progress; by version, when it was in place."""
-    places = {}
+    places: dict[int, float] = {}
     async for view in jobs.watch(job, every_s=0.02):
         number = len(places) + 1
         if number > len(SWAPS):

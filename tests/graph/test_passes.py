@@ -9,12 +9,12 @@ from medner.agents.judges.judge import FilterScore
 from medner.core.labels import load_label_set
 from medner.core.records import Sentence
 from medner.graph import Deps, Pipeline
-from tests.agents.letters import LettersEncoder
+from tests.agents.letters import LettersEncoder, asked_of
 
 torch = pytest.importorskip("torch")
 from medner.agents.taggers.spans.head import SpanHead, SpanShape
 from medner.agents.taggers.spans.sharing import SharedScores
-from medner.agents.taggers.spans.tagger import SpanTagger
+from medner.agents.taggers.spans.tagger import SpanScores, SpanTagger
 
 LABELS = load_label_set("cmeee-v2")
 
@@ -27,7 +27,7 @@ def states(tokens, shared):
 def tagger(name: str, seed: int, most_bytes: int) -> SpanTagger:
     torch.manual_seed(seed)
     head = SpanHead(SpanShape(16, 9)).eval()
-    shared = SharedScores(most_bytes)
+    shared = SharedScores[SpanScores](most_bytes)
     return SpanTagger(name, LettersEncoder(states), head, LABELS, name, 8, threshold=0.4, _shared=shared)
 
 
@@ -44,7 +44,7 @@ def test_a_sentence_is_one_pass_a_tagger(count: int, most_bytes: int) -> None:
 
     annotations = asyncio.run(run())
     assert any(annotation.conflicts for annotation in annotations)
-    assert [len(one.encoder.asked) for one in taggers] == [count, count]
+    assert [len(asked_of(one)) for one in taggers] == [count, count]
 
 
 def test_equal_sentences_are_one_pass() -> None:
@@ -58,4 +58,4 @@ def test_equal_sentences_are_one_pass() -> None:
 
     annotations = asyncio.run(run())
     assert len({annotation.entities for annotation in annotations}) == 1
-    assert [len(one.encoder.asked) for one in taggers] == [1, 1]
+    assert [len(asked_of(one)) for one in taggers] == [1, 1]

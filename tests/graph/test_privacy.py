@@ -16,8 +16,8 @@ async def test_langsmith_stays_off_whatever_the_environment_says(monkeypatch):
     """With LANGSMITH_TRACING set, nodes still run with tracing off, for sentences and for documents."""
     monkeypatch.setenv("LANGSMITH_TRACING", "true")
     monkeypatch.setenv("LANGCHAIN_TRACING_V2", "true")
-    get_env_var.cache_clear()
-    seen = []
+    get_env_var.cache_clear()  # type: ignore[attr-defined]  # its types do not tell that it keeps values
+    seen: list[object] = []
 
     def answer(request):
         seen.append(tracing_is_enabled())
@@ -30,5 +30,5 @@ async def test_langsmith_stays_off_whatever_the_environment_says(monkeypatch):
         await pipeline.annotate_sentence(Sentence("s", "咳嗽"))
         await pipeline.annotate_document(Document("d", "咳嗽。发热。"))
     finally:
-        get_env_var.cache_clear()
+        get_env_var.cache_clear()  # type: ignore[attr-defined]
     assert seen == [False, False, False]

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import BestTagger, HardVote
+from medner.agents.taggers.tagger import GenerativeTagger
 from medner.core.errors import UserError
 from medner.core.records import Decision, Document, Entity, Sentence
 from medner.graph import Deps, Pipeline
@@ -24,7 +26,10 @@ def deps(labels, scripted_tagger) -> Deps:
 
 
 def _asked(deps: Deps) -> int:
-    return sum(len(tagger.engine.requests) for tagger in deps.taggers)  # type: ignore[attr-defined]
+    engines = [tagger.engine for tagger in deps.taggers if isinstance(tagger, GenerativeTagger)]
+    asked = [len(engine.requests) for engine in engines if isinstance(engine, ScriptedEngine)]
+    assert len(asked) == len(deps.taggers)
+    return sum(asked)
 
 
 async def test_policies(deps, labels, scripted_tagger) -> None:

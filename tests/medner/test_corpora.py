@@ -80,7 +80,7 @@ def test_bad_records_are_named_or_left_out(tmp_path: Path) -> None:
 def test_a_writing_that_cannot_be(name: str, settings: dict[str, str], message: str, tmp_path: Path) -> None:
     """Is refused in one line, and nothing is written."""
     with pytest.raises(medner.MednerError, match=message):
-        medner.write(GOLD, tmp_path / name, **settings)  # type: ignore[arg-type]
+        medner.write(GOLD, tmp_path / name, **settings)
     assert not list(tmp_path.iterdir())
 
 

@@ -66,10 +66,13 @@ def test_a_judge_of_a_plugin_settles_conflicts() -> None:
     """Beside taggers that ship; the verdict carries its name and version."""
     from medner.testing import TAGGERS, DictionaryEngine
 
-    engine = DictionaryEngine({"胸痛": "sym", "痛": "bod"}, only={"json": ["痛"]})
+    engine = DictionaryEngine({"胸痛": "sym", "痛": "bod"}, only={"html": ["胸痛"], "json": ["痛"]})
     with medner.load(engine=engine, taggers=TAGGERS, judge="plugin:longest") as nlp:
-        (conflict,) = nlp.annotate("反复胸痛。痛。").conflicts[:1]
+        document = nlp.annotate("反复胸痛。痛。")
+    (conflict,) = document.conflicts[:1]
     assert (conflict.judge, conflict.judge_version) == ("longest", "1")
+    assert [(one.text, one.kept) for one in conflict.candidates] == [("胸痛", True), ("痛", False)]
+    assert [one.text for one in document.entities if one.start < 4] == ["胸痛"]
 
 
 @pytest.mark.parametrize(

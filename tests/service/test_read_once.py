@@ -17,6 +17,7 @@ import pytest
 
 import medner
 from medner.core import labels, sentences
+from medner.core.files import hashing
 from medner.core.records import Document
 from medner.service.annotate.counts import RunCounts
 from medner.service.annotate.documents import Annotating
@@ -32,7 +33,7 @@ WATCHED: dict[str, Callable[..., Any]] = {
     "reads": reading.read_documents,
     "splits": sentences.split_sentences,
     "label sets": labels.parse_label_set,
-    "hashes": fingerprint.sha256_of,
+    "hashes": hashing.sha256_of,
     "fingerprints": fingerprint.fingerprint,
     "temporary folders": tempfile.mkdtemp,
 }
@@ -115,6 +116,7 @@ def test_span_taggers_of_a_long_document(concurrency: int) -> None:
     from medner.agents.filters import SpanFilter
     from medner.agents.judges.judge import FilterScore
     from medner.graph import Deps, Pipeline
+    from tests.agents.letters import asked_of
     from tests.graph.test_passes import LABELS, tagger
 
     taggers = (tagger("a", 1, 0), tagger("b", 2, 0))
@@ -124,5 +126,5 @@ def test_span_taggers_of_a_long_document(concurrency: int) -> None:
         documents = map(Splitting(256).split, [Document("d", "".join(f"发热{n}天伴咳嗽。" for n in range(128)))])
         asyncio.run(Annotating(pipeline, RunCounts(128)).run(documents, found.append))
     assert calls["splits"] == 1
-    assert [len(one.encoder.asked) for one in taggers] == [128, 128]
+    assert [len(asked_of(one)) for one in taggers] == [128, 128]
     assert len(found[0].annotations) == 128

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,7 @@ async def test_an_exported_filter_scores_as_the_filter_does(base: Path, tmp_path
     tokenizer = AutoTokenizer.from_pretrained(done.folder)
 
     class Server:
-        async def classify(self, model: str, texts: list[str]) -> list[float]:
+        async def classify(self, model: str, texts: Sequence[str]) -> list[float]:
             with torch.inference_mode():
                 return [float(served(**tokenizer(text, return_tensors="pt")).logits) for text in texts]
 

@@ -17,9 +17,11 @@ FINITE = st.floats(min_value=0, max_value=1e9, allow_nan=False)
 def test_it_is_always_well_formed_and_inside_its_frame(points: list[tuple[float, float]], title: str) -> None:
     """Any points and any title, Chinese or markup, give XML whose curves stay inside the picture."""
     root = ElementTree.fromstring(loss_svg(points, title=title))  # noqa: S314  our own
-    assert "".join(root.find("{*}title").itertext()).split() == title.split()
+    shown = root.find("{*}title")
+    assert shown is not None
+    assert "".join(shown.itertext()).split() == title.split()
     for curve in root.findall("{*}polyline"):
-        for pair in curve.get("points").split():
+        for pair in curve.attrib["points"].split():
             x, y = map(float, pair.split(","))
             assert 0 <= x <= WIDTH
             assert 0 <= y <= HEIGHT

@@ -64,10 +64,10 @@ def configuration(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
     """Two adapters that write: the shipped symbol tagger, and as a stranger to its task the LLM-CLS filter's."""
     shipped = default_configuration("cmeee-v2")
     symbol = next(tagger for tagger in tuned_taggers("cmeee-v2", shipped.model) if tagger.strategy == "symbol")
-    assert symbol.adapter is not None
+    assert symbol.folder is not None
     stranger = tmp_path_factory.mktemp("other")
     for name in ("adapter_config.json", "adapter_model.safetensors"):
-        shutil.copy(symbol.adapter.parent / "llm-cls" / name, stranger)
+        shutil.copy(symbol.folder.parent / "llm-cls" / name, stranger)
     other = WritingTaggerConfig(name="other", strategy="html", style="brief", adapter=stranger)
     return shipped.model_copy(update={"taggers": (symbol, other), "filter": None, "judge": HardVoteConfig()})
 

@@ -38,7 +38,7 @@ def trained(configuration: Configuration, tmp_path: Path) -> Path:
     """A filter that reads one way: the symbol tagger's adapter under a random classification layer."""
     from safetensors.torch import save_file
 
-    folder, symbol = tmp_path / "cls", configuration.taggers[0].adapter
+    folder, symbol = tmp_path / "cls", configuration.taggers[0].folder
     assert symbol is not None
     folder.mkdir()
     for name in ("adapter_config.json", "adapter_model.safetensors"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from medner.agents.engines.engine import Request
+from medner.agents.engines.engine import Engine, Request
 from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
@@ -59,11 +59,11 @@ def real_sentences(count: int) -> list[Sentence]:
     return (short * (count // len(short) + 1))[:count]
 
 
-def tagger(engine: object, adapter: str | None, strategy: str) -> GenerativeTagger:
+def tagger(engine: Engine, adapter: str | None, strategy: str) -> GenerativeTagger:
     """A tagger with the brief prompt, for every strategy and model."""
     return GenerativeTagger(
         name=f"{adapter}-{strategy}",
-        engine=engine,  # type: ignore[arg-type]
+        engine=engine,
         codec=CODECS[strategy],
         labels=LABELS,
         adapter=adapter,
@@ -73,7 +73,7 @@ def tagger(engine: object, adapter: str | None, strategy: str) -> GenerativeTagg
 @pytest.fixture
 async def engine(served: Configuration) -> AsyncIterator[VllmEngine]:
     """An engine on the servers, by the tagger names of the configuration."""
-    adapters = {one.adapter: one.name for one in served.taggers if one.adapter is not None}
+    adapters = {one.folder: one.name for one in served.taggers if one.folder is not None}
     engine = await vllm_engine(served, adapters)
     yield engine
     await engine.close()
@@ -82,7 +82,7 @@ async def engine(served: Configuration) -> AsyncIterator[VllmEngine]:
 @pytest.fixture(scope="module")
 def local_model(model: Path, configuration: Configuration) -> LocalModel:
     """The same weights in this process, in the same precision."""
-    adapters = {one.name: one.adapter for one in configuration.taggers if one.adapter is not None}
+    adapters = {one.name: one.folder for one in configuration.taggers if one.folder is not None}
     return LocalModel(model, adapters, dtype=torch.float32)
 
 
@@ -137,7 +137,7 @@ async def test_two_hundred_sentences_are_copied_faithfully(engine: VllmEngine) -
     sentences = real_sentences(200)
     # The untuned model cannot stop; its answers are cut, and only what they hold is judged.
     outputs = await asyncio.gather(*(taggers[number % 40 == 0].tag(one) for number, one in enumerate(sentences)))
-    refused = [one for output in outputs for one in output.decoded.rejected if one.rejection != Rejection.TRUNCATED]
+    refused = [one for output in outputs for one in output.decoded.rejected if one.reason != Rejection.TRUNCATED]
     assert refused == []
     assert sum(len(output.decoded.entities) for output in outputs) > 200
 
@@ -173,7 +173,7 @@ async def test_an_adapter_comes_and_goes_while_the_server_runs(
     engine: VllmEngine, servers: list[Serving], configuration: Configuration
 ) -> None:
     """Loaded under a new name it answers as under the old one; unloaded, the message says who serves what."""
-    adapter = configuration.taggers[0].adapter
+    adapter = configuration.taggers[0].folder
     late = VllmEngine(engine.pool, base="", served={"late": "late"})
     request = Request(tuple(tagger_messages("brief", CODECS["symbol"], LABELS, "咽痛伴发热。")), max_tokens=60)
     expected = await engine.complete(Request(request.messages, adapter="symbol", max_tokens=60))

@@ -55,8 +55,8 @@ def read_settings(folder: Path) -> SpanSettings:
         raise BadInputError(reason, path=path, key=key) from error
 
 
-def load_span_tagger(folder: Path, *, name: str, adapter: str, encoder: Encoder, labels: LabelSet) -> SpanTagger:
-    """The span tagger of a folder, on an engine that has the folder's adapter loaded as ``adapter``.
+def load_span_tagger(folder: Path, *, name: str, adapter: str | None, encoder: Encoder, labels: LabelSet) -> SpanTagger:
+    """The span tagger of a folder, on an engine that has the folder's adapter loaded as ``adapter`` (None: on none).
 
     UserError when it was trained for other types or does not fit together.
     """

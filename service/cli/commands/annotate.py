@@ -27,9 +27,8 @@ if TYPE_CHECKING:
 
 HELP = """Find medical entities in Chinese clinical text: files, folders, standard input or a text.
 
-Several LLM taggers tag every sentence; a judge decides where they disagree. Without -o the command prints the \
-result; with -o it writes JSON lines, one document a line, with each tagger's answer and the reason why an entity was \
-kept.
+Several taggers tag every sentence; a judge decides where they disagree. Without -o the command prints the result. \
+With -o it writes JSON lines, one document a line, with each tagger's answer and the reason why an entity was kept.
 
 \b
 Examples:
@@ -37,12 +36,14 @@ Examples:
   medner annotate notes/ -o notes.jsonl --html notes.html
   medner annotate train.json --format cmeee --limit 20 --json
   cat note.txt | medner annotate - --labels ccks2019
-  medner annotate notes/ -o out.jsonl --taggers html:full,symbol:full --judge hard-vote
+  medner annotate notes/ -o out.jsonl --taggers span-12,span-gold
+  medner annotate notes/ -o other.jsonl --said out.jsonl --judge hard-vote
+  medner annotate notes/ -o out.jsonl --trace conflicts
   medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
-  medner annotate notes/ -o other.jsonl --said out.jsonl --filter llm-cls      # no tagger is asked again
-  medner annotate notes/ -o out.jsonl --trace conflicts     # then: medner traces show last/1
 
-You can stop a run with -o (Ctrl-C), and it may crash: the same command goes on from OUT.journal.
+--said takes the taggers' answers from an earlier result: only filter and judge run. After --trace, medner traces show \
+last/1 shows how a sentence was decided. If a run with -o was stopped (Ctrl-C) or crashed, the same command goes on \
+from OUT.journal.
 
 Exit code: 0 done; 1 done, but sentences failed or inputs were skipped; 2 wrong input or option; 3 disk or model \
 failed; 130 stopped.
@@ -69,7 +70,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     *,
     text: Annotated[str | None, typer.Option("--text", metavar="TEXT", help="A text to annotate, in quotes.")] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="OUT", help="JSON lines file for the result.")
+        Path | None, typer.Option("-o", "--output", metavar="OUT", help="Write the result to this file, as JSON lines.")
     ] = None,
     format_: Format = None,
     configuration: ConfigurationOptions,
@@ -78,17 +79,15 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         typer.Option(
             "--said",
             metavar="FILE",
-            help="Use the taggers' answers in an earlier result (-o) on the same texts, to try another filter or "
+            help="Take the taggers' answers from an earlier result (-o) on the same texts, to try another filter or "
             "judge; repeatable.",
         ),
     ] = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Also write the annotations as one HTML page.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Also write the result as one HTML page.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON lines on standard output, the same as with -o.")
-    ] = False,
-    language: Annotated[Language, typer.Option("--language", help="Language of the page.")] = Language.ZH,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON lines, as -o writes them.")] = False,
+    language: Annotated[Language, typer.Option("--language", help="Language of the HTML page.")] = Language.ZH,
     skip_bad: SkipBad = False,
     limit: Limit = None,
     options: ReadOptions,
@@ -102,7 +101,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
             "--traces",
             metavar="FILE|URL",
             callback=not_empty,
-            help="The place of traces: an SQLite file (default: in the data folder), postgresql:// or redis://.",
+            help="Where traces are stored: an SQLite file (default: in the data folder), postgresql:// or redis://.",
         ),
     ] = None,
     keep_days: Annotated[

@@ -25,6 +25,8 @@ Examples:
   medner compare gold.jsonl before.jsonl after.jsonl --labels cmeee-v2
   medner compare gold.jsonl before.jsonl after.jsonl --show 100
   medner compare gold.jsonl before.jsonl after.jsonl --json all.json
+
+Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option; 3 the disk failed.
 """
 
 
@@ -48,7 +50,9 @@ def compare(  # noqa: PLR0913  the options of a command are its parameters
     seed: scoring.Seed = 0,
     resamples: scoring.Resamples = 2000,
     by_type: scoring.ByType = True,
-    show: Annotated[int, typer.Option(min=0, max=MOST, metavar="N", help="Differing places to show in the text.")] = 20,
+    show: Annotated[
+        int, typer.Option(min=0, max=MOST, metavar="N", help="How many differing places to show in the text.")
+    ] = 20,
     commit: scoring.Commit = "",
     configuration: scoring.Configuration = "",
 ) -> None:

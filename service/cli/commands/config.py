@@ -12,10 +12,10 @@ from medner.service.cli.reporting import print_json
 
 config_app = typer.Typer(
     no_args_is_help=True,
-    help="Configuration files: checked, and described for editors.\n\n"
+    help="Check configuration files, and print their schema for editors.\n\n"
     "    medner config schema > medner.schema.json\n\n"
     "    medner config check medner.toml\n\n"
-    "Editors with taplo take the schema where the file's first line is #:schema ./medner.schema.json",
+    "Editors with taplo use the schema if the file's first line is #:schema ./medner.schema.json",
 )
 
 
@@ -26,7 +26,12 @@ def register(app: typer.Typer) -> None:
 
 @config_app.command()
 def schema() -> None:
-    """Print the JSON schema of configuration files. Example: medner config schema > medner.schema.json"""
+    """Print the JSON schema of configuration files.
+
+    Example: medner config schema > medner.schema.json
+
+    Exit code: 0 done.
+    """
     from medner.service.config.schema import configuration_schema
 
     print_json(configuration_schema())
@@ -38,10 +43,13 @@ def check(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole configuration as JSON.")] = False,
 ) -> None:
-    """Read a configuration file as annotate would, and print what it comes to.
+    """Read a configuration file as annotate does, and print the taggers, filter and judge that it gives.
 
-    Keys, label set, adapters' cards and installed plugins are checked; no model is loaded. Example: medner config check
-    medner.toml
+    Keys, label set, adapters' cards and installed plugins are checked; no model is loaded.
+
+    Example: medner config check medner.toml
+
+    Exit code: 0 it can be used; 2 the file has a mistake, or an adapter is missing.
     """
     from medner.service.build.pipeline import check_adapters
     from medner.service.config.files import load_configuration

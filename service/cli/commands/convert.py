@@ -24,11 +24,10 @@ if TYPE_CHECKING:
     from medner.service.inputs.corpus_inputs import CorpusInput
     from medner.store.corpora import BadRecord, BadRecords, Layout, Reading, Writing
 
-_HELP = """Convert corpora: CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio, doccano.
+_HELP = """Convert corpora between CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio and doccano.
 
-The command detects the format of an input from its name and content, unless --from names it. It checks every entity \
-against its text, and counts and reports everything that the new format cannot hold (nested entities in BIO, for \
-example).
+The command detects an input's format from its name and content, unless --from names it. It checks every entity \
+against its text, and counts and reports what the new format cannot hold, for example nested entities in BIO.
 
     medner convert train.json --to bio --labels cmeee-v2 -o train.bio
 
@@ -40,7 +39,7 @@ example).
 
 The last example writes the bad records, each with its reason, to good.jsonl.bad.jsonl.
 
-Exit code: 0 done, 1 done but bad records were skipped, 2 bad input or option, 3 the disk failed.
+Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option; 3 the disk failed.
 """
 
 

@@ -34,12 +34,16 @@ def doctor(  # noqa: PLR0913  the options of a command are its parameters
     *,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration in TOML.")] = None,
     labels: Annotated[str | None, typer.Option("--labels", metavar="NAME|FILE", help="Label set.")] = None,
-    taggers: Annotated[str | None, typer.Option("--taggers", metavar="LIST", help="As for medner annotate.")] = None,
+    taggers: Annotated[
+        str | None, typer.Option("--taggers", metavar="LIST", help="The taggers to check, as for medner annotate.")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model.")] = None,
     server: Annotated[
-        list[str] | None, typer.Option("--server", metavar="URL", help="A vLLM server; repeatable.")
+        list[str] | None, typer.Option("--server", metavar="URL", help="A vLLM server to check; repeatable.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Do not read the whole model to check its hashes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Skip the check of the model's hashes, which reads all of it.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     from dataclasses import asdict

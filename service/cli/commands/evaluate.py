@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HELP = """Score PREDICTIONS against GOLD: strict micro precision, recall and F1.
 
-An entity is right if its start, end and type are all right. Documents are matched by id, else by their text; in a \
+An entity is right if its start, end and type are all right. Documents are matched by id, else by their text. In a \
 gold document without a prediction all entities count as missed, and the report names it.
 
 The report has the scores with bootstrap intervals, scores of each type and of nested entities, the five error \
@@ -35,6 +35,8 @@ Examples:
   medner evaluate test.json a.jsonl b.jsonl c.jsonl --ensembles
   medner evaluate gold.jsonl predictions.jsonl --html report.html
   medner evaluate gold.jsonl predictions.jsonl --json - > report.json
+
+Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option; 3 the disk failed.
 """
 
 GoldPath = Annotated[Path, typer.Argument(metavar="GOLD", help="The file (or folder) with the gold entities.")]
@@ -42,8 +44,8 @@ Labels = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE",
-        help="The label set: gives names and order, and makes other labels errors. "
-        "`cmeee-v2`, `ccks2019`, or your own .toml file.",
+        help="Label set: cmeee-v2, ccks2019, or a .toml file. The report gets its names and order; other labels are "
+        "errors.",
     ),
 ]
 GoldFormat = Annotated[
@@ -65,7 +67,7 @@ Seed = Annotated[
     int, typer.Option(min=0, max=MOST_SEED, help="The seed of the resampling; the same seed gives the same intervals.")
 ]
 Resamples = Annotated[int, typer.Option(min=100, max=1_000_000, help="Draws of documents for an interval.")]
-ByType = Annotated[bool, typer.Option("--by-type/--no-by-type", help="Show each type.")]
+ByType = Annotated[bool, typer.Option("--by-type/--no-by-type", help="Show the scores of each type.")]
 Commit = Annotated[str, typer.Option(metavar="TEXT", help="The commit that made the predictions; kept in the report.")]
 Configuration = Annotated[
     str, typer.Option(metavar="TEXT", help="The configuration that made the predictions; kept in the report.")
@@ -97,8 +99,8 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
         bool,
         typer.Option(
             "--ensembles",
-            help="Also score the hard vote, union, intersection and oracle of the systems, and count where they "
-            "agree. Needs two prediction files or more.",
+            help="Also score the hard vote, the union, the unanimous entities and the oracle of the systems, and count "
+            "where they agree. Needs two prediction files or more.",
         ),
     ] = False,
     commit: Commit = "",

@@ -29,7 +29,7 @@ LINE_EVERY_S = 10.0
 
 exemplars_app = typer.Typer(
     no_args_is_help=True,
-    help="Exemplars: typical entities of each type, for the judge's prompt.\n\n"
+    help="Build and show exemplars: typical entities of each type, for the judge's prompt.\n\n"
     "    medner exemplars build train.json --exclude test.json -o exemplars/    # cluster a corpus\n\n"
     "    medner exemplars show exemplars/ --type dis\n\n"
     "    medner annotate notes/ --judge select --exemplars exemplars/\n\n"
@@ -70,15 +70,15 @@ def build(  # noqa: PLR0913  one parameter an option
         list[Path] | None,
         typer.Option(metavar="FILE", help="A file whose sentences are left out, for example a test set."),
     ] = None,
-    each: Annotated[int, typer.Option(min=1, max=1_000, help="Exemplars a type.")] = 5,
-    clusters: Annotated[int, typer.Option(min=1, max=10_000, help="Clusters a type.")] = 5,
+    each: Annotated[int, typer.Option(min=1, max=1_000, help="Exemplars of each type.")] = 5,
+    clusters: Annotated[int, typer.Option(min=1, max=10_000, help="Clusters of each type.")] = 5,
     max_per_type: Annotated[
         int,
         typer.Option(
             "--max-per-type",
             min=1,
             max=MOST,
-            help="At most this many entities of a type are embedded: a seeded sample.",
+            help="Embed at most this many entities of a type, a sample drawn by the seed.",
         ),
     ] = 2_000,
     options: ReadOptions,
@@ -91,6 +91,8 @@ def build(  # noqa: PLR0913  one parameter an option
     The same files and seed give the same folder. It holds text of the corpus: do not pass it on.
 
     Example: medner exemplars build train.json --exclude test.json -o exemplars/
+
+    Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option; 3 disk or model failed.
     """
     from medner.core.labels import load_label_set
     from medner.training.exemplars.build import Clustering, ExemplarBuild, ExemplarCorpus
@@ -141,6 +143,8 @@ def show(  # noqa: PLR0913  one parameter an option
     """Show the exemplars of a folder, or the entities nearest to a text.
 
     Example: medner exemplars show exemplars/ --type sym --near 咳嗽咳痰
+
+    Exit code: 0 done; 2 this is no folder of exemplars, or there is no such type; 3 disk or model failed.
     """
     from medner.agents.exemplars.folder import ExemplarFolder
     from medner.core.characters import is_blank

@@ -34,9 +34,13 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    adapter: Annotated[Path, typer.Argument(help="An adapter's folder, with its card.", show_default=False)],
+    adapter: Annotated[
+        Path, typer.Argument(metavar="ADAPTER", help="An adapter's folder, with its card.", show_default=False)
+    ],
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write; it must be new or empty.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="The folder to write; it must be new or empty.")
+    ],
     base: Annotated[
         str | None, typer.Option("--base", metavar="NAME|FOLDER", help="Base model; by default the one on the card.")
     ] = None,
@@ -44,7 +48,7 @@ def export(
         str, typer.Option("--dtype", metavar="TYPE", help="Number format: bfloat16, float16 or float32.")
     ] = "bfloat16",
     check: Annotated[
-        Path | None, typer.Option("--check", metavar="FILE", help="Annotated file whose sentences are compared.")
+        Path | None, typer.Option("--check", metavar="FILE", help="Compare on the sentences of this annotated file.")
     ] = None,
     sentences: Annotated[
         int, typer.Option("--sentences", min=1, max=MOST, help="Compare at most this many sentences.")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from medner.store.jobs import Jobs, JobView
 
-HELP = """List, watch, cancel and repeat jobs. JOB is an id, its beginning, the job's name, or last.
+HELP = """List, watch, cancel and repeat the jobs of medner submit. JOB is an id, its beginning, a name, or last.
 
 \b
 Examples:
@@ -28,6 +28,8 @@ Examples:
   medner jobs results ward-7 -o ward-7.jsonl
   medner jobs cancel 20260131-0930
   medner jobs dead last && medner jobs replay last
+
+watch and results have exit codes of their own (medner jobs watch --help).
 """
 
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, the beginning of it, its name, or last.")]
@@ -43,7 +45,12 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(*, as_json: AsJson = False) -> None:
-    """List the jobs, the newest first, and the workers."""
+    """List the jobs, the newest first, and the workers.
+
+    Example: medner jobs list
+
+    Exit code: 0 done; 3 Redis failed.
+    """
 
     async def run(jobs: Jobs, _: Console) -> int:
         views, workers = await jobs.all(), await jobs.workers()
@@ -75,7 +82,12 @@ def list_(*, as_json: AsJson = False) -> None:
 
 
 def show(job: JobName, *, as_json: AsJson = False) -> None:
-    """Show a job: state, counts, configuration, reasons."""
+    """Show a job: its state and the reason for it, counts, configuration.
+
+    Example: medner jobs show last
+
+    Exit code: 0 done; 2 there is no such job; 3 Redis failed.
+    """
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
         from medner.service.jobs.watch import described
@@ -94,7 +106,11 @@ def show(job: JobName, *, as_json: AsJson = False) -> None:
 def watch(job: JobName) -> None:
     """Follow a job until it ends: sentences a second, time left, conflicts and failures so far.
 
-    Ctrl-C ends the watching, not the job. Exit code: 0 completed, 1 completed with errors, 3 failed, 5 cancelled.
+    Ctrl-C ends the watching, not the job.
+
+    Example: medner jobs watch last
+
+    Exit code: 0 completed; 1 completed with errors; 3 failed; 5 cancelled; 130 stopped watching.
     """
 
     async def run(jobs: Jobs, name: str, console: Console) -> int:
@@ -109,9 +125,13 @@ def watch(job: JobName) -> None:
 
 
 def cancel(job: JobName) -> None:
-    """Cancel a job: running sentences end within about two seconds and one sentence, finished results stay.
+    """Cancel a job. Workers see it within about two seconds and finish their running sentences; results stay.
 
     Cancelling an ended job changes nothing. medner jobs replay goes on with a cancelled job.
+
+    Example: medner jobs cancel 20260131-0930
+
+    Exit code: 0 done; 2 there is no such job; 3 Redis failed.
     """
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
@@ -132,7 +152,9 @@ def results(
 ) -> None:
     """Write a job's documents with their entities, as medner annotate -o does; of a running job, those that are done.
 
-    Exit code: 0 complete; 1 sentences are missing.
+    Example: medner jobs results ward-7 -o ward-7.jsonl
+
+    Exit code: 0 complete; 1 sentences are missing; 2 there is no such job; 3 Redis or disk failed.
     """
 
     async def run(jobs: Jobs, name: str, console: Console) -> int:
@@ -156,7 +178,12 @@ def results(
 
 
 def dead(job: JobName, *, as_json: AsJson = False) -> None:
-    """List the sentences that were given up: place and reason, without their text."""
+    """List the sentences that failed all attempts: id and reason, without their text.
+
+    Example: medner jobs dead last
+
+    Exit code: 0 done; 2 there is no such job; 3 Redis failed.
+    """
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
         letters = await jobs.dead(name)
@@ -171,7 +198,12 @@ def dead(job: JobName, *, as_json: AsJson = False) -> None:
 
 
 def replay(job: JobName) -> None:
-    """After a fix or a cancel: repeat the failed sentences, and go on with the missing ones."""
+    """Run the failed sentences of a job again, and those that a cancel or a failure left out.
+
+    Example: medner jobs replay last
+
+    Exit code: 0 done; 2 there is no such job, or it has not ended; 3 Redis failed.
+    """
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
         count = await jobs.replay(name)
@@ -182,7 +214,12 @@ def replay(job: JobName) -> None:
 
 
 def delete(job: JobName) -> None:
-    """Delete an ended job, with its results in Redis and its traces on this machine. A result folder stays."""
+    """Delete an ended job, with its results in Redis and its traces on this machine. A result folder stays.
+
+    Example: medner jobs delete ward-7
+
+    Exit code: 0 done; 2 there is no such job, or it has not ended; 3 Redis failed.
+    """
 
     from medner.service.build.trace_recording import remove_traces_of
 
@@ -197,8 +234,15 @@ def delete(job: JobName) -> None:
     _on(job, run)
 
 
-def server(*, stop: Annotated[bool, typer.Option("--stop", help="Stop it; its data stay on disk.")] = False) -> None:
-    """Show the Redis of the jobs, and whether it answers. The embedded one starts when it is needed."""
+def server(
+    *, stop: Annotated[bool, typer.Option("--stop", help="Stop the embedded Redis; its data stay on disk.")] = False
+) -> None:
+    """Show the Redis of the jobs, and whether it answers. The embedded one starts when it is needed.
+
+    Example: medner jobs server --stop
+
+    Exit code: 0 done; 2 medner did not start this Redis, so it cannot stop it; 3 Redis failed.
+    """
     from medner.store.redis import redis_address
     from medner.store.redis.connection import require_redis
 

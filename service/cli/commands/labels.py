@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 labels_app = typer.Typer(
     no_args_is_help=True,
-    help="Label sets: the entity types of a task. List them, and write your own.\n\n"
+    help="List label sets, the entity types of a task, and check your own.\n\n"
     "    medner labels show cmeee-v2 --toml > mine.toml      # start from a shipped one\n\n"
     "    medner labels check mine.toml                       # after editing\n\n"
     "    medner annotate note.txt --labels mine.toml",
@@ -34,7 +34,12 @@ def register(app: typer.Typer) -> None:
 
 @labels_app.command("list")
 def list_(as_json: _Json = False) -> None:
-    """List the label sets that ship. Example: medner labels list"""
+    """List the label sets that ship.
+
+    Example: medner labels list
+
+    Exit code: 0 done.
+    """
     from medner.core.labels import SHIPPED, load_label_set
 
     sets = [load_label_set(name) for name in SHIPPED]
@@ -51,7 +56,12 @@ def show(
     as_toml: Annotated[bool, typer.Option("--toml", help="Print TOML, to start your own label set.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Show a label set's types and its rules for entities. Example: medner labels show ccks2019"""
+    """Show a label set's types and its rules for entities.
+
+    Example: medner labels show ccks2019
+
+    Exit code: 0 done; 2 there is no such label set, or the file has a mistake.
+    """
     from medner.core.labels import label_set_toml, load_label_set
 
     if as_toml and as_json:
@@ -75,7 +85,12 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="A label set in TOML.")],
     as_json: _Json = False,
 ) -> None:
-    """Check your own label set. Example: medner labels check mine.toml"""
+    """Check your own label set.
+
+    Example: medner labels check mine.toml
+
+    Exit code: 0 it can be used; 2 the file has a mistake.
+    """
     from medner.core.labels import load_label_set
 
     labels = load_label_set(file)

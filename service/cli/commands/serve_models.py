@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 HELP = """Start the vLLM servers that a configuration needs, and stop them together.
 
-One server serves the base model, and every adapter of the configuration under its own model name (cmeee-v2.symbol), \
-except span taggers, which run in the process that annotates. vLLM has its own environment \
-(scripts/vllm_environment.sh makes one for processors); --vllm names its Python.
+One server has the base model and every adapter of the configuration, each under a model name (cmeee-v2.symbol). \
+Span taggers are left out: they run in the process that annotates. An exported llm-cls filter (medner export) gets its \
+own server, on the next port.
 
-An exported llm-cls filter (medner export) gets its own server, on the next port.
+vLLM needs its own environment (scripts/vllm_environment.sh makes one for processors); --vllm names its Python.
 
 The servers listen only on this machine, unless --host names another address and VLLM_API_KEY is set. Ctrl-C or \
 SIGTERM stops them and all their processes.
@@ -57,7 +57,9 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         str | None, typer.Option("--taggers", metavar="LIST", help="The taggers to serve, as for medner annotate.")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model.")] = None,
-    device: Annotated[Device, typer.Option("--device", help="The servers' processor.")] = Device.CPU,
+    device: Annotated[
+        Device, typer.Option("--device", help="Run the servers on the processor or on a GPU.")
+    ] = Device.CPU,
     port: Annotated[
         int, typer.Option("--port", min=1, max=65_535, help="Port of the first server; the others take the next ones.")
     ] = 8101,
@@ -75,7 +77,8 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     ] = ServerPart.ALL,
     replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Identical servers of each kind.")] = 1,
     speculation: Annotated[
-        Speculation, typer.Option("--speculation", help="How tokens are drafted; answers are the same.")
+        Speculation,
+        typer.Option("--speculation", help="How tokens are drafted; it changes the speed, not the answers."),
     ] = Speculation.COPY,
     context: Annotated[
         int | None,
@@ -84,7 +87,7 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
             metavar="TOKENS",
             min=256,
             max=1_048_576,
-            help="Length of prompt and answer; computed by default.",
+            help="Longest prompt and answer together; computed by default.",
         ),
     ] = None,
     dtype: Annotated[str | None, typer.Option("--dtype", metavar="TYPE", help="bfloat16 (default) or float32.")] = None,

@@ -25,21 +25,20 @@ if TYPE_CHECKING:
     from medner.service.jobs.submit import SubmitOrder
     from medner.store.jobs import Jobs
 
-HELP = """Submit files as a job that workers do in the background, and print the job's id at once.
+HELP = """Submit files as a job for background workers, and print the job's id at once.
 
-Redis keeps the job: the embedded one of the data folder, which starts by itself, or the one of MEDNER_REDIS_URL. The \
-job survives this command, the workers and their crashes; start workers with medner worker.
+Start workers with medner worker. Redis keeps the job, which survives this command, the workers and their crashes: \
+the Redis of MEDNER_REDIS_URL, else the embedded one in the data folder, which starts by itself.
 
 \b
 Examples:
   medner submit notes/ --name ward-7
   medner submit big.jsonl --results /data/out --parts parquet --priority low
   medner submit notes/ --taggers symbol,span --judge hard-vote --trace all
-  medner submit notes/ --key nightly-2026-01-31     # again: the same job, not a second one
+  medner submit notes/ --key nightly-2026-01-31     # run twice, it makes one job
   medner jobs watch $(medner submit notes/)
 
-Redis keeps results for a week (--keep); with --results workers write them into a folder while the job runs, and \
-Redis has only the bookkeeping.
+Redis keeps results for a week (--keep). With --results, workers write them into a folder while the job runs.
 
 Exit code: 0 submitted; 1 submitted, but inputs were skipped; 2 wrong input or option; 3 Redis or disk failed.
 """
@@ -64,10 +63,12 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
             "--key",
             metavar="KEY",
             callback=submit_key,
-            help="Make only one job for this key, even if the command runs several times.",
+            help="Make only one job for this key, however often the command runs.",
         ),
     ] = None,
-    priority: Annotated[Priority, typer.Option("--priority", help="Which jobs go first.")] = Priority.NORMAL,
+    priority: Annotated[
+        Priority, typer.Option("--priority", help="Workers take jobs of a higher priority first.")
+    ] = Priority.NORMAL,
     results: Annotated[
         str | None,
         typer.Option(
@@ -78,7 +79,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
         ),
     ] = None,
     parts: Annotated[
-        PartFormat, typer.Option("--parts", help="The format of the files in that folder.")
+        PartFormat, typer.Option("--parts", help="Format of the files in the --results folder.")
     ] = PartFormat.JSONL,
     keep: Annotated[
         float,
@@ -89,7 +90,9 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     configuration: ConfigurationOptions,
     judge_follow: Annotated[
         JudgeFollow,
-        typer.Option("--judge-follow", help="pinned: keep the judge's version; latest: follow its changes."),
+        typer.Option(
+            "--judge-follow", help="pinned: this judge decides to the end; latest: each judge that is put in place."
+        ),
     ] = JudgeFollow.PINNED,
     trace: Trace = TracePolicy.CONFLICTS,
     format_: Format = None,
@@ -98,10 +101,15 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     options: ReadOptions,
     chunk: Annotated[
         int,
-        typer.Option("--chunk", metavar="N", min=1, max=4_096, help="Sentences that a worker takes at a time, about."),
+        typer.Option(
+            "--chunk", metavar="N", min=1, max=4_096, help="About how many sentences a worker takes at a time."
+        ),
     ] = 32,
     attempts: Annotated[
-        int, typer.Option("--attempts", metavar="N", min=1, max=100, help="How often a sentence is tried.")
+        int,
+        typer.Option(
+            "--attempts", metavar="N", min=1, max=100, help="How often a sentence is tried before it is given up."
+        ),
     ] = 3,
     time_limit: Annotated[
         float,

@@ -8,10 +8,10 @@ import typer
 
 from medner.service.cli.bounds import DAY_S, finite, not_empty
 
-HELP = """Do the jobs of medner submit until stopped. Run any number of workers, on any number of machines.
+HELP = """Process the jobs of medner submit until stopped. Run any number of workers, on any number of machines.
 
-Ctrl-C or SIGTERM: the worker finishes its running sentences and returns the rest of its chunks to the queue; nothing \
-is lost. A second Ctrl-C ends it at once and loses nothing either: other workers take over after the lease.
+After Ctrl-C or SIGTERM the worker finishes its running sentences and returns the rest of its chunks to the queue. A \
+second Ctrl-C ends it at once: other workers take over its chunks after --lease. Nothing is lost either way.
 
 \b
 Examples:
@@ -21,7 +21,7 @@ Examples:
 
 The log on standard error is JSON lines, without any text of a note.
 
-Exit code: 0 stopped; 2 wrong option; 3 Redis failed at the start.
+Exit code: 0 stopped; 2 wrong option; 3 Redis failed at the start; 70 the worker did not stop and was ended.
 """
 
 
@@ -54,7 +54,10 @@ def worker(
         ),
     ] = None,
     metrics_host: Annotated[
-        str, typer.Option("--metrics-host", metavar="HOST", callback=not_empty, help="The address it listens on.")
+        str,
+        typer.Option(
+            "--metrics-host", metavar="HOST", callback=not_empty, help="Address on which the metrics are served."
+        ),
     ] = "127.0.0.1",
 ) -> None:
     from medner.store.redis.connection import require_redis

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 HELP = """Define judges by name, and choose the one that decides in running jobs.
 
-`add` defines a judge, `use` puts it in place. Each use makes a new version; versions only grow, and every verdict \
-has the judge's name and version. Workers change at their next sentence.
+`add` defines a judge, `use` puts it in place: it then decides in all jobs that follow (--judge-follow latest), from \
+each worker's next sentence on. Each use makes a new version, and every verdict has the judge's name and version.
 
 \b
 Examples:
-  medner judges add strict --judge select:openai:qwen3-32b --url http://10.0.0.3:8000/v1 --fallback hard-vote
+  medner judges add strict --judge select:openai:qwen3-32b --url http://10.0.0.3:8000/v1
   medner judges test strict
   medner judges use strict --why 'fewer fallbacks on ward notes'
   medner judges list                     # which workers have changed
@@ -50,6 +50,8 @@ def list_(*, as_json: AsJson = False) -> None:
     """List the judges, the version in place, and each worker's version.
 
     Example: medner judges list
+
+    Exit code: 0 done; 3 Redis failed.
     """
 
     async def run(registry: JudgeRegistry) -> None:
@@ -89,17 +91,23 @@ def add(  # noqa: PLR0913  one parameter an option
     *,
     judge: Annotated[
         str | None,
-        typer.Option("--judge", metavar="JUDGE", help="As for annotate: select, rewrite, select:PROVIDER:MODEL ..."),
+        typer.Option(
+            "--judge", metavar="JUDGE", help="The judge, as for medner annotate: select:PROVIDER:MODEL, hard-vote ..."
+        ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="A TOML file whose judge table is used instead.")
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Take the judge from the [judge] table of this file instead of --judge."
+        ),
     ] = None,
     url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The model server's address.")] = None,
     key_env: Annotated[
-        str | None, typer.Option("--key-env", metavar="VARIABLE", help="The environment variable with the key.")
+        str | None,
+        typer.Option("--key-env", metavar="VARIABLE", help="The environment variable that holds the server's key."),
     ] = None,
     template: Annotated[
-        str | None, typer.Option("--template", metavar="NAME|FILE", help="direct, step-by-step, or a file.")
+        str | None, typer.Option("--template", metavar="NAME|FILE", help="The prompt: direct, step-by-step, or a file.")
     ] = None,
     joint: Annotated[
         bool, typer.Option("--joint", help="Ask about all conflicts of a sentence in one question.")
@@ -120,6 +128,8 @@ def add(  # noqa: PLR0913  one parameter an option
     Secrets are not stored, only the names of environment variables.
 
     Example: medner judges add vote --judge hard-vote
+
+    Exit code: 0 done; 2 wrong judge or option; 3 Redis failed.
     """
     from medner.service.config.frozen import freeze_data
     from medner.service.config.judges import read_judge
@@ -161,6 +171,8 @@ def show(name: Name, *, as_json: AsJson = False) -> None:
     """Show a judge's whole definition.
 
     Example: medner judges show strict
+
+    Exit code: 0 done; 2 there is no such judge; 3 Redis failed.
     """
 
     async def run(registry: JudgeRegistry) -> None:
@@ -187,6 +199,8 @@ def remove(name: Name) -> None:
     """Remove a judge's definition. Its versions stay, so that jobs pinned to them go on.
 
     Example: medner judges remove old
+
+    Exit code: 0 done; 2 there is no such judge; 3 Redis failed.
     """
 
     async def run(registry: JudgeRegistry) -> None:
@@ -201,6 +215,8 @@ def history(*, as_json: AsJson = False) -> None:
     """List every version that was put in place, the newest first.
 
     Example: medner judges history
+
+    Exit code: 0 done; 3 Redis failed.
     """
 
     async def run(registry: JudgeRegistry) -> None:

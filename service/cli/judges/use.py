@@ -25,9 +25,11 @@ def register(judges: typer.Typer) -> None:
 
 
 def examine_judge(context: typer.Context, name: Name, *, as_json: AsJson = False) -> None:
-    """Ask a judge about a few made-up conflicts. Exit code 1 when an answer cannot be used.
+    """Ask a judge about a few made-up conflicts, and show its answers.
 
     Example: medner judges test strict
+
+    Exit code: 0 all answers can be used; 1 an answer cannot be used; 2 there is no such judge; 3 Redis failed.
     """
 
     async def run(registry: JudgeRegistry) -> int:
@@ -49,9 +51,15 @@ def use(  # noqa: PLR0913  one parameter an option
     *,
     back_to: Annotated[
         int | None,
-        typer.Option("--back-to", metavar="VERSION", min=1, max=MOST, help="Put the judge of an earlier version back."),
+        typer.Option(
+            "--back-to",
+            metavar="VERSION",
+            min=1,
+            max=MOST,
+            help="Put the judge of this earlier version in place again.",
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Skip the test, or ignore its result.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Put it in place even if the test fails.")] = False,
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for the history.")] = "",
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")] = "",
     wait: Annotated[
@@ -68,9 +76,12 @@ def use(  # noqa: PLR0913  one parameter an option
 ) -> None:
     """Put a judge in place: it decides in all jobs that follow, from each worker's next sentence on.
 
-    It must pass `medner judges test` first. Exit code 1: it is in place, but some workers have not changed yet.
+    The command tests the judge first, as medner judges test does.
 
-    Example: medner judges use strict
+    Example: medner judges use strict --why 'fewer fallbacks'
+
+    Exit code: 0 done; 1 it is in place, but some workers have not changed yet; 2 no such judge, or it failed the
+    test; 3 Redis failed.
     """
     if (name is None) == (back_to is None):
         raise UserError("name a judge, or an earlier version with --back-to")

@@ -27,19 +27,26 @@ def agreement(  # noqa: PLR0913  one parameter an option
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A traced run.")] = None,
     *,
     results: Annotated[
-        Path | None, typer.Option("--results", metavar="FILE", help="Read a file of annotate -o instead.")
+        Path | None, typer.Option("--results", metavar="FILE", help="Count in a result of annotate -o instead.")
     ] = None,
-    job: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Read a job's results instead.")] = None,
-    plot: Annotated[Path | None, typer.Option("--plot", metavar="FILE", help="Also draw it, as SVG.")] = None,
-    show: Annotated[int, typer.Option("--show", metavar="N", min=0, max=MOST, help="Contested texts to show.")] = 20,
+    job: Annotated[str | None, typer.Option("--job", metavar="JOB", help="Count in a job's results instead.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Also write a plot of the counts, as SVG.")
+    ] = None,
+    show: Annotated[
+        int, typer.Option("--show", metavar="N", min=0, max=MOST, help="How many disputed texts to show.")
+    ] = 20,
     traces: Place = None,
     as_json: Json = False,
 ) -> None:
-    """Show how often taggers agree, kinds of conflict, each tagger's kept candidates, the most contested texts.
+    """Show how often taggers agree, the kinds of conflict, each tagger's kept candidates, the most disputed texts.
 
-    Traces of conflicts lack the sentences without conflicts: for shares of all entities use a job or a file.
+    A run traced with --trace conflicts lacks the sentences without conflicts: for shares of all entities use --results
+    or --job.
 
     Example: medner traces agreement --job last --plot agreement.svg
+
+    Exit code: 0 done; 2 no such run, job or file; 3 traces, Redis or disk failed.
     """
     from medner.core.files.atomic import replacing_file
     from medner.evaluation.measures.disputes import disputes_in

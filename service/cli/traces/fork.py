@@ -32,7 +32,7 @@ def fork(  # noqa: PLR0913  one parameter an option
     judge: Annotated[str, typer.Option("--judge", metavar="JUDGE", help="The other judge, as for annotate.")],
     sample: Annotated[
         int | None,
-        typer.Option("--sample", metavar="N", min=1, max=MOST, help="Only N of the sentences, drawn by the seed."),
+        typer.Option("--sample", metavar="N", min=1, max=MOST, help="Take only N of the sentences, drawn by the seed."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEED, help="Seed of the sample.")] = 0,
     traces: Place = None,
@@ -41,11 +41,13 @@ def fork(  # noqa: PLR0913  one parameter an option
         typer.Option("--keep-days", metavar="N", min=0, max=MOST_DAYS, help="Remove the fork after this many days."),
     ] = None,
 ) -> None:
-    """Settle the conflicts of a run again with another judge, from detect_conflicts on. No tagger is called.
+    """Decide the conflicts of a run again with another judge. No tagger runs.
 
     The fork is a new run; the command prints its name. `medner traces diff RUN FORK` shows the changes.
 
     Example: medner traces fork last --judge hard-vote
+
+    Exit code: 0 done; 2 wrong run or judge; 3 the traces or the judge's model failed.
     """
     from medner.core.errors import UserError
     from medner.service.build.trace_recording import TraceOrder, recording, run_record
@@ -86,9 +88,11 @@ def diff(  # noqa: PLR0913  one parameter an option
     b: Annotated[str, typer.Argument(metavar="RUN", help="The other run, usually a fork of the first.")],
     *,
     gold: Annotated[
-        Path | None, typer.Option("--gold", metavar="FILE", help="Gold entities, to compare the F1.")
+        Path | None, typer.Option("--gold", metavar="FILE", help="Gold entities: also compare the F1 of both runs.")
     ] = None,
-    show: Annotated[int, typer.Option("--show", metavar="N", min=0, max=MOST, help="Changed sentences to show.")] = 10,
+    show: Annotated[
+        int, typer.Option("--show", metavar="N", min=0, max=MOST, help="How many changed sentences to show.")
+    ] = 10,
     options: ReadOptions,
     seed: Annotated[int, typer.Option("--seed", min=0, max=MOST_SEED, help="Seed of the resampling.")] = 0,
     resamples: Annotated[
@@ -102,6 +106,8 @@ def diff(  # noqa: PLR0913  one parameter an option
     With --gold it also prints the F1 of both, and the difference with its interval (paired bootstrap).
 
     Example: medner traces diff last fork-20260131 --gold gold.jsonl
+
+    Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong run or gold file; 3 the traces cannot be read.
     """
     from medner.core.errors import UserError
     from medner.service.traces.differences import compared

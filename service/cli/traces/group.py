@@ -14,7 +14,7 @@ from medner.service.cli.traces import keep as traces_keep
 
 traces_app = typer.Typer(
     no_args_is_help=True,
-    help="Traces: every step of a sentence, and the same sentence with another judge.\n\n"
+    help="Show every step of a sentence, and decide its conflicts again with another judge.\n\n"
     "    medner annotate notes/ -o notes.jsonl --trace conflicts    # record\n\n"
     "    medner traces list                  # the runs; list RUN: its sentences\n\n"
     "    medner traces show last/1           # one sentence's path through the graph\n\n"
@@ -34,14 +34,16 @@ def register(app: typer.Typer) -> None:
 
 @traces_app.command("list")
 def list_(
-    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A run; without it, the runs are listed.")] = None,
+    run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="List the sentences of this run.")] = None,
     *,
     traces: Place = None,
     as_json: Json = False,
 ) -> None:
-    """List the runs, or the traces of one.
+    """List the runs, or the traced sentences of one run.
 
     Example: medner traces list last
+
+    Exit code: 0 done; 2 there is no such run; 3 the traces cannot be read.
     """
     from medner.service.traces.listing import run_rows, trace_rows
     from medner.service.traces.naming import run_named
@@ -55,13 +57,15 @@ def list_(
 def show(
     trace: Annotated[str, typer.Argument(metavar="RUN/SENTENCE", help="A trace as `list` names it, or RUN/1.")],
     *,
-    full: Annotated[bool, typer.Option("--full", help="Show prompts and answers whole.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Show prompts and answers in full.")] = False,
     traces: Place = None,
     as_json: Json = False,
 ) -> None:
     """Show one sentence's path: times, each tagger's answer, the filter's scores, each conflict and its verdict.
 
     Example: medner traces show last/1 --full
+
+    Exit code: 0 done; 2 there is no such run or sentence; 3 the traces cannot be read.
     """
     from rich.console import Console
 

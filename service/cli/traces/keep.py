@@ -40,19 +40,26 @@ def register(traces: typer.Typer) -> None:
 def overrule(
     trace: Annotated[str, typer.Argument(metavar="RUN/SENTENCE", help="A trace as `list` names it.")],
     *,
-    conflict: Annotated[str, typer.Option("--conflict", metavar="ID", help="The conflict: c0, c1 ...")],
-    keep: Annotated[
-        str, typer.Option("--keep", metavar="NUMBERS", help="The candidates that stay: 1,3; none keeps none.")
+    conflict: Annotated[
+        str, typer.Option("--conflict", metavar="ID", help="The conflict, as medner traces show names it: c0, c1 ...")
     ],
-    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decides.")],
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why.")],
+    keep: Annotated[
+        str,
+        typer.Option(
+            "--keep", metavar="NUMBERS", help="Numbers of the candidates that stay, 1,3 for example; none keeps none."
+        ),
+    ],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Name of the person who decides.")],
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason.")],
     traces: Place = None,
 ) -> None:
-    """Replace a verdict by a person's decision. The judge's verdict stays in the trace.
+    """Replace a judge's verdict by a person's decision. The verdict stays in the trace.
 
-    Then write the results: medner traces export RUN --results notes.jsonl -o decided.jsonl
+    Then write the results with the decision: medner traces export.
 
     Example: medner traces overrule last/1 --conflict c0 --keep 2 --by 'Dr Li' --why '边界应含部位'
+
+    Exit code: 0 done; 2 there is no such sentence, conflict or candidate; 3 the traces cannot be written.
     """
     from medner.service.traces.naming import trace_named
     from medner.service.traces.overruling import Ruling
@@ -77,24 +84,31 @@ def _numbers(said: str) -> tuple[int, ...]:
 def export(
     run: RunName,
     *,
-    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="OUT", help="File; else stdout.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT", help="The file to write; without it, standard output."),
+    ] = None,
     what: Annotated[
         What,
-        typer.Option("--what", help="results: annotated sentences; decisions: people's decisions, to train a judge."),
+        typer.Option(
+            "--what", help="results: annotated sentences; decisions: people's decisions, for medner train judge."
+        ),
     ] = What.RESULTS,
     results: Annotated[
         Path | None,
         typer.Option(
             "--results",
             metavar="FILE",
-            help="A file of annotate -o: write its whole documents, with the decisions in them.",
+            help="A result of annotate -o: write its whole documents, with the decisions in them.",
         ),
     ] = None,
     traces: Place = None,
 ) -> None:
-    """Write a run's results, people's decisions included, as medner's JSON lines; or the decisions as training data.
+    """Write a run's results with people's decisions in them, or only the decisions as training data.
 
     Example: medner traces export last --results notes.jsonl -o decided.jsonl
+
+    Exit code: 0 done; 2 there is no such run, or wrong results; 3 the traces or the disk failed.
     """
     from medner.service.inputs.overwriting import refuse_overwriting
     from medner.service.traces.exporting import lines_of
@@ -154,16 +168,19 @@ def remove(
     older_than: Annotated[
         int | None,
         typer.Option(
-            "--older-than", metavar="DAYS", min=0, max=MOST_DAYS, help="Also remove all runs older than this many days."
+            "--older-than", metavar="DAYS", min=0, max=MOST_DAYS, help="Remove all runs older than this many days."
         ),
     ] = None,
     traces: Place = None,
 ) -> None:
-    """Remove runs with all their traces, for good: the bytes are overwritten in the file and its log is emptied.
+    """Remove runs with all their traces, for good: their bytes are overwritten in the file, and its log is emptied.
 
-    This also removes runs whose --keep-days are over. A fork is a separate run with the same sentences: remove it too.
+    Without a name it removes the runs whose --keep-days are over. A fork is a separate run with the same sentences:
+    remove it too.
 
     Example: medner traces remove annotate-20260131-101500-7f3a
+
+    Exit code: 0 done; 2 there is no such run; 3 the traces cannot be written.
     """
     from medner.service.build.trace_recording import remove_outdated
     from medner.service.traces.naming import run_named

@@ -13,26 +13,26 @@ from medner.service.cli.read_options import with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
 
-HELP = """Tune a filter: it gives each candidate a probability that it is right, and drops the improbable ones.
+HELP = """Train a filter: it gives each candidate a probability that it is right, and drops the improbable ones.
 
 It learns from the gold entities of annotated files and from wrong ones made of them (a boundary shifted by 1 or 2, \
-another type). One document in ten is held back: on these the probabilities are calibrated and the threshold is \
-chosen. With --predictions (a tagger's answers on the same files, the output of `medner annotate`) it learns the \
-tagger's own mistakes too, and the threshold is the one that gives the tagger's output the best F1.
+another type). With --predictions (a tagger's answers on the same files, the output of `medner annotate`) it learns \
+the tagger's own mistakes too. One document in ten is held back: on these the probabilities are calibrated, and the \
+threshold with the best F1 is chosen.
 
 Kinds: llm-cls is a classification layer on the base model; llm-causal asks the base model for yes or no; bert-cls \
-is a small encoder of its own.
+is a small separate encoder.
 
-Stops at the end of the data or of the time, whichever is first. Killed or stopped (Ctrl-C), the same command goes on \
-where it was.
-
-Exit code: 0 done; 2 wrong input or option; 3 disk or model failed; 130 stopped.
+It stops at the end of the data or of the time, whichever is first. After a kill or Ctrl-C the same command continues \
+the run.
 
 \b
 Examples:
   medner train filter train.json --exclude test.json -o runs/filter
   medner train filter train.json --exclude test.json --predictions said.jsonl --hours 1.5 -o runs/filter
   medner annotate notes/ --filter runs/filter/adapter
+
+Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option; 3 disk or model failed; 130 stopped.
 """
 
 
@@ -50,24 +50,24 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     base: Annotated[
         str | None,
         typer.Option(
-            help="Base model: a name or a folder; for bert-cls an encoder's folder, or new for a small one from random "
-            "weights (the default)."
+            metavar="NAME|FOLDER",
+            help="Base model. Default: qwen2.5-coder-0.5b-instruct. For bert-cls an encoder's folder, or new (the "
+            "default): a small one from random weights.",
         ),
     ] = None,
     labels: shared.Labels = DEFAULT_LABELS,
     exclude: shared.Exclude = None,
     partial: shared.Partial = None,
     predictions: Annotated[
-        list[Path] | None, typer.Option(help="A tagger's predictions of the annotated files; may be given again.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="A tagger's answers on the annotated files (annotate -o); repeatable."),
     ] = None,
     samples: Annotated[
-        int, typer.Option(min=2, max=MOST, help="Right and wrong candidates to make, half of each.")
+        int, typer.Option(min=2, max=MOST, help="How many candidates to make, half of them right.")
     ] = 10_000,
     epochs: Annotated[
         float | None,
-        typer.Option(
-            min=0.001, max=10_000, callback=finite, help="How often to go over the samples (2; 10 for bert-cls)."
-        ),
+        typer.Option(min=0.001, max=10_000, callback=finite, help="Passes over the samples (2; 10 for bert-cls)."),
     ] = None,
     hours: shared.Hours = None,
     learning_rate: Annotated[
@@ -78,13 +78,17 @@ def train_filter(  # noqa: PLR0913, PLR0917  one parameter an option
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option(help="Go on from this adapter, for example a tagger's, which knows the types (not bert-cls)."),
+        typer.Option(
+            metavar="ADAPTER",
+            help="Begin with this adapter, for example a tagger's, which knows the types (not bert-cls).",
+        ),
     ] = None,
     two_way: Annotated[
         bool | None,
         typer.Option(
             "--two-way/--causal",
-            help="Whether the sentence's tokens look both ways (llm-cls); by default where --start is a span tagger's.",
+            help="Let the sentence's tokens look both ways, or only back (llm-cls). Default: both ways if --start is a "
+            "span tagger.",
         ),
     ] = None,
     rank: shared.Rank = None,

@@ -11,13 +11,23 @@ from medner.service.cli.train import soft_labels as train_soft_labels
 from medner.service.cli.train import span as train_span
 from medner.service.cli.train import tagger as train_tagger
 
+HELP = """Train taggers, filters and judges on annotated files, on this machine.
+
+\b
+Examples:
+  medner train span train.json --exclude test.json -o runs/span --hours 1 --dry-run
+  medner train span train.json --exclude test.json -o runs/span --hours 1
+  medner annotate notes/ --taggers ./runs/span/adapter
+"""
 COMMANDS = (train_tagger, train_recipes, train_span, train_soft_labels, train_filter, train_judge)
 
 
 def register(app: typer.Typer) -> None:
     """Adds the group to the command tree."""
     train = typer.Typer(
-        help="Tune the models that medner runs, on this machine.", no_args_is_help=True, rich_markup_mode=None
+        help=HELP,
+        no_args_is_help=True,
+        rich_markup_mode=None,
     )
     train.callback()(_group)
     for command in COMMANDS:
@@ -26,4 +36,4 @@ def register(app: typer.Typer) -> None:
 
 
 def _group() -> None:
-    """Tune the models that medner runs, on this machine."""
+    """Train taggers, filters and judges on annotated files, on this machine."""

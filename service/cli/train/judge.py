@@ -13,29 +13,29 @@ from medner.service.cli.read_options import with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
 
-HELP = """Tune a judge on conflicts whose truth is known: it gives each candidate a probability.
-
-With --scorer classifier from one pass over the sentence, the conflict's candidates and this candidate; with --scorer \
-span from one pass over the sentence, as a span tagger does. The latter learns more in the same time.
+HELP = """Train a judge: it gives each candidate of a conflict a probability.
 
 It learns from gold files with several taggers' answers on them (--said, the output of `medner annotate`). The \
 taggers must not be trained on these texts: train them on one part of your data and annotate the other, then the \
 reverse (out-of-fold). It also learns from files with gold and all answers side by side (--side-by-side), and from \
 people's decisions (--decisions, from `medner traces export --what decisions`).
 
-One text in five is held back: there the model's score and a linear layer over the votes are weighed against one \
-another and the threshold is chosen.
+Scorers: span scores all candidates in one pass over the sentence, as a span tagger does; classifier makes one pass \
+for each candidate. span learns more in the same time.
 
-Stops at the end of the data or of the time, whichever is first. Killed or stopped (Ctrl-C), the same command goes on \
-where it was.
+One text in five is held back: on these the weights of the model's score and of the votes, and the threshold, are \
+chosen.
 
-Exit code: 0 done; 2 wrong input or option; 3 disk or model failed; 130 stopped.
+It stops at the end of the data or of the time, whichever is first. After a kill or Ctrl-C the same command continues \
+the run.
 
 \b
 Examples:
   medner annotate part-b.json --format cmeee -o said.jsonl        # by taggers trained on part-a.json
   medner train judge part-b.json --said said.jsonl --exclude test.json -o runs/judge
   medner annotate notes/ --judge trained:runs/judge/adapter
+
+Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option; 3 disk or model failed; 130 stopped.
 """
 
 
@@ -47,38 +47,44 @@ def register(train: typer.Typer) -> None:
 @with_read_options
 def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[GOLD]...", help="Gold files, for --said.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="[GOLD]...", help="Gold files of the texts in --said.")
+    ] = None,
     out: shared.RunFolderOption = Path("runs/judge"),
     predictions: Annotated[
-        list[Path] | None, typer.Option("--said", help="Several taggers' answers on the gold texts.")
+        list[Path] | None,
+        typer.Option("--said", metavar="FILE", help="Several taggers' answers on the gold texts; repeatable."),
     ] = None,
     side_by_side: Annotated[
-        list[Path] | None, typer.Option(help="A file of lines with text, gold and each system's answers.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="JSON lines with text, gold and each system's answers; repeatable."),
     ] = None,
-    decisions: Annotated[list[Path] | None, typer.Option(help="People's decisions.")] = None,
+    decisions: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="People's decisions on conflicts; repeatable.")
+    ] = None,
     exclude: shared.Exclude = None,
     base: shared.Base = None,
     labels: shared.Labels = DEFAULT_LABELS,
     start: Annotated[
-        Path | None, typer.Option(help="Go on from this adapter: a filter's or a tagger's, which know the types.")
+        Path | None,
+        typer.Option(metavar="ADAPTER", help="Begin with this adapter of a filter or a tagger, which knows the types."),
     ] = None,
     scorer: Annotated[
         str | None,
-        typer.Option(
-            help="What scores: classifier (a pass a candidate) or span (one pass a sentence); by default span where "
-            "--start is a span tagger's."
-        ),
+        typer.Option(metavar="span|classifier", help="Default: span if --start is a span tagger, else classifier."),
     ] = None,
     two_way: Annotated[
         bool | None,
-        typer.Option("--two-way/--causal", help="Whether the text before a candidate looks both ways (classifier)."),
+        typer.Option(
+            "--two-way/--causal", help="Let the tokens before a candidate look both ways, or only back (classifier)."
+        ),
     ] = None,
     epochs: Annotated[
-        float, typer.Option(min=0.001, max=10_000, callback=finite, help="How often to go over the conflicts.")
+        float, typer.Option(min=0.001, max=10_000, callback=finite, help="Passes over the conflicts.")
     ] = 2.0,
     hours: shared.Hours = None,
     learning_rate: shared.LearningRate = None,
-    batch_tokens: Annotated[int, typer.Option(min=64, max=1_048_576, help="Tokens a step.")] = 512,
+    batch_tokens: Annotated[int, typer.Option(min=64, max=1_048_576, help="Tokens in a step.")] = 512,
     rank: shared.Rank = None,
     first_layer: shared.FirstLayer = None,
     checkpoint_minutes: shared.CheckpointEvery = None,

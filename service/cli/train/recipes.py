@@ -11,12 +11,15 @@ from medner.service.cli.reporting import print_json
 
 HELP = """List the recipes, or print one as a file with the source of each value.
 
-A recipe sets base model and training for `medner train tagger --recipe`; options on the command line win over it.
+A recipe sets the base model and the training for `medner train tagger --recipe`. Options on the command line override \
+it.
 
 \b
 Examples:
   medner train recipes
   medner train recipes qwen2.5-7b-instruct > mine.toml
+
+Exit code: 0 done; 2 there is no such recipe.
 """
 
 
@@ -26,7 +29,7 @@ def register(train: typer.Typer) -> None:
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Print this recipe's file.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Print this recipe's file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")] = False,
 ) -> None:
     """Lists recipes or prints one."""

@@ -20,30 +20,43 @@ if TYPE_CHECKING:
 
 OrderT = TypeVar("OrderT", bound="Order")
 
-AnnotatedFiles = Annotated[list[Path], typer.Argument(help="Annotated files: CMeEE, CCKS2019 or medner's own JSONL.")]
+AnnotatedFiles = Annotated[
+    list[Path], typer.Argument(metavar="FILES", help="Annotated files, in any format that medner reads.")
+]
 RunFolderOption = Annotated[
-    Path, typer.Option("-o", "--out", help="Run folder: adapter, card, loss curve, checkpoint.")
+    Path, typer.Option("-o", "--out", metavar="FOLDER", help="Run folder: adapter, card, loss curve, checkpoint.")
 ]
-Labels = Annotated[str, typer.Option(help="Label set: a name or a .toml file.")]
+Labels = Annotated[str, typer.Option(metavar="NAME|FILE", help="Label set: a name or a .toml file.")]
 Base = Annotated[
-    str | None, typer.Option(help="Base model: a name or a folder; by default qwen2.5-coder-0.5b-instruct.")
+    str | None,
+    typer.Option(metavar="NAME|FOLDER", help="Base model. Default: qwen2.5-coder-0.5b-instruct."),
 ]
-Exclude = Annotated[list[Path] | None, typer.Option(help="A file whose texts must not be trained on.")]
-Partial = Annotated[list[Path] | None, typer.Option(help="A file whose annotations may lack nested entities.")]
-DataNote = Annotated[str, typer.Option(help="For the card: the terms of the training data.")]
+Exclude = Annotated[
+    list[Path] | None, typer.Option(metavar="FILE", help="Do not train on the texts of this file; repeatable.")
+]
+Partial = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="An annotated file that may lack nested entities; repeatable."),
+]
+DataNote = Annotated[str, typer.Option(metavar="TEXT", help="The terms of the training data, for the card.")]
 Hours = Annotated[
     float | None,
-    typer.Option(min=0.0, max=YEAR_HOURS, callback=finite, help="Time limit (1); it ends with a usable adapter."),
+    typer.Option(
+        min=0.0,
+        max=YEAR_HOURS,
+        callback=finite,
+        help="Time limit in hours (1); the run then ends with a usable adapter.",
+    ),
 ]
 Rank = Annotated[int | None, typer.Option(min=1, max=4_096, help="Rank of the adapter (16).")]
 LearningRate = Annotated[
     float | None, typer.Option(min=1e-9, max=1.0, callback=finite, help="Highest learning rate (4e-4).")
 ]
-FirstLayer = Annotated[int | None, typer.Option(min=0, max=1_000, help="Layers below this one stay as they are (8).")]
+FirstLayer = Annotated[int | None, typer.Option(min=0, max=1_000, help="Train the layers from this one on (8).")]
 BatchTokens = Annotated[
     int | None,
     typer.Option(
-        min=1, max=1_048_576, help="Padded tokens in a batch, at most (1024; llm-cls 512); longer ones go alone."
+        min=1, max=1_048_576, help="Padded tokens in a batch, at most (1024; llm-cls 512); a longer example is a batch."
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of samples, weights and order.")]
@@ -58,10 +71,8 @@ CheckpointEvery = Annotated[
         help="Minutes between checkpoints (10).",
     ),
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say batches, memory and hours after one measured step, then stop.")
-]
-Force = Annotated[bool, typer.Option("--force", help="Begin although there seems to be too little memory.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Measure one step, print batches, memory and hours, and stop.")]
+Force = Annotated[bool, typer.Option("--force", help="Begin even if the memory estimate does not fit.")]
 
 
 def order_of(kind: type[OrderT], given: dict[str, Any]) -> OrderT:

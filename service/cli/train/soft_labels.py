@@ -16,14 +16,16 @@ from medner.store.corpora.reading.read_options import ReadOptions
 HELP = """Write soft labels: the probabilities that trained span taggers give each entity in annotated texts.
 
 `medner train span --soft-labels` learns from them in place of the annotation: a smaller tagger learns more from \
-probabilities than from yes and no. With --fold N/K only that part of the texts is labelled; give taggers that were \
-trained with the same --fold, so that they have not seen these texts. Texts that training holds back are left out.
+probabilities than from yes and no. With --fold N/K the command labels only that part of the texts: give taggers that \
+were trained with the same --fold, which leaves the part out. Texts that training holds back are left out.
 
 \b
 Examples:
   medner train span train.json --fold 0/3 -o runs/part0
   medner train soft-labels train.json --fold 0/3 --taggers runs/part0/adapter -o soft0.jsonl
   medner train span train.json --soft-labels soft0.jsonl --layers 8 -o runs/student
+
+Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option; 3 disk or model failed; 130 stopped.
 """
 
 
@@ -35,9 +37,13 @@ def register(train: typer.Typer) -> None:
 @with_read_options
 def train_soft_labels(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Completely annotated files.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="The file to write, a JSON line a sentence.")],
-    taggers: Annotated[list[Path], typer.Option(help="A trained span tagger's folder; several are averaged.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Completely annotated files, in any format.")],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="FILE", help="The file to write, one JSON line a sentence.")
+    ],
+    taggers: Annotated[
+        list[Path], typer.Option(metavar="ADAPTER", help="A trained span tagger's folder; repeatable, the mean counts.")
+    ],
     partial: shared.Partial = None,
     labels: shared.Labels = DEFAULT_LABELS,
     base: shared.Base = None,
@@ -45,10 +51,11 @@ def train_soft_labels(  # noqa: PLR0913, PLR0917  one parameter an option
         str | None, typer.Option(metavar="N/K", help="Only part N (from 0) of K of the texts, by their hash.")
     ] = None,
     weight: Annotated[
-        float, typer.Option(min=0.0, max=1.0, callback=finite, help="Weight of the annotation beside the taggers.")
+        float,
+        typer.Option(min=0.0, max=1.0, callback=finite, help="Weight of the annotation; the taggers have the rest."),
     ] = 0.5,
     least: Annotated[
-        float, typer.Option(min=1e-6, max=1.0, callback=finite, help="Leave out what is less probable.")
+        float, typer.Option(min=1e-6, max=1.0, callback=finite, help="Leave out stretches less probable than this.")
     ] = 0.01,
     batch_tokens: Annotated[int, typer.Option(min=1, max=1_048_576, help="Padded tokens in a pass, at most.")] = 4_096,
     *,

@@ -14,15 +14,15 @@ from medner.service.cli.read_options import with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
 
-HELP = """Tune a span tagger: it scores every start, end and type in one pass of the model.
+HELP = """Train a span tagger: it scores every start, end and type in one pass of the model.
 
-One text in twenty is held back to choose its threshold and to make probabilities of its scores. Stops at the end of \
-the data or of the time, whichever is first. Killed or stopped (Ctrl-C), the same command goes on where it was.
+One text in twenty is held back: on these, scores become probabilities and the threshold is chosen.
+
+It stops at the end of the data or of the time, whichever is first. After a kill or Ctrl-C the same command continues \
+the run.
 
 The run folder gets: adapter/ with adapter, head, span.json and card.toml, config.json, loss.jsonl and loss.svg, \
 state.pt (the checkpoint), held_back.jsonl (the sentences held back, with their gold).
-
-Exit code: 0 done; 2 wrong input or option; 3 disk or model failed; 130 stopped.
 
 \b
 Examples:
@@ -31,6 +31,8 @@ Examples:
   medner train span mine.json --start runs/span/adapter --learning-rate 1e-4 -o runs/mine
   medner train span train.json --soft-labels soft.jsonl --layers 8 -o runs/student
   medner annotate notes/ --taggers ./runs/span/adapter
+
+Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option; 3 disk or model failed; 130 stopped.
 """
 
 
@@ -50,34 +52,37 @@ def register(train: typer.Typer) -> None:
 @with_read_options
 def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Completely annotated files: CMeEE, CCKS2019 or JSONL.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILES", help="Completely annotated files, in any format.")],
     out: shared.RunFolderOption,
     partial: shared.Partial = None,
     most_partial: Annotated[
-        int | None, typer.Option(min=0, max=MOST, help="At most so many documents of those.")
+        int | None, typer.Option(min=0, max=MOST, help="Read at most this many documents of the --partial files.")
     ] = None,
     labels: shared.Labels = DEFAULT_LABELS,
     base: shared.Base = None,
     exclude: shared.Exclude = None,
     start: Annotated[
-        Path | None, typer.Option(help="Go on from this span tagger's folder: its adapter and its head.")
+        Path | None, typer.Option(metavar="ADAPTER", help="Begin with the adapter and the head of this span tagger.")
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, max=10_000, help="How often to go over the complete files.")] = 2,
+    epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the complete files.")] = 2,
     hours: shared.Hours = None,
     rank: shared.Rank = None,
     learning_rate: shared.LearningRate = None,
     first_layer: shared.FirstLayer = None,
     layers: Annotated[
         int | None,
-        typer.Option(min=1, max=1_000, help="Take only this many of the base's layers, from the first on: faster."),
+        typer.Option(min=1, max=1_000, help="Use only the first layers of the base, this many: faster."),
     ] = None,
     partial_epochs: Annotated[
         int,
-        typer.Option(min=0, max=10_000, help="How many of the passes read the --partial files too: the first ones."),
+        typer.Option(min=0, max=10_000, help="Read the --partial files in this many passes, the first ones."),
     ] = 1,
     soft_labels: Annotated[
         list[Path] | None,
-        typer.Option(help="Probabilities that `medner train soft-labels` wrote, learnt in place of the annotation."),
+        typer.Option(
+            metavar="FILE",
+            help="Learn from probabilities (a file of medner train soft-labels) instead of the annotation; repeatable.",
+        ),
     ] = None,
     fold: Annotated[
         str | None, typer.Option(metavar="N/K", help="Leave out part N (from 0) of K of the texts, by their hash.")
@@ -86,17 +91,20 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
         bool | None,
         typer.Option(
             "--split-tokens/--whole-tokens",
-            help="Read tokens that entities of the data begin or end in character by character (a new run does).",
+            help="Read a token character by character if entities of the data end inside it (default), or not.",
         ),
     ] = None,
     batch_tokens: Annotated[
-        int, typer.Option(min=1, max=1_048_576, help="Padded tokens in a step, at most; on a GPU take 4096.")
+        int, typer.Option(min=1, max=1_048_576, help="Padded tokens in a step, at most; use 4096 on a GPU.")
     ] = 640,
     dropout: Annotated[
-        float, typer.Option(min=0.0, max=0.9, callback=finite, help="Share of the adapter's inputs left out.")
+        float, typer.Option(min=0.0, max=0.9, callback=finite, help="Dropout of the adapter's inputs.")
     ] = 0.0,
     products: Annotated[
-        ProductsChoice, typer.Option(help="Format of the frozen layers' products; auto is int8 where it is exact.")
+        ProductsChoice,
+        typer.Option(
+            help="Number format of the frozen layers' products; auto: int8 if the processor computes it exactly."
+        ),
     ] = ProductsChoice.AUTO,
     checkpoint_minutes: shared.CheckpointEvery = None,
     name: Annotated[str, typer.Option(help="The tagger's name in results.")] = "span",

@@ -14,10 +14,10 @@ from medner.service.cli.read_options import with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
 
-HELP = """Tune a tagger: a LoRA adapter that writes a sentence's entities in one of the strategies.
+HELP = """Train a tagger: a LoRA adapter that writes a sentence's entities in one of the strategies.
 
-Stops at the end of the data or of the time, whichever is first. Killed or stopped (Ctrl-C), the same command goes on \
-where it was. Settings that are not given come from --recipe, else they are the defaults for a 0.5B base on a CPU.
+It stops at the end of the data or of the time, whichever is first. After a kill or Ctrl-C the same command continues \
+the run. Settings that you do not give come from --recipe, else they are the defaults for a 0.5B base on a processor.
 
 \b
 Examples:
@@ -28,8 +28,8 @@ Examples:
 The run folder gets: adapter/ with its card.toml, config.json, loss.jsonl and loss.svg, evaluation.json and \
 predictions.jsonl (with --evaluate), state.pt (the checkpoint).
 
-Exit code: 0 done; 2 wrong input or option, too little memory; 3 disk or model failed; 130 stopped, the adapter so far \
-is usable.
+Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option, or too little memory; 3 disk or \
+model failed; 130 stopped, with a usable adapter.
 """
 
 
@@ -52,7 +52,10 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
     files: shared.AnnotatedFiles,
     out: shared.RunFolderOption,
     recipe: Annotated[
-        str | None, typer.Option(help="Settings for a base model: a name (medner train recipes) or a .toml file.")
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="Settings for a base model: a name (medner train recipes) or a .toml file."
+        ),
     ] = None,
     strategy: Annotated[str, typer.Option(help="symbol, json, html or index.")] = "symbol",
     style: Annotated[str, typer.Option(help="Wording of the prompt: brief, full or plain.")] = "brief",
@@ -60,13 +63,16 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
     base: shared.Base = None,
     exclude: shared.Exclude = None,
     evaluate: Annotated[
-        Path | None, typer.Option(help="A held-out file to score the adapter on at the end; its texts are excluded.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Score the adapter at the end on this file; its texts are not trained on."),
     ] = None,
-    start: Annotated[Path | None, typer.Option(help="Go on from this adapter instead of a fresh one.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(metavar="ADAPTER", help="Begin with this adapter instead of a new one.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The tagger's name; by default its strategy.")] = None,
     data_note: shared.DataNote = "",
     epochs: Annotated[
-        float | None, typer.Option(min=0.001, max=10_000, callback=finite, help="How often to go over the data (1).")
+        float | None, typer.Option(min=0.001, max=10_000, callback=finite, help="Passes over the data (1).")
     ] = None,
     hours: shared.Hours = None,
     rank: shared.Rank = None,
@@ -87,7 +93,10 @@ def tagger(  # noqa: PLR0913, PLR0917  one parameter an option
     ] = None,
     recompute: Annotated[
         bool | None,
-        typer.Option("--recompute/--no-recompute", help="Less memory for a third more time."),
+        typer.Option(
+            "--recompute/--no-recompute",
+            help="Compute layers again in the backward pass: less memory, a third more time.",
+        ),
     ] = None,
     checkpoint_minutes: shared.CheckpointEvery = None,
     seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of weights and order (7).")] = None,

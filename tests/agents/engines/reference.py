@@ -10,7 +10,8 @@ def constrained_greedy(model, vocabulary, prompt, graph, *, max_tokens=1_024):
     import torch
 
     automaton = Automaton(graph)
-    state, answer = automaton.start, []
+    state = automaton.start
+    answer: list[int] = []
     while len(answer) < max_tokens:
         after = vocabulary.allowed(automaton, state)
         ends = vocabulary.end_ids if automaton.is_final(state) else set()

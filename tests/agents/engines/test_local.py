@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from medner.agents.engines.engine import Request
+from medner.agents.engines.engine import Completion, Request
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies import CODECS
 from medner.core.errors import ExternalError, UserError
@@ -161,6 +161,7 @@ async def test_a_prompt_beyond_the_context_fails_alone(model):
     results = await asyncio.gather(engine.complete(long), engine.complete(short), return_exceptions=True)
     await engine.close()
     assert isinstance(results[0], UserError)
+    assert isinstance(results[1], Completion)
     assert results[1].cost.passes > 0
 
 

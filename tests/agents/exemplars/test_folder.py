@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from medner.agents.exemplars import EntityIndex, NearestExemplars
 from medner.agents.exemplars.folder import (
-    CARD,
     ENTITIES,
     FILES,
     INDEX,
@@ -22,6 +21,7 @@ from medner.agents.exemplars.folder import (
     write_folder,
 )
 from medner.core.errors import BadInputError, UserError
+from medner.core.files.names import CARD
 from medner.core.labels import load_label_set
 from tests.letter_embedder import LetterEmbedder
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+import torch
+
 from medner.agents.exemplars.embedding import Origin
 from medner.agents.exemplars.sentence_transformer import SentenceTransformerEmbedder
 from medner.core.errors import UserError
@@ -24,7 +26,7 @@ class Letters:
 
     def tokenizer(
         self, text: str, *, return_offsets_mapping: bool, truncation: bool, max_length: int
-    ) -> dict[str, list]:
+    ) -> dict[str, list[tuple[int, int]]]:
         assert return_offsets_mapping
         assert truncation
         places = [(at, at + 1) for at in range(len(text))][: max_length - 2]

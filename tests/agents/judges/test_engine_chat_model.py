@@ -1,6 +1,7 @@
 """An engine as a LangChain chat model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
@@ -58,7 +59,7 @@ async def test_invoke_inside_a_loop_says_what_to_do() -> None:
     ("options", "message"),
     [({"stop": ["。"]}, "stop strings are not supported"), ({"temperature": 0.7}, "no option temperature")],
 )
-async def test_what_it_cannot_do_is_refused(options: dict[str, object], message: str) -> None:
+async def test_what_it_cannot_do_is_refused(options: dict[str, Any], message: str) -> None:
     """An option that would be ignored is an error, and the engine is not asked."""
     chat, engine = model()
     with pytest.raises(UserError, match=message):

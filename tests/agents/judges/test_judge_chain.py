@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from medner.agents.judges.engine_chat_model import EngineChatModel
 from medner.agents.judges.judge import Case, HardVote, Renamed, verdict
 from medner.agents.judges.judge_chain import JudgeChain
 from medner.agents.judges.select import SelectJudge
-from medner.core.errors import ExternalError, MednerError, ModelOutputError
+from medner.core.errors import ExternalError, MednerError, ModelOutputError, UserError
 from medner.core.records import Entity, Fallback, Verdict
 from tests.agents.judges.conftest import make_case
 
@@ -39,7 +40,7 @@ class Named:
         return f"asked by {self.name}"
 
 
-def select(answer: str, **settings: object) -> tuple[SelectJudge, ScriptedEngine]:
+def select(answer: str, **settings: Any) -> tuple[SelectJudge, ScriptedEngine]:
     engine = ScriptedEngine(lambda _: answer)
     return SelectJudge(EngineChatModel(engine=engine, model_name="m"), "m", **settings), engine
 
@@ -129,6 +130,20 @@ async def test_a_rule_under_ones_own_name() -> None:
     """Registered rules carry their registered name and version."""
     found = await Renamed(HardVote(), "house-rule", "7").judge(make_case(TEXT, {CANCER: "ab"}))
     assert (found.judge, found.judge_version, found.mode) == ("house-rule", "7", "vote")
+
+
+async def test_a_judge_that_keeps_no_candidate_is_refused() -> None:
+    """What is kept must be entities of candidates; else it would be lost, and here the next judge decides."""
+
+    class Wrong(Named):
+        async def judge(self, case: Case) -> Verdict:
+            return verdict(self, case, case.conflict.candidates, mode="all")  # type: ignore[arg-type]
+
+    case = make_case(TEXT, {CANCER: "ab"})
+    with pytest.raises(UserError, match=r"judge wrong: keeps Candidate.*keep candidate\.entity"):
+        await Wrong("wrong").judge(case)
+    (settled,) = await JudgeChain((Wrong("wrong"), HardVote())).settle([case])
+    assert (settled.verdict.kept, settled.verdict.tried[0].judge) == ((CANCER,), "wrong")
 
 
 @pytest.mark.parametrize("answers", [["存疑"], ["<think>难</think>存疑。"]])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ SHORT = Entity(6, 8, "dis")
 LOBE = Entity(2, 6, "bod")
 
 
-def judge(answer: str | Callable[[object], str], **settings: object) -> tuple[RewriteJudge, ScriptedEngine]:
+def judge(answer: str | Callable[[object], str], **settings: Any) -> tuple[RewriteJudge, ScriptedEngine]:
     engine = ScriptedEngine(answer if callable(answer) else lambda _: answer)
     return RewriteJudge(EngineChatModel(engine=engine, model_name="m"), "m", **settings), engine
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from medner.agents.prompts.templates import NEWEST, load_template, shipped_templates
+from medner.agents.prompts.templates import NEWEST, Mode, load_template, shipped_templates
 from medner.core.errors import BadInputError, UserError
 
 
 def test_every_shipped_template_is_whole() -> None:
     """Each file is named after its version, and the newest of each manner are there."""
     for version in shipped_templates():
-        mode = "rewrite" if version.startswith("rewrite") else "select"
+        mode: Mode = "rewrite" if version.startswith("rewrite") else "select"
         assert load_template(mode, version).version == version
     assert {version for manners in NEWEST.values() for version in manners.values()} <= set(shipped_templates())
 

@@ -71,7 +71,9 @@ def test_every_legal_answer_is_faithful(name, case, data):
             break
         byte = choices[0] if len(choices) == 1 else data.draw(st.sampled_from(choices))
         answer.append(byte)
-        state = automaton.step(state, byte)
+        after = automaton.step(state, byte)
+        assert after is not None
+        state = after
     else:
         pytest.fail("the walk did not end")
     decoded = codec.decode(text, answer.decode("utf-8"), LABELS)

@@ -8,11 +8,20 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from medner.agents.strategies import CODECS, Automaton
-from medner.agents.strategies.grammar import MOST_NODES, grammar_of, literal, number_up_to, rule, written_out
+from medner.agents.strategies.grammar import (
+    MOST_NODES,
+    HasGrammar,
+    grammar_of,
+    literal,
+    number_up_to,
+    rule,
+    written_out,
+)
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet, LabelType, load_label_set
 from medner.core.records import Entity
@@ -25,11 +34,15 @@ TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|\[([^\]]+)\]|(\{\d+,\d+\})|([A-Za-z]\w*
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 
+#: Kind, text or alternatives, and how often at least and at most.
+Part = tuple[str, Any, int, int]
+
+
 class Reader:
     """Recognises strings by a grammar of the subset that the strategies write: all ends a rule may reach."""
 
     def __init__(self, grammar: str) -> None:
-        self.rules = {}
+        self.rules: dict[str, list[list[Part]]] = {}
         for line in grammar.split("\n"):
             name, _, body = line.partition(" ::= ")
             self.rules[name] = self._alternatives(list(self._tokens(body)))
@@ -44,8 +57,8 @@ class Reader:
                 if text is not None:
                     yield kind, text
 
-    def _alternatives(self, tokens: list[tuple[str, str]]) -> list[list]:
-        ways: list[list] = [[]]
+    def _alternatives(self, tokens: list[tuple[str, str]]) -> list[list[Part]]:
+        ways: list[list[Part]] = [[]]
         while tokens:
             kind, text = tokens.pop(0)
             if (kind, text) == ("mark", ")"):
@@ -73,10 +86,10 @@ class Reader:
     def accepts(self, answer: str) -> bool:
         return len(answer) in self._ways(self.rules["root"], answer, 0)
 
-    def _ways(self, ways: list[list], answer: str, at: int) -> set[int]:
+    def _ways(self, ways: list[list[Part]], answer: str, at: int) -> set[int]:
         return {end for way in ways for end in self._sequence(way, answer, {at})}
 
-    def _sequence(self, way: list, answer: str, ends: set[int]) -> set[int]:
+    def _sequence(self, way: list[Part], answer: str, ends: set[int]) -> set[int]:
         for kind, what, low, high in way:
             reached, after = set(ends) if low == 0 else set(), ends
             for count in range(1, high + 1):
@@ -88,7 +101,7 @@ class Reader:
             ends = reached
         return ends
 
-    def _one(self, kind: str, what, answer: str, at: int) -> set[int]:
+    def _one(self, kind: str, what: Any, answer: str, at: int) -> set[int]:
         if kind == "string":
             return {at + len(what)} if answer.startswith(what, at) else set()
         if kind == "class":
@@ -134,6 +147,7 @@ def test_what_a_codec_writes_is_in_the_grammar(name: str) -> None:
 def test_the_symbol_grammar_is_the_graph(text: str) -> None:
     """Answers with one character changed, dropped or added are legal for both or for neither."""
     graph = CODECS["symbol"].graph(text, TWO)
+    assert isinstance(graph, HasGrammar)
     reader, automaton, rng = Reader(graph.grammar()), Automaton(graph), random.Random(3)  # noqa: S311
     legal = 0
     for _ in range(400):

@@ -32,6 +32,7 @@ def test_the_walk_gives_every_substring_once_and_where_it_ends(text):
         for piece, after in walk.edges(node):
             longer = (read + piece).decode()
             assert longer not in found
+            assert isinstance(after, StatedNode)
             found[longer] = after.places
             open_.append((read + piece, after))
     wanted = {text[start:end] for end in range(len(text) + 1) for start in range(end)}

@@ -9,12 +9,12 @@ import pytest
 
 from medner.agents.strategies import CODECS
 from medner.core.characters import is_blank
+from medner.core.choices import DEFAULT_MODEL
 from medner.core.edges import MARKS
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
 from medner.core.records import Entity
 from medner.service.cli.app import main
-from medner.service.config.default import DEFAULT_MODEL
 from medner.store.corpora.json_formats.jsonl import read_annotated
 from medner.store.models import ModelStore
 

@@ -9,14 +9,16 @@ import pytest
 from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.engines.vllm.engine import VllmEngine
-from medner.agents.filters import ServedClassifierFilter, SpanFilter
+from medner.agents.filters import CausalFilter, ServedClassifierFilter, SpanFilter
 from medner.core.errors import UserError
 from medner.service.build.pipeline import adapter_names, build_deps
 from medner.service.build.run_engines import needs_local
 from medner.service.config.cards import filter_card
 from medner.service.config.files import load_configuration
+from medner.service.config.filters.span import SpanFilterConfig
 from medner.service.config.fingerprint import fingerprint
 from medner.service.config.judges import read_judge
+from medner.service.config.judges.rules import FilterScoreConfig
 from medner.service.config.options import Overrides, configured, read_filter
 from medner.service.config.shelf import shipped_adapters, shipped_filters
 from tests.agents.engines.vllm.play import Play, pool_of
@@ -59,12 +61,15 @@ def test_a_folder_becomes_the_filter_its_card_says(tmp_path: Path) -> None:
     names = adapter_names(configuration)
     assert names == {folder: "filter"}
     made = build_deps(configuration, ScriptedEngine(lambda _: "")).filter
+    assert isinstance(made, CausalFilter)
     assert (made.name, made.threshold, made.temperature, made.style, made.adapter) == (
         ("mine", 0.4, 2.0, "brief", "filter")
     )
     assert configuration.described()["filter"] == "llm-causal, tuned, threshold of its card"
     other = configured(Overrides(filter=f"{folder}:0.7", taggers="html:full"))
-    assert build_deps(other, ScriptedEngine(lambda _: "")).filter.threshold == 0.7
+    stricter = build_deps(other, ScriptedEngine(lambda _: "")).filter
+    assert stricter is not None
+    assert stricter.threshold == 0.7
 
 
 def test_a_tagger_named_filter_keeps_its_name(tmp_path: Path) -> None:
@@ -82,9 +87,9 @@ def test_a_tagger_named_filter_keeps_its_name(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     """Another label set, another kind, an engine without hidden states, a tagger's folder, no folder at all."""
 
-    def build(**options: str) -> object:
-        taggers = "html:full"
-        return build_deps(configured(Overrides(taggers=taggers, **options)), ScriptedEngine(lambda _: ""))
+    def build(*, filter: str, labels: str | None = None) -> object:  # noqa: A002  the option's name
+        options = Overrides(taggers="html:full", filter=filter, labels=labels)
+        return build_deps(configured(options), ScriptedEngine(lambda _: ""))
 
     folder = _filter(tmp_path / "run")
     with pytest.raises(UserError, match="label set cmeee-v2, not ccks2019"):
@@ -98,8 +103,8 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="medner train filter writes"):
         build(filter=str(tmp_path / "nothing"))
     config = tmp_path / "c.toml"
-    tagger = '[[taggers]]\nname = "html-full"\nstrategy = "html"\n'
-    config.write_text(f'{tagger}[filter]\nkind = "bert-cls"\nadapter = "{folder.name}"\n', encoding="utf-8")
+    table = '[[taggers]]\nname = "html-full"\nstrategy = "html"\n'
+    config.write_text(f'{table}[filter]\nkind = "bert-cls"\nadapter = "{folder.name}"\n', encoding="utf-8")
     with pytest.raises(UserError, match="set kind to what its card says"):
         build_deps(load_configuration(config), ScriptedEngine(lambda _: ""))
     config.write_text('[filter]\nkind = "llm-cls"\n', encoding="utf-8")
@@ -164,7 +169,7 @@ def test_an_exported_filter_is_asked_on_servers(tmp_path: Path) -> None:
     assert adapter_names(configuration) == {}
     assert not needs_local(configuration)
     made = build_deps(
-        configuration, CompositeEngine(VllmEngine(pool_of(Play()), base="base"), ScriptedEngine(lambda _: ""))
+        configuration, CompositeEngine(VllmEngine(pool_of(Play()), base="base"), EncodingScript(lambda _: ""))
     ).filter
     assert isinstance(made, ServedClassifierFilter)
     assert (made.model, made.bias, made.threshold, made.temperature) == ("cmeee-v2.llm-cls", -0.25, 0.3, 2.0)
@@ -190,13 +195,16 @@ def test_span_taggers_are_a_filter_together() -> None:
     """`--filter span` needs no folder: its probability is that of the span taggers; by itself it drops nothing."""
     configuration = configured(Overrides(filter="span", judge="filter-score:0.4", taggers="span,symbol"))
     assert configuration.described()["filter"] == "span, threshold 0"
+    assert isinstance(configuration.judge, FilterScoreConfig)
     assert configuration.judge.least == 0.4
     assert set(adapter_names(configuration).values()) == {"span", "symbol"}
     made = build_deps(configuration, EncodingScript(lambda _: "")).filter
     assert isinstance(made, SpanFilter)
     assert made.threshold == 0.0
     assert [tagger.name for tagger in made.taggers] == ["span"]
-    assert configured(Overrides(filter="span:0.3", taggers="span")).filter.threshold == 0.3
+    chosen = configured(Overrides(filter="span:0.3", taggers="span")).filter
+    assert isinstance(chosen, SpanFilterConfig)
+    assert chosen.threshold == 0.3
     with pytest.raises(UserError, match="none is configured"):
         configured(Overrides(filter="span", taggers="symbol", judge="hard-vote"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from medner.core.labels import label_set_toml
 from medner.service.build.pipeline import check_adapters
 from medner.service.config.configuration import ExemplarsConfig
 from medner.service.config.default import default_configuration
+from medner.service.config.filters.filter import TrainedFilterConfig
 from medner.service.config.fingerprint import fingerprint
+from medner.service.config.judges import BestTaggerConfig
 from medner.service.config.options import Overrides, configured, read_taggers
+from medner.service.config.taggers import WritingTaggerConfig
 
 
 def test_an_adapter_for_something_else_is_refused(tmp_path: Path) -> None:
@@ -35,9 +39,9 @@ def test_default_taggers_are_those_of_the_options_label_set_and_model(tmp_path: 
     """A file that names no taggers gets those of what is annotated in the end, not of the label set it was read for."""
     path = tmp_path / "c.toml"
     path.write_text("max_chars = 100\n", encoding="utf-8")
-    for chosen in ({"labels": "ccks2019"}, {"model": "another-model"}):
-        configuration = configured(Overrides(config=path, **chosen))
-        assert configuration.taggers == configured(Overrides(**chosen)).taggers
+    for chosen in (Overrides(labels="ccks2019"), Overrides(model="another-model")):
+        configuration = configured(replace(chosen, config=path))
+        assert configuration.taggers == configured(chosen).taggers
         assert configuration.taggers == default_configuration(configuration.labels, model=configuration.model).taggers
         assert configuration.max_chars == 100
 
@@ -52,10 +56,12 @@ def test_options_override_the_file(tmp_path: Path) -> None:
         )
     )
     assert [tagger.name for tagger in configuration.taggers] == ["json-plain", "symbol-brief", "html-full"]
+    assert isinstance(configuration.taggers[1], WritingTaggerConfig)
     assert configuration.taggers[1].shots == 0
     assert (configuration.labels, configuration.model, configuration.max_chars) == ("ccks2019", "./m", 100)
+    assert isinstance(configuration.judge, BestTaggerConfig)
     assert configuration.judge.tagger == "html-full"
-    assert configuration.filter is not None
+    assert isinstance(configuration.filter, TrainedFilterConfig)
     assert configuration.filter.threshold == 0.3
     assert configured(Overrides(filter="off")).filter is None
     assert configured(Overrides(filter="llm-causal")).filter is not None

@@ -12,7 +12,10 @@ from medner.core.labels import SHIPPED
 from medner.service.build.pipeline import check_adapters
 from medner.service.config.configuration import Configuration
 from medner.service.config.default import default_configuration
+from medner.service.config.filters.filter import TrainedFilterConfig
+from medner.service.config.judges.rules import FilterScoreConfig
 from medner.service.config.shelf import shipped_adapters, shipped_plan
+from medner.service.config.taggers import WritingTaggerConfig
 
 
 def _ship(root: Path, name: str, *, base: str = DEFAULT_MODEL) -> Path:
@@ -29,10 +32,17 @@ def _names(configuration: Configuration) -> list[str]:
     return [tagger.name for tagger in configuration.taggers]
 
 
+def _writing(configuration: Configuration) -> list[WritingTaggerConfig]:
+    """The taggers of a configuration that has no others."""
+    taggers = [tagger for tagger in configuration.taggers if isinstance(tagger, WritingTaggerConfig)]
+    assert len(taggers) == len(configuration.taggers)
+    return taggers
+
+
 def test_without_adapters_two_untuned_taggers_are_the_default() -> None:
     """They differ in strategy and wording, and the notice says that they are not tuned."""
     configuration = default_configuration(adapters=())
-    assert [(one.name, one.strategy, one.style, one.shots) for one in configuration.taggers] == [
+    assert [(one.name, one.strategy, one.style, one.shots) for one in _writing(configuration)] == [
         ("html-full", "html", "full", 3),
         ("json-plain", "json", "plain", 3),
     ]
@@ -55,11 +65,11 @@ def test_shipped_adapters_come_first(tmp_path: Path, shipped: list[str], expecte
         _ship(tmp_path, name)
     configuration = default_configuration(adapters=shipped_adapters("cmeee-v2", tmp_path))
     assert _names(configuration) == expected
-    assert (configuration.taggers[0].style, configuration.taggers[0].shots) == ("brief", 0)
+    first, second = _writing(configuration)[:2]
+    assert (first.style, first.shots) == ("brief", 0)
     assert configuration.notice("en") is None
     assert configuration.followed == expected[0]
     if len(shipped) == 1:
-        first, second = configuration.taggers
         assert (second.style, second.adapter) == ("full", first.adapter)
 
 
@@ -89,8 +99,9 @@ def test_the_shelf_says_what_the_default_is(tmp_path: Path) -> None:
     (tmp_path / "cmeee-v2" / "default.toml").write_text(plan)
     configuration = default_configuration(root=tmp_path)
     assert _names(configuration) == ["c", "a"]
-    assert configuration.filter is not None
+    assert isinstance(configuration.filter, TrainedFilterConfig)
     assert (configuration.filter.kind, configuration.filter.adapter) == ("llm-cls", tmp_path / "cmeee-v2" / "check")
+    assert isinstance(configuration.judge, FilterScoreConfig)
     assert (configuration.judge.kind, configuration.judge.least) == ("filter-score", 0.4)
 
 
@@ -122,7 +133,7 @@ def test_an_encoder_of_its_own_filters_for_every_base(tmp_path: Path) -> None:
     (folder / "card.toml").write_text(card)
     (tmp_path / "cmeee-v2" / "default.toml").write_text('taggers = ["a"]\nfilter = "check"\n')
     chosen = default_configuration(root=tmp_path).filter
-    assert chosen is not None
+    assert isinstance(chosen, TrainedFilterConfig)
     assert (chosen.kind, chosen.adapter) == ("bert-cls", folder)
 
 

@@ -28,7 +28,8 @@ def test_a_file_can_name_taggers_that_ship(tmp_path: Path) -> None:
     path.write_text('taggers = ["span-8", {name = "mine", strategy = "html"}]\n')
     configuration = load_configuration(path)
     assert [(one.name, one.strategy) for one in configuration.taggers] == [("span-8", "span"), ("mine", "html")]
-    assert configuration.taggers[0].adapter == default_configuration().taggers[0].adapter
+    assert configuration.taggers[0].folder is not None
+    assert configuration.taggers[0].folder == default_configuration().taggers[0].folder
     assert (configuration.filter, configuration.judge.kind) == (None, "best-tagger")
     path.write_text('taggers = ["spam"]\n')
     with pytest.raises(BadInputError, match=r"no tagger 'spam' ships for cmeee-v2 .*; there are .*span,"):
@@ -61,7 +62,7 @@ def test_paths_in_a_file_count_from_its_folder(tmp_path: Path) -> None:
     configuration = load_configuration(path)
     assert configuration.labels == str(tmp_path / "mine.toml")
     assert configuration.model == str(tmp_path / "../base")
-    assert configuration.taggers[0].adapter == tmp_path / "ad"
+    assert configuration.taggers[0].folder == tmp_path / "ad"
     path.write_text("max_chars = 100\n", encoding="utf-8")
     assert load_configuration(path).taggers == default_configuration().taggers
 

@@ -9,6 +9,7 @@ import json
 import logging
 import socket
 import threading
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -152,7 +153,7 @@ def test_a_log_line_is_json_and_an_exception_is_its_class_alone() -> None:
     assert "张三" not in out.getvalue()
 
 
-def _raising(error: Exception):  # type: ignore[no-untyped-def]
+def _raising(error: Exception) -> Callable[[], Awaitable[None]]:
     async def call() -> None:
         raise error
 

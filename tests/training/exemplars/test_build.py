@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from medner.agents.exemplars.embedding import Embedder
 from medner.agents.exemplars.folder import FILES, ExemplarFolder
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
@@ -22,7 +23,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-async def build(tmp_path: Path, name: str, embedder: object = None, **settings: int) -> Path:
+async def build(tmp_path: Path, name: str, embedder: Embedder | None = None, **settings: int) -> Path:
     corpus = ExemplarCorpus((write_corpus(tmp_path / "train.jsonl"),))
     selection = Selection(LABELS, seed=settings.pop("seed", 7))
     made = ExemplarBuild(corpus, selection, Clustering(**settings))

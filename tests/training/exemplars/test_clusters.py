@@ -51,5 +51,5 @@ def test_more_or_fewer_exemplars_than_clusters(clusters: int, each: int) -> None
 
 def test_equal_vectors_do_not_disturb() -> None:
     """A type whose entities all have one vector still gives different rows."""
-    found = representatives(np.ones((9, 4), np.float32) / 2, clusters=5, each=5, seed=1)
+    found = representatives(np.full((9, 4), 0.5, np.float32), clusters=5, each=5, seed=1)
     assert len({one.row for one in found}) == 5

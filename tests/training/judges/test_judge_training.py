@@ -210,8 +210,8 @@ async def test_the_command_makes_a_judge_that_judges(base: Path, tmp_path: Path,
     """From a file to verdicts with a probability for each candidate; the band in between is left to a person."""
     data = _side_by_side(tmp_path / "both.jsonl")
     options = ("--epochs", 6, "--learning-rate", 5e-3, "--rank", 4, "--first-layer", 0, "--batch-tokens", 600)
-    options = (*options, "--scorer", scorer)
-    made = command("--side-by-side", data, "--base", base, "-o", tmp_path / "run", *options)
+    files = ("--side-by-side", data, "--base", base, "-o", tmp_path / "run")
+    made = command(*files, *options, "--scorer", scorer)
     assert made.exit_code == 0, made.exception
     assert "60 conflicts with 90 candidates, 30 of them right" in made.stderr
     folder = tmp_path / "run" / "adapter"

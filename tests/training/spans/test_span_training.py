@@ -17,6 +17,7 @@ from tests.tiny_model import save_tiny_model
 torch = pytest.importorskip("torch")
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
+from medner.agents.taggers.spans.alignment import align
 from medner.agents.taggers.spans.settings import SpanSettings, load_span_tagger
 from medner.agents.taggers.spans.tagger import spans_over
 from medner.training.loop.loop import Run
@@ -24,7 +25,7 @@ from medner.training.loop.run import RunFacts
 from medner.training.nesting import nested_pairs
 from medner.training.spans.build import span_data
 from medner.training.spans.calibration import best_temperature, best_threshold, calibrated
-from medner.training.spans.examples import collated
+from medner.training.spans.examples import SpanExample, collated
 from medner.training.spans.learner import SpanLearner, passes, span_loss, span_settings
 
 LABELS = load_label_set("cmeee-v2")
@@ -207,7 +208,10 @@ def test_the_threshold_is_the_best_of_those_tried():
 def test_a_model_that_has_learnt_nothing_is_calibrated_too():
     """Where nearly every cell passes, sentences are not compared span with span: this ends in seconds."""
     torch.manual_seed(0)
-    held_back = [(Document("d", "咳" * 100, (Entity(0, 2, "sym"),)), None)] * 2
+    text = "咳" * 100
+    aligned = align(text, lambda part: [ord(char) for char in part], lambda token: chr(token).encode())
+    example = SpanExample(aligned, gold=((0, 1, 2),))
+    held_back = [(Document("d", text, (Entity(0, 2, "sym"),)), example)] * 2
     assert calibrated(lambda two: [torch.randn(9, 100, 100) for _ in two], held_back, LABELS).n == 2
 
 

@@ -55,9 +55,9 @@ def test_a_copied_prefix_gives_the_same_answer(model):
         batch = Batch(model)
         for _ in range(2):
             batch.add(decoding(model, [*PREFIX, 5, 6], shared))
-        done = []
+        done: list[Decoding] = []
         while batch.work:
-            done += batch.step()
+            done += [work for work in batch.step() if isinstance(work, Decoding)]
         answers += [work.row.answer for work in done]
     assert len(answers) == 6
     assert all(answer == answers[0] for answer in answers)

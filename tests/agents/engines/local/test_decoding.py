@@ -51,7 +51,8 @@ class Chooser:
 
 def one_at_a_time(graph, words, choose, max_tokens):
     automaton = Automaton(graph)
-    state, answer = automaton.start, []
+    state = automaton.start
+    answer: list[int] = []
     while len(answer) < max_tokens:
         after = words.allowed(automaton, state)
         ends = words.end_ids if automaton.is_final(state) else set()
@@ -141,6 +142,7 @@ def test_a_draft_looks_a_bounded_way_ahead():
     """In a very long sentence too: else each pass would take time in proportion to its length."""
     automaton = Automaton(CODECS["symbol"].graph("咳嗽，扁桃体" * 800, LABELS))
     state = automaton.walk(automaton.start, "疾病：".encode())
+    assert state is not None
     assert HORIZON <= len(Hints().guess(automaton, state, HORIZON)) <= HORIZON + 3
     constraint = Constraint(Automaton(CODECS["index"].graph("咳嗽，扁桃体" * 800, LABELS)), vocabulary("byte-level"))
     assert len(constraint.draft(constraint.automaton.start, Hints(), 0.0, 10**6)) <= HORIZON

@@ -125,7 +125,7 @@ def test_a_loop_that_is_gone_is_not_waited_for(model):
 
     assert asyncio.run(later()) == wanted
     # Else the loop complains of a task that nobody can end any more.
-    left._log_destroy_pending = False
+    left._log_destroy_pending = False  # type: ignore[attr-defined]  # an attribute of CPython's
 
 
 def test_several_loops_share_an_engine(model):

@@ -2,7 +2,8 @@
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+import torch
 from transformers import (
     AutoModelForCausalLM,
     Gemma3TextConfig,
@@ -59,7 +60,8 @@ def test_packed_passes_give_what_transformers_gives(family, tmp_path):
     plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="sdpa").eval()
     rows = [[4 + place * 7 % 290 for place in range(150)], [4 + place * 11 % 290 for place in range(90)]]
     caches = [model.new_cache(8), model.new_cache(8)]
-    done, seen = [0, 0], [[], []]
+    done = [0, 0]
+    seen: list[list[torch.Tensor]] = [[], []]
     for counts in ((5, 60), (1, 3), (70, 1), (74, 26)):
         spans = [(at, at + count) for at, count in zip(done, counts, strict=True)]
         tokens = [token for row, (first, end) in zip(rows, spans, strict=True) for token in row[first:end]]

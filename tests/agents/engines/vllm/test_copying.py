@@ -26,7 +26,10 @@ GOLD = (Entity(4, 6, "sym"), Entity(12, 15, "dis"), Entity(4, 5, "bod"))
 def prompt(text: str) -> list[int]:
     """A chat as tokens."""
     chat = [{"role": "system", "content": "标注"}, {"role": "user", "content": text}]
-    return TOKENIZER.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=False)
+    tokens: list[int] = TOKENIZER.apply_chat_template(
+        chat, add_generation_prompt=True, tokenize=True, return_dict=False
+    )
+    return tokens
 
 
 def verified(copying: Copying, text: str, answer: str, most: int = 12) -> tuple[int, int]:

@@ -21,7 +21,7 @@ def run(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def model(tmp_path) -> Path:
+def model(tmp_path: Path) -> Path:
     folder = tmp_path / "usb"
     folder.mkdir()
     (folder / "config.json").write_text('{"architectures": ["TinyForCausalLM"], "dtype": "float32"}')
@@ -91,7 +91,8 @@ def test_help_has_an_example(run, command):
 
 def test_lines_come_every_few_seconds():
     """Without a terminal a stage gives its first and last line and one every five seconds, not one a block."""
-    lines, now = [], iter(range(1, 100))
+    lines: list[str] = []
+    now = iter(range(1, 100))
     report = line_report(lines.append, lambda: float(next(now)))
     for done in range(0, 11):
         report(PullProgress(PullStage.DOWNLOADING, done * 1_000_000, 10_000_000, "x"))

@@ -56,7 +56,7 @@ def test_a_run_ends_with_a_tagger_that_a_configuration_can_name(place):
     assert (card["name"], card["base"], card["strategy"], card["labels"]) == ("span", "tiny-base", "span", "cmeee-v2")
     assert card["command"].startswith("medner train span train.jsonl")
     (tagger,) = configured(Overrides(taggers=str(folder))).taggers
-    assert (tagger.name, tagger.strategy, tagger.adapter) == ("span", "span", folder)
+    assert (tagger.name, tagger.strategy, tagger.folder) == ("span", "span", folder)
 
 
 def test_another_base_or_exclusion_is_another_run(place):

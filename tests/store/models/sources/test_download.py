@@ -14,7 +14,7 @@ SHA256 = hashlib.sha256(BODY).hexdigest()
 
 
 def fetch(remote, target, *, attempts=4, client=None):
-    seen = []
+    seen: list[int] = []
     with client or httpx.Client() as open_client:
         Downloader(open_client, attempts=attempts, pause=lambda seconds: None).fetch(remote, target, seen.append)
     return seen

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from medner.core.errors import ExternalError, UserError
-from medner.store.models import ModelStore, PullStage, read_manifest
+from medner.store.models import ModelStore, PullProgress, PullStage, read_manifest
 from medner.store.models.catalogue import Catalogue, CatalogueEntry, Repository
 from medner.store.models.sources.hub import Hub
 
@@ -44,9 +44,9 @@ def pull(tmp_path, hub, report=lambda progress: None):
 
 def test_progress_is_told_where_bars_are_switched_off(tmp_path, hub):
     """Whoever switched the hub's own bars off, in this process or by an environment variable, still hears of bytes."""
-    from huggingface_hub.utils import disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
-    seen = []
+    seen: list[PullProgress] = []
     disable_progress_bars()
     try:
         pull(tmp_path, hub, seen.append)
@@ -57,7 +57,7 @@ def test_progress_is_told_where_bars_are_switched_off(tmp_path, hub):
 
 def test_one_commit_without_code_and_pickles(tmp_path, hub):
     """The branch is resolved to a commit, its model files come, the manifest names the commit; progress is in bytes."""
-    seen = []
+    seen: list[PullProgress] = []
     folder = pull(tmp_path, hub, seen.append)
     assert sorted(file.name for file in folder.iterdir()) == [
         "config.json",

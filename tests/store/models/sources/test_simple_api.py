@@ -15,7 +15,7 @@ HTML = """<!DOCTYPE html><html><body><h1>Links</h1>
 
 def find(indexes, answers):
     def answer(request: httpx.Request) -> httpx.Response:
-        found = answers.get(request.url.host)
+        found: httpx.Response | None = answers.get(request.url.host)
         if found is None:
             raise httpx.ConnectError("refused")
         return found

