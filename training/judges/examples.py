@@ -9,7 +9,7 @@ from medner.agents.judges.judge import Case
 from medner.agents.prompts.filter import candidate_part
 from medner.agents.prompts.trained_judge import conflict_part
 from medner.core.records import Entity
-from medner.training.filters.packing import PackedRow, split_rows
+from medner.training.filters.packing import LONGEST_ROW, PackedRow, split_rows
 from medner.training.sentences import text_number
 
 Tokens = Callable[[str], list[int]]
@@ -59,12 +59,12 @@ def is_held_back(text: str) -> bool:
     return part_of(text, _HELD_BACK, salt="held back") == 0
 
 
-def case_rows(tokens: Tokens, cases: Sequence[JudgedCase], *, longest: int = 512) -> list[PackedRow]:
+def case_rows(tokens: Tokens, cases: Sequence[JudgedCase]) -> list[PackedRow]:
     """A row a conflict: what its candidates share, then each of them; a long one in several."""
     rows: list[PackedRow] = []
     for one in cases:
         text, conflict, labels = one.case.sentence.text, one.case.conflict, one.case.labels
         head = tuple(tokens(conflict_part(text, conflict, labels)))
         parts = [tuple(tokens(candidate_part(text, each.entity, labels))) for each in conflict.candidates]
-        rows += split_rows(head, list(zip(parts, map(float, one.truth), strict=True)), longest)
+        rows += split_rows(head, list(zip(parts, map(float, one.truth), strict=True)), LONGEST_ROW)
     return rows
