@@ -7,8 +7,8 @@
     python benchmarks/judges.py predictions.jsonl --trained runs/judge/adapter --minutes 20
     python benchmarks/judges.py predictions.jsonl --zero-shot qwen2.5-coder-0.5b-instruct --minutes 20
 
-    medner annotate test.json --format cmeee -o said.jsonl
-    python benchmarks/judges.py said.jsonl --gold test.json --zero-shot qwen2.5-coder-0.5b-instruct
+    medner annotate test.json --format cmeee -o answers.jsonl
+    python benchmarks/judges.py answers.jsonl --gold test.json --zero-shot qwen2.5-coder-0.5b-instruct
 
 The file holds a line a sentence: text, gold, and each tagger's entities as [start, end_inclusive, type]. With --gold it
 is what `medner annotate` wrote about the gold file with several taggers. --write-half writes what a judge may learn

@@ -2,10 +2,10 @@
 
     python benchmarks/paper.py --cmeee test.json --ccks test_half.txt -o build/paper
 
-Each system is a run of `medner annotate` into a file of its own; behind filters and judges stand the recorded answers
-of the taggers (--said), so that no sentence is tagged twice by one tagger. A file made by the same command is kept, and
-a run that was stopped goes on, so the same command goes on after a break. Seconds a sentence are those of the whole
-run, model loading left out, as its last line of progress says; they mean something on an idle machine only. At the end
+Each system is a run of `medner annotate` into a file of its own; filters and judges get the recorded answers of the
+taggers (--answers), so that no sentence is tagged twice by one tagger. A file made by the same command is kept, and a
+run that was stopped goes on, so the same command goes on after a break. Seconds a sentence are those of the whole run,
+model loading left out, as its last line of progress says; they mean something on an idle machine only. At the end
 `medner report paper` writes paper.html and paper.md into the folder; in its folder `strategies` stands the same with
 the generating taggers as the members of the ensemble.
 
@@ -23,10 +23,9 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 from medner.core.choices import DEFAULT_MODEL
-from medner.evaluation.paper.manifest import FilterKind
+from medner.service.config.filters import FILTERS
 
 BASE = DEFAULT_MODEL
 STRATEGIES = ("symbol", "json", "html", "index")
@@ -105,13 +104,13 @@ def cmeee(place: Place, filters: dict[str, str], judges: Sequence[str], exemplar
     yield place.tagger("untuned", "json", zero_shot=True)
     for kind, folder in filters.items():
         name, said = f"{MAIN}+{kind}", str(made[MAIN])
-        out = place.annotate(name, "--taggers", MAIN, "--said", said, "--filter", folder, "--judge", "best-tagger")
+        out = place.annotate(name, "--taggers", MAIN, "--answers", said, "--filter", folder, "--judge", "best-tagger")
         yield entry("filter", kind=kind, of=MAIN, name=name, file=out.name)
     for kind in ("hard-vote", "union", "oracle"):
         yield entry("ensemble", kind=kind)
     default = place.annotate("default")
     yield entry("ensemble", kind="soft-vote", name="soft vote (the default)", file=default.name)
-    recorded = [word for name in SPANS for word in ("--said", str(made[name]))]
+    recorded = [word for name in SPANS for word in ("--answers", str(made[name]))]
     for judge in judges:
         options = ["--taggers", ",".join(SPANS), *recorded, "--filter", "off", "--judge", judge]
         out = place.annotate(f"judge-{judge}", *options)
@@ -156,8 +155,8 @@ def report(manifests: Sequence[str], out: Path) -> int:
 def a_filter(said: str) -> tuple[str, str]:
     """KIND=FOLDER; ArgumentTypeError for another kind, or no folder."""
     kind, _, folder = said.partition("=")
-    if kind not in get_args(FilterKind) or not Path(folder, "card.toml").is_file():
-        kinds = ", ".join(get_args(FilterKind))
+    if kind not in FILTERS.with_adapter or not Path(folder, "card.toml").is_file():
+        kinds = ", ".join(FILTERS.with_adapter)
         raise argparse.ArgumentTypeError(f"{said!r}: say KIND=FOLDER, of {kinds} and what medner train filter wrote")
     return kind, folder
 

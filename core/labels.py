@@ -158,7 +158,7 @@ def parse_label_set(text: str, *, where: str) -> LabelSet:
     for values in ([label.code for label in types], [label.name for label in types]):
         repeated = sorted({value for value in values if values.count(value) > 1})
         if repeated:
-            raise UserError(f"{where}: types: {', '.join(repeated)} stands more than once")
+            raise UserError(f"{where}: types: {', '.join(repeated)} is there more than once")
     # One type's name as another's code would make `resolve` depend on the order of the types.
     shared = sorted({one.code for one in types} & {one.name for one in types if one.name != one.code})
     if shared:

@@ -19,7 +19,7 @@ PRECEDENCE = (
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What all voters said alike, and the conflicts about the rest. Both in text order."""
+    """What all voters proposed alike, and the conflicts about the rest. Both in text order."""
 
     agreed: tuple[Candidate, ...]
     conflicts: tuple[Conflict, ...]
@@ -27,25 +27,25 @@ class Agreement:
 
 def gather_candidates(outputs: Sequence[TaggerOutput]) -> tuple[Candidate, ...]:
     """Every proposed entity once, with the sorted names of the taggers that proposed it, in text order."""
-    said: dict[Entity, set[str]] = {}
+    taggers: dict[Entity, set[str]] = {}
     for output in outputs:
         for entity in output.decoded.entities:
-            said.setdefault(entity, set()).add(output.tagger)
-    return tuple(Candidate(entity, tuple(sorted(said[entity]))) for entity in in_order(said))
+            taggers.setdefault(entity, set()).add(output.tagger)
+    return tuple(Candidate(entity, tuple(sorted(taggers[entity]))) for entity in in_order(taggers))
 
 
 def detect_conflicts(candidates: Iterable[Candidate], voters: Iterable[str], nesting: Nesting = ANYWHERE) -> Agreement:
-    """Splits candidates into agreed ones (said by every voter) and conflicts.
+    """Splits candidates into agreed ones (proposed by every voter) and conflicts.
 
     A conflict is a connected component of disputed candidates by character overlap. Agreed entities that overlap its
     region are its context; they are not in question, but count for its kind. Entities that ``nesting`` forbids
-    beside one another are disputed even when every voter said them: they cannot all be right. The order of voters and
-    candidates never changes the result.
+    beside one another are disputed even when every voter proposed them: they cannot all be right. The order of voters
+    and candidates never changes the result.
     """
     everyone = set(voters)
     ordered = sorted(candidates, key=_place)
-    said_by_all = [candidate for candidate in ordered if everyone <= set(candidate.taggers)]
-    agreed = tuple(_apart(said_by_all, nesting))
+    unanimous = [candidate for candidate in ordered if everyone <= set(candidate.taggers)]
+    agreed = tuple(_apart(unanimous, nesting))
     certain = {candidate.entity for candidate in agreed}
     disputed = [candidate for candidate in ordered if candidate.entity not in certain]
     conflicts = tuple(_conflict(group, agreed) for group in _components(disputed))

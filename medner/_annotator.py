@@ -50,7 +50,7 @@ class AsyncAnnotator(ClosedByBlock):
         self._facts = RunFacts(
             self._configuration.label_set,
             self._configuration.described(),
-            {language: said for language in ("zh", "en") if (said := self._configuration.notice(language)) is not None},
+            {language: line for language in ("zh", "en") if (line := self._configuration.notice(language)) is not None},
         )
 
     @property

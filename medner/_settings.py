@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from medner.core.errors import UserError
+from medner.core.renamed import SETTINGS, renamed_note
 
 if TYPE_CHECKING:
     from medner.service.config.configuration import Configuration
@@ -27,7 +29,7 @@ class Settings(TypedDict, total=False):
       ``"int8"``, ``"bf16"``, ``"f16"`` or ``"f32"``.
     - ``config``: a configuration file, which the other settings override.
     - ``exemplars``: the folder that `medner exemplars build` wrote. ``servers``: URLs of vLLM servers.
-    - ``said``: results of `medner annotate -o` whose taggers' answers are taken.
+    - ``answers``: results of `medner annotate -o` whose taggers' answers are taken.
     - ``max_chars``: the longest sentence. ``join_lines``: a single line break ends no sentence.
     """
 
@@ -40,18 +42,19 @@ class Settings(TypedDict, total=False):
     config: str | os.PathLike[str]
     exemplars: str | os.PathLike[str]
     servers: Sequence[str]
-    said: Sequence[str | os.PathLike[str]]
+    answers: Sequence[str | os.PathLike[str]]
     max_chars: int
     join_lines: bool
 
 
-_OPTION = re.compile(r"--(taggers|filter|preset|judge|labels|model|said|dtype|max-chars|join-lines|config|server)\b")
+_OPTION = re.compile(r"--(taggers|filter|preset|judge|labels|model|answers|dtype|max-chars|join-lines|config|server)\b")
 
 
 def overrides_of(labels: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> Overrides:
     """The settings as the command line has them. UserError for one that there is not, or of another type."""
     from medner.service.config.options import Overrides
 
+    settings = _with_new_names(settings)
     for name in settings:
         if name not in Settings.__annotations__:
             close = get_close_matches(name, Settings.__annotations__, 1)
@@ -69,11 +72,21 @@ def overrides_of(labels: str | os.PathLike[str] | None, settings: Mapping[str, A
         max_chars=_of_type(given, "max_chars", int),
         exemplars=_path(given, "exemplars"),
         servers=_texts(given, "servers") or (),
-        said=tuple(map(Path, _texts(given, "said") or ())),
+        answers=tuple(map(Path, _texts(given, "answers") or ())),
         join_lines=bool(_of_type(given, "join_lines", bool)),
         dtype=_text(given, "dtype"),
         preset=_text(given, "preset"),
     )
+
+
+def _with_new_names(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings under the names that they have now, with a DeprecationWarning for an old one."""
+    for old, new in SETTINGS.items():
+        if old in settings and new in settings:
+            raise UserError(f"{old} is called {new} now, and {new} is there too; leave {old} out")
+        if old in settings:
+            warnings.warn(renamed_note(old, new), DeprecationWarning, stacklevel=4)
+    return {SETTINGS.get(name, name): value for name, value in settings.items()}
 
 
 def configuration_of(overrides: Overrides) -> Configuration:

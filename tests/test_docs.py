@@ -115,6 +115,8 @@ def test_commands_in_pages_exist(page: Path) -> None:
 FOREIGN = re.compile(r"^(?:redis-server|python -m vllm|docker compose|pip3? )")
 # Options of vLLM's server that pages name by themselves.
 FOREIGN_OPTIONS = {"--enforce-eager", "--max-loras", "--speculative-config"}
+# Old names that are still read, which pages may tell of.
+RENAMED = {"--said"}
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 SCRIPT = re.compile(r"\b((?:benchmarks|scripts)/\w+\.py)\b((?:[^\n`|;&]|\\\n)*)")
@@ -139,7 +141,7 @@ def test_options_in_pages_exist(page: Path) -> None:
     unknown = []
     for code in SPAN.findall(CODE.sub("", page.read_text(encoding="utf-8"))):
         if not FOREIGN.match(code):
-            unknown += [name for name in OPTION.findall(code) if name not in _all_options() | FOREIGN_OPTIONS]
+            unknown += [name for name in OPTION.findall(code) if name not in _all_options() | FOREIGN_OPTIONS | RENAMED]
     assert unknown == []
 
 

@@ -2,13 +2,13 @@
 
 A tagger or an LLM-CAUSAL filter becomes a model that writes. An LLM-CLS filter becomes transformers' model for
 sequence classification with one score: the classification layer without its bias, which transformers' has no place
-for. ``export.toml`` keeps the bias, and whoever asks the server adds it (``agents/filters/served.py``).
+for. The order's ``describe`` keeps the bias, and the filter on a server adds it (``agents/filters/served.py``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,11 @@ from medner.agents.engines.local.loading import quiet
 from medner.agents.filters.classifier import ClassifierHead
 from medner.core.errors import ExternalError, UserError
 from medner.core.files.atomic import replacing_folder
-from medner.core.files.card_text import card_text
 from medner.core.files.hashing import sha256_of
 from medner.training.model.lora import quiet_peft
 
 #: How far a checked score may be from the one before: probabilities, by the precision of the exported weights.
 TOLERANCE = {"float32": 0.001, "bfloat16": 0.05, "float16": 0.01}
-#: What says what an exported model is, beside its weights.
-EXPORT = "export.toml"
 WEIGHTS = "model.safetensors"
 
 
@@ -57,14 +54,26 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportedWeights:
+    """The weights that were written: number format, hash, and a classifier's bias, which is not among them."""
+
+    dtype: str
+    sha256: str
+    bias: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExportOrder:
-    """From what to where: the base's folder, the adapter's, the target, the weights' number format; facts to note."""
+    """From what to where: the base's folder, the adapter's, the target, the weights' number format.
+
+    ``describe`` writes beside the weights what the model is.
+    """
 
     base: Path
     adapter: Path
     out: Path
     dtype: str
-    facts: dict[str, Any]
+    describe: Callable[[Path, ExportedWeights], None]
 
 
 def export_writer(order: ExportOrder, samples: Sequence[Sample]) -> Exported:
@@ -90,11 +99,17 @@ def export_classifier(order: ExportOrder, head: ClassifierHead, samples: Sequenc
         logits = [_score(served, tokenizer("".join(one.parts))["input_ids"]) + head.bias for one in samples]
         return torch.tensor(logits).sigmoid().tolist()
 
-    return _export(replace(order, facts={**order.facts, "bias": head.bias}), classifier, tokenizer, before, after)
+    return _export(order, classifier, tokenizer, before, after, bias=head.bias)
 
 
 def _export(
-    order: ExportOrder, model: Any, tokenizer: Any, before: list[float], after: Callable[[Path], list[float]]
+    order: ExportOrder,
+    model: Any,
+    tokenizer: Any,
+    before: list[float],
+    after: Callable[[Path], list[float]],
+    *,
+    bias: float | None = None,
 ) -> Exported:
     """Writes a model beside its place, compares, and moves it there: whole, or not at all."""
     with replacing_folder(order.out) as folder:
@@ -107,8 +122,7 @@ def _export(
                 f"the exported model's probabilities differ by up to {max(differences):.3f} from the adapter's "
                 f"({TOLERANCE[order.dtype]} is allowed); nothing is kept. Try --dtype float32"
             )
-        facts = {**order.facts, "dtype": order.dtype, "sha256": sha256_of(folder / WEIGHTS)}
-        (folder / EXPORT).write_text(card_text(facts), encoding="utf-8")
+        order.describe(folder, ExportedWeights(order.dtype, sha256_of(folder / WEIGHTS), bias))
         for file in folder.iterdir():
             file.chmod(0o644)  # the writer of safetensors leaves 0600, and servers run as somebody else
     return Exported(order.out, len(differences), max(differences), sum(differences) / len(differences))

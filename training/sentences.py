@@ -45,10 +45,10 @@ def _joined(sentence: Document) -> Document:
     return Document(sentence.id, lines.text, tuple(entity for entity in entities if entity is not None))
 
 
-def sentence_texts(documents: Iterable[Document], *, max_chars: int = 256, join_lines: bool = False) -> frozenset[str]:
+def sentence_texts(documents: Iterable[Document], *, join_lines: bool = False) -> frozenset[str]:
     """The texts of the documents' sentences. Those of a test set are not to be learnt, wherever else they stand."""
     return frozenset(
         joined_lines(sentence.text).text if join_lines else sentence.text
         for document in documents
-        for sentence in split_sentences(document, max_chars=max_chars, join_lines=join_lines)
+        for sentence in split_sentences(document, join_lines=join_lines)
     )

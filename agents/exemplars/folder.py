@@ -42,7 +42,7 @@ class EntityRow(BaseModel):
     @model_validator(mode="after")
     def _stands_there(self) -> EntityRow:
         if not self.text or not self.context.startswith(self.text, self.start):
-            raise ValueError("the entity does not stand at its place in the context")
+            raise ValueError("the entity is not at its place in the context")
         return self
 
     def exemplar(self, distance: float | None = None) -> Exemplar:

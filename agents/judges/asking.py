@@ -57,9 +57,9 @@ class Asking:
     async def _ask(
         self, messages: Sequence[Message], *, graph: PieceGraph | None = None, may_be_cut: bool = False
     ) -> str:
-        said = await self._reply([(message.role, message.content) for message in messages], graph)
-        answer = with_reasoning(said)
-        if said.response_metadata.get("finish_reason") == "length" and not may_be_cut:
+        reply = await self._reply([(message.role, message.content) for message in messages], graph)
+        answer = with_reasoning(reply)
+        if reply.response_metadata.get("finish_reason") == "length" and not may_be_cut:
             raise ModelOutputError("the answer was cut off at its greatest length", raw=answer)
         return answer
 
@@ -76,29 +76,29 @@ class Asking:
                 raise
             except Exception as error:  # providers raise what they like
                 if attempt == last:
-                    raise ExternalError(_told(error, self.timeout_s, last)) from error
+                    raise ExternalError(_failure_in_words(error, self.timeout_s, last)) from error
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT_S)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
 
-def _told(error: Exception, timeout_s: float, attempts: int) -> str:
+def _failure_in_words(error: Exception, timeout_s: float, attempts: int) -> str:
     # A time limit's error has no words of its own.
     what = str(error) or f"no answer within {timeout_s:g} s"
     times = "" if attempts == 1 else f" ({attempts} attempts)"
     return f"{type(error).__name__}: {what}{times}"
 
 
-def with_reasoning(said: BaseMessage) -> str:
-    """What a model said, with what its server reports apart as its reasoning in ``<think>`` before it."""
-    blocks = said.content if isinstance(said.content, list) else []
+def with_reasoning(reply: BaseMessage) -> str:
+    """A model\'s reply, with what its server reports apart as its reasoning in ``<think>`` before it."""
+    blocks = reply.content if isinstance(reply.content, list) else []
     thoughts = [
         str(block.get("reasoning") or block.get("thinking") or "") for block in blocks if isinstance(block, dict)
     ]
-    if isinstance(said, AIMessage):
-        thoughts.append(str(said.additional_kwargs.get("reasoning_content") or ""))
+    if isinstance(reply, AIMessage):
+        thoughts.append(str(reply.additional_kwargs.get("reasoning_content") or ""))
     thought = "\n".join(filter(None, thoughts))
-    return f"<think>{thought}</think>{said.text}" if thought else str(said.text)
+    return f"<think>{thought}</think>{reply.text}" if thought else str(reply.text)
 
 
 def final_part(answer: str, mark: str | None) -> str:
@@ -107,12 +107,12 @@ def final_part(answer: str, mark: str | None) -> str:
     ``mark`` is what stands before an answer that follows reasoning: the last one counts. ModelOutputError when the
     answer ends before.
     """
-    said = _THINKING.sub("", answer).rpartition("</think>")[2]
-    if "<think>" in said:
+    spoken = _THINKING.sub("", answer).rpartition("</think>")[2]
+    if "<think>" in spoken:
         raise ModelOutputError("the model was still thinking when its answer ended", raw=answer)
     if mark is None:
-        return said.strip()
-    _, found, last = said.replace(f"{mark[:-1]}:", mark).rpartition(mark)
+        return spoken.strip()
+    _, found, last = spoken.replace(f"{mark[:-1]}:", mark).rpartition(mark)
     if not found:
         raise ModelOutputError(f"the answer ends without {mark}", raw=answer)
     return last.strip()

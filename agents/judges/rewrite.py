@@ -56,11 +56,11 @@ class RewriteJudge:
             answer = await asking.answer(messages, self.template, _CODEC.graph(part, labels))
         except ExternalError as error:
             raise ExternalError(f"judge {self.name}: {error}") from error
-        said = final_part(answer, self.template.answer_mark)
-        if self.may_abstain and said.rstrip("。.") == UNSURE:
+        written = final_part(answer, self.template.answer_mark)
+        if self.may_abstain and written.rstrip("。.") == UNSURE:
             decided = abstention(self, case, "the model is unsure")
         else:
-            decided = self._read(case, said, answer)
+            decided = self._read(case, written, answer)
         return replace(
             decided,
             prompt=as_text(messages),
@@ -84,10 +84,10 @@ class RewriteJudge:
             may_abstain=self.may_abstain,
         )
 
-    def _read(self, case: Case, said: str, answer: str) -> Verdict:
+    def _read(self, case: Case, written: str, answer: str) -> Verdict:
         stretch, region = stretch_of(case), case.conflict.region
         part = case.sentence.text[stretch.start : stretch.end]
-        decoded = _CODEC.decode(part, "" if said.rstrip("。.") == NONE else said, _at_stake(case))
+        decoded = _CODEC.decode(part, "" if written.rstrip("。.") == NONE else written, _at_stake(case))
         refused = [one for one in decoded.rejected if one.reason not in _HARMLESS]
         if refused:
             raise ModelOutputError(f"cannot be read: {refused[0].reason.value} ({refused[0].detail})", raw=answer)

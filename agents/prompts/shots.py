@@ -39,6 +39,6 @@ def _shot(text: str, stated: list[list[str]], labels: LabelSet) -> Shot:
         taken = {entity.start for entity in entities if entity.label == code and entity.text_in(text) == part}
         start = nearest_occurrence(text, part, 0, taken)
         if start is None:
-            raise UserError(f"shots of {labels.name}: {part!r} does not stand in {text!r} (once more)")
+            raise UserError(f"shots of {labels.name}: {text!r} does not contain {part!r} (once more)")
         entities.append(Entity(start, start + len(part), code))
     return Shot(text, in_order(entities))

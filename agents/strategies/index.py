@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import escape, escape_char, read_char, utf8
 from medner.agents.strategies.grammar import any_of, literal, number_up_to, rule, stretches
-from medner.agents.strategies.locating import StatedEntities, StatedNode, Substrings, number_is_whole, number_steps
+from medner.agents.strategies.locating import StatedEntities, StatedNode, Substrings, number_is_complete, number_steps
 from medner.agents.strategies.symbol import known_labels
 from medner.core.labels import LabelSet
 from medner.core.records import Decoded, Entity, Rejection, in_order
@@ -102,7 +102,7 @@ class IndexGraph:
     def is_final(self, node: Hashable) -> bool:
         """After any whole line."""
         assert isinstance(node, StatedNode)  # noqa: S101  tells mypy what start() made
-        return node.part == "line" or (node.part == "last" and number_is_whole(node.last, *self._last_bounds(node)))
+        return node.part == "line" or (node.part == "last" and number_is_complete(node.last, *self._last_bounds(node)))
 
     def edges(self, node: Hashable) -> Iterable[Edge]:
         """What may follow a place."""
@@ -155,14 +155,14 @@ class IndexGraph:
     def _start(self, node: StatedNode) -> list[Edge]:
         bounds = self._start_bounds(node)
         edges: list[Edge] = [(piece, node._replace(start=start)) for piece, start in number_steps(node.start, *bounds)]
-        if number_is_whole(node.start, *bounds):
+        if number_is_complete(node.start, *bounds):
             edges.append((utf8(BAR), node._replace(part="last")))
         return edges
 
     def _last(self, node: StatedNode) -> list[Edge]:
         bounds = self._last_bounds(node)
         edges: list[Edge] = [(piece, node._replace(last=last)) for piece, last in number_steps(node.last, *bounds)]
-        if number_is_whole(node.last, *bounds):
+        if number_is_complete(node.last, *bounds):
             edges += self._new_line(node._replace(before=(int(node.start), int(node.last), node.rank)))
         return edges
 

@@ -9,7 +9,7 @@ from typing import Any
 from medner.agents.strategies.automaton import Edge
 from medner.agents.strategies.escaping import utf8
 from medner.agents.strategies.grammar import any_of, literal, number_up_to, rule, stretches
-from medner.agents.strategies.locating import StatedEntities, StatedNode, Substrings, number_is_whole, number_steps
+from medner.agents.strategies.locating import StatedEntities, StatedNode, Substrings, number_is_complete, number_steps
 from medner.agents.strategies.symbol import known_labels
 from medner.core.labels import LabelSet
 from medner.core.records import Decoded, Entity, Rejection, in_order
@@ -142,14 +142,14 @@ class JsonGraph:
     def _start(self, node: StatedNode) -> list[Edge]:
         bounds = self._lowest_start(node.before), self._end
         edges: list[Edge] = [(piece, node._replace(start=start)) for piece, start in number_steps(node.start, *bounds)]
-        if number_is_whole(node.start, *bounds):
+        if number_is_complete(node.start, *bounds):
             edges.append((b', "end_idx": ', node._replace(part="last")))
         return edges
 
     def _last(self, node: StatedNode) -> list[Edge]:
         bounds = self._last_bounds(node)
         edges: list[Edge] = [(piece, node._replace(last=last)) for piece, last in number_steps(node.last, *bounds)]
-        if number_is_whole(node.last, *bounds):
+        if number_is_complete(node.last, *bounds):
             edges.append((b', "type": "', node._replace(part="type")))
         return edges
 

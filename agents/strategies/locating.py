@@ -115,7 +115,7 @@ def number_steps(digits: str, low: int, high: int) -> list[tuple[bytes, str]]:
     return [(after[-1:].encode(), after) for after in longer if _can_become(after, low, high)]
 
 
-def number_is_whole(digits: str, low: int, high: int) -> bool:
+def number_is_complete(digits: str, low: int, high: int) -> bool:
     """Whether the number may end here."""
     return digits != "" and low <= int(digits) <= high
 

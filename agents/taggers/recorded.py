@@ -25,7 +25,7 @@ class RecordedTagger:
         if sentence.text not in self.answers:
             raise UserError(
                 f"{self.file}: has no sentence like {sentence.id!r}, so {self.name} has no answer to it: annotate the "
-                "file's own texts, cut as they were (--max-chars), or leave --said out"
+                "file's own texts, cut as they were (--max-chars), or leave --answers out"
             )
         found = self.answers[sentence.text]
         if found is None:

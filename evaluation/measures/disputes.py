@@ -13,19 +13,19 @@ from medner.core.records import Annotation, Entity, Verdict
 
 @dataclass(slots=True)
 class Share:
-    """A part of a whole; the ratio of nothing is NaN."""
+    """A part of a total; the ratio of nothing is NaN."""
 
     part: int = 0
-    whole: int = 0
+    total: int = 0
 
     @property
     def ratio(self) -> float:
         """The share."""
-        return self.part / self.whole if self.whole else float("nan")
+        return self.part / self.total if self.total else float("nan")
 
     def count(self, *, inside: bool) -> None:
-        """One more of the whole, and of the part if it is inside."""
-        self.whole += 1
+        """One more of the total, and of the part if it is inside."""
+        self.total += 1
         self.part += inside
 
 
@@ -73,11 +73,11 @@ class Disputes:
                     self.wins_by_type[tagger, label].count(inside=kept)
 
     def _add_pairs(self, annotation: Annotation) -> None:
-        said: dict[str, set[Entity]] = {one.tagger: set(one.decoded.entities) for one in annotation.outputs}
-        for one, other in combinations(sorted(said), 2):
+        entities: dict[str, set[Entity]] = {one.tagger: set(one.decoded.entities) for one in annotation.outputs}
+        for one, other in combinations(sorted(entities), 2):
             share = self.pairs[one, other]
-            share.part += len(said[one] & said[other])
-            share.whole += len(said[one] | said[other])
+            share.part += len(entities[one] & entities[other])
+            share.total += len(entities[one] | entities[other])
 
     def _add_verdict(self, verdict: Verdict) -> None:
         self.judges[f"{verdict.judge}@{verdict.judge_version}"] += 1
@@ -87,7 +87,7 @@ class Disputes:
 
     def contested(self, most: int) -> list[tuple[str, str, Share]]:
         """The texts disputed most often, with their type; the more often, the further up."""
-        ordered = sorted(self.strings.items(), key=lambda one: (-one[1].whole, one[0]))
+        ordered = sorted(self.strings.items(), key=lambda one: (-one[1].total, one[0]))
         return [(text, label, share) for (text, label), share in ordered[:most]]
 
     def as_data(self, *, most: int = 20) -> dict[str, Any]:
@@ -97,17 +97,17 @@ class Disputes:
             "in_dispute": self.in_dispute,
             "conflicts": self.conflicts,
             "pairs": [
-                {"taggers": list(pair), "both": share.part, "either": share.whole}
+                {"taggers": list(pair), "both": share.part, "either": share.total}
                 for pair, share in sorted(self.pairs.items())
             ],
             "kinds": dict(sorted(self.kinds.items())),
-            "wins": {name: {"kept": one.part, "disputed": one.whole} for name, one in sorted(self.wins.items())},
+            "wins": {name: {"kept": one.part, "disputed": one.total} for name, one in sorted(self.wins.items())},
             "wins_by_type": [
-                {"tagger": tagger, "type": label, "kept": one.part, "disputed": one.whole}
+                {"tagger": tagger, "type": label, "kept": one.part, "disputed": one.total}
                 for (tagger, label), one in sorted(self.wins_by_type.items())
             ],
             "contested": [
-                {"text": text, "type": label, "kept": one.part, "disputed": one.whole}
+                {"text": text, "type": label, "kept": one.part, "disputed": one.total}
                 for text, label, one in self.contested(most)
             ],
             "judges": dict(sorted(self.judges.items())),

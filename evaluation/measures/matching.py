@@ -97,7 +97,7 @@ def _by_id(documents: Iterable[Document], name: str) -> dict[str, Document]:
     found: dict[str, Document] = {}
     for document in documents:
         if document.id in found:
-            raise UserError(f"{name}: the id {document.id!r} stands more than once; give every document its own id")
+            raise UserError(f"{name}: the id {document.id!r} is there more than once; give every document its own id")
         found[document.id] = document
     return found
 

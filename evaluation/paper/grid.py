@@ -22,7 +22,7 @@ class Cell:
     tone: Tone = ""
 
     @property
-    def whole(self) -> str:
+    def with_bounds(self) -> str:
         """Text and interval."""
         return f"{self.text} {self.bounds}".rstrip()
 

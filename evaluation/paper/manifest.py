@@ -5,16 +5,35 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from medner.core.errors import BadInputError, UserError
 from medner.core.validation import complaint
+from medner.evaluation.paper.published import published
 
-Strategy = Literal["symbol", "json", "html", "index", "span", "sequence"]
-FilterKind = Literal["bert-cls", "llm-causal", "llm-cls"]
+
+def _kind(table: int, *further: str) -> AfterValidator:
+    """Takes the kinds of a table of the paper, ``further`` ones, and any other name that resembles none of these."""
+
+    def checked(kind: str) -> str:
+        known = [*(row.key for row in published().tables[table].rows), *further]
+        if kind not in known and (close := get_close_matches(kind, known, 1, 0.75)):
+            raise ValueError(
+                f"there is no {kind!r}; is {close[0]} meant? There are {', '.join(known)}; a kind of your own "
+                "needs a name that resembles none of them"
+            )
+        return kind
+
+    return AfterValidator(checked)
+
+
+#: How a tagger answers: a strategy of the paper, by spans, a classical sequence tagger, or another.
+Strategy = Annotated[str, Field(min_length=1), _kind(3, "span", "sequence")]
+FilterKind = Annotated[str, Field(min_length=1), _kind(5)]
 Vote = Literal["hard-vote", "soft-vote", "union", "unanimous", "oracle"]
 
 
@@ -123,7 +142,7 @@ class ReportManifest(_Entry):
         systems = list(_systems(self))
         for at, system in enumerate(systems):
             if system.name in [other.name for other in systems[:at]]:
-                raise ValueError(f"{system.key}.name: {system.name!r} stands more than once; give it another name")
+                raise ValueError(f"{system.key}.name: {system.name!r} is there more than once; give it another name")
         for key, allowed, chosen in self._references():
             for name in chosen:
                 if name not in allowed:

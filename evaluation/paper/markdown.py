@@ -46,7 +46,7 @@ def _grid(grid: Grid) -> Iterator[str]:
     if grid.rows:
         rule = ["---" if at < grid.left else "---:" for at in range(len(grid.columns))]
         head = [_escaped(column) for column in grid.columns]
-        body = [[_escaped(cell.whole) for cell in row] for row in grid.rows]
+        body = [[_escaped(cell.with_bounds) for cell in row] for row in grid.rows]
         yield "\n".join(_line(cells) for cells in (head, rule, *body))
     yield from map(_escaped, grid.notes)
 

@@ -106,9 +106,9 @@ class _Session:
 
     def _run_order(self) -> int:
         order = self._order
-        refuse_overwriting(self._written(), [*order.overrides.said, order.overrides.config])
+        refuse_overwriting(self._written(), [*order.overrides.answers, order.overrides.config])
         with open_inputs(
-            order.inputs, order.text, standard_input(), outputs=self._written(), tell=self._say
+            order.inputs, order.text, standard_input(), outputs=self._written(), on_remark=self._say
         ) as sources:
             inputs = Inputs(
                 sources,
@@ -131,7 +131,7 @@ class _Session:
                     stopped = self._annotate(inputs, survey, _Progress(tally, journal, recorded))
                 (self._messages.stopped if stopped else self._messages.ended)(tally, journal)
                 if recorded is not None:
-                    for line in recorded.told():
+                    for line in recorded.closing_lines():
                         self._say(line)
                 if stopped:
                     return 130

@@ -23,20 +23,23 @@ from medner.core.labels import LabelSet
 from medner.service.build.chat_models import Connections, named_chat
 from medner.service.build.engines import EngineFactory
 from medner.service.build.exemplars import planned_exemplars
+from medner.service.build.further_bases import FurtherBases, can_run
 from medner.service.build.run_engines import engine_orders, loaded
 from medner.service.config.bases import base_name
 from medner.service.config.cards import judge_card
-from medner.service.config.configuration import Configuration
-from medner.service.config.judges import JUDGES, ChatJudgeConfig, JudgeConfig
+from medner.service.config.configuration import Configuration, with_own_bases
+from medner.service.config.judges import JUDGES, ChatJudgeConfig, JudgeConfig, settled_judge
+from medner.service.config.plugins import NoEngine
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeParts:
     """What judges are built from.
 
-    ``first_tagger`` is whom best-tagger follows by default, ``base`` the base model's name, ``engine`` what runs it
-    (None where nothing does), ``adapters`` what names its adapters have, ``others`` what runs further base models.
-    ``connections`` must be opened before a judge is asked.
+    ``first_tagger`` is whom best-tagger follows by default, ``base`` the name or path of the run's base model,
+    ``engine`` what runs it (None where nothing does), ``adapters`` what names its adapters have, ``others`` what runs
+    further base models. ``further`` brings base models that a judge needs while the run is under way; None: nothing
+    does. ``connections`` must be opened before a judge is asked.
     """
 
     labels: LabelSet
@@ -46,10 +49,17 @@ class JudgeParts:
     adapters: dict[Path, str] = field(default_factory=dict)
     connections: Connections = field(default_factory=Connections)
     others: Mapping[str, Engine] = field(default_factory=dict)
+    further: FurtherBases | None = None
+
+    def settled(self, judge: JudgeConfig) -> JudgeConfig:
+        """The judge, with the base model that its card names where that is another than the run's."""
+        return settled_judge(judge, self.base)
 
     async def load_adapters(self, judge: JudgeConfig) -> None:
-        """Loads what a judge needs and the engine does not have yet. UserError where it cannot."""
-        for one in judge.in_order:
+        """Loads what a judge needs and no engine has yet: base models and adapters. UserError where it cannot."""
+        for one in self.settled(judge).in_order:
+            if one.asks_model and self.further is not None and not can_run(one, self._engine(one.own_base)):
+                await self.further.bring(one.own_base or self.base, one)
             folder = one.folder
             if folder is None or folder in self.adapters:
                 continue
@@ -63,19 +73,28 @@ class JudgeParts:
 
     def needed_engine(self, base: str | None = None) -> Engine:
         """The engine of a base model, None: of the run's; UserError where that is not loaded."""
-        own = base is None or (base not in self.others and base_name(base) == self.base)
-        engine = self.engine if own else self.others.get(base or "")
+        engine = self._engine(base)
         if engine is None:
-            named = "the base model" if own else f"the base model {base}"
-            raise UserError(f"this judge runs on {named}, which is not loaded here")
+            loaded = [*([self.base] if self._engine(None) else []), *self.others]
+            raise UserError(
+                f"this judge runs on the base model {base_name(base or self.base)}, which is not loaded here (loaded: "
+                f"{', '.join(map(base_name, loaded)) or 'none'}); take a judge on one that is, or name this judge when "
+                "the run begins (--judge)"
+            )
         return engine
+
+    def _engine(self, base: str | None) -> Engine | None:
+        base = base or self.base
+        engine = self.others.get(base, self.engine if base == self.base else None)
+        # A run in which no agent asks its base model has none, until a judge needs it.
+        return None if isinstance(engine, NoEngine) else engine
 
     def chat(self, judge: ChatJudgeConfig) -> tuple[BaseChatModel, str]:
         """The chat model that a judge asks, and its name. UserError where it cannot be made."""
         if judge.model is not None:
             return named_chat(judge, self.connections)
-        engine = self.needed_engine()
-        return EngineChatModel(engine=engine, model_name=self.base, max_tokens=judge.max_tokens), self.base
+        engine, name = self.needed_engine(judge.own_base), base_name(judge.own_base or self.base)
+        return EngineChatModel(engine=engine, model_name=name, max_tokens=judge.max_tokens), name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,7 @@ class Naming:
 
 def build_judge_chain(judge: JudgeConfig, parts: JudgeParts, naming: Naming | None = None) -> JudgeChain:
     """The judge, under a name of its own if there is one, and those that step in. UserError when one cannot be made."""
+    judge = parts.settled(judge)
     if naming is None and judge.name is not None:
         naming = Naming(judge.name, judge.version or _digest(judge))
     first = _build(judge, parts, naming)
@@ -111,6 +131,8 @@ def _digest(judge: JudgeConfig) -> str:
     facts = JUDGES.in_full(judge, judge.model_dump(mode="json", exclude={"fallback"}))
     for key in ("name", "version", "fallback", "adapter", "attempts", "timeout_s", "key_env", "url"):
         facts.pop(key, None)
+    if judge.own_base is not None:
+        facts["base"] = base_name(judge.own_base)
     written = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(written.encode()).hexdigest()[:6]
 
@@ -123,6 +145,7 @@ def free_name(kind: str, taken: Iterable[str]) -> str:
 
 def judge_bases(configuration: Configuration) -> tuple[str, ...]:
     """The base models that the judges of a configuration, and what they are shown, need in this process."""
+    configuration = with_own_bases(configuration)
     judge, shown = configuration.judge, configuration.exemplars
     bases = [one.own_base or configuration.model for one in judge.in_order if one.asks_model]
     nearest = shown is not None and shown.nearest > 0 and shown.embedder is None
@@ -152,6 +175,7 @@ async def judging(
 
     ``model`` is the base model's folder.
     """
+    configuration = with_own_bases(configuration)
     judge, labels = configuration.judge, configuration.label_set
     adapters = {folder: f"judge{number or ''}" for number, folder in enumerate(dict.fromkeys(judge_adapters(judge)))}
     async with AsyncExitStack() as closing:
@@ -160,9 +184,8 @@ async def judging(
         here = await loaded(configuration, orders, engine_factory)
         for one in here.values():
             closing.push_async_callback(one.close)
-        first, base = configuration.taggers[0].name, Path(configuration.model).name
-        engine = here.pop(configuration.model, None)
-        parts = JudgeParts(labels, first, base, engine, adapters, others=here)
+        first, engine = configuration.taggers[0].name, here.pop(configuration.model, None)
+        parts = JudgeParts(labels, first, configuration.model, engine, adapters, others=here)
         closing.push_async_callback(parts.connections.close)
         judge_chain = build_judge_chain(judge, parts)
         await parts.connections.open()

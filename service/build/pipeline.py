@@ -18,6 +18,7 @@ from medner.graph import Deps, Pipeline
 from medner.graph.tracing import Tracer
 from medner.service.build.engines import EngineFactory, local_engine
 from medner.service.build.exemplars import planned_exemplars
+from medner.service.build.further_bases import FurtherBases
 from medner.service.build.judges import JudgeParts, build_judge_chain, free_name, judge_adapters
 from medner.service.build.run_engines import run_engines
 from medner.service.build.server_names import served_filter
@@ -61,7 +62,7 @@ async def assembled_parts(
     exemplars = await asyncio.to_thread(planned_exemplars, configuration, model)
     engines = await run_engines(configuration, model, adapter_names(configuration), engine_factory)
     try:
-        parts = judge_parts(configuration, engines.main, engines.others)
+        parts = judge_parts(configuration, engines.main, engines.others, engines.further)
         try:
             deps = build_deps(configuration, engines.main, exemplars(engines.main), parts=parts)
             await parts.connections.open()
@@ -118,12 +119,12 @@ def build_deps(
     adapters = adapter_names(configuration)
     parts = parts or judge_parts(configuration, engine)
     judge_chain = build_judge_chain(configuration.judge, parts)
-    said = recorded_taggers(configuration.taggers, labels)
+    recorded = recorded_taggers(configuration.taggers, labels)
     built = Parts(labels, engine, adapters, others=parts.others)
-    taggers = tuple(said.get(tagger.name) or tagger.build(built) for tagger in configuration.taggers)
+    taggers = tuple(recorded.get(tagger.name) or tagger.build(built) for tagger in configuration.taggers)
     if configuration.join_lines:
         # Recorded answers are those of the original sentences.
-        taggers = tuple(one if one.name in said else _line_joining(one) for one in taggers)
+        taggers = tuple(one if one.name in recorded else _line_joining(one) for one in taggers)
     chosen = _filter(configuration, replace(built, taggers=taggers, served=served_filter(configuration)))
     return Deps(
         labels=labels,
@@ -154,8 +155,14 @@ def _line_joining(tagger: Tagger) -> Tagger:
     return LineJoiningTagger(tagger)
 
 
-def judge_parts(configuration: Configuration, engine: Engine, others: Mapping[str, Engine] | None = None) -> JudgeParts:
+def judge_parts(
+    configuration: Configuration,
+    engine: Engine,
+    others: Mapping[str, Engine] | None = None,
+    further: FurtherBases | None = None,
+) -> JudgeParts:
     """What judges of a run are built from."""
-    labels, base = configuration.label_set, Path(configuration.model).name
+    labels, model = configuration.label_set, configuration.model
     first, adapters = configuration.taggers[0].name, adapter_names(configuration)
-    return JudgeParts(labels, first, base, engine, adapters, others=others or {})
+    others = {} if others is None else others
+    return JudgeParts(labels, first, model, engine, adapters, others=others, further=further)

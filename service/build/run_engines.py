@@ -9,11 +9,11 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medner.agents.engines.composite import CompositeEngine
-from medner.agents.engines.engine import Encoder, Engine
+from medner.agents.engines.engine import Engine
 from medner.core.errors import UserError
 from medner.core.memory import in_gb
 from medner.service.build.engines import EngineFactory, EngineOrder
+from medner.service.build.further_bases import FurtherBases, joined
 from medner.service.build.server_names import served_names
 from medner.service.build.vllm_engine import vllm_engine
 from medner.service.config.bases import base_name
@@ -29,6 +29,7 @@ class Engines:
 
     main: Engine
     others: Mapping[str, Engine] = field(default_factory=dict)
+    further: FurtherBases | None = None
 
     async def close(self) -> None:
         """Ends all; requests under way fail."""
@@ -71,19 +72,22 @@ async def run_engines(
 
     UserError where something is missing, or where several base models do not fit into memory together.
     """
+    turn = threading.Lock()
     async with AsyncExitStack() as closing:
-        here = await loaded(configuration, engine_orders(configuration, model, names), factory)
+        here = await loaded(configuration, engine_orders(configuration, model, names, turn=turn), factory)
         for engine in here.values():
             closing.push_async_callback(engine.close)
-        if configuration.engine.is_local:
-            made = Engines(here.get(configuration.model, NoEngine()), _without(here, configuration.model))
-        else:
+        main: Engine = here.get(configuration.model, NoEngine())
+        others, remote = _without(here, configuration.model), None
+        if not configuration.engine.is_local:
             remote = await vllm_engine(configuration, names)
             closing.push_async_callback(remote.close)
-            others = {base: _joined(remote.on(base_name(base)), here.get(base)) for base in configuration.bases}
-            made = Engines(_joined(remote, here.get(configuration.model)), others)
-        closing.pop_all()  # from here on whoever has the engines closes them
-        return made
+            others = {base: joined(remote.on(base_name(base)), here.get(base)) for base in configuration.bases}
+            main = joined(remote, here.get(configuration.model))
+        needs_folder = model is not None or not needs_model(configuration)
+        further = FurtherBases(configuration, factory, others, turn, remote, needs_folder)
+        closing.pop_all()  # from here on the caller closes the engines
+        return Engines(main, others, further)
 
 
 async def loaded(
@@ -110,12 +114,17 @@ def engine_orders(
     model: Path | None,
     names: Mapping[Path, str],
     bases: Sequence[str] | None = None,
+    *,
+    turn: threading.Lock | None = None,
 ) -> dict[str, EngineOrder]:
-    """What each base model in this process is built from, by its name or path; ``bases`` None: :func:`bases_here`."""
+    """What each base model in this process is built from, by its name or path; ``bases`` None: :func:`bases_here`.
+
+    ``turn`` is what their engines share; None: one is made where there are several.
+    """
     bases = bases_here(configuration) if bases is None else bases
     elsewhere = {} if configuration.engine.is_local else served_names(configuration)
     owners = dict(_owners(configuration))
-    turn = threading.Lock() if len(bases) > 1 else None
+    turn = turn or (threading.Lock() if len(bases) > 1 else None)
     # Without the folder of its own model the caller brings an engine that needs none.
     unknown = model is None and configuration.model in bases
     orders = {}
@@ -163,7 +172,7 @@ def check_memory(configuration: Configuration, orders: Mapping[str, EngineOrder]
     told = ", ".join(f"{base_name(base)} {in_gb(need)}" for base, need in needs.items())
     raise UserError(
         f"{len(needs)} base models take about {in_gb(whole)} of memory ({told}), and {in_gb(free)} are free; take "
-        "taggers and judges of one base model (--taggers, base), or a smaller number format (--dtype int8)"
+        "taggers and judges of one base model (--taggers, --judge, base), or a smaller number format (--dtype int8)"
     )
 
 
@@ -176,12 +185,3 @@ def _owners(configuration: Configuration) -> Iterator[tuple[Path, str]]:
 
 def _without(engines: Mapping[str, Engine], base: str) -> dict[str, Engine]:
     return {name: engine for name, engine in engines.items() if name != base}
-
-
-def _joined(remote: Engine, local: Engine | None) -> Engine:
-    """An engine that writes on servers, and gives hidden states from this process where a model is loaded here."""
-    if local is None:
-        return remote
-    if not isinstance(local, Encoder):
-        raise UserError("this engine gives no hidden states, which a span tagger is made of")
-    return CompositeEngine(remote, local)

@@ -43,7 +43,7 @@ class Recording:
         """Returns when the traces of all finished sentences are on disk."""
         self.writer.flush()
 
-    def told(self) -> list[str]:
+    def closing_lines(self) -> list[str]:
         """What the user should know at the end."""
         lines = [f"traces: {self.writer.written:,} sentences in {self.place}; medner traces list {self.run.run}"]
         if self.writer.lost:

@@ -20,6 +20,8 @@ from medner.service.config.engine import ServerConfig
 
 #: What a chat template adds to a prompt, in tokens; more than any seen.
 _TEMPLATE = 64
+#: What a chatting judge's question and answer take, in tokens.
+_JUDGE_CONTEXT = 2_048
 
 
 def server_pool(configuration: Configuration) -> Pool:
@@ -74,7 +76,7 @@ def model_needs(configuration: Configuration) -> list[Need]:
     for tagger in configuration.asked:
         longest = tagger.longest_request(labels, configuration.max_chars)
         if longest is not None:
-            base = served_base(configuration) if tagger.own_base is None else base_name(tagger.own_base)
+            base = base_name(tagger.own_base or configuration.model)
             need(base if tagger.folder is None else names[tagger.folder], longest)
     chosen = configuration.filter
     if chosen is not None and chosen.writes:
@@ -82,8 +84,9 @@ def model_needs(configuration: Configuration) -> list[Need]:
         need(model, configuration.max_chars * 2)
     if (classifier := served_filter(configuration)) is not None:
         need(classifier, 2 * configuration.max_chars + _TEMPLATE, writes=False)
-    if any(judge.chats and judge.asks_model for judge in configuration.judge.in_order):
-        need(served_base(configuration), 2_048)
+    for judge in configuration.judge.in_order:
+        if judge.chats and judge.asks_model:
+            need(base_name(judge.own_base or configuration.model), _JUDGE_CONTEXT)
     return list(needs.values())
 
 

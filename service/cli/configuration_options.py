@@ -58,7 +58,7 @@ class ConfigurationOptions:
     server: Sequence[str] | None = None
     max_chars: int | None = None
 
-    def overrides(self, *, join_lines: bool = False, said: Sequence[Path] | None = None) -> Overrides:
+    def overrides(self, *, join_lines: bool = False, answers: Sequence[Path] | None = None) -> Overrides:
         """The same with the options that are not about the configuration alone."""
         from medner.service.config.options import Overrides
 
@@ -72,7 +72,7 @@ class ConfigurationOptions:
             max_chars=self.max_chars,
             exemplars=self.exemplars,
             servers=tuple(self.server or ()),
-            said=tuple(said or ()),
+            answers=tuple(answers or ()),
             join_lines=join_lines,
             dtype=self.dtype,
             preset=self.preset,

@@ -104,8 +104,9 @@ Judge = Annotated[
     typer.Option(
         "--judge",
         metavar="JUDGE",
-        help="hard-vote, filter-score[:LEAST], best-tagger[:NAME], select, rewrite, select:PROVIDER:MODEL, "
-        "trained:FOLDER, plugin:NAME; of medner judges: @ (the judge in place), @VERSION or @NAME.",
+        help="hard-vote, filter-score[:LEAST], best-tagger[:NAME], select, rewrite, select@BASE (another base model), "
+        "select:PROVIDER:MODEL, trained:FOLDER, plugin:NAME; of medner judges: @ (the judge in place), @VERSION or "
+        "@NAME.",
     ),
 ]
 Filter = Annotated[
@@ -136,6 +137,9 @@ Trace = Annotated[
     TracePolicy,
     typer.Option("--trace", help="Which sentences to trace (medner traces): those with conflicts, all, none."),
 ]
+
+#: The option ``--answers`` under the name that it had in version 0.1.0.
+OldAnswers = Annotated[list[Path] | None, typer.Option("--said", hidden=True)]
 
 #: The options of a command that become its ReadOptions, by that record's fields.
 READ_OPTIONS: dict[str, tuple[Any, Any]] = {

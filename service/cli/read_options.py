@@ -5,10 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import typer
 
+from medner.core.renamed import renamed_note
 from medner.service.cli.exit_codes import ReportedExit
 from medner.service.cli.options import READ_OPTIONS, SkipBad
 from medner.store.corpora.reading.bad_records import BadRecord, BadRecords
@@ -51,6 +53,14 @@ def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
+
+
+def with_old_answers(answers: list[Path] | None, old: list[Path] | None) -> list[Path] | None:
+    """The files of ``--answers``, with those that were given under its old name, and then a note."""
+    if not old:
+        return answers
+    _print_note(renamed_note("--said", "--answers"))
+    return [*(answers or []), *old]
 
 
 def logged_options() -> ReadOptions:

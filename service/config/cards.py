@@ -5,25 +5,39 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from medner.agents.prompts.tagger import STYLES
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.atomic import replacing_file
 from medner.core.files.card_text import card_text
 from medner.core.files.names import CARD
+from medner.core.validation import OneOf
 from medner.service.config.card_keys import INFORMATIVE_KEYS, Card, validated_card
 
-#: The strategies and prompt styles a configuration may name.
-StrategyName = Literal["symbol", "json", "html", "index"]
-StyleName = Literal["brief", "full", "plain"]
-#: What a tagger can be: one of the strategies, or one that scores spans (agents/taggers/spans).
-TaggerKind = Literal["symbol", "json", "html", "index", "span"]
 
-#: What a filter can be (agents/filters).
-FilterKind = Literal["llm-cls", "llm-causal", "bert-cls"]
+def _tagger_kinds() -> list[str]:
+    from medner.service.config.taggers import TAGGERS  # noqa: PLC0415  the kinds read cards
 
+    return TAGGERS.with_adapter
+
+
+def _filter_kinds() -> list[str]:
+    from medner.service.config.filters import FILTERS  # noqa: PLC0415  the kinds read cards
+
+    return FILTERS.with_adapter
+
+
+#: A wording of a tagger's prompt.
+StyleName = Annotated[str, OneOf(lambda: STYLES)]
+#: A kind of tagger or filter that has an adapter's folder, and so a card.
+TaggerKind = Annotated[str, OneOf(_tagger_kinds)]
+FilterKind = Annotated[str, OneOf(_filter_kinds)]
+
+#: What a trained judge's card names as its kind.
+JUDGE_KIND: Final = "llm-judge"
 EXPORT = "export.toml"
 
 
@@ -63,20 +77,35 @@ class FilterCard(BaseModel):
 
 
 class ExportCard(BaseModel):
-    """What ``export.toml`` says of an llm-cls filter that `medner export` made a model of its own.
-
-    ``bias`` is to be added to the model's score, which has no place for it; ``sha256`` is that of its weights.
-    """
+    """What ``export.toml`` says of a model that `medner export` made of an adapter; ``sha256`` is of its weights."""
 
     model_config = ConfigDict(extra="ignore")
     name: str
-    kind: Literal["llm-cls"]
     base: str
     labels: str
+    sha256: str
+
+
+class TaggerExport(ExportCard):
+    """An exported tagger: the strategy it answers in, and the style of its prompt."""
+
+    strategy: TaggerKind
+    style: StyleName = "brief"
+
+
+class FilterExport(ExportCard):
+    """An exported filter that answers yes or no."""
+
+    kind: FilterKind
     threshold: float = Field(ge=0, le=1)
     temperature: float = Field(gt=0)
+
+
+class ClassifierExport(FilterExport):
+    """An exported filter that classifies. ``bias`` is added to the model's score, which has no place for it."""
+
+    kind: Literal["llm-cls"]
     bias: float
-    sha256: str
 
 
 class JudgeCard(BaseModel):
@@ -97,15 +126,15 @@ class JudgeCard(BaseModel):
     two_way_from: int | None = Field(default=None, ge=0)
 
 
-def write_card(folder: Path, card: AdapterCard | FilterCard | JudgeCard, about: Mapping[str, Any]) -> None:
-    """Writes the card of an adapter, filter or judge: what runs read, then ``about``, for people, where not empty.
+def write_card(folder: Path, card: AdapterCard | FilterCard | JudgeCard | ExportCard, about: Mapping[str, Any]) -> None:
+    """Writes ``card.toml`` or ``export.toml``: what runs read, then ``about``, for people, where not empty.
 
     ValueError for a key that the readers of cards do not know.
     """
     if unknown := about.keys() - set(INFORMATIVE_KEYS):
         raise ValueError(f"no keys of a card: {', '.join(sorted(unknown))}")
     fields = {**card.model_dump(exclude_unset=True), **about}
-    with replacing_file(folder / CARD) as out:
+    with replacing_file(folder / (EXPORT if isinstance(card, ExportCard) else CARD)) as out:
         out.write(card_text({key: value for key, value in fields.items() if value not in (None, "", [])}))
 
 
@@ -124,7 +153,7 @@ def check_card(folder: Path, *, labels: str, model: str | None) -> None:
 def check_base(folder: Path, base: str, model: str | None) -> None:
     """UserError when what a folder holds stands on another base than ``model`` (None: not compared)."""
     if model is not None and base != model:
-        raise UserError(f"{folder}: this adapter stands on the base model {base}, not on {model}")
+        raise UserError(f"{folder}: this adapter was trained on the base model {base}, not on {model}")
 
 
 def names_labels(named: str, labels: str) -> bool:
@@ -145,22 +174,35 @@ def filter_card(folder: Path) -> FilterCard:
     return _read(FilterCard, path)
 
 
-def export_card(folder: Path) -> ExportCard:
-    """What an exported filter is. UserError when the folder holds none, BadInputError when it is another export."""
-    return _read(ExportCard, _file(folder, "exported filter", "medner export", EXPORT))
+def export_card(folder: Path) -> TaggerExport | FilterExport:
+    """What an exported model is. UserError when the folder holds none, BadInputError when its card is broken."""
+    path = _file(folder, "exported model", "medner export", EXPORT)
+    data = card_data(path)
+    if "kind" not in data:
+        return _read(TaggerExport, path)
+    return _read(ClassifierExport if "bias" in data else FilterExport, path)
+
+
+def classifier_export(folder: Path) -> ClassifierExport:
+    """What an exported llm-cls filter is. UserError when the folder holds none, BadInputError for another export."""
+    path = _file(folder, "exported filter", "medner export", EXPORT)
+    data = card_data(path)
+    if "strategy" in data or data.get("kind") == "llm-causal":
+        raise BadInputError("this exported model writes; the filter on a server is an exported llm-cls one", path=path)
+    return _read(ClassifierExport, path)
 
 
 def judge_card(folder: Path) -> JudgeCard:
     """The card of a trained judge's folder. UserError when there is none, BadInputError when it is another card."""
     path = _file(folder, "judge", "medner train judge")
-    if card_data(path).get("kind") != "llm-judge":
-        raise BadInputError("this is no trained judge's card (its kind is not llm-judge)", path=path)
+    if card_data(path).get("kind") != JUDGE_KIND:
+        raise BadInputError(f"this is no trained judge's card (its kind is not {JUDGE_KIND})", path=path)
     return _read(JudgeCard, path)
 
 
 def is_filter(folder: Path) -> bool:
     """Whether the card in a folder is a filter's. BadInputError when it is broken."""
-    return card_data(folder / CARD).get("kind") in get_args(FilterKind)
+    return card_data(folder / CARD).get("kind") in _filter_kinds()
 
 
 def _file(folder: Path, what: str, command: str, name: str = CARD) -> Path:

@@ -16,7 +16,7 @@ from medner.core.validation import StrictModel, complaint
 from medner.service.config.bases import settled_base
 from medner.service.config.engine import ENGINES, EngineConfig, LocalEngineConfig
 from medner.service.config.filters import FILTERS, FilterConfig
-from medner.service.config.judges import JUDGES, BestTaggerConfig, JudgeConfig
+from medner.service.config.judges import JUDGES, BestTaggerConfig, JudgeConfig, settled_judge
 from medner.service.config.taggers import TAGGERS, TaggerConfig
 from medner.store.models import looks_like_path
 
@@ -66,10 +66,10 @@ class Configuration(StrictModel):
         spans = [tagger for tagger in self.taggers if tagger.scores_spans]
         if not spans:
             raise ValueError("filter.kind: the filter span is made of the span taggers, and none is configured")
-        if recorded := [tagger.name for tagger in spans if tagger.said is not None]:
+        if recorded := [tagger.name for tagger in spans if tagger.answers is not None]:
             raise ValueError(
                 f"filter.kind: the filter span asks the span taggers, and the answers of {', '.join(recorded)} are "
-                "recorded (said): take another filter or none, and a judge that needs none"
+                "recorded (answers): take another filter or none, and a judge that needs none"
             )
         return self
 
@@ -110,7 +110,7 @@ class Configuration(StrictModel):
     @property
     def asked(self) -> tuple[TaggerConfig, ...]:
         """The taggers whose models are asked; the others' answers come from files."""
-        return tuple(tagger for tagger in self.taggers if tagger.said is None)
+        return tuple(tagger for tagger in self.taggers if tagger.answers is None)
 
     @property
     def bases(self) -> tuple[str, ...]:
@@ -166,20 +166,17 @@ _NOTICES = {
 def validated(data: dict[str, Any], *, where: Path | str) -> Configuration:
     """The configuration of plain data; BadInputError with the key and the allowed values."""
     try:
-        return _with_own_bases(Configuration.model_validate(data))
+        return with_own_bases(Configuration.model_validate(data))
     except ValidationError as error:
         reason, key = complaint(error)
         raise BadInputError(reason, path=where, key=key) from error
 
 
-def _with_own_bases(configuration: Configuration) -> Configuration:
+def with_own_bases(configuration: Configuration) -> Configuration:
     """The configuration, each tagger and judge with the base model that its card names, where that is another one."""
-    model, judge = configuration.model, configuration.judge
+    model = configuration.model
     taggers = tuple(settled_base(tagger, model) for tagger in configuration.taggers)
-    fallback = tuple(settled_base(one, model) for one in judge.fallback)
-    if fallback != judge.fallback:
-        judge = judge.model_copy(update={"fallback": fallback})
-    changed = {"taggers": taggers, "judge": settled_base(judge, model)}
+    changed = {"taggers": taggers, "judge": settled_judge(configuration.judge, model)}
     same = taggers == configuration.taggers and changed["judge"] == configuration.judge
     return configuration if same else configuration.model_copy(update=changed)
 

@@ -53,7 +53,7 @@ def default_configuration(
         )
     if preset is not None:
         raise UserError(
-            f"--preset: the taggers of {preset} stand on another base model than {model}; leave one of both out"
+            f"--preset: the taggers of {preset} have another base model than {model}; leave one of the two options out"
         )
     taggers = (*tuned, *_partners(tuned)[: max(0, _DEFAULT_COUNT - len(tuned))])
     return Configuration(labels=labels, model=model, taggers=taggers)
@@ -67,7 +67,7 @@ def _planned_filter(plan: Preset, labels: str, model: str, root: Path | None) ->
     for shipped in shipped_filters(labels, root):
         card = shipped.card
         # An encoder of its own suits every base model.
-        if card.name == plan.filter and (card.base == model or not FILTERS.rows[card.kind].stands_on_base):
+        if card.name == plan.filter and (card.base == model or not FILTERS.rows[card.kind].fits_one_base):
             return FILTERS.read({"kind": card.kind, "adapter": shipped.folder})
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tomllib
 from pathlib import Path
@@ -9,14 +10,18 @@ from typing import Any
 
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import BadInputError, UserError
+from medner.core.renamed import renamed_note
 from medner.service.config.configuration import Configuration, is_path, validated
 from medner.service.config.default import default_configuration, tuned_taggers
 from medner.service.config.judges import JUDGES, BestTaggerConfig
 from medner.service.config.schema import SCHEMA_KEY
+from medner.service.config.taggers import TAGGERS
 from medner.store.models import settled_base_model
 
+log = logging.getLogger("medner.configuration")
+
 #: The keys of agents and exemplars that hold paths.
-_PATHS = {"adapter", "exported", "said", "folder", "embedder"}
+_PATHS = {"adapter", "exported", "answers", "folder", "embedder"}
 
 
 def load_configuration(
@@ -38,6 +43,7 @@ def load_configuration(
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     data.pop(SCHEMA_KEY, None)
+    _rename(data, path)
     if isinstance(data.get("model"), str):
         data["model"] = _anchored_model(data["model"], path.parent)
     _anchor(data, path.parent)
@@ -61,6 +67,16 @@ def load_configuration(
         for key in ("taggers", "filter", "judge"):
             data.setdefault(key, default[key])
     return validated(data, where=path)
+
+
+def _rename(data: dict[str, Any], path: Path) -> None:
+    """Gives keys of taggers that were renamed their new names, with a note each; where both are, nothing is changed."""
+    taggers = data.get("taggers")
+    for number, tagger in enumerate(taggers if isinstance(taggers, list) else []):
+        for old, new in TAGGERS.renamed.items() if isinstance(tagger, dict) else ():
+            if old in tagger and new not in tagger:
+                log.warning("note: %s [taggers.%d.%s]: %s", path, number, old, renamed_note(old, new))
+                tagger[new] = tagger.pop(old)
 
 
 def _shipped(tagger: object, labels: str, model: str, path: Path) -> object:

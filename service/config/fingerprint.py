@@ -55,7 +55,8 @@ def fingerprint_facts(
         del facts["labels"]["outer"]
     for fact, tagger in zip(facts["taggers"], configuration.taggers, strict=True):
         fact["adapter"] = dict(_files(tagger.folder)) if tagger.folder else None
-        fact["said"] = _said_hash(tagger.said) if tagger.said else None
+        # Under the name that the key had in 0.1.0, so that runs begun then go on.
+        fact["said"] = _hash_of_answers(tagger.answers) if tagger.answers else None
         fact.update(_own_base(tagger.own_base, configuration, files=files))
     if configuration.filter is not None:
         facts["filter"] = _filter_facts(configuration.filter)
@@ -72,7 +73,7 @@ def fingerprint_facts(
     return facts
 
 
-def _said_hash(file: Path) -> str:
+def _hash_of_answers(file: Path) -> str:
     try:
         return sha256_of(file)
     except OSError as error:

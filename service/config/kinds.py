@@ -22,7 +22,7 @@ class KindTable(Generic[Settings]):
     ``base`` gives the class that all settings have as their base, ``rows`` the settings by kind, both when they are
     first needed. ``key`` is the key that holds the kind, ``usual`` the kind where that key is left out. ``written``
     are the keys that medner 0.1.0 wrote of every kind, with their defaults: a table that has all of them is read
-    without those that its kind does not take.
+    without those that its kind does not take. ``renamed`` are keys that 0.1.0 had, with their names now.
     """
 
     def __init__(
@@ -33,12 +33,14 @@ class KindTable(Generic[Settings]):
         key: str = "kind",
         usual: str | None = None,
         written: Mapping[str, Any],
+        renamed: Mapping[str, str] | None = None,
     ) -> None:
         self._base = base
         self._rows = rows
         self.key = key
         self.usual = usual
         self._written = written
+        self.renamed = renamed or {}
 
     @cached_property
     def base(self) -> type[Settings]:
@@ -55,6 +57,11 @@ class KindTable(Generic[Settings]):
         """The kinds, as configurations name them."""
         return [f"{PLUGIN}:NAME" if kind == PLUGIN else kind for kind in self.rows]
 
+    @property
+    def with_adapter(self) -> list[str]:
+        """The kinds that take an adapter's folder, so that a card may name them."""
+        return [kind for kind, row in self.rows.items() if "adapter" in row.model_fields]
+
     def row(self, kind: object) -> type[Settings] | None:
         """The settings of a kind; None where there is none of the name."""
         if not isinstance(kind, str):
@@ -67,10 +74,11 @@ class KindTable(Generic[Settings]):
 
     def with_own_keys(self, settings: type[KindSettings], data: Mapping[str, Any]) -> Mapping[str, Any]:
         """The data of a kind, without what 0.1.0 wrote of others. ValueError for a key that the kind does not take."""
-        own = settings.model_fields
-        if data.keys() >= self._written.keys():
-            unsaid = {key for key, usual in self._written.items() if key not in own and _is(data[key], usual)}
-            data = {key: value for key, value in data.items() if key not in unsaid | settings.meaningless}
+        own, written = settings.model_fields, self.with_new_names(self._written)
+        data = self.with_new_names(data)
+        if data.keys() >= written.keys():
+            unused = {key for key, usual in written.items() if key not in own and _is(data[key], usual)}
+            data = {key: value for key, value in data.items() if key not in unused | settings.meaningless}
         for key in data:
             if key in own:
                 continue
@@ -83,8 +91,17 @@ class KindTable(Generic[Settings]):
                 raise ValueError(f"{key}: {reason}")
         return data
 
+    def with_new_names(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The data with the names that keys have now. ValueError where a key is there under both."""
+        for old, new in self.renamed.items():
+            if old in data and new in data:
+                raise ValueError(f"{old}: is called {new} now, and {new} is there too; leave {old} out")
+        return {self.renamed.get(key, key): value for key, value in data.items()}
+
     def in_full(self, settings: Settings, facts: Mapping[str, Any]) -> dict[str, Any]:
         """The facts of settings with the keys of all kinds, as 0.1.0 had them, so that hashes of them stay the same."""
+        before = {new: old for old, new in self.renamed.items()}
+        facts = {before.get(key, key): value for key, value in facts.items()}
         full = {key: facts.get(key, usual) for key, usual in {**self._written, **settings.written_as}.items()}
         return full | {key: value for key, value in facts.items() if key not in full and value is not None}
 

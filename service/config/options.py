@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
-from medner.core.plugins import is_plugin, plugin_parts
-from medner.service.config.bases import base_name
-from medner.service.config.cards import StrategyName, StyleName, adapter_card, filter_card
+from medner.core.plugins import is_plugin
+from medner.service.config.cards import adapter_card, filter_card
 from medner.service.config.configuration import Configuration, is_path, validated
 from medner.service.config.default import default_configuration, tagger_of_card, tuned_taggers
 from medner.service.config.files import load_configuration
@@ -22,9 +22,6 @@ from medner.service.config.recorded import with_answers
 from medner.service.config.shelf import ShippedFilter, shipped_filters
 from medner.service.config.taggers import TAGGERS, TaggerConfig
 from medner.store.models import settled_base_model
-
-#: How many examples a tagger given as STRATEGY:STYLE is shown; brief prompts are for tuned adapters.
-_SHOTS = {"brief": 0, "full": 3, "plain": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Overrides:
     max_chars: int | None = None
     exemplars: Path | None = None
     servers: tuple[str, ...] = ()
-    said: tuple[Path, ...] = ()
+    answers: tuple[Path, ...] = ()
     join_lines: bool = False
     dtype: str | None = None
     preset: str | None = None
@@ -66,8 +63,8 @@ def configured(overrides: Overrides) -> Configuration:
         known = (*tuned_taggers(base.labels, None), *tuned_taggers(base.labels, base.model), *base.taggers)
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
-    if overrides.said:
-        data["taggers"] = with_answers(data["taggers"], overrides.said)
+    if overrides.answers:
+        data["taggers"] = with_answers(data["taggers"], overrides.answers)
         _free_of_the_span_filter(data, overrides)
     if overrides.judge is not None:
         judge = overrides.judge
@@ -89,13 +86,13 @@ def configured(overrides: Overrides) -> Configuration:
 def _free_of_the_span_filter(data: dict[str, Any], overrides: Overrides) -> None:
     """Takes away a filter that would ask taggers whose answers are recorded. UserError where nothing else is named."""
     taggers = map(TAGGERS.read, data["taggers"])
-    spans = [tagger for tagger in taggers if tagger.scores_spans and tagger.said is not None]
+    spans = [tagger for tagger in taggers if tagger.scores_spans and tagger.answers is not None]
     if not spans or overrides.filter is not None or not _is_of_span_taggers(data["filter"]):
         return
     if overrides.judge is None:
         raise UserError(
-            "--said: the configuration's filter span asks the span taggers, whose answers are recorded: say --filter "
-            "(off, a filter's folder ...) or --judge too, as you want them decided about"
+            "--answers: the configuration's filter span asks the span taggers, whose answers are recorded: give "
+            "--filter (off, a filter's folder ...) or --judge too"
         )
     data["filter"] = None
 
@@ -110,54 +107,46 @@ def _is_of_span_taggers(filtering: Mapping[str, Any] | None) -> bool:
     return filtering is not None and FILTERS.read(filtering).is_of_span_taggers
 
 
-def read_taggers(said: str | Sequence[str], known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
+def read_taggers(given: str | Sequence[str], known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
     """The taggers of a list or a comma list: known names, adapter folders, STRATEGY:STYLE for untuned ones."""
     by_name = {tagger.name: tagger for tagger in known}
-    words = said.replace("，", ",").split(",") if isinstance(said, str) else said
+    words = given.replace("，", ",").split(",") if isinstance(given, str) else given
     return [_tagger(word.strip(), by_name) for word in words]
 
 
 def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     if word in known:
         return known[word]
-    if is_plugin(word):
-        return TAGGERS.read({"name": plugin_parts(word)[0], "strategy": word})
-    if is_path(word.partition("@")[0]):
+    row = TAGGERS.row(word if is_plugin(word) else re.split("[:@]", word)[0])
+    if row is not None and (keys := row.from_words(word)) is not None:
+        return TAGGERS.read(keys)
+    if is_path(word.partition("@")[0]) and not is_plugin(word):
         folder = Path(os.path.expanduser(word))
         return tagger_of_card(adapter_card(folder), folder)
-    way, at, base = word.partition("@")
-    strategy, colon, style = way.partition(":")
-    strategies, styles = get_args(StrategyName), get_args(StyleName)
-    if not colon or strategy not in strategies or style not in styles or (at and not base):
-        raise UserError(
-            f"--taggers: no tagger {word!r}; there are {', '.join(known)}; or give an adapter's folder "
-            f"(./runs/x/adapter), or STRATEGY:STYLE, for example html:full (strategies: {', '.join(strategies)}; "
-            f"styles: {', '.join(styles)}), with @BASE behind it for a base model of its own"
-        )
-    data = {"name": f"{strategy}-{style}", "strategy": strategy, "style": style, "shots": _SHOTS[style]}
-    if at:
-        base = settled_base_model(base)
-        data |= {"name": f"{data['name']}-{base_name(base)}", "base": base}
-    return TAGGERS.read(data)
+    forms = dict.fromkeys(filter(None, (row.words() for row in TAGGERS.rows.values())))
+    raise UserError(
+        f"--taggers: no tagger {word!r}; there are {', '.join(known)}; or give an adapter's folder "
+        f"(./runs/x/adapter), or {'; or '.join(forms)}"
+    )
 
 
-def read_filter(said: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:
+def read_filter(words: str, shipped: Sequence[ShippedFilter] = ()) -> dict[str, Any] | None:
     """A filter from off, a shipped one's name, a filter's folder, llm-causal or span; :THRESHOLD may follow."""
-    if said == "off":
+    if words == "off":
         return None
-    if is_plugin(said):
-        return {"kind": said}
-    word, colon, threshold = said.rpartition(":")
-    if not colon or Path(said).is_dir():
-        word, threshold = said, ""
+    if is_plugin(words):
+        return {"kind": words}
+    word, colon, threshold = words.rpartition(":")
+    if not colon or Path(words).is_dir():
+        word, threshold = words, ""
     folder = next((one.folder for one in shipped if one.card.name == word), None)
     if folder is None and (is_path(word) or Path(word).is_dir()):
         folder = Path(os.path.expanduser(word))
     if folder is None and word not in without_folder():
         names = [one.card.name for one in shipped if one.card.name not in without_folder()]
         raise UserError(
-            f"--filter: {said!r} is none; there are off, {', '.join([*without_folder(), *names])} and the folders that "
-            "medner train filter writes (./runs/x/adapter); :THRESHOLD may follow, from 0 to 1"
+            f"--filter: {words!r} is none; there are off, {', '.join([*without_folder(), *names])} and the folders "
+            "that medner train filter writes (./runs/x/adapter); :THRESHOLD may follow, from 0 to 1"
         )
     kind = word if folder is None else filter_card(folder).kind
     try:

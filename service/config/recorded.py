@@ -1,4 +1,4 @@
-"""The taggers of a configuration whose answers come from files (``said``, ``--said``)."""
+"""The taggers of a configuration whose answers come from files (``answers``, ``--answers``)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ from medner.service.config.taggers import TaggerConfig
 
 def recorded_taggers(taggers: Sequence[TaggerConfig], labels: LabelSet) -> dict[str, RecordedTagger]:
     """The taggers whose answers come from files, by name. BadInputError for a file that has none of a tagger's."""
-    files = {tagger.said: list(recorded_annotations(tagger.said)) for tagger in taggers if tagger.said is not None}
-    return {
-        tagger.name: recorded_tagger(tagger.name, files[tagger.said], tagger.said, labels)
-        for tagger in taggers
-        if tagger.said is not None
-    }
+    recorded = {tagger.name: tagger.answers for tagger in taggers if tagger.answers is not None}
+    annotations = {file: list(recorded_annotations(file)) for file in recorded.values()}
+    return {name: recorded_tagger(name, annotations[file], file, labels) for name, file in recorded.items()}
 
 
 def with_answers(taggers: Sequence[Mapping[str, Any]], files: Sequence[Path]) -> list[dict[str, Any]]:
@@ -32,11 +29,11 @@ def with_answers(taggers: Sequence[Mapping[str, Any]], files: Sequence[Path]) ->
     for file, there in known.items():
         if not names & there:
             raise UserError(
-                f"--said {file}: has no answers of {', '.join(sorted(names))}; it has those of "
+                f"--answers {file}: has no answers of {', '.join(sorted(names))}; it has those of "
                 f"{', '.join(sorted(there)) or 'no tagger'}: name them with --taggers"
             )
     return [
-        {**tagger, "said": next((file for file in files if tagger["name"] in known[file]), tagger.get("said"))}
+        {**tagger, "answers": next((file for file in files if tagger["name"] in known[file]), tagger.get("answers"))}
         for tagger in taggers
     ]
 

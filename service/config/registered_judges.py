@@ -24,10 +24,10 @@ async def with_registered_judge(overrides: Overrides, registry: JudgeRegistry, *
 
     ``follow``: where no judge is named, the one in place is what the job begins with, if any ever was.
     """
-    said = overrides.judge
-    if isinstance(said, str) and said.startswith(MARK):
-        return replace(overrides, judge=await registered_table(registry, said.removeprefix(MARK)))
-    if follow and said is None and (current := await registry.current()) is not None:
+    judge = overrides.judge
+    if isinstance(judge, str) and judge.startswith(MARK):
+        return replace(overrides, judge=await registered_table(registry, judge.removeprefix(MARK)))
+    if follow and judge is None and (current := await registry.current()) is not None:
         return replace(overrides, judge=table_of(current))
     return overrides
 

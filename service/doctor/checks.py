@@ -15,7 +15,15 @@ from medner.core.errors import MednerError
 from medner.core.files.names import ADAPTER_WEIGHTS
 from medner.core.findings import Finding, Level
 from medner.service.build.engines import model_folder
-from medner.service.build.run_engines import bases_here, needs_local
+from medner.service.build.pipeline import adapter_names
+from medner.service.build.run_engines import (
+    bases_here,
+    check_memory,
+    engine_orders,
+    memory_in_words,
+    needs_local,
+    needs_model,
+)
 from medner.service.build.vllm_engine import server_findings
 from medner.service.config.cards import check_card, filter_card
 from medner.service.config.configuration import Configuration, by_name, is_path
@@ -42,6 +50,7 @@ def examine(configuration: Configuration, *, hashes: bool = True) -> list[Findin
         lambda: number_formats(configuration),
         disk,
         lambda: base_model(configuration, hashes=hashes),
+        lambda: memory(configuration),
         lambda: adapters(configuration),
         lambda: servers(configuration),
         lambda: redis_findings(variable(REDIS_URL)),
@@ -136,6 +145,25 @@ def _base(base: str, *, needed: bool, hashes: bool) -> Iterator[Finding]:
         yield Finding(error, subject, damage, remedy)
     if not damages:
         yield Finding(ok, subject, f"in {folder}, every file has its hash")
+
+
+def memory(configuration: Configuration, free: float | None = None) -> Iterator[Finding]:
+    """What several base models take of memory in one process; ``free`` None: what this machine has."""
+    if len(bases_here(configuration)) < 2:
+        return
+    try:
+        from medner.agents.engines.local.memory import free_for_models  # noqa: PLC0415  heavy
+
+        model = model_folder(configuration) if needs_model(configuration) else None
+        names = adapter_names(configuration)
+        check_memory(
+            configuration, engine_orders(configuration, model, names), free_for_models() if free is None else free
+        )
+        yield Finding(ok, "memory of models", memory_in_words(configuration, model, names))
+    except ImportError:
+        return  # the finding about packages says it
+    except MednerError as problem:
+        yield Finding(error, "memory of models", str(problem))
 
 
 def adapters(configuration: Configuration) -> Iterator[Finding]:

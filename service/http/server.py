@@ -102,7 +102,9 @@ def _ring(settings: ServerSettings) -> KeyRing:
             f"--host {settings.host}: others could use it without a key; make one first: medner serve keys add NAME"
         )
     if ring.needed and not file.stored():
-        raise UserError(f"{file.path}: holds no key, so nobody could come in; make one: medner serve keys add NAME")
+        raise UserError(
+            f"{file.path}: has no key, so no client could use the server; make one: medner serve keys add NAME"
+        )
     return ring
 
 

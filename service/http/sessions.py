@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medner.service.http.access.callers import COOKIE, SESSION_S
-from medner.service.http.access.limits import whole
+from medner.service.http.access.limits import read_body
 from medner.service.http.context import service_of
 from medner.service.http.messages.answers import SessionAnswer
 from medner.service.http.messages.problems import Problem, refused
@@ -28,7 +28,7 @@ async def begin(request: Request) -> Response:
     """POST /v1/session"""
     service = service_of(request)
     try:
-        body = SessionBody.model_validate_json(await whole(request, service.limits, most=_MOST_BYTES))
+        body = SessionBody.model_validate_json(await read_body(request, service.limits, most=_MOST_BYTES))
     except ValidationError as error:
         raise refused(error, SessionBody, "the body") from error
     token = service.access.begin(body.key.strip())

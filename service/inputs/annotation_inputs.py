@@ -215,12 +215,12 @@ def open_inputs(
     stdin: BinaryIO | None,
     *,
     outputs: Mapping[str, Path] | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    on_remark: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[InputFile, ...]]:
     """The sources that the arguments name, none for ``text``; a copy of standard input lives until the block ends.
 
-    ``outputs`` are the files that the run writes, by their options; ``tell`` hears which files of folders are not
-    read. UserError for an argument that is no path, for an input that is an output, and when there is nothing to
+    ``outputs`` are the files that the run writes, by their options; ``on_remark`` gets which files of folders are
+    not read. UserError for an argument that is no path, for an input that is an output, and when there is nothing to
     annotate.
     """
     if (text is None) == (not arguments):
@@ -233,7 +233,7 @@ def open_inputs(
     with TemporaryDirectory(prefix=_SCRATCH) as scratch:
         found = find_sources(arguments, outputs or {}, Path(scratch), stdin)
         for remark in found.remarks():
-            tell(remark)
+            on_remark(remark)
         yield tuple(found.sources)
 
 

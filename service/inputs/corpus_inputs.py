@@ -80,11 +80,11 @@ def open_corpora(
     outputs: Mapping[str, Path | None],
     stdin: BinaryIO | None,
     *,
-    tell: Callable[[str], None],
+    on_remark: Callable[[str], None],
 ) -> Iterator[list[CorpusInput]]:
     """The corpora that the arguments name; what comes through pipes (``-`` too) lives until the block ends.
 
-    ``tell`` hears which files of folders are not read. UserError for an input that is an output.
+    ``on_remark`` gets which files of folders are not read. UserError for an input that is an output.
     """
     with TemporaryDirectory(prefix="medner-") as scratch:
         places: list[InputFile] = []
@@ -95,7 +95,7 @@ def open_corpora(
         refuse_overwriting(outputs, [one.path for group in files for one in group])
         for place, group in zip(places, files, strict=True):
             if place.path.is_dir() and (unread := _unread(place.path, group)):
-                tell(f"not read: {listed(unread)}")
+                on_remark(f"not read: {listed(unread)}")
         files = [without_paired_texts(group) for group in files]
         named = iter(with_distinct_names([one for group in files for one in group]))
         corpora = []

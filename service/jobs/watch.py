@@ -24,7 +24,7 @@ async def watch(jobs: Jobs, job: str, console: Console) -> JobView:
     """Shows a job's progress until it has ended; its last view."""
     view = await jobs.show(job)
     tally = RunCounts(view.counts.sentences, done=view.counts.done, reused=view.counts.done)
-    told: set[str] = set()
+    shown: set[str] = set()
     with showing(tally, console) as on_progress:
         async for view in jobs.watch(job):
             counts = view.counts
@@ -32,8 +32,8 @@ async def watch(jobs: Jobs, job: str, console: Console) -> JobView:
             tally.conflicts, tally.failed = counts.conflicts, counts.dead
             on_progress()
             for remark in await remarks(jobs, view):
-                if remark not in told:
-                    told.add(remark)
+                if remark not in shown:
+                    shown.add(remark)
                     console.print(remark, markup=False)
     return view
 
@@ -55,7 +55,7 @@ def _waiting(view: JobView, workers: Sequence[WorkerView]) -> list[str]:
     return [*paused, *(f"worker {name} cannot do it: {reason}" for name, reason in view.refusals.items())]
 
 
-def told_end(view: JobView) -> str:
+def end_in_words(view: JobView) -> str:
     """What became of a job, in a line."""
     counts = view.counts
     words = {

@@ -59,7 +59,7 @@ def agreement_svg(found: Disputes) -> str:
             ratio = 0.0 if math.isnan(share.ratio) else share.ratio
             parts.append(f'<text x="0" y="{at}">{escape(name)}</text>')
             parts.append(f'<rect x="{_LEFT}" y="{at - 12}" width="{ratio * _BAR:.1f}" height="14" fill="#4878a8"/>')
-            said = f"{ratio:.1%} ({share.part:,} of {share.whole:,})"
+            said = f"{ratio:.1%} ({share.part:,} of {share.total:,})"
             parts.append(f'<text x="{_LEFT + ratio * _BAR + 6:.1f}" y="{at}">{said}</text>')
         at += _ROW // 2
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{at + _ROW}" font-family="sans-serif"'
@@ -75,7 +75,7 @@ def _section(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 def _cells(share: Share) -> tuple[str, str, str]:
     ratio = "" if math.isnan(share.ratio) else f"{share.ratio:.1%}"
-    return f"{share.part:,}", f"{share.whole:,}", ratio
+    return f"{share.part:,}", f"{share.total:,}", ratio
 
 
 def _name(labels: LabelSet | None, code: str) -> str:

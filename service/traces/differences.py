@@ -127,7 +127,7 @@ def gold_of(found: Sequence[Annotation], gold: Sequence[Document]) -> list[Docum
         if document is None or not document.text.startswith(sentence.text, sentence.offset):
             document = by_text.get(sentence.text)
         if document is None:
-            raise UserError(f"--gold: sentence {sentence.id!r} stands in no gold document, neither by id nor by text")
+            raise UserError(f"--gold: sentence {sentence.id!r} is in no gold document, neither by id nor by text")
         offset = sentence.offset if document.text.startswith(sentence.text, sentence.offset) else 0
         end = offset + len(sentence.text)
         inside = [entity for entity in document.entities if offset <= entity.start and entity.end <= end]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,25 @@ from medner.core.errors import UserError
 from medner.core.files.names import CARD
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Entity, Sentence
-from medner.service.config.cards import AdapterCard, FilterCard, adapter_card, filter_card, is_filter
+from medner.service.config.cards import (
+    AdapterCard,
+    ClassifierExport,
+    ExportCard,
+    FilterCard,
+    FilterExport,
+    TaggerExport,
+    adapter_card,
+    filter_card,
+    is_filter,
+    write_card,
+)
+from medner.service.config.filters import FILTERS
+from medner.service.config.taggers import TAGGERS
 from medner.store.corpora import read_documents
 from medner.store.models import base_model_folder
 
 if TYPE_CHECKING:
-    from medner.training.export import Exported, Sample
+    from medner.training.export import Exported, ExportedWeights, Sample
 
 #: Annotated sentences of at most so many characters are compared.
 _LONGEST = 256
@@ -46,12 +60,7 @@ def export_adapter(
     labels = load_label_set(card.labels)
     folder = base_model_folder(base or card.base)
     shots = _sentences(check, labels, most)
-    facts: dict[str, Any] = {"name": card.name, "base": card.base, "labels": card.labels}
-    if isinstance(card, FilterCard):
-        facts |= {"kind": card.kind, "threshold": card.threshold, "temperature": card.temperature}
-    else:
-        facts |= {"strategy": card.strategy, "style": card.style}
-    order = ExportOrder(folder, adapter, out, dtype, facts)
+    order = ExportOrder(folder, adapter, out, dtype, partial(_describe, card))
     if isinstance(card, FilterCard) and card.kind == "llm-cls":
         return export_classifier(order, load_head(adapter), _candidate_samples(shots, labels))
     tokenizer = load_tokenizer(folder)
@@ -60,19 +69,34 @@ def export_adapter(
     return export_writer(order, _tagger_samples(shots, labels, tokenizer, card))
 
 
+def _describe(card: AdapterCard | FilterCard, out: Path, weights: ExportedWeights) -> None:
+    """Writes what an exported model is."""
+    exported: ExportCard
+    common = {"name": card.name, "base": card.base, "labels": card.labels, "sha256": weights.sha256}
+    if isinstance(card, AdapterCard):
+        exported = TaggerExport(**common, strategy=card.strategy, style=card.style)
+    elif weights.bias is None:
+        exported = FilterExport(**common, kind=card.kind, threshold=card.threshold, temperature=card.temperature)
+    else:
+        exported = ClassifierExport(
+            **common, kind="llm-cls", threshold=card.threshold, temperature=card.temperature, bias=weights.bias
+        )
+    write_card(out, exported, {"dtype": weights.dtype})
+
+
 def _card(adapter: Path) -> AdapterCard | FilterCard:
     """The card of something that can be exported; UserError with the reason for what cannot."""
     if not (adapter / CARD).is_file() or not is_filter(adapter):
         card = adapter_card(adapter)
-        if card.strategy == "span":
+        if not TAGGERS.rows[card.strategy].writes:
             raise UserError(
-                f"{adapter}: a span tagger looks both ways, which no server's model does; it runs in the process that "
-                "annotates, also beside servers"
+                f"{adapter}: a {card.strategy} tagger looks both ways, which no server's model does; it runs in the "
+                "process that annotates, also beside servers"
             )
         return card
     found = filter_card(adapter)
-    if found.kind == "bert-cls":
-        raise UserError(f"{adapter}: a bert-cls filter is a model of its own already, and runs beside any engine")
+    if not FILTERS.rows[found.kind].fits_one_base:
+        raise UserError(f"{adapter}: a {found.kind} filter is a model of its own already, and runs beside any engine")
     if found.two_way_from is not None:
         raise UserError(
             f"{adapter}: this filter looks both ways from layer {found.two_way_from} on, which no server's model does; "

@@ -15,15 +15,8 @@ from medner.training.filters.calibration import FilterCalibration
 from medner.training.filters.data import FilterData, Sources, filter_data
 from medner.training.filters.kinds import KINDS, TrainingSetup
 from medner.training.loop.loop import Run
-from medner.training.loop.settings import TaggerTraining
 from medner.training.model.lora import chosen_settings
 
-#: A step for a few dozen candidates: small data wants many steps.
-_DEFAULTS = {
-    "llm-cls": TaggerTraining(batch_tokens=512, batches_per_step=1, epochs=2.0),
-    "llm-causal": TaggerTraining(epochs=2.0),
-    "bert-cls": TaggerTraining(epochs=10.0),
-}
 #: The usual rate of a pretrained encoder, whose weights all learn.
 _ENCODER_RATE = {"learning_rate": 3e-5}
 
@@ -32,17 +25,18 @@ def filter_training(order: FilterOrder) -> Training:
     """The training of an order."""
     if order.kind not in KINDS:
         raise UserError(f"--kind: there is no filter {order.kind!r}; there are {', '.join(KINDS)}")
-    encodes = order.kind == "bert-cls"
+    kind = KINDS[order.kind]
+    encodes = kind.has_encoder
     if order.start is not None and encodes:
-        raise UserError("--start goes on from an adapter; bert-cls has none")
+        raise UserError(f"--start goes on from an adapter; {order.kind} has none")
     two_way, labels = _looks_both_ways(order), load_label_set(order.labels)
     new = (order.base or (NEW if encodes else None)) == NEW
     base = None if new else base_of(order.base)
-    defaults = chosen_settings(_DEFAULTS[order.kind], _ENCODER_RATE if encodes and base else {})
+    defaults = chosen_settings(kind.defaults, _ENCODER_RATE if encodes and base else {})
     basis = Basis(order, chosen_settings(defaults, order.settings), base, labels, order.kind)
     sources = Sources(order.files, order.exclude, order.predictions, order.partial, order.options)
     data = filter_data(sources, labels, samples=order.samples, seed=basis.settings.seed)
-    kind = KINDS[order.kind](TrainingSetup(base, labels, basis.settings, order.start, two_way), data)
+    made = kind.prepare(TrainingSetup(base, labels, basis.settings, order.start, two_way), data)
     return Training(
         basis=basis,
         sources=(*order.files, *order.partial),
@@ -54,10 +48,10 @@ def filter_training(order: FilterOrder) -> Training:
             "samples": digest((one.sentence, one.entity, one.right) for one in data.train),
             "two_way": two_way,
         },
-        epoch=kind.epoch,
-        learner=kind.learner,
-        largest=kind.largest,
-        finish=lambda run, learner: _finished(basis, order, data, two_way, run, kind.calibration(learner)),
+        epoch=made.epoch,
+        learner=made.learner,
+        largest=made.largest,
+        finish=lambda run, learner: _finished(basis, order, data, two_way, run, made.calibration(learner)),
     )
 
 
@@ -78,18 +72,20 @@ def _finished(
         "samples": len(data.train),
         "samples_seen": run.samples,
         # An encoder has no adapter.
-        **(dict.fromkeys(("rank", "quantise", "products")) if order.kind == "bert-cls" else {}),
+        **(dict.fromkeys(("rank", "quantise", "products")) if KINDS[order.kind].has_encoder else {}),
     }
     return Finished(card, about, _score_lines(data, chosen))
 
 
 def _looks_both_ways(order: FilterOrder) -> bool:
-    if order.two_way and order.kind != "llm-cls":
-        raise UserError(f"--two-way is for llm-cls; {order.kind} reads as its model does")
+    can = KINDS[order.kind].may_be_two_way
+    if order.two_way and not can:
+        takers = ", ".join(name for name, kind in KINDS.items() if kind.may_be_two_way)
+        raise UserError(f"--two-way is for {takers}; {order.kind} reads as its model does")
     if order.two_way is not None:
         return order.two_way
     # A span tagger's adapter has learnt to look both ways.
-    return order.kind == "llm-cls" and order.start is not None and (order.start / SETTINGS).is_file()
+    return can and order.start is not None and (order.start / SETTINGS).is_file()
 
 
 def _summary(data: FilterData) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from medner.agents.taggers.spans.settings import SETTINGS
 from medner.core.errors import UserError
 from medner.core.labels import load_label_set
-from medner.service.config.cards import JudgeCard
+from medner.service.config.cards import JUDGE_KIND, JudgeCard
 from medner.service.train.judge_data import judged_cases
 from medner.service.train.orders import JudgeOrder, ScorerKind
 from medner.service.train.provenance import digest
@@ -23,8 +23,8 @@ _DEFAULTS = TaggerTraining(batch_tokens=512, batches_per_step=1, epochs=2.0)
 
 def judge_training(order: JudgeOrder) -> Training:
     """The training of an order."""
-    if bool(order.files) != bool(order.predictions):
-        raise UserError("gold files and --said go together: gold, and what the taggers said about the same texts")
+    if bool(order.files) != bool(order.answers):
+        raise UserError("gold files and --answers go together: gold, and the taggers' answers on the same texts")
     from_spans = order.start is not None and (order.start / SETTINGS).is_file()
     scorer_kind: ScorerKind = order.scorer or ("span" if from_spans else "classifier")
     if scorer_kind not in SCORERS:
@@ -40,11 +40,11 @@ def judge_training(order: JudgeOrder) -> Training:
     right, candidates = sum(sum(one.truth) for one in cases), sum(len(one.truth) for one in cases)
     return Training(
         basis=basis,
-        sources=(*order.files, *order.predictions, *order.side_by_side, *order.decisions),
+        sources=(*order.files, *order.answers, *order.side_by_side, *order.decisions),
         excluded=order.exclude,
         summary=f"{len(cases):,} conflicts with {candidates:,} candidates, {right:,} of them right",
         task={
-            "kind": "llm-judge",
+            "kind": JUDGE_KIND,
             "samples": digest(
                 (one.case.sentence.text, one.case.conflict.candidates, sorted(one.right)) for one in cases
             ),
@@ -63,7 +63,7 @@ def judge_training(order: JudgeOrder) -> Training:
 def _finished(basis: Basis, scorer: ScorerKind, two_way: bool, run: Run[Any], finished: FinishedJudge) -> Finished:
     card = JudgeCard(
         name=basis.name,
-        kind="llm-judge",
+        kind=JUDGE_KIND,
         scorer=scorer,
         base=basis.base_name,
         labels=basis.labels.name,

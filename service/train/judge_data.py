@@ -38,7 +38,7 @@ def judged_cases(order: JudgeOrder, labels: LabelSet) -> list[JudgedCase]:
     found = list(_all(order, labels))
     kept = [one for one in found if not _is_among(one.case.sentence.text, excluded)]
     if not kept:
-        raise UserError("no conflict is left to learn from: give predictions of two taggers or more that disagree")
+        raise UserError("no conflict is left to learn from: give the answers of two taggers or more that disagree")
     return kept
 
 
@@ -51,7 +51,7 @@ def _all(order: JudgeOrder, labels: LabelSet) -> Iterator[JudgedCase]:
     for path in order.side_by_side:
         yield from side_by_side_cases(read_side_by_side(path), labels)
     gold = list(read_all_documents(order.files, labels=labels, options=order.options))
-    for path in order.predictions:
+    for path in order.answers:
         yield from annotated_cases(list(recorded_annotations(path)), gold, labels)
     for path in order.decisions:
         yield from _decided(path, labels)
@@ -100,7 +100,7 @@ def sentence_cases(
             sentence, Conflict(conflict.id, conflict.region, conflict.kind, scored, conflict.context), labels, voters
         )
         among = frozenset(one.entity for one in scored) & right
-        yield JudgedCase(case, among, *counts, whole=right)
+        yield JudgedCase(case, among, *counts, complete_gold=right)
         counts = (0, 0, 0)
 
 

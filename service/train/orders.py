@@ -96,13 +96,13 @@ class FilterOrder(TrainingOrder):
 class JudgeOrder(TrainingOrder):
     """A judge, from conflicts whose truth is known.
 
-    ``files`` are gold documents, ``predictions`` what several taggers said about them. ``side_by_side`` are files with
+    ``files`` are gold documents, ``answers`` what several taggers found in them. ``side_by_side`` are files with
     gold and all answers on one line, ``decisions`` what people decided. ``scorer`` None: span where ``start`` is a
     span tagger, else classifier. ``two_way``: as for a filter; None: with a span tagger's adapter or head.
     """
 
     files: tuple[Path, ...] = ()
-    predictions: tuple[Path, ...] = ()
+    answers: tuple[Path, ...] = ()
     side_by_side: tuple[Path, ...] = ()
     decisions: tuple[Path, ...] = ()
     scorer: ScorerKind | None = None

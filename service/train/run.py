@@ -87,8 +87,8 @@ def carry_out(
     ended = _trained(run, say, on_step, stop)
     if not ended and CARD in training.last:
         return Outcome(Ending.STOPPED, output)
-    finished, told = training.finish(run, learner), _told(training, run)
-    _write(training, finished, told, finished.scores)
+    finished, about = training.finish(run, learner), _about(training, run)
+    _write(training, finished, about, finished.scores)
     if not ended:
         say(f"the adapter so far is in {output}")
         return Outcome(Ending.STOPPED, output)
@@ -99,7 +99,7 @@ def carry_out(
         scores = (*finished.scores, *_evaluated(training, output, stop))
     except StoppedError:
         return Outcome(Ending.STOPPED, output, finished.scores)
-    _write(training, finished, told, scores)
+    _write(training, finished, about, scores)
     for line in (*scores, f"done: adapter {output}, card {output / CARD}, loss curve {order.out / PLOT}"):
         say(line)
     return Outcome(Ending.DONE, output, scores)
@@ -172,7 +172,7 @@ def _plan(run: Run[Any]) -> str:
     )
 
 
-def _told(training: Training, run: Run[Any]) -> dict[str, Any]:
+def _about(training: Training, run: Run[Any]) -> dict[str, Any]:
     """What every card tells readers of the data, the run and its settings."""
     order, settings = training.basis.order, training.basis.settings
     return {
@@ -194,13 +194,13 @@ def _told(training: Training, run: Run[Any]) -> dict[str, Any]:
     }
 
 
-def _write(training: Training, finished: Finished, told: Mapping[str, Any], scores: tuple[str, ...]) -> None:
+def _write(training: Training, finished: Finished, about: Mapping[str, Any], scores: tuple[str, ...]) -> None:
     """Writes the card and the plot of the loss."""
     card, folder = finished.card, RunFolder(training.basis.order.out)
     points = [(float(step.batch), step.loss) for step in folder.curve()]
     with replacing_file(folder.path / PLOT) as out:
         out.write(loss_svg(points, title=f"{card.name}: {card.base}, {card.labels}, {training.basis.usual_name}"))
-    write_card(folder.adapter, card, {**told, **finished.about, "scores": list(scores)})
+    write_card(folder.adapter, card, {**about, **finished.about, "scores": list(scores)})
 
 
 def _evaluated(training: Training, adapter: Path, stop: Stop) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from medner.core.choices import DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.core.labels import label_set_toml, load_label_set
 from medner.service.build.engines import EngineFactory
-from medner.service.config.cards import AdapterCard, StyleName, TaggerKind
+from medner.service.config.cards import AdapterCard
 from medner.service.config.configuration import Configuration
 from medner.service.config.taggers import TaggerConfig
 from medner.service.train.orders import TaggerOrder
@@ -84,8 +84,8 @@ def _card(basis: Basis, order: TaggerOrder) -> AdapterCard:
         name=basis.name,
         base=basis.base_name,
         labels=basis.labels.name,
-        strategy=cast("TaggerKind", order.strategy),
-        style=cast("StyleName", order.style),
+        strategy=order.strategy,
+        style=order.style,
     )
 
 

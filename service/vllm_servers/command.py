@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.names import ADAPTER_CONFIG
 from medner.service.build.server_names import served_base, served_filter, served_names
 from medner.service.build.vllm_engine import model_needs
 from medner.service.config.configuration import Configuration
-from medner.service.config.judges import BestTaggerConfig
+from medner.service.config.judges import BestTaggerConfig, JudgeConfig
 from medner.service.vllm_servers.plan import Device, Plan, ServerPart, Speculation
 from medner.store.models import base_model_folder
 
@@ -73,13 +74,20 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
 
 def _bases(configuration: Configuration, model: Path) -> Iterator[tuple[Configuration, Path]]:
     """What of a configuration each base model's server is for, and that model's folder; the run's base first."""
-    own = {base: [one for one in configuration.taggers if one.own_base == base] for base in configuration.bases}
-    rest = tuple(one for one in configuration.taggers if one.own_base is None)
-    yield configuration.model_copy(update={"taggers": rest}), model
-    for base, taggers in own.items():
-        if any(tagger.writes for tagger in taggers):
-            alone = {"model": base, "taggers": tuple(taggers), "filter": None, "judge": BestTaggerConfig()}
-            yield configuration.model_copy(update=alone), base_model_folder(base)
+    for base in (None, *configuration.bases):
+        taggers = tuple(one for one in configuration.taggers if one.own_base == base)
+        alone: dict[str, Any] = {"taggers": taggers, "judge": _chatting(configuration.judge, base)}
+        if base is None:
+            yield configuration.model_copy(update=alone), model
+        elif any(tagger.writes for tagger in taggers) or alone["judge"].chats:
+            yield configuration.model_copy(update={**alone, "model": base, "filter": None}), base_model_folder(base)
+
+
+def _chatting(judge: JudgeConfig, base: str | None) -> JudgeConfig:
+    """A judge, or one that steps in, that asks a base model (None: the run's) on its server; else a rule."""
+    asking = (one for one in judge.in_order if one.chats and one.asks_model and one.own_base == base)
+    found = next(asking, None)
+    return BestTaggerConfig() if found is None else found.model_copy(update={"fallback": ()})
 
 
 def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[tuple[str, list[str]]]:

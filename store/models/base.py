@@ -43,12 +43,12 @@ def base_model_name(folder: Path) -> str:
     return read_manifest(folder).name if (folder / MANIFEST).is_file() else folder.resolve().name
 
 
-def settled_base_model(base: str, beside: Path | None = None, store: ModelStore | None = None) -> str:
+def settled_base_model(base: str, beside: Path | None = None) -> str:
     """The name or the path, so that its looks say which it is: the bare name of a folder gets its ``./``.
 
     A name that the store has stays a name, whatever folders there are. ``beside`` is the folder that a path counts
     from; None: the working folder.
     """
-    if looks_like_path(base) or (store or ModelStore()).has(base):
+    if looks_like_path(base) or ModelStore().has(base):
         return base
     return os.path.join(".", base) if ((beside or Path()) / base / _SETTINGS).is_file() else base

@@ -163,5 +163,5 @@ def parse_catalogue(text: str, *, where: str) -> Catalogue:
     names = [model.name for model in models]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise BadInputError(f"{', '.join(repeated)} stands more than once", path=where, key="models")
+        raise BadInputError(f"{', '.join(repeated)} is there more than once", path=where, key="models")
     return Catalogue(tuple(model.entry() for model in models))

@@ -23,13 +23,13 @@ async def open_redis(address: RedisAddress | None = None) -> AsyncIterator[Redis
     """A client of the server, which is started where it is the embedded one; answers are bytes.
 
     UserError where the server cannot be used as it is, ExternalError when it does not answer; the block's own errors
-    of Redis become the same (:func:`told_plainly`).
+    of Redis become the same (:func:`plain_redis_errors`).
     """
     address = address or redis_address()
     await asyncio.to_thread(make_ready, address)
     client = new_client(address)
     try:
-        with told_plainly(address):
+        with plain_redis_errors(address):
             await _check(client, address)
             yield client
     finally:
@@ -60,7 +60,7 @@ def new_client(address: RedisAddress, **settings: Any) -> Redis:
 
 
 @contextmanager
-def told_plainly(address: RedisAddress) -> Iterator[None]:
+def plain_redis_errors(address: RedisAddress) -> Iterator[None]:
     """Turns the client library's errors into medner's: what the user can fix, and what may be tried again."""
     from redis import exceptions as errors  # noqa: PLC0415  an optional dependency
 

@@ -46,3 +46,10 @@ def asked_of(tagger: SpanTagger) -> list[tuple[str, str, str | None]]:
     """What the encoder of a tagger was asked."""
     assert isinstance(tagger.encoder, LettersEncoder)
     return tagger.encoder.asked
+
+
+def random_states(tokens: Sequence[int], shared: int) -> torch.Tensor:
+    """A random state for every character, always the same one."""
+    import torch
+
+    return torch.stack([torch.randn(16, generator=torch.Generator().manual_seed(token)) for token in tokens])

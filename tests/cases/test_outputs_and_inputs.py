@@ -52,7 +52,7 @@ def test_other_outputs_are_no_inputs_either(line: Line, here: Path) -> None:
     assert line.annotate("note.txt", "-o", "out.jsonl").code == 0
     shutil.copy("out.jsonl", "x.jsonl.journal")
     for words in (
-        ("note.txt", "--said", "out.jsonl", "-o", "out.jsonl"),
+        ("note.txt", "--answers", "out.jsonl", "-o", "out.jsonl"),
         ("x.jsonl.journal", "-o", "x.jsonl"),
         ("note.txt", "--trace", "all", "--traces", "note.txt"),
     ):

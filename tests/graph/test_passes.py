@@ -9,7 +9,7 @@ from medner.agents.judges.judge import FilterScore
 from medner.core.labels import load_label_set
 from medner.core.records import Sentence
 from medner.graph import Deps, Pipeline
-from tests.agents.letters import LettersEncoder, asked_of
+from tests.agents.letters import LettersEncoder, asked_of, random_states
 
 torch = pytest.importorskip("torch")
 from medner.agents.taggers.spans.head import SpanHead, SpanShape
@@ -19,16 +19,11 @@ from medner.agents.taggers.spans.tagger import SpanScores, SpanTagger
 LABELS = load_label_set("cmeee-v2")
 
 
-def states(tokens, shared):
-    """A random state for every character, always the same one."""
-    return torch.stack([torch.randn(16, generator=torch.Generator().manual_seed(token)) for token in tokens])
-
-
 def tagger(name: str, seed: int, most_bytes: int) -> SpanTagger:
     torch.manual_seed(seed)
     head = SpanHead(SpanShape(16, 9)).eval()
     shared = SharedScores[SpanScores](most_bytes)
-    return SpanTagger(name, LettersEncoder(states), head, LABELS, name, 8, threshold=0.4, _shared=shared)
+    return SpanTagger(name, LettersEncoder(random_states), head, LABELS, name, 8, threshold=0.4, _shared=shared)
 
 
 @pytest.mark.parametrize("most_bytes", [0, 16 << 20])

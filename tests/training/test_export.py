@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,9 +18,18 @@ from medner.agents.engines.local.model import LocalModel
 from medner.agents.filters import ClassifierFilter, ServedClassifierFilter, load_head
 from medner.agents.prompts.tagger import tagger_messages
 from medner.agents.strategies import CODECS
-from medner.core.errors import ExternalError, UserError
+from medner.core.errors import BadInputError, ExternalError, UserError
+from medner.core.files.hashing import sha256_of
 from medner.core.labels import load_label_set
 from medner.core.records import Entity, Sentence
+from medner.service.config.cards import (
+    ClassifierExport,
+    FilterExport,
+    TaggerExport,
+    classifier_export,
+    export_card,
+    write_card,
+)
 from medner.service.train.export import export_adapter
 from medner.training import export
 from medner.training.loop.settings import TaggerTraining
@@ -72,8 +80,14 @@ async def test_a_merged_tagger_answers_as_its_adapter_does(base: Path, tmp_path:
         answers.append((await engine.complete(Request(messages, graph, name, max_tokens=200))).text)
         await engine.close()
     assert answers[0] == answers[1]
-    facts = tomllib.loads((done.folder / "export.toml").read_text(encoding="utf-8"))
-    assert (facts["strategy"], facts["style"], facts["dtype"]) == ("symbol", "brief", "float32")
+    written = export_card(done.folder)
+    weights = sha256_of(done.folder / "model.safetensors")
+    assert written == TaggerExport(
+        name="symbol", base="tiny", labels="cmeee-v2", strategy="symbol", style="brief", sha256=weights
+    )
+    assert 'dtype = "float32"\n' in (done.folder / "export.toml").read_text(encoding="utf-8")
+    with pytest.raises(BadInputError, match=r"export\.toml: this exported model writes"):
+        classifier_export(done.folder)
 
 
 async def test_an_exported_filter_scores_as_the_filter_does(base: Path, tmp_path: Path) -> None:
@@ -90,13 +104,49 @@ async def test_an_exported_filter_scores_as_the_filter_does(base: Path, tmp_path
             with torch.inference_mode():
                 return [float(served(**tokenizer(text, return_tensors="pt")).logits) for text in texts]
 
-    facts = tomllib.loads((done.folder / "export.toml").read_text(encoding="utf-8"))
+    card = classifier_export(done.folder)
+    assert (card.kind, card.threshold, card.temperature) == ("llm-cls", 0.4, 2.0)
+    assert export_card(done.folder) == card
     sentence, candidates = Sentence("s", TEXT), [Entity(7, 9, "sym"), Entity(11, 13, "sym"), Entity(7, 9, "dis")]
-    there = ServedClassifierFilter(Server(), LABELS, "m", facts["bias"], temperature=facts["temperature"])
+    there = ServedClassifierFilter(Server(), LABELS, "m", card.bias, temperature=card.temperature)
     engine = LocalEngine(LocalModel(base, {"f": folder}, dtype=torch.float32), max_rows=4)
     here = ClassifierFilter(engine, LABELS, load_head(folder), temperature=2.0, adapter="f")
     assert await there.score(sentence, candidates) == pytest.approx(await here.score(sentence, candidates), abs=1e-4)
     await engine.close()
+
+
+def test_a_filter_that_answers_yes_or_no_is_described(base: Path, tmp_path: Path) -> None:
+    """With its threshold and temperature, and no bias."""
+    card = FILTER.replace("llm-cls", "llm-causal")
+    done = export_adapter(adapter(base, tmp_path / "f", card), tmp_path / "out", base=str(base), most=2)
+    written = export_card(done.folder)
+    assert isinstance(written, FilterExport)
+    assert (written.kind, written.threshold, written.temperature) == ("llm-causal", 0.4, 2.0)
+    with pytest.raises(BadInputError, match="this exported model writes"):
+        classifier_export(done.folder)
+
+
+#: As version 0.1.0 wrote it.
+OLD = """name = "cls"
+base = "tiny"
+labels = "cmeee-v2"
+kind = "llm-cls"
+threshold = 0.4
+temperature = 2.0
+bias = 0.7
+dtype = "bfloat16"
+sha256 = "00"
+"""
+
+
+def test_an_export_of_0_1_0_is_read_and_written_alike(tmp_path: Path) -> None:
+    """One model reads and writes the file."""
+    (tmp_path / "export.toml").write_text(OLD, encoding="utf-8")
+    card = classifier_export(tmp_path)
+    assert card.bias == 0.7
+    write_card(tmp_path, card, {"dtype": "bfloat16"})
+    assert sorted((tmp_path / "export.toml").read_text(encoding="utf-8").splitlines()) == sorted(OLD.splitlines())
+    assert isinstance(export_card(tmp_path), ClassifierExport)
 
 
 def test_an_outcome_that_differs_is_not_kept(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

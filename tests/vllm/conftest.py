@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from medner.service.vllm_servers.command import serve_commands
 from medner.service.vllm_servers.plan import Plan
 from medner.service.vllm_servers.running import Serving, serving
 from medner.store.models import ModelStore
+from tests.free_port import free_port
 
 MODEL = "qwen2.5-coder-0.5b-instruct"
 ROOT = Path(__file__).parents[2]
@@ -50,13 +50,6 @@ def model() -> Path:
         return ModelStore().path(MODEL)
     except UserError as error:
         pytest.skip(str(error))
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

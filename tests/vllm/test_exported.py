@@ -18,7 +18,7 @@ from medner.service.train.export import export_adapter
 from medner.service.vllm_servers.command import serve_commands
 from medner.service.vllm_servers.plan import Plan
 from medner.service.vllm_servers.running import serving
-from tests.vllm.conftest import free_port
+from tests.free_port import free_port
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")

@@ -114,8 +114,25 @@ def bert_cls(setup: TrainingSetup, data: FilterData) -> TrainableFilter:
     return TrainableFilter(epochs_of(samples, setup.settings), lambda: learner, calibration, largest=None)
 
 
-KINDS: dict[str, Callable[[TrainingSetup, FilterData], TrainableFilter]] = {
-    "llm-cls": llm_cls,
-    "llm-causal": llm_causal,
-    "bert-cls": bert_cls,
+@dataclass(frozen=True, slots=True)
+class FilterKind:
+    """A kind of filter: what makes one of data, and the settings it is trained with where nothing else is chosen.
+
+    ``has_encoder``: it is an encoder of its own, without an adapter; ``may_be_two_way``: its sentence may look both
+    ways.
+    """
+
+    prepare: Callable[[TrainingSetup, FilterData], TrainableFilter]
+    defaults: TaggerTraining
+    has_encoder: bool = False
+    may_be_two_way: bool = False
+
+
+KINDS: dict[str, FilterKind] = {
+    # A step for a few dozen candidates: small data wants many steps.
+    "llm-cls": FilterKind(
+        llm_cls, TaggerTraining(batch_tokens=512, batches_per_step=1, epochs=2.0), may_be_two_way=True
+    ),
+    "llm-causal": FilterKind(llm_causal, TaggerTraining(epochs=2.0)),
+    "bert-cls": FilterKind(bert_cls, TaggerTraining(epochs=10.0), has_encoder=True),
 }

@@ -17,6 +17,8 @@ from medner.training.filters.negatives import LabelledCandidate
 
 #: A text's tokens, no control tokens among them.
 Tokens = Callable[[str], list[int]]
+#: Tokens in a row, at most.
+LONGEST_ROW = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class PackedBatch:
 
 
 def packed_rows(
-    tokens: Tokens, judged: Iterable[LabelledCandidate], labels: LabelSet, *, longest: int = 512
+    tokens: Tokens, judged: Iterable[LabelledCandidate], labels: LabelSet, *, longest: int = LONGEST_ROW
 ) -> list[PackedRow]:
     """The candidates in rows, those of a sentence together as far as ``longest`` tokens hold them.
 

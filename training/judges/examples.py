@@ -9,7 +9,7 @@ from medner.agents.judges.judge import Case
 from medner.agents.prompts.filter import candidate_part
 from medner.agents.prompts.trained_judge import conflict_part
 from medner.core.records import Entity
-from medner.training.filters.packing import PackedRow, split_rows
+from medner.training.filters.packing import LONGEST_ROW, PackedRow, split_rows
 from medner.training.sentences import text_number
 
 Tokens = Callable[[str], list[int]]
@@ -21,9 +21,10 @@ _HELD_BACK = 5
 class JudgedCase:
     """A conflict and which of its candidates are right.
 
-    ``agreed`` and ``agreed_right`` count what all taggers said in the sentence and how much of that is gold, ``gold``
-    the sentence's gold entities: they stand with a sentence's first conflict alone, so that sums are right. ``whole``
-    is the sentence's whole gold, with each of its conflicts; None where only the candidates were decided.
+    ``agreed`` and ``agreed_right`` count what all taggers found in the sentence and how much of that is gold, ``gold``
+    the sentence's gold entities: they stand with a sentence's first conflict alone, so that sums are right.
+    ``complete_gold`` is all gold of the sentence, with each of its conflicts; None where only the candidates were
+    decided.
     """
 
     case: Case
@@ -31,7 +32,7 @@ class JudgedCase:
     agreed: int = 0
     agreed_right: int = 0
     gold: int = 0
-    whole: frozenset[Entity] | None = None
+    complete_gold: frozenset[Entity] | None = None
 
     @property
     def truth(self) -> list[bool]:
@@ -58,12 +59,12 @@ def is_held_back(text: str) -> bool:
     return part_of(text, _HELD_BACK, salt="held back") == 0
 
 
-def case_rows(tokens: Tokens, cases: Sequence[JudgedCase], *, longest: int = 512) -> list[PackedRow]:
+def case_rows(tokens: Tokens, cases: Sequence[JudgedCase]) -> list[PackedRow]:
     """A row a conflict: what its candidates share, then each of them; a long one in several."""
     rows: list[PackedRow] = []
     for one in cases:
         text, conflict, labels = one.case.sentence.text, one.case.conflict, one.case.labels
         head = tuple(tokens(conflict_part(text, conflict, labels)))
         parts = [tuple(tokens(candidate_part(text, each.entity, labels))) for each in conflict.candidates]
-        rows += split_rows(head, list(zip(parts, map(float, one.truth), strict=True)), longest)
+        rows += split_rows(head, list(zip(parts, map(float, one.truth), strict=True)), LONGEST_ROW)
     return rows

@@ -59,11 +59,11 @@ def judged_sentences(
 ) -> list[JudgedSentence]:
     """The sentences of some conflicts, each once, in the order of their first one; ``split`` as for ``align``."""
     found: dict[tuple[str, str], dict[Entity, bool]] = {}
-    whole: dict[tuple[str, str], frozenset[Entity] | None] = {}
+    complete_gold: dict[tuple[str, str], frozenset[Entity] | None] = {}
     for one in cases:
         truth = zip(one.case.conflict.candidates, one.truth, strict=True)
         found.setdefault(key_of(one), {}).update({candidate.entity: right for candidate, right in truth})
-        whole[key_of(one)] = one.whole
+        complete_gold[key_of(one)] = one.complete_gold
     number = {code: place for place, code in enumerate(labels.codes)}
 
     def cells(entities: Iterable[Entity]) -> tuple[Cell, ...]:
@@ -73,12 +73,12 @@ def judged_sentences(
         JudgedSentence(
             key,
             SpanExample(
-                framed(align(key[1], encode, token_bytes, split=split), encode), cells(sorted(whole[key] or ()))
+                framed(align(key[1], encode, token_bytes, split=split), encode), cells(sorted(complete_gold[key] or ()))
             ),
             tuple(known),
             cells(known),
             tuple(known.values()),
-            whole[key] is not None,
+            complete_gold[key] is not None,
         )
         for key, known in found.items()
     ]

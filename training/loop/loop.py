@@ -130,7 +130,7 @@ class Run(Generic[Batch]):
         """
         settings, saved = self.settings, time.monotonic()
         about = {"about": dict(self._facts.about)} if self._facts.about else {}
-        self.folder.begin({**_told(settings, self._facts), **about}, done=self.done)
+        self.folder.begin({**_compared(settings, self._facts), **about}, done=self.done)
         if self.done < len(self.batches) and self.seconds < settings.time_limit_s:
             for name in self._last:
                 (self.output / name).unlink(missing_ok=True)
@@ -217,10 +217,10 @@ class Run(Generic[Batch]):
 
 def refuse_another(folder: Path, settings: TaggerTraining, facts: RunFacts) -> None:
     """UserError when a run folder holds a run with other settings or another task; known before a model is loaded."""
-    RunFolder(folder).check(_told(settings, facts), free=GROWING)
+    RunFolder(folder).check(_compared(settings, facts), free=GROWING)
 
 
-def _told(settings: TaggerTraining, facts: RunFacts) -> dict[str, Any]:
+def _compared(settings: TaggerTraining, facts: RunFacts) -> dict[str, Any]:
     return {"settings": asdict(settings), "task": dict(facts.task)}
 
 

@@ -67,7 +67,7 @@ class Masters:
         if not torch.nn.utils.clip_grad_norm_(self._masters, 1.0).isfinite():
             raise UserError(
                 "the training diverged: its loss or gradients are not finite numbers any more. The last checkpoint is "
-                "unharmed; train anew with a lower --learning-rate and another --out"
+                "unharmed; train again with a lower --learning-rate and another --out"
             )
         self._optimiser.step()
         self._write_back()

@@ -56,16 +56,16 @@ class RunFolder:
         self.path = path
         self.adapter = path / ADAPTER
 
-    def check(self, told: Mapping[str, Any], *, free: Sequence[str] = ()) -> None:
-        """UserError when the folder holds a run that was told otherwise: going on would make it another run.
+    def check(self, facts: Mapping[str, Any], *, free: Sequence[str] = ()) -> None:
+        """UserError when the folder holds a run with other settings or another task, which could not be continued.
 
-        ``told`` holds the sections of config.json that must be the same; keys of ``free`` may differ. What the config
+        ``facts`` holds the sections of config.json that must be the same; keys of ``free`` may differ. What the config
         does not tell, because an older version wrote it, is not compared.
         """
         kept = self.config() or {}
         unlike = sorted(
             key
-            for section, values in _plain(told).items()
+            for section, values in _plain(facts).items()
             for key, value in kept.get(section, {}).items()
             if key not in free and value != values.get(key)
         )
@@ -125,7 +125,7 @@ class RunFolder:
         try:
             state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
         except (EOFError, OSError, RuntimeError, ValueError, UnpicklingError) as error:
-            raise BadInputError("is damaged; remove it to begin anew, or choose another --out", path=path) from error
+            raise BadInputError("is damaged; remove it to start over, or choose another --out", path=path) from error
         return state
 
 

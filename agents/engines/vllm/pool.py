@@ -66,6 +66,12 @@ class Pool:
         """What the servers that live say of a model; empty when none has it."""
         return [server.models[model] for server in self.servers if server.alive and model in server.models]
 
+    async def serves(self, model: str) -> bool:
+        """Whether a server that lives has a model; they are asked again where none is known to have it."""
+        if not self.served(model):
+            await self._look_again()
+        return bool(self.served(model))
+
     async def post(self, model: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """A server's answer about ``model``.
 

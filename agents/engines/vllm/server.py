@@ -145,22 +145,22 @@ class Server:
             if not isinstance(data, dict):
                 raise UnreachableError(f"{url}: its answer is not a JSON object")
             return data
-        said = _said(response)
+        reason = _reason(response)
         if status in (429, 503):
-            raise BusyError(f"{url}: busy ({status}{said})", _seconds(response.headers.get("retry-after")))
+            raise BusyError(f"{url}: busy ({status}{reason})", _seconds(response.headers.get("retry-after")))
         if status == 404:
-            raise NotServedError(f"{url}: not found ({status}{said})")
+            raise NotServedError(f"{url}: not found ({status}{reason})")
         if status in (401, 403):
             raise UserError(
                 f"{url}: refuses the key ({status}); set key_env of the server to the variable that holds it"
             )
         if status >= 500:
-            raise UnreachableError(f"{url}: failed ({status}{said})")
-        raise UserError(f"{url}: refused the request ({status}{said})")
+            raise UnreachableError(f"{url}: failed ({status}{reason})")
+        raise UserError(f"{url}: refused the request ({status}{reason})")
 
 
-def _said(response: httpx.Response) -> str:
-    """What the server said, as far as it cannot be a patient's text."""
+def _reason(response: httpx.Response) -> str:
+    """What the server answered, as far as it cannot be a patient's text."""
     try:
         data = response.json()
         message = data["error"]["message"] if isinstance(data.get("error"), dict) else data.get("message", "")

@@ -16,10 +16,11 @@ from medner.service.cli.options import (
     Format,
     InputsIfAny,
     Limit,
+    OldAnswers,
     SkipBad,
     Trace,
 )
-from medner.service.cli.read_options import with_read_options
+from medner.service.cli.read_options import with_old_answers, with_read_options
 from medner.store.corpora.reading.read_options import ReadOptions
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ Examples:
   medner annotate train.json --format cmeee --limit 20 --json
   cat note.txt | medner annotate - --labels ccks2019
   medner annotate notes/ -o out.jsonl --taggers span-12,span-gold
-  medner annotate notes/ -o other.jsonl --said out.jsonl --judge hard-vote
+  medner annotate notes/ -o other.jsonl --answers out.jsonl --judge hard-vote
   medner annotate notes/ -o out.jsonl --trace conflicts
   medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
 
---said takes the taggers' answers from an earlier result: only filter and judge run. After --trace, medner traces show \
-last/1 shows how a sentence was decided. If a run with -o was stopped (Ctrl-C) or crashed, the same command goes on \
-from OUT.journal.
+--answers takes the taggers' answers from an earlier result: only filter and judge run. After --trace, medner traces \
+show last/1 shows how a sentence was decided. If a run with -o was stopped (Ctrl-C) or crashed, the same command goes \
+on from OUT.journal.
 
 Exit code: 0 done; 1 done, but sentences failed or inputs were skipped; 2 wrong input or option; 3 disk or model \
 failed; 130 stopped.
@@ -74,15 +75,16 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     ] = None,
     format_: Format = None,
     configuration: ConfigurationOptions,
-    said: Annotated[
+    answers: Annotated[
         list[Path] | None,
         typer.Option(
-            "--said",
+            "--answers",
             metavar="FILE",
             help="Take the taggers' answers from an earlier result (-o) on the same texts, to try another filter or "
             "judge; repeatable.",
         ),
     ] = None,
+    said: OldAnswers = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write the result as one HTML page.")
     ] = None,
@@ -114,7 +116,8 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     from medner.service.build.trace_recording import TraceOrder
     from medner.service.config.registered_judges import resolved_now
 
-    overrides = resolved_now(configuration.overrides(join_lines=options.join_lines, said=said))
+    answers = with_old_answers(answers, said)
+    overrides = resolved_now(configuration.overrides(join_lines=options.join_lines, answers=answers))
     if pull:
         _pull(overrides)
     order = Order(

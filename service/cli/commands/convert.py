@@ -131,7 +131,7 @@ def convert(  # noqa: PLR0913 - one parameter an option
     if options.log is not None:
         options.log.provenance = True
     outputs = {"-o": output, "the file of bad records": _beside(output) if output and skip_bad else None}
-    with open_corpora(inputs, outputs, standard_input(), tell=lambda line: typer.echo(line, err=True)) as corpora:
+    with open_corpora(inputs, outputs, standard_input(), on_remark=lambda line: typer.echo(line, err=True)) as corpora:
         source = _Inputs(corpora, from_, label_set, BadRecords() if skip_bad else None, options)
         source.open()
         writing = _write(source, to, output)

@@ -114,11 +114,11 @@ def watch(job: JobName) -> None:
     """
 
     async def run(jobs: Jobs, name: str, console: Console) -> int:
-        from medner.service.jobs.watch import EXIT_CODES, told_end
+        from medner.service.jobs.watch import EXIT_CODES, end_in_words
         from medner.service.jobs.watch import watch as watch_job
 
         view = await watch_job(jobs, name, console)
-        typer.echo(told_end(view))
+        typer.echo(end_in_words(view))
         return EXIT_CODES[view.state]
 
     _on(job, run)
@@ -135,9 +135,9 @@ def cancel(job: JobName) -> None:
     """
 
     async def run(jobs: Jobs, name: str, _: Console) -> int:
-        from medner.service.jobs.watch import told_end
+        from medner.service.jobs.watch import end_in_words
 
-        typer.echo(told_end(await jobs.cancel(name)))
+        typer.echo(end_in_words(await jobs.cancel(name)))
         return 0
 
     _on(job, run)
@@ -159,7 +159,7 @@ def results(
 
     async def run(jobs: Jobs, name: str, console: Console) -> int:
         from medner.core.files.atomic import replacing_file
-        from medner.service.jobs.watch import told_end
+        from medner.service.jobs.watch import end_in_words
         from medner.store.corpora import annotated_to_line
 
         if output is None:
@@ -171,7 +171,7 @@ def results(
                     out.write(annotated_to_line(document) + "\n")
             console.print(f"written: {output}", markup=False)
         view = await jobs.show(name)
-        console.print(told_end(view), markup=False)
+        console.print(end_in_words(view), markup=False)
         return 1 if view.counts.done < view.counts.sentences else 0
 
     _on(job, run)

@@ -112,7 +112,7 @@ def _verify(name: Name, home: Home = None) -> None:
         found = _store(home).verify(name, report)
     if found.problems:
         raise ExternalError(
-            f"{found.path}: {'; '.join(found.problems)}. Get it anew: medner models remove {name}, "
+            f"{found.path}: {'; '.join(found.problems)}. Download it again: medner models remove {name}, "
             f"then medner models pull {name}"
         )
     typer.echo(f"{name}: all {found.files} files are as installed")

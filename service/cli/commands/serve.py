@@ -158,7 +158,7 @@ def remove(name: KeyName) -> None:
     left = file.remove(name)
     typer.echo(f"removed: {name}")
     if left == 0:
-        typer.echo(f"no key is left, so nobody gets in; to do without keys, delete {file.path}", err=True)
+        typer.echo(f"no key is left, so no client gets in; to serve without keys, delete {file.path}", err=True)
 
 
 def _certificate(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:

@@ -72,13 +72,13 @@ def overrule(
     say(f"{found.id}: {conflict} decided; the sentence now has {len(annotation.entities)} entities")
 
 
-def _numbers(said: str) -> tuple[int, ...]:
-    if said.strip() == "none":
+def _numbers(text: str) -> tuple[int, ...]:
+    if text.strip() == "none":
         return ()
     try:
-        return tuple(sorted({int(word) for word in said.replace("，", ",").split(",")}))
+        return tuple(sorted({int(word) for word in text.replace("，", ",").split(",")}))
     except ValueError as error:
-        raise UserError(f"--keep: {said!r} is no list of candidate numbers; write 1,3 or none") from error
+        raise UserError(f"--keep: {text!r} is no list of candidate numbers; write 1,3 or none") from error
 
 
 def export(

@@ -29,7 +29,7 @@ the run.
 \b
 Examples:
   medner train filter train.json --exclude test.json -o runs/filter
-  medner train filter train.json --exclude test.json --predictions said.jsonl --hours 1.5 -o runs/filter
+  medner train filter train.json --exclude test.json --predictions answers.jsonl --hours 1.5 -o runs/filter
   medner annotate notes/ --filter runs/filter/adapter
 
 Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option; 3 disk or model failed; 130 stopped.

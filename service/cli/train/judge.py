@@ -9,13 +9,14 @@ import typer
 
 from medner.core.choices import DEFAULT_LABELS
 from medner.service.cli.bounds import finite
-from medner.service.cli.read_options import with_read_options
+from medner.service.cli.options import OldAnswers
+from medner.service.cli.read_options import with_old_answers, with_read_options
 from medner.service.cli.train import shared
 from medner.store.corpora.reading.read_options import ReadOptions
 
 HELP = """Train a judge: it gives each candidate of a conflict a probability.
 
-It learns from gold files with several taggers' answers on them (--said, the output of `medner annotate`). The \
+It learns from gold files with several taggers' answers on them (--answers, the output of `medner annotate`). The \
 taggers must not be trained on these texts: train them on one part of your data and annotate the other, then the \
 reverse (out-of-fold). It also learns from files with gold and all answers side by side (--side-by-side), and from \
 people's decisions (--decisions, from `medner traces export --what decisions`).
@@ -31,8 +32,8 @@ the run.
 
 \b
 Examples:
-  medner annotate part-b.json --format cmeee -o said.jsonl        # by taggers trained on part-a.json
-  medner train judge part-b.json --said said.jsonl --exclude test.json -o runs/judge
+  medner annotate part-b.json --format cmeee -o answers.jsonl     # by taggers trained on part-a.json
+  medner train judge part-b.json --answers answers.jsonl --exclude test.json -o runs/judge
   medner annotate notes/ --judge trained:runs/judge/adapter
 
 Exit code: 0 done; 1 done, but bad records were skipped; 2 wrong input or option; 3 disk or model failed; 130 stopped.
@@ -48,13 +49,13 @@ def register(train: typer.Typer) -> None:
 def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     context: typer.Context,
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar="[GOLD]...", help="Gold files of the texts in --said.")
+        list[Path] | None, typer.Argument(metavar="[GOLD]...", help="Gold files of the texts in --answers.")
     ] = None,
     out: shared.RunFolderOption = Path("runs/judge"),
-    predictions: Annotated[
-        list[Path] | None,
-        typer.Option("--said", metavar="FILE", help="Several taggers' answers on the gold texts; repeatable."),
+    answers: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Several taggers' answers on the gold texts; repeatable.")
     ] = None,
+    said: OldAnswers = None,
     side_by_side: Annotated[
         list[Path] | None,
         typer.Option(metavar="FILE", help="JSON lines with text, gold and each system's answers; repeatable."),
@@ -96,6 +97,7 @@ def train_judge(  # noqa: PLR0913, PLR0917  one parameter an option
     options: ReadOptions,
 ) -> None:
     given = locals()
+    given["answers"] = with_old_answers(answers, given.pop("said"))
     from medner.service.train.orders import JudgeOrder
 
     shared.carry_out_order(shared.order_of(JudgeOrder, given), "judge")

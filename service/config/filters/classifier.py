@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from medner.core.errors import UserError
-from medner.service.config.cards import export_card
+from medner.service.config.cards import classifier_export
 from medner.service.config.filters.filter import TrainedFilterConfig, check_labels
 from medner.service.config.parts import encoder
 
@@ -62,7 +62,7 @@ class ClassifierFilterConfig(TrainedFilterConfig):
         """How its scores are read: as its folder's card says, or the exported model's."""
         if self.exported is None:
             return super().facts()
-        return {"threshold": self.threshold, **export_card(self.exported).model_dump()}
+        return {"threshold": self.threshold, **classifier_export(self.exported).model_dump()}
 
     def build(self, parts: Parts) -> Filter:
         """The filter on an engine with hidden states, or on servers that classify."""
@@ -84,7 +84,7 @@ class ClassifierFilterConfig(TrainedFilterConfig):
         from medner.agents.engines.engine import Classifier  # noqa: PLC0415  configurations need no agents
         from medner.agents.filters import ServedClassifierFilter  # noqa: PLC0415
 
-        card = export_card(folder)
+        card = classifier_export(folder)
         check_labels(folder, card.labels, parts.labels)
         if not isinstance(parts.engine, Classifier):
             raise UserError(

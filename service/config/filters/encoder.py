@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class EncoderFilterConfig(TrainedFilterConfig):
     """An encoder that classifies; the whole model lies in its folder, so it suits every base model."""
 
-    stands_on_base: ClassVar[bool] = False
+    fits_one_base: ClassVar[bool] = False
     needed: ClassVar[Mapping[str, str]] = {"adapter": "bert-cls needs the folder that medner train filter wrote"}
 
     kind: Literal["bert-cls"] = "bert-cls"

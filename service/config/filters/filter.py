@@ -32,7 +32,7 @@ class FilterConfig(KindSettings):
     #: Whether it is made of the scores of the run's span taggers.
     is_of_span_taggers: ClassVar[bool] = False
     #: Whether what its folder holds fits one base model only.
-    stands_on_base: ClassVar[bool] = True
+    fits_one_base: ClassVar[bool] = True
     #: Whether it asks the base model to write, which a server can run.
     writes: ClassVar[bool] = False
 
@@ -128,7 +128,7 @@ class TrainedFilterConfig(FilterConfig):
         if self.adapter is None:
             return
         card = filter_card(self.adapter)
-        if FILTERS.rows[card.kind].stands_on_base:
+        if FILTERS.rows[card.kind].fits_one_base:
             check_base(self.adapter, card.base, model)
 
     def in_words(self) -> str:

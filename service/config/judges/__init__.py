@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from medner.core.plugins import PLUGIN
 from medner.service.config.judges.chat import ChatJudgeConfig, RewriteJudgeConfig, SelectJudgeConfig
 from medner.service.config.judges.in_words import read_judge
-from medner.service.config.judges.judge import JUDGES, JudgeConfig
+from medner.service.config.judges.judge import JUDGES, JudgeConfig, settled_judge
 from medner.service.config.judges.plugin import PluginJudgeConfig
 from medner.service.config.judges.rules import BestTaggerConfig, FilterScoreConfig, HardVoteConfig
 from medner.service.config.judges.trained import TrainedJudgeConfig
@@ -33,4 +33,5 @@ __all__ = [
     "SelectJudgeConfig",
     "TrainedJudgeConfig",
     "read_judge",
+    "settled_judge",
 ]

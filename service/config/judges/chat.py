@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from medner.agents.prompts.templates import Template, load_template
 from medner.core.errors import UserError
+from medner.service.config.bases import base_name
 from medner.service.config.judges.judge import JudgeConfig
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class ChatJudgeConfig(JudgeConfig):
     """A judge that asks ``model``: None is the base model, ``vllm:NAME`` one of a vLLM server at ``url``,
     ``provider:NAME`` one that LangChain knows, with ``url`` any that speaks OpenAI's protocol (``openai:NAME``).
 
+    ``base`` is the base model that it asks, a name or a folder, where that is another one than the run's ``model``.
     ``key_env`` names the environment variable that holds the key; ``options`` go to the chat model as they are.
     A model that is not tuned rejects nearly everything as a judge (docs/log.md), so none judges by default.
     """
@@ -33,6 +35,7 @@ class ChatJudgeConfig(JudgeConfig):
     chats: ClassVar[bool] = True
     behind_colon: ClassVar[str] = "PROVIDER:MODEL"
 
+    base: str | None = Field(default=None, min_length=1)
     model: str | None = Field(default=None, pattern=r"^[\w.-]+:\S+$")
     url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_]\w*$")
@@ -44,17 +47,21 @@ class ChatJudgeConfig(JudgeConfig):
     options: dict[str, Any] = Field(default_factory=dict)
 
     @classmethod
-    def from_words(cls, said: str, rest: str) -> dict[str, Any]:
+    def from_words(cls, words: str, rest: str) -> dict[str, Any]:
         """The model's name."""
         if rest and ":" not in rest:
-            kind = said.strip().partition(":")[0]
-            raise UserError(f"--judge: {said!r} names no provider; write {kind}:PROVIDER:MODEL, as {kind}:ollama:qwen3")
+            kind = words.strip().partition(":")[0]
+            raise UserError(
+                f"--judge: {words!r} names no provider; write {kind}:PROVIDER:MODEL, as {kind}:ollama:qwen3"
+            )
         return {"model": rest} if rest else {}
 
     @model_validator(mode="after")
     def _model_fits(self) -> Self:
         if self.provider == "vllm" and self.url is None:
             raise ValueError('url: a vLLM model needs the server\'s address, url = "http://127.0.0.1:8101"')
+        if self.model is not None and self.base is not None:
+            raise ValueError("base: is the base model that the judge asks, and model names another; leave one out")
         if self.model is None and (self.url or self.key_env or self.options):
             raise ValueError('model: url, key_env and options need the model\'s name too, model = "openai:NAME"')
         secret = next((name for name in self.options if any(word in name.lower() for word in _SECRET)), None)
@@ -69,8 +76,13 @@ class ChatJudgeConfig(JudgeConfig):
 
     @property
     def asks_model(self) -> bool:
-        """Whether it runs on the base model of the run."""
+        """Whether it runs on a base model."""
         return self.model is None
+
+    @property
+    def own_base(self) -> str | None:
+        """The base model that it names; None: that of the run."""
+        return self.base
 
     def facts(self) -> dict[str, Any]:
         """What of it may change an answer, its template's content among it."""
@@ -87,8 +99,10 @@ class ChatJudgeConfig(JudgeConfig):
         return self.model
 
     def manner(self) -> str:
-        """The template, where it is not the usual one."""
-        return f" ({self.template})" if self.template != "direct" else ""
+        """The template, where it is not the usual one, and its base, where it has one of its own."""
+        parts = [] if self.template == "direct" else [self.template]
+        parts += [] if self.base is None else [f"on {base_name(self.base)}"]
+        return f" ({', '.join(parts)})" if parts else ""
 
     def outside(self) -> str | None:
         """The host of its model, or the provider's servers."""

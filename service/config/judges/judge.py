@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from medner.core.errors import UserError
 from medner.service.config.agent import AgentConfig
+from medner.service.config.bases import settled_base
 from medner.service.config.kinds import KindTable
 
 if TYPE_CHECKING:
@@ -86,9 +87,9 @@ class JudgeConfig(AgentConfig):
         return self
 
     @classmethod
-    def from_words(cls, said: str, rest: str) -> dict[str, Any]:
+    def from_words(cls, words: str, rest: str) -> dict[str, Any]:
         """The keys that words give; ``rest`` is what follows the colon, or nothing. UserError where it does not fit."""
-        del said, rest
+        del words, rest
         return {}
 
     @property
@@ -152,3 +153,11 @@ class JudgeConfig(AgentConfig):
         ``name`` is what verdicts call it; None: after its rule or model, with ``version`` where the rule has none.
         """
         raise NotImplementedError
+
+
+def settled_judge(judge: JudgeConfig, model: str) -> JudgeConfig:
+    """The judge and those that step in, each with its own base model where that is another than the run's ``model``."""
+    fallback = tuple(settled_base(one, model) for one in judge.fallback)
+    if fallback != judge.fallback:
+        judge = judge.model_copy(update={"fallback": fallback})
+    return settled_base(judge, model)

@@ -33,5 +33,6 @@ class PluginJudgeConfig(JudgeConfig):
         """The judge that the plugin makes."""
         from medner.agents.judges.judge import Renamed  # noqa: PLC0415  configurations need no agents
 
-        made = judge_of_plugin(self.kind, parts.labels, parts.engine or NoEngine())
+        engine = parts.needed_engine() if self.asks_model else parts.engine or NoEngine()
+        made = judge_of_plugin(self.kind, parts.labels, engine)
         return made if name is None else Renamed(made, name, version)

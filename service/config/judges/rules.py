@@ -52,9 +52,9 @@ class BestTaggerConfig(_RuleConfig):
     tagger: str | None = None
 
     @classmethod
-    def from_words(cls, said: str, rest: str) -> dict[str, Any]:
+    def from_words(cls, words: str, rest: str) -> dict[str, Any]:
         """The tagger's name."""
-        del said
+        del words
         return {"tagger": rest or None}
 
     def follows(self, first: str) -> str:
@@ -82,7 +82,7 @@ class FilterScoreConfig(_RuleConfig):
     least: float = Field(default=0.5, ge=0, le=1)
 
     @classmethod
-    def from_words(cls, said: str, rest: str) -> dict[str, Any]:
+    def from_words(cls, words: str, rest: str) -> dict[str, Any]:
         """The least probability."""
         if not rest:
             return {}
@@ -91,7 +91,7 @@ class FilterScoreConfig(_RuleConfig):
         except ValueError:
             least = -1.0
         if not 0 <= least <= 1:
-            raise UserError(f"--judge: {said!r} names no probability; write filter-score:LEAST, from 0 to 1")
+            raise UserError(f"--judge: {words!r} names no probability; write filter-score:LEAST, from 0 to 1")
         return {"least": least}
 
     def rule(self, parts: JudgeParts) -> Judge:

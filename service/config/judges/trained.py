@@ -43,9 +43,9 @@ class TrainedJudgeConfig(JudgeConfig):
     abstain: tuple[float, float] | None = None
 
     @classmethod
-    def from_words(cls, said: str, rest: str) -> dict[str, Any]:
+    def from_words(cls, words: str, rest: str) -> dict[str, Any]:
         """The folder."""
-        del said
+        del words
         return {"adapter": Path(os.path.expanduser(rest)) if rest else None}
 
     @model_validator(mode="after")

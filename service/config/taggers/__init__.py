@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from medner.agents.strategies import CODECS
 from medner.core.plugins import PLUGIN
 from medner.service.config.taggers.plugin import PluginTaggerConfig
 from medner.service.config.taggers.span import SpanTaggerConfig
@@ -9,10 +10,7 @@ from medner.service.config.taggers.tagger import TAGGERS, TaggerConfig
 from medner.service.config.taggers.writing import WritingTaggerConfig
 
 KINDS: Mapping[str, type[TaggerConfig]] = {
-    "symbol": WritingTaggerConfig,
-    "json": WritingTaggerConfig,
-    "html": WritingTaggerConfig,
-    "index": WritingTaggerConfig,
+    **dict.fromkeys(CODECS, WritingTaggerConfig),
     "span": SpanTaggerConfig,
     PLUGIN: PluginTaggerConfig,
 }

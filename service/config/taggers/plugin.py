@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from medner.core.plugins import PATTERN, plugin_parts
 from medner.service.config.plugins import PluginName, plugin_facts, plugin_needs_engine, tagger_of_plugin
 from medner.service.config.taggers.tagger import TaggerConfig
 
@@ -17,6 +19,16 @@ class PluginTaggerConfig(TaggerConfig):
     """A tagger that another package brings: ``plugin:NAME`` or ``plugin:NAME:ARGUMENT``."""
 
     strategy: PluginName
+
+    @classmethod
+    def from_words(cls, words: str) -> dict[str, Any] | None:
+        """The keys of plugin:NAME or plugin:NAME:ARGUMENT; the tagger has the plugin's name."""
+        return {"name": plugin_parts(words)[0], "strategy": words} if re.match(PATTERN, words) else None
+
+    @classmethod
+    def words(cls) -> str:
+        """What :meth:`from_words` reads."""
+        return "plugin:NAME"
 
     @property
     def asks_model(self) -> bool:

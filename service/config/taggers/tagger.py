@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from medner.core.renamed import TAGGER_KEYS
 from medner.service.config.agent import AgentConfig
 from medner.service.config.bases import base_name
 from medner.service.config.kinds import KindTable
@@ -27,7 +28,7 @@ def _rows() -> Mapping[str, type[TaggerConfig]]:
 class TaggerConfig(AgentConfig):
     """A tagger of any kind: its name, and what is asked of every kind.
 
-    ``said`` is a file of `medner annotate`: the tagger's answers in it are taken, and no model is asked.
+    ``answers`` is a file of `medner annotate`: the tagger's answers in it are taken, and no model is asked.
     """
 
     #: Whether it writes its answers, so that a server can run it.
@@ -37,7 +38,18 @@ class TaggerConfig(AgentConfig):
 
     name: str = Field(min_length=1)
     strategy: str
-    said: Path | None = None
+    answers: Path | None = None
+
+    @classmethod
+    def from_words(cls, words: str) -> dict[str, Any] | None:
+        """The keys of a tagger that is named by words, as in ``--taggers``; None where they name none of this kind."""
+        del words
+        return None
+
+    @classmethod
+    def words(cls) -> str:
+        """What :meth:`from_words` reads; nothing where it reads nothing."""
+        return ""
 
     @property
     def is_untuned(self) -> bool:
@@ -66,8 +78,8 @@ class TaggerConfig(AgentConfig):
     def in_words(self) -> str:
         """The tagger in a few words."""
         on = "" if self.own_base is None else f", on {base_name(self.own_base)}"
-        if self.said is not None:
-            return f"{self.name} (as in {self.said.name}, {self.tuning}{on})"
+        if self.answers is not None:
+            return f"{self.name} (as in {self.answers.name}, {self.tuning}{on})"
         return f"{self.name} ({self.manner()}{on})"
 
     @property
@@ -95,5 +107,7 @@ _WRITTEN: dict[str, Any] = {
     "served": None,
     "said": None,
 }
-TAGGERS: KindTable[TaggerConfig] = KindTable(lambda: TaggerConfig, _rows, key="strategy", written=_WRITTEN)
+TAGGERS: KindTable[TaggerConfig] = KindTable(
+    lambda: TaggerConfig, _rows, key="strategy", written=_WRITTEN, renamed=TAGGER_KEYS
+)
 TaggerConfig.table = TAGGERS

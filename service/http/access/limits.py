@@ -56,7 +56,7 @@ async def pieces(request: Request, limits: Limits, *, most: int) -> AsyncIterato
             yield piece
 
 
-async def whole(request: Request, limits: Limits, *, most: int | None = None) -> bytes:
+async def read_body(request: Request, limits: Limits, *, most: int | None = None) -> bytes:
     """A body that is held whole."""
     return b"".join([piece async for piece in pieces(request, limits, most=most or limits.body_bytes)])
 

@@ -72,7 +72,7 @@ class _Course:
         counts = self.first.counts
         self._tally = RunCounts(counts.sentences, done=counts.done, reused=counts.done)
 
-    def event(self, view: JobView, said: tuple[str, ...]) -> ProgressEvent:
+    def event(self, view: JobView, remarks: tuple[str, ...]) -> ProgressEvent:
         """The event of a view."""
         self._tally.done = max(self._tally.reused, view.counts.done)
         speed = self._tally.per_second
@@ -84,5 +84,5 @@ class _Course:
             counts=CountsAnswer.of(view.counts),
             sentences_per_s=round(speed, 3) if known else None,
             seconds_left=round(view.counts.left / speed, 1) if known else None,
-            remarks=said,
+            remarks=remarks,
         )

@@ -14,7 +14,7 @@ from medner.core.errors import UserError
 from medner.core.records import Document
 from medner.service.config.options import Overrides
 from medner.service.config.registered_judges import with_registered_judge
-from medner.service.http.access.limits import check_text, whole
+from medner.service.http.access.limits import check_text, read_body
 from medner.service.http.context import Service, service_of
 from medner.service.http.jobs.ndjson import handed_over, line_documents
 from medner.service.http.messages.answers import SubmitAnswer
@@ -32,7 +32,7 @@ async def submit(request: Request) -> Response:
     """POST /v1/jobs"""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == JSON:
-        return await _submit_whole(request)
+        return await _submit_json(request)
     if kind == LINES:
         return await _submit_lines(request)
     raise Problem(
@@ -41,10 +41,10 @@ async def submit(request: Request) -> Response:
     )
 
 
-async def _submit_whole(request: Request) -> Response:
+async def _submit_json(request: Request) -> Response:
     service = service_of(request)
     no_query(request)
-    data = await whole(request, service.limits)
+    data = await read_body(request, service.limits)
     try:
         body = SubmitBody.model_validate_json(data)
     except ValidationError as error:

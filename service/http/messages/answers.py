@@ -218,9 +218,9 @@ class ProblemAnswer(BaseModel):
     detail: str
 
 
-def _label_set(said: str) -> str:
+def _label_set(name: str) -> str:
     """A label set without the folder of its file."""
-    return Path(said).name.removesuffix(".toml")
+    return Path(name).name.removesuffix(".toml")
 
 
 def moment(seconds: float) -> datetime:

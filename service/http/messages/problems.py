@@ -20,7 +20,7 @@ from starlette.routing import Match
 
 from medner.core.errors import ExternalError, MednerError, UserError
 from medner.core.validation import complaint
-from medner.store.redis import told_plainly
+from medner.store.redis import plain_redis_errors
 
 log = logging.getLogger("medner.http")
 
@@ -113,7 +113,7 @@ async def _redis(request: Request, error: Exception) -> Response:
     service = request.app.state.service
     service.mender.wake()
     try:
-        with told_plainly(service.address):
+        with plain_redis_errors(service.address):
             raise error
     except (UserError, ExternalError) as told:
         log.warning("Redis fails", extra={"kind": type(error).__name__})

@@ -103,7 +103,7 @@ def with_ends(reading: Reading, mentions: Iterable[Mention], *, inclusive: bool)
         yield replace(mention, end=mention.end + past) if past else mention
 
 
-def swapped_where_told(mention: Mention, text: str) -> Mention:
+def swapped_as_in_text(mention: Mention, text: str) -> Mention:
     """The mention of a list [start, end, string, label], told from [start, end, label, string] by the text."""
     words = text[max(mention.start, 0) : max(mention.end, 0)]
     if mention.text is not None and mention.text != words and mention.label == words:
@@ -113,7 +113,7 @@ def swapped_where_told(mention: Mention, text: str) -> Mention:
 
 def as_in_text(reading: Reading, text: str, mentions: Iterable[Mention]) -> list[Mention]:
     """The mentions in code points of the text, as their strings tell; see :func:`fitted`."""
-    return fitted(reading, text, [swapped_where_told(mention, text) for mention in mentions])
+    return fitted(reading, text, [swapped_as_in_text(mention, text) for mention in mentions])
 
 
 def is_entity_list(value: object) -> bool:

@@ -148,13 +148,13 @@ def _check_texts(parsed: DocumentLine) -> None:
             if not one.label or not 0 <= one.start < one.end <= len(parsed.text):
                 raise BadInputError(f"[{one.start}, {one.end}) {one.label!r} is no labelled span of the text", key=key)
             if one.text is not None and parsed.text[one.start : one.end] != one.text:
-                raise BadInputError(f"{one.text!r} does not stand at [{one.start}, {one.end}) of the text", key=key)
+                raise BadInputError(f"{one.text!r} is not at [{one.start}, {one.end}) of the text", key=key)
     if parsed.sentences is None:
         return
     for number, annotation in enumerate(parsed.sentences):
         sentence, key = annotation.sentence, f"sentences.{number}"
         if sentence.offset < 0 or not parsed.text.startswith(sentence.text, sentence.offset):
-            raise BadInputError(f"the sentence does not stand at {sentence.offset} of the text", key=key)
+            raise BadInputError(f"the sentence is not at {sentence.offset} of the text", key=key)
         if any(one.entity.end > len(sentence.text) for one in annotation.entities):
             raise BadInputError("an entity reaches beyond the sentence", key=key)
     stated = {Entity(one.start, one.end, one.label) for one in parsed.entities}

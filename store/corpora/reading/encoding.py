@@ -42,8 +42,8 @@ class TextEncoding:
         return self.name == "utf-8-sig"
 
 
-def recognised(data: bytes, named: str | None = None, *, whole: bool = True) -> TextEncoding | None:
-    """The encoding of these bytes, None when it is none that is known; ``whole`` False: they may end in a character.
+def recognised(data: bytes, named: str | None = None, *, complete: bool = True) -> TextEncoding | None:
+    """The encoding of these bytes, None when it is none that is known; ``complete`` False: they may end in a character.
 
     A byte order mark decides, then ``named``, then UTF-8, then GB18030. Bytes that are UTF-8 with Chinese characters
     in it are UTF-8 whatever is named: a folder may hold files of both kinds, and such bytes read as another encoding
@@ -52,12 +52,12 @@ def recognised(data: bytes, named: str | None = None, *, whole: bool = True) -> 
     for mark, name in _MARKS:
         if data.startswith(mark):
             return TextEncoding(name, None if name == "utf-8-sig" else Note.UTF16_FILE)
-    text = _decoded(data, "utf-8", whole=whole)
+    text = _decoded(data, "utf-8", complete=complete)
     if named is not None and codecs.lookup(named).name not in ("utf-8", "utf-8-sig"):
         return TextEncoding("utf-8", Note.UTF8_FILE) if text and _has_chinese(text) else TextEncoding(named)
     if text is not None:
         return TextEncoding("utf-8")
-    text = _decoded(data, "gb18030", whole=whole)
+    text = _decoded(data, "gb18030", complete=complete)
     if text is not None and _is_plausible(text) and not _is_damaged_utf8(data):
         return TextEncoding("gb18030", Note.GB18030)
     return None
@@ -101,8 +101,8 @@ def refuse_binary(data: bytes, path: Path, options: ReadOptions = NO_OPTIONS) ->
 
 def head_text(data: bytes, options: ReadOptions = NO_OPTIONS) -> str:
     """The text of a file's first bytes without a byte order mark; what is in no known encoding is replaced."""
-    encoding = recognised(data, options.encoding, whole=False)
-    text = None if encoding is None else _decoded(data, encoding.name, whole=False)
+    encoding = recognised(data, options.encoding, complete=False)
+    text = None if encoding is None else _decoded(data, encoding.name, complete=False)
     return data.decode("utf-8-sig", "replace") if text is None else text
 
 
@@ -146,9 +146,9 @@ def _note(reading: Reading | None, encoding: TextEncoding | None) -> None:
         reading.notes[encoding.note] = 1
 
 
-def _decoded(data: bytes, name: str, *, whole: bool) -> str | None:
+def _decoded(data: bytes, name: str, *, complete: bool) -> str | None:
     try:
-        return codecs.getincrementaldecoder(name)().decode(data, whole)
+        return codecs.getincrementaldecoder(name)().decode(data, complete)
     except ValueError:
         return None
 
@@ -161,7 +161,7 @@ def _is_plausible(text: str) -> bool:
 
 def _is_damaged_utf8(data: bytes) -> bool:
     """Whether a line, or most of the bytes, are UTF-8 with Chinese characters, so that the others are damage."""
-    lines = (_decoded(line, "utf-8", whole=True) for line in data.split(b"\n"))
+    lines = (_decoded(line, "utf-8", complete=True) for line in data.split(b"\n"))
     if any(line and _has_chinese(line) for line in lines):
         return True
     text = data.decode("utf-8", "replace")

@@ -90,12 +90,12 @@ def test_index_and_rows_must_agree(built: Path) -> None:
 
 
 def test_a_broken_row_is_named_by_its_line(built: Path) -> None:
-    """An entity that does not stand in its context is refused with file and line."""
+    """An entity that is not in its context is refused with file and line."""
     folder = ExemplarFolder.open(built)
     lines = (built / ENTITIES).read_text(encoding="utf-8").splitlines(keepends=True)
     lines[2] = json.dumps({**json.loads(lines[2]), "start": 1}, ensure_ascii=False) + "\n"
     (built / ENTITIES).write_text("".join(lines), encoding="utf-8")
-    with pytest.raises(BadInputError, match=rf"{ENTITIES}:3: .*does not stand at its place"):
+    with pytest.raises(BadInputError, match=rf"{ENTITIES}:3: .*is not at its place"):
         folder.entities()
 
 

@@ -94,7 +94,7 @@ def test_the_rule_fits_the_label_set() -> None:
 
 
 def test_repeated_strings_are_told_apart() -> None:
-    """A region or a candidate whose string stands more than once says which place is meant."""
+    """A region or a candidate whose string occurs more than once says which place is meant."""
     _, user = ask("头痛，服药后头痛缓解，头痛", Entity(6, 8, "sym"))
     assert "有分歧的片段：头痛（句中第2处）" in user
     text = "痛觉减退伴痛"

@@ -3,7 +3,13 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medner.agents.strategies.locating import StatedNode, Substrings, nearest_occurrence, number_is_whole, number_steps
+from medner.agents.strategies.locating import (
+    StatedNode,
+    Substrings,
+    nearest_occurrence,
+    number_is_complete,
+    number_steps,
+)
 
 
 @given(low=st.integers(0, 120), span=st.integers(0, 1_500))
@@ -14,7 +20,7 @@ def test_digits_spell_exactly_the_numbers_within_bounds(low, span):
     while open_:
         digits = open_.pop()
         following = [after for _, after in number_steps(digits, low, low + span)]
-        whole = number_is_whole(digits, low, low + span)
+        whole = number_is_complete(digits, low, low + span)
         assert following or whole
         spelt += [int(digits)] if whole else []
         open_ += following

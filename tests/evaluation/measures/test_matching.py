@@ -53,7 +53,7 @@ def test_other_text_under_the_same_id_is_refused() -> None:
 
 def test_a_repeated_id_is_refused() -> None:
     """An id that stands twice does not say which document is meant."""
-    with pytest.raises(UserError, match="'a' stands more than once"):
+    with pytest.raises(UserError, match="'a' is there more than once"):
         pair_documents([Document("a", "咳嗽"), Document("a", "发热")], [])
 
 

@@ -17,7 +17,12 @@ BAD: dict[str, tuple[str, str, str]] = {
     "no tagger": (HEAD, "tagger", r"\[\[tagger\]\] at least"),
     "unknown key": (HEAD + "golden = 1\n" + TAGGER, "golden", "unknown key; there are labels, gold"),
     "unknown key of a tagger": (HEAD + TAGGER + "shots = 3\n", "tagger.0.shots", "there are name, strategy"),
-    "unknown strategy": (HEAD + TAGGER.replace("symbol", "xml"), "tagger.0.strategy", "'symbol', 'json'"),
+    "misspelt strategy": (HEAD + TAGGER.replace("symbol", "simbol"), "tagger.0.strategy", "is symbol meant?"),
+    "misspelt kind of filter": (
+        HEAD + TAGGER + '[[filter]]\nkind = "llm_cls"\nof = "a"\nfile = "gold.jsonl"\n',
+        "filter.0.kind",
+        "is llm-cls meant?",
+    ),
     "no such file": (HEAD + TAGGER.replace("gold.jsonl", "b.jsonl"), "tagger.0.file", "no such file"),
     "no such gold": (HEAD.replace("gold.jsonl", "b.jsonl") + TAGGER, "gold", "no such file"),
     "filter of nothing": (
@@ -27,7 +32,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     ),
     "unknown member": (HEAD + 'members = ["a", "c"]\n' + TAGGER, "members", "no system is called 'c'"),
     "unknown main": (HEAD + 'main = "c"\n' + TAGGER, "main", "no system is called 'c'"),
-    "two of a name": (HEAD + TAGGER + TAGGER, "tagger.1.name", "'a' stands more than once"),
+    "two of a name": (HEAD + TAGGER + TAGGER, "tagger.1.name", "'a' is there more than once"),
     "soft vote without a file": (
         HEAD + TAGGER + '[[ensemble]]\nkind = "soft-vote"\n',
         "ensemble.0.file",

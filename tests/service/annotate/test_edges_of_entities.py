@@ -69,7 +69,7 @@ def test_recorded_answers_are_trimmed_alike(kit: Any, tmp_path: Path) -> None:
     )
     assert old != data
     (tmp_path / "old.jsonl").write_text(old, encoding="utf-8")
-    assert kit.run(note, "-o", tmp_path / "second.jsonl", "--said", tmp_path / "old.jsonl").exit_code == 0
+    assert kit.run(note, "-o", tmp_path / "second.jsonl", "--answers", tmp_path / "old.jsonl").exit_code == 0
     [document] = read_annotated(tmp_path / "second.jsonl")
     assert document.entities == (Entity(3, 7, "dis"),)
 

@@ -95,7 +95,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(kit: Any, notes: Path, 
 
 
 def test_another_configuration_needs_restart(kit: Any, notes: Path, narrow: Path, tmp_path: Path) -> None:
-    """Answers of other taggers are not mixed; with --restart the run begins anew."""
+    """Answers of other taggers are not mixed; with --restart the run starts over."""
     out = tmp_path / "out.jsonl"
     kit.before = _failing(kit, SENTENCES[6])
     kit.run(notes, "--config", narrow, "-o", out)

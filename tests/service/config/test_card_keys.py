@@ -10,7 +10,7 @@ import pytest
 
 from medner.core.errors import BadInputError
 from medner.service.config.card_keys import INFORMATIVE_KEYS
-from medner.service.config.cards import adapter_card, export_card, filter_card, judge_card
+from medner.service.config.cards import adapter_card, classifier_export, filter_card, judge_card
 
 TAGGER = {"base": "b", "labels": "cmeee-v2", "strategy": "symbol"}
 FILTER = {"kind": "llm-cls", "base": "b", "labels": "cmeee-v2", "threshold": 0.4, "temperature": 1.5}
@@ -20,7 +20,7 @@ CARDS: list[tuple[Any, str, dict[str, Any]]] = [
     (adapter_card, "card.toml", TAGGER),
     (filter_card, "card.toml", FILTER),
     (judge_card, "card.toml", JUDGE),
-    (export_card, "export.toml", EXPORT),
+    (classifier_export, "export.toml", EXPORT),
 ]
 SHIPPED = sorted((Path(__file__).parents[3] / "models").glob("*/*/card.toml"))
 

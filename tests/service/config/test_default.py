@@ -147,7 +147,7 @@ def test_a_filter_on_another_base_is_refused(tmp_path: Path) -> None:
     check_adapters(Configuration.model_validate(data))
     card = folder / "card.toml"
     card.write_text(card.read_text().replace(DEFAULT_MODEL, "qwen2.5-7b-instruct"))
-    with pytest.raises(UserError, match=r"check: this adapter stands on the base model qwen2\.5-7b-instruct"):
+    with pytest.raises(UserError, match=r"check: this adapter was trained on the base model qwen2\.5-7b-instruct"):
         check_adapters(Configuration.model_validate(data))
     card.write_text(card.read_text().replace('"llm-cls"', '"bert-cls"'))
     check_adapters(Configuration.model_validate(data))

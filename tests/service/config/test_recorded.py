@@ -1,4 +1,4 @@
-"""`medner annotate --said`: taggers' answers out of an earlier result, another filter or judge."""
+"""`medner annotate --answers`: taggers' answers out of an earlier result, another filter or judge."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_another_judge_on_what_the_taggers_said(kit: Any, texts: Path, tmp_path:
     first, other = tmp_path / "first.jsonl", tmp_path / "other.jsonl"
     assert kit.run(texts, "-o", first, "--judge", "best-tagger:json-plain").exit_code == 0
     asked = len(kit.asked)
-    assert kit.run(texts, "-o", other, "--said", first, "--judge", "hard-vote").exit_code == 0
+    assert kit.run(texts, "-o", other, "--answers", first, "--judge", "hard-vote").exit_code == 0
     assert len(kit.asked) == asked
     before, after = kit.records(first), kit.records(other)
     outputs = [[sentence["outputs"] for sentence in one["sentences"]] for one in before]
@@ -43,7 +43,7 @@ def test_only_the_taggers_of_the_file_are_not_asked(kit: Any, texts: Path, tmp_p
     first, both = tmp_path / "first.jsonl", tmp_path / "both.jsonl"
     kit.run(texts, "-o", first, "--taggers", "html:full", "--judge", "best-tagger")
     kit.asked.clear()
-    assert kit.run(texts, "-o", both, "--said", first).exit_code == 0
+    assert kit.run(texts, "-o", both, "--answers", first).exit_code == 0
     assert {strategy for strategy, _ in kit.asked} == {"json"}
     assert {one["tagger"] for one in kit.records(both)[0]["sentences"][0]["outputs"]} == {"html-full", "json-plain"}
 
@@ -54,7 +54,7 @@ def test_what_had_failed_is_a_failure_again(kit: Any, texts: Path, tmp_path: Pat
     kit.before = lambda strategy, sentence: ExternalError("gone") if strategy == "html" and "胸痛" in sentence else None
     assert kit.run(texts, "-o", first).exit_code == 0
     kit.asked.clear()
-    assert kit.run(texts, "-o", other, "--said", first).exit_code == 0
+    assert kit.run(texts, "-o", other, "--answers", first).exit_code == 0
     assert not kit.asked
     [failure] = kit.records(other)[0]["sentences"][0]["failures"]
     assert (failure["agent"], failure["kind"]) == ("html-full", "ExternalError")
@@ -65,20 +65,20 @@ def test_a_file_that_does_not_fit_is_refused(kit: Any, texts: Path, tmp_path: Pa
     """Answers of other taggers, other sentences, a broken line, no file: each says what is wrong."""
     first = tmp_path / "first.jsonl"
     kit.run(texts, "-o", first)
-    error = kit.run(texts, "-o", tmp_path / "x.jsonl", "--said", first, "--taggers", "symbol:full").exception
+    error = kit.run(texts, "-o", tmp_path / "x.jsonl", "--answers", first, "--taggers", "symbol:full").exception
     assert isinstance(error, UserError)
     assert "has no answers of symbol-full; it has those of html-full, json-plain" in str(error)
-    error = kit.run("--text", "查心电图。", "--said", first).exception
+    error = kit.run("--text", "查心电图。", "--answers", first).exception
     assert isinstance(error, UserError)
     assert "has no sentence like" in str(error)
-    error = kit.run(texts, "--said", tmp_path / "no.jsonl").exception
+    error = kit.run(texts, "--answers", tmp_path / "no.jsonl").exception
     assert isinstance(error, UserError)
     assert "no.jsonl: cannot be read" in str(error)
-    error = kit.run(texts, "--said", texts).exception
+    error = kit.run(texts, "--answers", texts).exception
     assert isinstance(error, UserError)
     assert "those of no tagger" in str(error)
     first.write_text(first.read_text(encoding="utf-8") + '{"id": 3}\n', encoding="utf-8")
-    error = kit.run(texts, "--said", first).exception
+    error = kit.run(texts, "--answers", first).exception
     assert isinstance(error, BadInputError)
     assert "first.jsonl:3" in str(error)
 
@@ -93,7 +93,7 @@ def test_an_answer_stands_where_an_equal_sentence_had_failed(kit: Any, tmp_path:
     records[1]["entities"] = []
     first.write_text("".join(json.dumps(one, ensure_ascii=False) + "\n" for one in records), encoding="utf-8")
     again = tmp_path / "again.jsonl"
-    arguments = ("--said", first, "--taggers", "html:full", "--judge", "best-tagger")
+    arguments = ("--answers", first, "--taggers", "html:full", "--judge", "best-tagger")
     assert kit.run(texts, "-o", again, *arguments).exit_code == 0
     assert [one["entities"][0]["text"] for one in kit.records(again)] == ["胸痛", "胸痛"]
 
@@ -106,25 +106,25 @@ def test_the_filter_of_the_span_taggers_is_not_changed_in_silence(tmp_path: Path
     said.write_text(
         annotated_to_line(AnnotatedDocument(Document("a", "胸痛。"), (annotation,))) + "\n", encoding="utf-8"
     )
-    with pytest.raises(UserError, match=r"say --filter .* or --judge too"):
-        configured(Overrides(said=(said,)))
-    judged = configured(Overrides(said=(said,), judge="hard-vote"))
+    with pytest.raises(UserError, match=r"give --filter .* or --judge too"):
+        configured(Overrides(answers=(said,)))
+    judged = configured(Overrides(answers=(said,), judge="hard-vote"))
     assert (judged.filter, judged.judge.kind) == (None, "hard-vote")
     with pytest.raises(BadInputError, match="answers of span-12 are recorded"):
-        configured(Overrides(said=(said,), filter="span"))
+        configured(Overrides(answers=(said,), filter="span"))
 
 
 def test_a_configuration_names_the_file(kit: Any, texts: Path, tmp_path: Path) -> None:
-    """`said` of a tagger counts from the configuration's folder, and what is in the file counts for a resume."""
+    """`answers` of a tagger counts from the configuration's folder, and what is in the file counts for a resume."""
     first = tmp_path / "first.jsonl"
     kit.run(texts, "-o", first)
     file = tmp_path / "c.toml"
     file.write_text(
-        'taggers = [{name = "html-full", strategy = "html", said = "first.jsonl"}]\njudge = {kind = "best-tagger"}\n',
+        'taggers = [{name = "html-full", strategy = "html", answers = "first.jsonl"}]\n[judge]\nkind = "best-tagger"\n',
         encoding="utf-8",
     )
     configuration = load_configuration(file)
-    assert configuration.taggers[0].said == first
+    assert configuration.taggers[0].answers == first
     assert configuration.asked == ()
     before = fingerprint(configuration)
     first.write_text(first.read_text(encoding="utf-8").replace("胸痛", "腹痛"), encoding="utf-8")

@@ -21,6 +21,7 @@ from medner.core.labels import label_set_toml
 from medner.service.config.cards import AdapterCard, adapter_card, card_data, filter_card, judge_card, write_card
 from medner.service.train.orders import FilterOrder, JudgeOrder, SoftLabelOrder, SpanOrder
 from medner.service.train.run import Ending, carry_out
+from tests.loss_curves import curve
 from tests.service.train.conftest import ROLES, order_of
 
 READERS: dict[str, Callable[[Path], Any]] = {
@@ -39,12 +40,6 @@ def after(steps: int) -> Callable[[], bool]:
     """Asks to stop before the step behind so many."""
     answers: Iterator[bool] = chain(repeat(False, steps), repeat(True))
     return lambda: next(answers)
-
-
-def curve(run: Path) -> list[dict[str, float]]:
-    """The loss curve without what a clock decides."""
-    steps = [json.loads(line) for line in (run / "loss.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [{key: value for key, value in step.items() if key != "seconds"} for step in steps]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from medner.core.errors import ExternalError, UserError
 from medner.service.vllm_servers.command import ServeCommand
 from medner.service.vllm_servers.running import serving
+from tests.free_port import free_port
 
 #: A server that starts a child of its own, as vLLM does, writes its pid, and answers everything.
 SERVER = """
@@ -26,13 +26,6 @@ class Yes(http.server.BaseHTTPRequestHandler):
 print("listening", flush=True)
 http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Yes).serve_forever()
 """
-
-
-def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def command(port: int, *arguments: str, code: str = SERVER) -> ServeCommand:

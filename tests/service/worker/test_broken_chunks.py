@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from medner.service.jobs.watch import described, remarks, told_end
+from medner.service.jobs.watch import described, end_in_words, remarks
 from medner.store.jobs import Jobs, JobState
 from medner.store.jobs.keys import job_key
 from medner.store.redis.client import Client
@@ -51,7 +51,7 @@ async def test_a_chunk_that_breaks_off_each_time_becomes_dead_letters(jobs: Jobs
     letters = await jobs.dead(job)
     assert {(one.kind, one.error, one.attempts) for one in letters} == {("OverflowError", "date value out of range", 2)}
     assert ("reason", view.reason) in described(view)
-    assert view.reason in told_end(view)
+    assert view.reason in end_in_words(view)
     assert await jobs.replay(job) == 12
     async with working():
         view = await until_ended(jobs, job)

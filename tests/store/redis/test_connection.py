@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from medner.core.errors import ExternalError, UserError
-from medner.store.redis import open_redis, redis_address, told_plainly
+from medner.store.redis import open_redis, plain_redis_errors, redis_address
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.embedded import EmbeddedValkey
 
@@ -68,5 +68,5 @@ async def test_a_full_memory_is_told_as_such(embedded: EmbeddedValkey) -> None:
     """The client's error becomes one of ours, with the way out."""
     async with open_redis(RedisAddress(embedded.url, "it", embedded)) as client:
         await client.config_set("maxmemory", 1)
-        with pytest.raises(ExternalError, match="memory is full"), told_plainly(RedisAddress("", "it")):
+        with pytest.raises(ExternalError, match="memory is full"), plain_redis_errors(RedisAddress("", "it")):
             await client.set("a", "b" * 1000)

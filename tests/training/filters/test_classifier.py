@@ -1,6 +1,5 @@
 """Training LLM-CLS for real on a tiny random model, and running what it wrote."""
 
-import json
 import shutil
 
 import pytest
@@ -24,6 +23,7 @@ from medner.training.loop.batching import batches_by_tokens
 from medner.training.loop.loop import Run
 from medner.training.loop.run import RunFacts
 from medner.training.loop.settings import TaggerTraining
+from tests.loss_curves import losses
 from tests.training.filters.conftest import NOTES
 
 LABELS = load_label_set("cmeee-v2")
@@ -36,10 +36,6 @@ DATA = FilterData(SAMPLES[::2], HeldBack(SAMPLES[1::2], 20), 20, 20)
 def settings(**changes):
     options = {"rank": 4, "alpha": 8, "first_layer": 0, "learning_rate": 5e-3, "batch_tokens": 600, "epochs": 8.0}
     return TaggerTraining(**{**options, **changes})
-
-
-def losses(folder):
-    return [json.loads(line)["loss"] for line in (folder / "loss.jsonl").read_text().splitlines()]
 
 
 def test_training_learns_and_writes_a_filter(base, tmp_path):

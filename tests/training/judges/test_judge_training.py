@@ -177,7 +177,7 @@ def test_decisions_teach_a_span_head_only_what_was_decided(base: Path) -> None:
     learner = SpanJudge(SpanLearner(base, settings(), types=len(LABELS.codes)))
     words = Vocabulary(AutoTokenizer.from_pretrained(base), frozenset())
     known = example(3)
-    decided = [replace(one, whole=None) for one in known]
+    decided = [replace(one, complete_gold=None) for one in known]
     (whole,) = judged_sentences(known, LABELS, words.encode, words.data)
     (part,) = judged_sentences(decided, LABELS, words.encode, words.data)
     assert (whole.complete, part.complete, whole.truth) == (True, False, part.truth)

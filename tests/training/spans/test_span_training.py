@@ -1,7 +1,6 @@
 """Training a span tagger for real, on a tiny random model."""
 
 import asyncio
-import json
 from dataclasses import replace
 from functools import partial
 
@@ -12,6 +11,7 @@ from medner.core.labels import load_label_set
 from medner.core.records import Document, Entity, Sentence
 from medner.store.corpora import write_documents
 from medner.training.sentences import annotated_sentences
+from tests.loss_curves import losses
 from tests.tiny_model import save_tiny_model
 
 torch = pytest.importorskip("torch")
@@ -73,10 +73,6 @@ def run_of(base, folder, data, **changes):
     chosen = settings(**changes)
     learner = SpanLearner(base, chosen, types=len(LABELS.types))
     return learner, Run(learner, partial(passes, data.complete, data.partial, chosen), folder, chosen, facts=RunFacts())
-
-
-def losses(run):
-    return [json.loads(line)["loss"] for line in (run / "loss.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 """Runs of a tagger on a tiny model."""
 
-import json
-
 import pytest
 
 from medner.core.labels import load_label_set
@@ -42,7 +40,3 @@ def tagger_run(learner, folder, examples, chosen, *, facts=RunFacts(), last=()):
 def run_of(base, folder, examples, chosen, *, start=None, facts=RunFacts()):  # noqa: B008  frozen
     learner = TaggerLearner(base, examples, chosen, start=start)
     return tagger_run(learner, folder, examples, chosen, facts=facts)
-
-
-def losses(run):
-    return [json.loads(line)["loss"] for line in (run / "loss.jsonl").read_text().splitlines()]

@@ -10,7 +10,8 @@ from tests.tiny_model import byte_level_tokenizer, save_tiny
 torch = pytest.importorskip("torch")
 from medner.training.model.lora import adapted_model
 from medner.training.taggers.learner import AnswerLoss, TaggerLearner
-from tests.training.taggers.runs_kit import DOCUMENTS, LABELS, losses, run_of, settings, tagger_run
+from tests.loss_curves import losses
+from tests.training.taggers.runs_kit import DOCUMENTS, LABELS, run_of, settings, tagger_run
 
 
 def test_training_learns_and_writes_an_adapter_the_engine_loads(base, examples, tmp_path):

@@ -9,7 +9,8 @@ from medner.core.errors import BadInputError, UserError
 torch = pytest.importorskip("torch")
 from medner.training.loop.run import RunFacts, RunFolder
 from medner.training.taggers.learner import TaggerLearner
-from tests.training.taggers.runs_kit import losses, run_of, settings, tagger_run
+from tests.loss_curves import losses
+from tests.training.taggers.runs_kit import run_of, settings, tagger_run
 
 
 def test_a_run_that_was_killed_goes_on_with_the_same_curve(base, examples, tmp_path):

@@ -1,6 +1,5 @@
 """Draft-and-verify as pure logic: any way to choose tokens gives what choosing one at a time gives."""
 
-from functools import cache
 from zlib import crc32
 
 import pytest
@@ -11,26 +10,12 @@ from medner.agents.strategies import CODECS, Automaton
 from medner.core.labels import load_label_set
 
 pytest.importorskip("transformers")
-from tokenizers import normalizers
 
 from medner.agents.engines.local.decoding import HORIZON, AnswerRow, Constraint, Hints
-from medner.agents.engines.local.vocabulary import Vocabulary
-from tests.tiny_model import byte_level_tokenizer, sentence_piece_tokenizer
+from tests.agents.engines.local.vocabularies import TOKENIZERS, vocabulary
 
 LABELS = load_label_set("cmeee-v2")
 PROMPT = [1, 2, 3]
-TOKENIZERS = {
-    "byte-level": byte_level_tokenizer,
-    "normalising": lambda: byte_level_tokenizer(normalizer=normalizers.NFC()),
-    "sentence-piece": sentence_piece_tokenizer,
-    "sentence-piece with a space": lambda: sentence_piece_tokenizer(adds_space=True),
-}
-
-
-@cache
-def vocabulary(name):
-    tokenizer = TOKENIZERS[name]()
-    return Vocabulary(tokenizer, frozenset([tokenizer.eos_token_id]))
 
 
 class Chooser:

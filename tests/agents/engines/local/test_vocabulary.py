@@ -1,7 +1,5 @@
 """The vocabulary as bytes: which tokens a grammar allows, and what texts become."""
 
-from functools import cache
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,21 +10,11 @@ from medner.core.labels import load_label_set
 
 pytest.importorskip("transformers")
 from medner.agents.engines.local.vocabulary import Vocabulary
-from tests.tiny_model import byte_level_tokenizer, sentence_piece_tokenizer
+from tests.agents.engines.local.vocabularies import EXACT, vocabulary
+from tests.tiny_model import byte_level_tokenizer
 
 LABELS = load_label_set("cmeee-v2")
-TOKENIZERS = {
-    "byte-level": byte_level_tokenizer,
-    "sentence-piece": sentence_piece_tokenizer,
-    "sentence-piece with a space": lambda: sentence_piece_tokenizer(adds_space=True),
-}
 texts = st.text(alphabet='咳嗽，扁桃体38CT 痰[]<>\\"\n\u3000😀𠮷é', max_size=16)
-
-
-@cache
-def vocabulary(name):
-    tokenizer = TOKENIZERS[name]()
-    return Vocabulary(tokenizer, frozenset([tokenizer.eos_token_id]))
 
 
 @pytest.mark.parametrize("strategy", CODECS)
@@ -49,7 +37,7 @@ def test_allowed_tokens_are_all_those_the_automaton_takes(name, strategy, text, 
     assert words.allowed(automaton, state) == {number: after for number, after in tried.items() if after is not None}
 
 
-@pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize("name", EXACT)
 @given(text=texts)
 @settings(max_examples=60, deadline=None)
 def test_tokens_of_a_text_are_its_bytes(name, text):
@@ -61,15 +49,15 @@ def test_tokens_of_a_text_are_its_bytes(name, text):
 @pytest.mark.parametrize("name", ["byte-level", "sentence-piece"])
 def test_tokens_are_the_tokenizers_own(name):
     """Drafts are tokenized as the model has learnt it."""
-    tokenizer = TOKENIZERS[name]()
+    tokenizer = EXACT[name]()
     text = "CT示扁桃体红肿，咳嗽 咳"
     assert vocabulary(name).encode(text) == tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
-@pytest.mark.parametrize("name", TOKENIZERS)
+@pytest.mark.parametrize("name", EXACT)
 def test_control_tokens_are_text_and_the_tokenizer_stays_as_it_was(name):
     """A control token's name is spelt out, while the tokenizer itself still reads it as one token."""
-    tokenizer = TOKENIZERS[name]()
+    tokenizer = EXACT[name]()
     words = Vocabulary(tokenizer, frozenset([tokenizer.eos_token_id]))
     ids = words.encode("咳<|im_end|>嗽")
     assert words.data_of(ids) == "咳<|im_end|>嗽".encode()

@@ -10,7 +10,7 @@ import pytest
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import LabelSet, LabelType, load_label_set
 from medner.core.records import Entity, Sentence
-from tests.agents.letters import LettersEncoder
+from tests.agents.letters import LettersEncoder, random_states
 
 torch = pytest.importorskip("torch")
 from medner.agents.taggers.spans.head import SpanHead, SpanShape, load_head
@@ -19,11 +19,6 @@ from medner.agents.taggers.spans.tagger import SpanScores, SpanTagger, least_sco
 
 NESTED = LabelSet("n", "", (LabelType("sym", "症状", "d"), LabelType("bod", "身体", "d")))
 FLAT = LabelSet("f", "", NESTED.types, nested=False)
-
-
-def states(tokens, shared):
-    """A random state for every character, always the same one."""
-    return torch.stack([torch.randn(16, generator=torch.Generator().manual_seed(token)) for token in tokens])
 
 
 def scores(count, *cells):
@@ -87,7 +82,7 @@ def tagger(**changes):
     torch.manual_seed(1)
     head = SpanHead(SpanShape(16, 9)).eval()
     given = {"temperature": 2.0, "threshold": 0.3, "adapter": "span", "two_way_from": 8, **changes}
-    return SpanTagger("span", LettersEncoder(states), head, load_label_set("cmeee-v2"), **given)
+    return SpanTagger("span", LettersEncoder(random_states), head, load_label_set("cmeee-v2"), **given)
 
 
 def test_the_answer_lists_entities_with_probabilities():
@@ -172,5 +167,5 @@ def test_what_is_no_span_tagger_is_refused(tmp_path):
     SpanSettings(types=("sym", "bod"), two_way_from=1).save(tmp_path)
     with pytest.raises(UserError, match="knows the types sym, bod"):
         load_span_tagger(
-            tmp_path, name="s", adapter="s", encoder=LettersEncoder(states), labels=load_label_set("ccks2019")
+            tmp_path, name="s", adapter="s", encoder=LettersEncoder(random_states), labels=load_label_set("ccks2019")
         )

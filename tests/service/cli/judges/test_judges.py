@@ -145,3 +145,18 @@ def test_commands_name_registered_judges(home: Path) -> None:
     assert found == [("best-tagger", "vote", "2"), ("hard-vote", "vote", "1"), ("best-tagger", "vote", "2-defined")]
     assert judge("@1").described()["judge"] == "vote@1: hard-vote"
     assert judge("hard-vote").judge.name is None
+
+
+def test_a_judge_on_a_base_of_its_own(home: Path, tmp_path: Path) -> None:
+    """Defined in words, listed and shown with its base, examined on it and put in place."""
+    base = tmp_path / "ward-model"
+    base.mkdir()
+    (base / "config.json").write_text("{}", encoding="utf-8")
+    run("add", "other", "--judge", f"select@{base}", "--template", "step-by-step")
+    assert "select (step-by-step, on ward-model)" in run("list").stdout
+    assert f"base: {base}" in run("show", "other").stdout
+    assert "4 of 4 answers usable" in run("test", "other", says="答案：1").stdout
+    assert "version 1: other" in run("use", "other", says="答案：1").stderr
+    run("add", "gone", "--judge", f"select@{base}-2")
+    with pytest.raises(UserError, match="ward-model-2: no such folder"):
+        run("test", "gone")

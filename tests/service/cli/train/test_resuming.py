@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
+from tests.loss_curves import curve
 from tests.service.cli.train.tagger_kit import SETTINGS, place, tagger
 
 __all__ = ["place"]
@@ -62,12 +62,6 @@ class Process:
     def _stderr(self):
         assert self._process.stderr is not None
         return self._process.stderr
-
-
-def curve(run: Path) -> list[dict[str, float]]:
-    """The loss curve without what a clock decides."""
-    steps = [json.loads(line) for line in (run / "loss.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [{key: value for key, value in step.items() if key != "seconds"} for step in steps]
 
 
 @pytest.mark.timeout(900)  # two processes that load everything anew; slow where the machine is busy
