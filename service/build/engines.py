@@ -21,6 +21,7 @@ class EngineOrder:
 
     ``dtype`` is the number format by name, ``auto`` what the machine computes fastest. ``turn`` is what engines of
     several base models in one process hold while they compute, so that one computes at a time.
+    ``at_once`` are the requests that come together at most, which an idle engine waits for; None: ``max_rows``.
     """
 
     model: Path | None
@@ -28,6 +29,7 @@ class EngineOrder:
     max_rows: int
     dtype: DtypeName = "auto"
     turn: threading.Lock | None = None
+    at_once: int | None = None
 
 
 #: Builds an engine; called in a thread of its own, because loading a model takes its time.
@@ -60,4 +62,5 @@ def local_engine(order: EngineOrder) -> Engine:
         max_rows=order.max_rows,
         format=None if order.dtype == "auto" else order.dtype,
         turn=order.turn,
+        at_once=order.at_once,
     )

@@ -135,7 +135,10 @@ def engine_orders(
             for adapter, name in names.items()
             if adapter not in elsewhere and owners.get(adapter, configuration.model) == base
         }
-        orders[base] = EngineOrder(folder, mine, configuration.max_rows, configuration.dtype, turn)
+        # Each sentence asks all taggers of a base at the same time: their rows should share a pass.
+        asked = sum((tagger.own_base or configuration.model) == base for tagger in configuration.asked)
+        at_once = configuration.concurrency * max(1, asked)
+        orders[base] = EngineOrder(folder, mine, configuration.max_rows, configuration.dtype, turn, at_once)
     return orders
 
 

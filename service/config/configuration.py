@@ -56,7 +56,7 @@ class Configuration(StrictModel):
     max_chars: int = Field(default=256, ge=8, le=8_192)
     join_lines: bool = False
     concurrency: int = Field(default=16, ge=1, le=1_024)
-    max_rows: int = Field(default=8, ge=1, le=256)
+    max_rows: int = Field(default=16, ge=1, le=256)
     dtype: DtypeName = "auto"
 
     @model_validator(mode="after")

@@ -47,12 +47,16 @@ class BatchThread:
     """The thread of a batch: it takes in work between two passes, and begins with the first.
 
     Up to ``max_rows`` pieces run together, and a new one joins as soon as another ends. When the thread is idle, it
-    waits ``gather_s`` after the first piece for others. Threads that share a ``turn`` compute one after another.
+    waits for others until there are ``at_once`` pieces, at most ``gather_s`` after the first. Threads that share a
+    ``turn`` compute one after another.
     """
 
-    def __init__(self, batch: Batch, *, max_rows: int, gather_s: float, turn: threading.Lock | None) -> None:
+    def __init__(
+        self, batch: Batch, *, max_rows: int, at_once: int, gather_s: float, turn: threading.Lock | None
+    ) -> None:
         self._batch = batch
         self._max_rows = max_rows
+        self._at_once = min(at_once, max_rows)
         self._gather_s = gather_s
         self._turn = turn or threading.Lock()
         self._jobs: list[_Job] = []
@@ -129,7 +133,7 @@ class BatchThread:
             if self._closed:
                 return False
             if idle:
-                self._wake.wait_for(lambda: self._closed or len(self._waiting) >= self._max_rows, self._gather_s)
+                self._wake.wait_for(lambda: self._closed or len(self._waiting) >= self._at_once, self._gather_s)
             free = self._max_rows - len(self._jobs)
             admitted = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
         for job in admitted:

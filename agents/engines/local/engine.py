@@ -28,16 +28,18 @@ class LocalEngine:
     """A model in this process, shared by any number of tasks.
 
     Requests that arrive together run together, whatever their adapters: up to ``max_rows`` at a time, and a new one
-    joins as soon as another ends. An idle engine waits ``gather_s`` after the first request, so that the sentences of
-    a document start as one batch. ``drafting`` False decodes token by token, for comparison. Engines that share a
-    ``turn`` compute one after another: two would only take the cores from each other.
+    joins as soon as another ends. An idle engine waits until ``at_once`` requests are there (None: ``max_rows``), at
+    most ``gather_s`` after the first, so that the sentences of a document start as one batch. ``drafting`` False
+    decodes token by token, for comparison. Engines that share a ``turn`` compute one after another: two would only take
+    the cores from each other.
     """
 
     def __init__(
         self,
         model: LocalModel,
         *,
-        max_rows: int = 8,
+        max_rows: int = 16,
+        at_once: int | None = None,
         gather_s: float = 0.01,
         drafting: bool = True,
         turn: threading.Lock | None = None,
@@ -45,7 +47,9 @@ class LocalEngine:
         self.model = model
         self._drafting = drafting
         self._batch = Batch(model)
-        self._thread = BatchThread(self._batch, max_rows=max_rows, gather_s=gather_s, turn=turn)
+        self._thread = BatchThread(
+            self._batch, max_rows=max_rows, at_once=at_once or max_rows, gather_s=gather_s, turn=turn
+        )
 
     @classmethod
     def load(

@@ -200,7 +200,7 @@ async def _embedding(base: str, embedder: Path | None) -> AsyncIterator[Embedder
     folder = base_model_folder(base)
     origin = origin_of("llm", folder.resolve().name, folder)
     typer.echo(f"loading {base}", err=True)
-    engine = local_engine(EngineOrder(folder, {}, max_rows=8))
+    engine = local_engine(EngineOrder(folder, {}, max_rows=16))
     try:
         yield EncoderEmbedder(encoder_of(engine), origin)
     finally:

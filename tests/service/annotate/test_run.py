@@ -217,4 +217,4 @@ def test_the_engine_is_closed_and_gets_the_adapters(kit: Any, tmp_path: Path) ->
 
     with pytest.raises(KeyError):
         asyncio.run(fail())
-    assert kit.orders == [EngineOrder(None, {"html-full": tmp_path}, 3)]
+    assert kit.orders == [EngineOrder(None, {"html-full": tmp_path}, 3, at_once=16 * len(configuration.taggers))]

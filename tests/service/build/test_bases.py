@@ -77,7 +77,7 @@ def test_the_base_of_the_run_is_loaded_only_where_it_is_asked(bases: Path) -> No
     configuration = of(bases, [writer("b", base=two, adapter=bases / "on-two")])
     assert (bases_here(configuration), needs_local(configuration), needs_model(configuration)) == ((two,), True, False)
     orders = engine_orders(configuration, None, adapter_names(configuration))
-    assert orders == {two: EngineOrder(bases / "two", {"b": bases / "on-two"}, 8, "f32")}
+    assert orders == {two: EngineOrder(bases / "two", {"b": bases / "on-two"}, 16, "f32", at_once=16)}
     both = of(bases, [writer("a", adapter=bases / "on-one"), writer("b", base=two, adapter=bases / "on-two")])
     first, second = engine_orders(both, bases / "one", adapter_names(both)).values()
     assert (dict(first.adapters), dict(second.adapters)) == ({"a": bases / "on-one"}, {"b": bases / "on-two"})
