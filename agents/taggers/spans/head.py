@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -89,11 +90,17 @@ def load_head(folder: Path) -> SpanHead:
     return head.eval()
 
 
+@lru_cache(maxsize=512)
+def _angles(count: int, size: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sines and cosines of the rotary positions, [count, size / 2] each."""
+    with torch.inference_mode(mode=False):
+        rates = 10_000 ** (-torch.arange(0, size, 2, device=device, dtype=torch.float32) / size)
+        angles = torch.arange(count, device=device, dtype=torch.float32).unsqueeze(1) * rates
+        return angles.sin(), angles.cos()
+
+
 def _rotated(states_BCS: torch.Tensor) -> torch.Tensor:
     """Rotary positions, so that a product of two states knows how far apart they stand."""
-    count, size = states_BCS.shape[1], states_BCS.shape[2]
-    rates = 10_000 ** (-torch.arange(0, size, 2, device=states_BCS.device, dtype=torch.float32) / size)
-    angles = torch.arange(count, device=states_BCS.device, dtype=torch.float32).unsqueeze(1) * rates
-    sines, cosines = angles.sin(), angles.cos()
+    sines, cosines = _angles(states_BCS.shape[1], states_BCS.shape[2], states_BCS.device)
     even, odd = states_BCS[..., 0::2], states_BCS[..., 1::2]
     return torch.stack([even * cosines - odd * sines, even * sines + odd * cosines], dim=-1).flatten(2)

@@ -23,6 +23,8 @@ from medner.core.records import Decoded, DecodingCost, Entity, Sentence, Span, T
 
 #: Every sentence begins with this: a model's first state carries its own load, not the token's meaning.
 OPENING = "\n"
+#: Characters up to which the scores are computed at once: a thread would cost more than it saves.
+SHORT = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +111,10 @@ class SpanTagger:
         hidden = await self.encoder.encode(
             aligned.tokens, adapter=self.adapter, two_way_from=self.two_way_from, layers=self.layers
         )
-        scores = await asyncio.to_thread(span_scores, self.head, hidden, aligned)
+        if len(aligned.token_of) <= SHORT:
+            scores = span_scores(self.head, hidden, aligned)
+        else:
+            scores = await asyncio.to_thread(span_scores, self.head, hidden, aligned)
         return SpanScores(text, scores, len(aligned.tokens), self.labels, self.temperature)
 
     @property
