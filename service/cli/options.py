@@ -81,7 +81,7 @@ Preset = Annotated[
         "--preset",
         metavar="NAME",
         callback=not_empty,
-        help="A named choice of what ships: default (several taggers and a judge) or fast (one tagger).",
+        help="A named choice of what ships: default (several taggers and a judge), fast (one tagger) ...",
     ),
 ]
 Dtype = Annotated[
