@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from medner.evaluation.measures.differences import DIFFERING, Outcome
 from medner.evaluation.measures.errors import FALSE_POSITIVES, NESTED_CLASSES, ErrorClass
 from medner.evaluation.reports import wording
+from medner.evaluation.reports.reliability import reliability_plot
 from medner.evaluation.reports.report import Comparison, Evaluation
 from medner.evaluation.reports.tables import printable
 
@@ -61,5 +62,5 @@ def page_templates(package: str) -> Environment:
 def _templates() -> Environment:
     templates = page_templates("medner.evaluation.reports")
     templates.filters |= {"ratio": wording.ratio, "interval": wording.interval}
-    templates.globals["wording"] = wording
+    templates.globals |= {"wording": wording, "reliability": reliability_plot}
     return templates

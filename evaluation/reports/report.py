@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
 from medner.core.records import Document
+from medner.evaluation.measures.calibration import Calibration, Scores, calibrate
 from medner.evaluation.measures.differences import ComparedEntity, Outcome, count_outcomes, judge_entities
 from medner.evaluation.measures.ensembles import SystemAgreement
 from medner.evaluation.measures.errors import ErrorTable, find_mistakes, tabulate
@@ -61,7 +62,10 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class SystemReport:
-    """All that is measured of one system. ``missing`` are gold documents without a prediction."""
+    """All that is measured of one system. ``missing`` are gold documents without a prediction.
+
+    ``calibration`` None: its entities have no scores.
+    """
 
     name: str
     overall: Scored
@@ -70,6 +74,7 @@ class SystemReport:
     errors: ErrorTable
     missing: tuple[str, ...] = ()
     matched_by_text: int = 0
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +133,18 @@ def evaluate(
     *,
     gold_name: str = "gold",
     agreement: SystemAgreement | None = None,
+    scores: Mapping[str, Scores] | None = None,
 ) -> Evaluation:
-    """Systems (name -> predictions) measured against gold. UserError when the documents do not fit."""
+    """Systems (name -> predictions) measured against gold. UserError when the documents do not fit.
+
+    ``scores`` are those of the systems' entities, by the systems' names.
+    """
     measured = _measure(gold, systems, setting, gold_name)
     reports = (
-        _report(name, pairing, score_, measured.labels, setting.resampling)
+        replace(
+            _report(name, pairing, score_, measured.labels, setting.resampling),
+            calibration=calibrate(pairing.pairs, (scores or {}).get(name, {})),
+        )
         for name, pairing, score_ in zip(systems, measured.pairings, measured.scores, strict=True)
     )
     return Evaluation(measured.gold, tuple(reports), setting, agreement)

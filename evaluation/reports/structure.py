@@ -8,6 +8,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any
 
+from medner.evaluation.measures.calibration import Calibration
 from medner.evaluation.measures.differences import DIFFERING, ComparedEntity, Outcome
 from medner.evaluation.measures.errors import ErrorTable
 from medner.evaluation.measures.scoring import Counts
@@ -70,6 +71,26 @@ def _system(system: SystemReport, documents: int) -> Json:
         "nested": _scored(system.nested),
         "by_type": {label: _scored(scored) for label, scored in system.by_type.items()},
         **_errors(system.errors),
+        "calibration": None if system.calibration is None else _calibration(system.calibration),
+    }
+
+
+def _calibration(calibration: Calibration) -> Json:
+    return {
+        "error": _number(calibration.error),
+        "entities": calibration.entities,
+        "unscored": calibration.unscored,
+        "bins": [
+            {
+                "low": one.low,
+                "high": one.high,
+                "entities": one.entities,
+                "right": one.right,
+                "mean_score": _number(one.mean),
+                "share_right": _number(one.share),
+            }
+            for one in calibration.bins
+        ],
     }
 
 

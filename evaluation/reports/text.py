@@ -10,6 +10,7 @@ from medner.evaluation.reports import wording
 from medner.evaluation.reports.report import Compared, Comparison, Evaluation, Gold, Scored, Setting
 from medner.evaluation.reports.tables import printable, table
 
+UNKNOWN_SHARE = "–"
 AROUND = 12  # characters of text shown on either side of an entity
 
 _SCORE_HEADER = ("gold", "predicted", "right", "P", "", "R", "", "F1", "")
@@ -31,6 +32,7 @@ def evaluation_text(evaluation: Evaluation, *, by_type: bool = True) -> str:
         )
     )
     parts += _errors(evaluation)
+    parts += _calibrations(evaluation)
     agreement = evaluation.agreement
     if agreement is not None:
         parts.append(
@@ -129,6 +131,24 @@ def _errors(evaluation: Evaluation) -> list[str]:
             distances,
         ),
     ]
+
+
+def _calibrations(evaluation: Evaluation) -> list[str]:
+    known = [(system.name, system.calibration) for system in evaluation.systems if system.calibration is not None]
+    if not known:
+        return []
+    bins = [f"{one.low:.1f}" for one in known[0][1].bins]
+    rows = [
+        (
+            name,
+            f"{found.entities}",
+            wording.ratio(found.error),
+            *(UNKNOWN_SHARE if not one.entities else f"{one.share:.2f} ({one.entities})" for one in found.bins),
+        )
+        for name, found in known
+    ]
+    title = "Calibration: expected calibration error, then the share of right entities (how many) from each score on"
+    return [_section(title, ("system", "scored", "error", *bins), rows)]
 
 
 def _overall(comparison: Comparison) -> str:

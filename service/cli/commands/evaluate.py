@@ -16,6 +16,7 @@ from medner.service.cli.bounds import MOST_SEED
 from medner.service.cli.read_options import with_read_options
 from medner.service.inputs.overwriting import refuse_overwriting
 from medner.store.corpora import ReadOptions, read_documents
+from medner.store.corpora.json_formats.scores import entity_scores
 
 if TYPE_CHECKING:
     from medner.core.records import Document
@@ -27,7 +28,8 @@ An entity is right if its start, end and type are all right. Documents are match
 gold document without a prediction all entities count as missed, and the report names it.
 
 The report has the scores with bootstrap intervals, scores of each type and of nested entities, the five error \
-classes and the distance of boundary errors. With several prediction files it is a table of systems.
+classes, the distance of boundary errors, and how well the entities' own scores are calibrated. With several \
+prediction files it is a table of systems.
 
 \b
 Examples:
@@ -117,12 +119,14 @@ def evaluate(  # noqa: PLR0913  the options of a command are its parameters
     refuse_overwriting(reports(json_, html), [gold, *predictions])
     setting = make_setting(labels, seed=seed, resamples=resamples, commit=commit, configuration=configuration)
     expected = read(gold, gold_format, setting, options)
-    systems = {name: read(path, format_, setting, options) for name, path in name_systems(predictions).items()}
+    named = name_systems(predictions)
+    systems = {name: read(path, format_, setting, options) for name, path in named.items()}
+    scores = {name: entity_scores(path) for name, path in named.items()}
     agreed = voting.agreement(systems) if ensembles else None
     if ensembles:
         for name, documents in voting.all_ensembles(systems, expected).items():
             systems[free_name(name, systems)] = documents
-    evaluation = report.evaluate(expected, systems, setting, gold_name=str(gold), agreement=agreed)
+    evaluation = report.evaluate(expected, systems, setting, gold_name=str(gold), agreement=agreed, scores=scores)
     if html is not None:
         write(html, page.evaluation_page(evaluation, by_type=by_type))
     give_out(

@@ -87,12 +87,31 @@ def test_the_json_keys_are_those_of_the_documentation(evaluation: Evaluation) ->
     [system] = report["systems"]
     assert list(system) == [
         "name", "documents", "missing", "matched_by_text", "overall", "nested", "by_type", "errors", "nested_errors",
-        "boundary_distance",
+        "boundary_distance", "calibration",
     ]  # fmt: skip
+    assert system["calibration"] is None
     assert list(system["overall"]) == ["tp", "fp", "fn", "gold", "predicted", "precision", "recall", "f1"]
     assert system["by_type"]["dru"]["f1"] == {"value": None, "low": None, "high": None}
     assert system["boundary_distance"] == {"errors": 1, "counts": {"1": 1}, "within_2": 1, "share_within_2": 1.0}
     assert report["resampling"] == {"unit": "document", "seed": 5, "resamples": 100, "level": 0.95}
+
+
+def test_calibration_is_in_all_forms(chest: Document) -> None:
+    """Where entities have scores: the error as text, the bins as data, a plot on the page."""
+    scores = {"a": {chest.id: dict.fromkeys(chest.entities, 0.75)}}
+    evaluation = evaluate([chest], {"a": [chest], "b": [chest]}, SETTING, scores=scores)
+    line = evaluation_text(evaluation).partition("Calibration")[2].splitlines()[2]
+    assert line.split()[:3] == ["a", f"{len(chest.entities)}", "0.2500"]
+    with_scores, without = json.loads(json.dumps(evaluation_json(evaluation), allow_nan=False))["systems"]
+    assert without["calibration"] is None
+    assert list(with_scores["calibration"]) == ["error", "entities", "unscored", "bins"]
+    assert with_scores["calibration"]["bins"][7] == {
+        "low": 0.7, "high": 0.8, "entities": len(chest.entities), "right": len(chest.entities), "mean_score": 0.75,
+        "share_right": 1.0,
+    }  # fmt: skip
+    assert with_scores["calibration"]["bins"][0]["mean_score"] is None
+    page = evaluation_page(evaluation)
+    assert (page.count("<svg"), page.count("<circle")) == (1, 1)
 
 
 def test_the_comparisons_json_keys_are_those_of_the_documentation(comparison: Comparison) -> None:
