@@ -17,7 +17,6 @@ from medner.core.records import AnnotatedDocument, Document
 from medner.service.annotate.counts import RunCounts
 from medner.service.annotate.documents import Annotating
 from medner.service.annotate.run import Order, annotate_inputs
-from medner.service.build.engines import EngineOrder
 from medner.service.build.pipeline import assembled
 from medner.service.config.default import default_configuration
 from medner.service.inputs.splitting import Splitting
@@ -154,8 +153,10 @@ def test_one_tagger_less_is_said_and_no_failure(kit: Any) -> None:
     assert "1 sentences lack an agent's answer" in result.stderr
 
 
-async def _annotated(kit: Any, documents: Iterator[Document], size: int) -> list[AnnotatedDocument]:
-    results: list[AnnotatedDocument] = []
+async def _annotated(
+    kit: Any, documents: Iterator[Document], size: int, results: list[AnnotatedDocument] | None = None
+) -> list[AnnotatedDocument]:
+    results = [] if results is None else results
     configuration = default_configuration(adapters=()).model_copy(update={"concurrency": size})
     async with assembled(configuration, engine_factory=kit.factory) as pipeline:
         await Annotating(pipeline, RunCounts(0)).run(map(Splitting(256).split, documents), results.append)
@@ -185,8 +186,8 @@ def test_every_offset_is_one_of_the_document(kit: Any, texts: list[str]) -> None
 
 def test_short_documents_run_together_and_memory_stays_bounded(kit: Any) -> None:
     """Documents of one sentence fill the window; no more are read than fit it."""
-    read = 0
-    most = 0
+    read = ahead = together = 0
+    results: list[AnnotatedDocument] = []
 
     def documents() -> Iterator[Document]:
         nonlocal read
@@ -195,13 +196,15 @@ def test_short_documents_run_together_and_memory_stays_bounded(kit: Any) -> None
             yield Document(str(number), f"胸痛{number}。")
 
     def watch(strategy: str, sentence: str) -> None:
-        nonlocal most
-        most = max(most, read - len({text for _, text in kit.asked}))
+        nonlocal ahead, together
+        asked = len({text for _, text in kit.asked})
+        ahead, together = max(ahead, read - asked), max(together, asked - len(results))
 
     kit.before = watch
-    results = asyncio.run(_annotated(kit, documents(), 4))
+    asyncio.run(_annotated(kit, documents(), 4, results))
     assert [one.document.id for one in results] == [str(number) for number in range(40)]
-    assert 1 <= most <= 6
+    assert ahead <= 6
+    assert 2 <= together <= 8
 
 
 def test_the_engine_is_closed_and_gets_the_adapters(kit: Any, tmp_path: Path) -> None:
@@ -217,4 +220,6 @@ def test_the_engine_is_closed_and_gets_the_adapters(kit: Any, tmp_path: Path) ->
 
     with pytest.raises(KeyError):
         asyncio.run(fail())
-    assert kit.orders == [EngineOrder(None, {"html-full": tmp_path}, 3, at_once=16 * len(configuration.taggers))]
+    [order] = kit.orders
+    assert (order.model, order.adapters, order.max_rows) == (None, {"html-full": tmp_path}, 3)
+    assert order.at_once == 16 * len(configuration.taggers)
