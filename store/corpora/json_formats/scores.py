@@ -15,7 +15,8 @@ def entity_scores(path: Path) -> dict[str, dict[Entity, float]]:
 
     A line that cannot be read has none: whoever reads the documents reports it.
     """
-    files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
+    # A pipe has been read to its end already, and would be waited for.
+    files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path] if path.is_file() else []
     found: dict[str, dict[Entity, float]] = {}
     for file in files:
         for record in _records(file):

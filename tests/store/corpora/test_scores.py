@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from medner.core.records import Entity
@@ -33,3 +34,9 @@ def test_other_files_have_none(tmp_path: Path) -> None:
         path.write_bytes(data)
         assert entity_scores(path) == {}
     assert entity_scores(tmp_path / "none.jsonl") == {}
+
+
+def test_a_pipe_is_not_opened_again(tmp_path: Path) -> None:
+    """Nobody writes to it any more: opening it would wait for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    assert entity_scores(tmp_path / "pipe") == {}
