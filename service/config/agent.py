@@ -21,8 +21,9 @@ class AgentConfig(KindSettings):
 
     @property
     def own_base(self) -> str | None:
-        """The base model that it names, a name or a path; None: that of the run."""
-        return None
+        """The base model that it names with its key ``base``, a name or a path; None: that of the run."""
+        base: str | None = getattr(self, "base", None)
+        return base
 
     @property
     def asks_model(self) -> bool:

@@ -79,11 +79,6 @@ class ChatJudgeConfig(JudgeConfig):
         """Whether it runs on a base model."""
         return self.model is None
 
-    @property
-    def own_base(self) -> str | None:
-        """The base model that it names; None: that of the run."""
-        return self.base
-
     def facts(self) -> dict[str, Any]:
         """What of it may change an answer, its template's content among it."""
         return {**super().facts(), "template": self.wording.model_dump()}

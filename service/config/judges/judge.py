@@ -97,11 +97,6 @@ class JudgeConfig(AgentConfig):
         """The judge and those that step in for it."""
         return (self, *self.fallback)
 
-    @property
-    def needs_base(self) -> bool:
-        """Whether it, or one that steps in, runs on a base model."""
-        return any(judge.asks_model for judge in self.in_order)
-
     def follows(self, first: str) -> str | None:
         """The tagger that it follows, if it follows one; ``first`` is the first of the run."""
         del first

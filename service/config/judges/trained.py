@@ -60,11 +60,6 @@ class TrainedJudgeConfig(JudgeConfig):
         return self.adapter
 
     @property
-    def own_base(self) -> str | None:
-        """The base model that it names; None: that of the run."""
-        return self.base
-
-    @property
     def asks_model(self) -> bool:
         """It always does."""
         return True

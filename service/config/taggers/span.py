@@ -39,11 +39,6 @@ class SpanTaggerConfig(TaggerConfig):
         """The folder of its adapter."""
         return self.adapter
 
-    @property
-    def own_base(self) -> str | None:
-        """The base model that it names; None: that of the run."""
-        return self.base
-
     def manner(self) -> str:
         """Span, and its tuning."""
         return f"span, {self.tuning}"

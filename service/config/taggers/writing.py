@@ -50,11 +50,6 @@ class WritingTaggerConfig(TaggerConfig):
         return self.adapter
 
     @property
-    def own_base(self) -> str | None:
-        """The base model that it names; None: that of the run."""
-        return self.base
-
-    @property
     def is_untuned(self) -> bool:
         """Whether it runs on the base model alone."""
         return self.adapter is None
