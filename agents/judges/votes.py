@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from medner.agents.judges.judge import Case
+from medner.agents.judges.linear import LinearLayer
 from medner.core.records import Candidate, Entity
 
 #: The weights of the layer, beside a judge's adapter; a judge may be without.
 VOTES_FILE = "votes.json"
 #: The model's score (a logit) among the features.
 MODEL = "model"
-Features = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
-class VoteLayer:
+class VoteLayer(LinearLayer):
     """Weights by feature; ``taggers`` are those whose votes it has learnt, others' count for nothing."""
 
-    weights: Features
     taggers: tuple[str, ...]
-
-    def logit(self, features: Features) -> float:
-        """The score of a candidate; over 0 is rather right than wrong."""
-        return math.fsum(self.weights.get(name, 0.0) * value for name, value in features.items())
 
 
 def case_features(case: Case, taggers: Sequence[str], scores: Sequence[float] | None = None) -> list[dict[str, float]]:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from medner.core.errors import ExternalError, UserError
 
@@ -43,6 +43,26 @@ def replacing_file(path: Path) -> Iterator[TextIO]:
             # Gone after a good end; what cannot be removed is not worth hiding the first error for.
             with suppress(OSError):
                 part.unlink()
+
+
+@contextmanager
+def replacing_bytes(path: Path) -> Iterator[BinaryIO]:
+    """As :func:`replacing_file`, for a file of bytes."""
+    path = path.resolve()
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name a file")
+    part = part_of(path)
+    try:
+        with part.open("wb") as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise _refused(path, error) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 @contextmanager

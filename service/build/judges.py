@@ -53,7 +53,7 @@ class JudgeParts:
 
     def settled(self, judge: JudgeConfig) -> JudgeConfig:
         """The judge, with the base model that its card names where that is another than the run's."""
-        return settled_judge(judge, self.base)
+        return settled_judge(judge, self.base, self.labels.name)
 
     async def load_adapters(self, judge: JudgeConfig) -> None:
         """Loads what a judge needs and no engine has yet: base models and adapters. UserError where it cannot."""

@@ -38,6 +38,8 @@ FilterKind = Annotated[str, OneOf(_filter_kinds)]
 
 #: What a trained judge's card names as its kind.
 JUDGE_KIND: Final = "llm-judge"
+#: What an evidence judge's card names.
+EVIDENCE_KIND: Final = "evidence"
 EXPORT = "export.toml"
 
 
@@ -126,7 +128,19 @@ class JudgeCard(BaseModel):
     two_way_from: int | None = Field(default=None, ge=0)
 
 
-def write_card(folder: Path, card: AdapterCard | FilterCard | JudgeCard | ExportCard, about: Mapping[str, Any]) -> None:
+class EvidenceCard(BaseModel):
+    """What ``card.toml`` says of an evidence judge: from which probability on it keeps a candidate."""
+
+    model_config = ConfigDict(extra="ignore")
+    name: str
+    kind: Literal["evidence"] = EVIDENCE_KIND
+    labels: str
+    threshold: float = Field(ge=0, le=1)
+
+
+def write_card(
+    folder: Path, card: AdapterCard | FilterCard | JudgeCard | EvidenceCard | ExportCard, about: Mapping[str, Any]
+) -> None:
     """Writes ``card.toml`` or ``export.toml``: what runs read, then ``about``, for people, where not empty.
 
     ValueError for a key that the readers of cards do not know.
@@ -198,6 +212,14 @@ def judge_card(folder: Path) -> JudgeCard:
     if card_data(path).get("kind") != JUDGE_KIND:
         raise BadInputError(f"this is no trained judge's card (its kind is not {JUDGE_KIND})", path=path)
     return _read(JudgeCard, path)
+
+
+def evidence_card(folder: Path) -> EvidenceCard:
+    """The card of an evidence judge's folder. UserError when there is none, BadInputError when it is another card."""
+    path = _file(folder, "evidence judge", "medner train evidence")
+    if card_data(path).get("kind") != EVIDENCE_KIND:
+        raise BadInputError(f"this is no evidence judge's card (its kind is not {EVIDENCE_KIND})", path=path)
+    return _read(EvidenceCard, path)
 
 
 def is_filter(folder: Path) -> bool:

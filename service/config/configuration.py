@@ -176,7 +176,7 @@ def with_own_bases(configuration: Configuration) -> Configuration:
     """The configuration, each tagger and judge with the base model that its card names, where that is another one."""
     model = configuration.model
     taggers = tuple(settled_base(tagger, model) for tagger in configuration.taggers)
-    changed = {"taggers": taggers, "judge": settled_judge(configuration.judge, model)}
+    changed = {"taggers": taggers, "judge": settled_judge(configuration.judge, model, configuration.labels)}
     same = taggers == configuration.taggers and changed["judge"] == configuration.judge
     return configuration if same else configuration.model_copy(update=changed)
 

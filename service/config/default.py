@@ -49,7 +49,7 @@ def default_configuration(
             model=model,
             taggers=tuple(by_name[name] for name in plan.taggers),
             filter=_planned_filter(plan, labels, model, root),
-            judge=JUDGES.read(plan.judge),
+            judge=JUDGES.read(plan.judge).placed(labels),
         )
     if preset is not None:
         raise UserError(

@@ -94,6 +94,11 @@ def shipped_plan(labels: str, root: Any = None) -> ShippedPlan | None:
         raise BadInputError(reason, path=path, key=key) from error
 
 
+def shipped_folder(labels: str, name: str) -> Path | None:
+    """The folder of a shipped judge of a label set; None where none ships."""
+    return next((folder for folder in _shelf(labels, None) if folder.name == name), None)
+
+
 def _shelf(labels: str, root: Any) -> list[Path]:
     """The folders with a card for a label set, by name."""
     found = (root or _package()) if labels else None

@@ -130,4 +130,36 @@ class SoftLabelOrder:
     options: ReadOptions = NO_OPTIONS
 
 
-Order = TaggerOrder | SpanOrder | FilterOrder | JudgeOrder | SoftLabelOrder
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceOrder:
+    """An evidence judge, written to the folder ``out``.
+
+    It learns what out-of-fold span taggers think (``soft_labels``, of weight 0) of the sentences of the annotated
+    ``files``. The strings of ``files`` and ``partial``, without the texts of ``exclude``, are its lexicon.
+    """
+
+    files: tuple[Path, ...]
+    out: Path
+    soft_labels: tuple[Path, ...]
+    partial: tuple[Path, ...] = ()
+    exclude: tuple[Path, ...] = ()
+    labels: str = DEFAULT_LABELS
+    name: str = "evidence"
+    data_note: str = ""
+    command: str = ""
+    options: ReadOptions = NO_OPTIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LexiconOrder:
+    """The lexicon of annotated files, written to ``out``: how often their strings occur, and as what."""
+
+    files: tuple[Path, ...]
+    out: Path
+    partial: tuple[Path, ...] = ()
+    exclude: tuple[Path, ...] = ()
+    labels: str = DEFAULT_LABELS
+    options: ReadOptions = NO_OPTIONS
+
+
+Order = TaggerOrder | SpanOrder | FilterOrder | JudgeOrder | SoftLabelOrder | EvidenceOrder | LexiconOrder

@@ -18,9 +18,19 @@ from medner.core.memory import in_gb
 from medner.service.annotate.counts import duration
 from medner.service.build.engines import EngineFactory
 from medner.service.config.cards import write_card
+from medner.service.train.evidence import write_evidence_judge, write_lexicon
 from medner.service.train.filter import filter_training
 from medner.service.train.judge import judge_training
-from medner.service.train.orders import FilterOrder, JudgeOrder, Order, SoftLabelOrder, SpanOrder, TaggerOrder
+from medner.service.train.orders import (
+    EvidenceOrder,
+    FilterOrder,
+    JudgeOrder,
+    LexiconOrder,
+    Order,
+    SoftLabelOrder,
+    SpanOrder,
+    TaggerOrder,
+)
 from medner.service.train.progress import TrainingProgress
 from medner.service.train.provenance import licence_note, machine_facts, named_hashes, named_start
 from medner.service.train.soft_labels import label_softly
@@ -71,6 +81,12 @@ def carry_out(
     ``say`` gets lines for people, ``on_step`` each optimiser step. ``stop`` is asked between steps: where it says yes,
     the run ends with a checkpoint. ``engine_factory`` is what a tagger's evaluation runs on, None the local engine.
     """
+    if isinstance(order, EvidenceOrder):
+        write_evidence_judge(order, say)
+        return Outcome(Ending.DONE, order.out)
+    if isinstance(order, LexiconOrder):
+        write_lexicon(order, say)
+        return Outcome(Ending.DONE, order.out)
     if isinstance(order, SoftLabelOrder):
         try:
             label_softly(order, say, stop)

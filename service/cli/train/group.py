@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from medner.service.cli.train import evidence as train_evidence
 from medner.service.cli.train import filter as train_filter
 from medner.service.cli.train import judge as train_judge
 from medner.service.cli.train import recipes as train_recipes
@@ -19,7 +20,7 @@ Examples:
   medner train span train.json --exclude test.json -o runs/span --hours 1
   medner annotate notes/ --taggers ./runs/span/adapter
 """
-COMMANDS = (train_tagger, train_recipes, train_span, train_soft_labels, train_filter, train_judge)
+COMMANDS = (train_tagger, train_recipes, train_span, train_soft_labels, train_filter, train_judge, train_evidence)
 
 
 def register(app: typer.Typer) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from medner.core.plugins import PLUGIN
 from medner.service.config.judges.chat import ChatJudgeConfig, RewriteJudgeConfig, SelectJudgeConfig
+from medner.service.config.judges.evidence import EvidenceJudgeConfig
 from medner.service.config.judges.in_words import read_judge
 from medner.service.config.judges.judge import JUDGES, JudgeConfig, settled_judge
 from medner.service.config.judges.plugin import PluginJudgeConfig
@@ -14,6 +15,7 @@ KINDS: Mapping[str, type[JudgeConfig]] = {
     "select": SelectJudgeConfig,
     "rewrite": RewriteJudgeConfig,
     "trained": TrainedJudgeConfig,
+    "evidence": EvidenceJudgeConfig,
     "hard-vote": HardVoteConfig,
     "best-tagger": BestTaggerConfig,
     "filter-score": FilterScoreConfig,
@@ -25,6 +27,7 @@ __all__ = [
     "KINDS",
     "BestTaggerConfig",
     "ChatJudgeConfig",
+    "EvidenceJudgeConfig",
     "FilterScoreConfig",
     "HardVoteConfig",
     "JudgeConfig",

@@ -97,6 +97,11 @@ class JudgeConfig(AgentConfig):
         """The judge and those that step in for it."""
         return (self, *self.fallback)
 
+    def placed(self, labels: str) -> Self:
+        """The judge with what ships for a label set, where it needs a folder and names none. UserError without one."""
+        del labels
+        return self
+
     def follows(self, first: str) -> str | None:
         """The tagger that it follows, if it follows one; ``first`` is the first of the run."""
         del first
@@ -150,9 +155,13 @@ class JudgeConfig(AgentConfig):
         raise NotImplementedError
 
 
-def settled_judge(judge: JudgeConfig, model: str) -> JudgeConfig:
-    """The judge and those that step in, each with its own base model where that is another than the run's ``model``."""
-    fallback = tuple(settled_base(one, model) for one in judge.fallback)
+def settled_judge(judge: JudgeConfig, model: str, labels: str) -> JudgeConfig:
+    """The judge and those that step in, as they are in a run with a base model and a label set.
+
+    Each has its own base model where that is another than the run's ``model``, and the folder that ships where it
+    names none. UserError where none ships.
+    """
+    fallback = tuple(settled_base(one.placed(labels), model) for one in judge.fallback)
     if fallback != judge.fallback:
         judge = judge.model_copy(update={"fallback": fallback})
-    return settled_base(judge, model)
+    return settled_base(judge.placed(labels), model)

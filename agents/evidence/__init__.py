@@ -1,0 +1,1 @@
+"""What a corpus says of a candidate: how often its very string occurs there, and as what."""

@@ -1,0 +1,116 @@
+"""The evidence judge, from a folder that `medner train evidence` wrote to the judge that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from medner.core.errors import BadInputError, UserError
+from medner.core.files.hashing import sha256_of
+from medner.service.config.cards import evidence_card
+from medner.service.config.judges.judge import JudgeConfig
+from medner.service.config.shelf import shipped_folder
+
+if TYPE_CHECKING:
+    from medner.agents.judges.judge import Judge
+    from medner.service.config.parts import JudgeParts
+
+#: The judge's name among the shipped adapters of a label set.
+SHIPPED = "evidence"
+WEIGHTS_FILE, LEXICON_FILE = "evidence.json", "lexicon.npz"
+
+
+class EvidenceJudgeConfig(JudgeConfig):
+    """The filter's score, and how often a corpus has the very string as what, in a linear layer.
+
+    ``source`` is the folder that medner train evidence wrote, None: the one that ships for the label set. ``lexicon``
+    is the counts of another corpus, of your own, in place of the folder's. ``abstain`` are the probabilities between
+    which it leaves a conflict to a person.
+    """
+
+    needs_filter: ClassVar[bool] = True
+    behind_colon: ClassVar[str] = "FOLDER"
+
+    kind: Literal["evidence"] = "evidence"
+    source: Path | None = None
+    lexicon: Path | None = None
+    abstain: tuple[float, float] | None = None
+
+    @classmethod
+    def from_words(cls, words: str, rest: str) -> dict[str, Any]:
+        """The folder."""
+        del words
+        return {"source": Path(os.path.expanduser(rest)) if rest else None}
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        if self.abstain is not None and not 0 <= self.abstain[0] < self.abstain[1] <= 1:
+            raise ValueError("abstain: give two probabilities, the lower first, as [0.4, 0.6]")
+        return self
+
+    def placed(self, labels: str) -> Self:
+        """The judge with the folder that ships for a label set, where it names none. UserError where none ships."""
+        if self.source is not None:
+            return self
+        folder = shipped_folder(labels, SHIPPED)
+        if folder is None:
+            raise UserError(
+                f"judge: no evidence judge ships for {labels}; name a folder that medner train evidence wrote"
+            )
+        return self.model_copy(update={"source": folder})
+
+    @property
+    def _folder(self) -> Path:
+        if self.source is None:
+            raise UserError("judge.source: name the folder of an evidence judge, as evidence:FOLDER")
+        return self.source
+
+    @property
+    def lexicon_file(self) -> Path:
+        """The lexicon that it asks."""
+        return self.lexicon or self._folder / LEXICON_FILE
+
+    def facts(self) -> dict[str, Any]:
+        """What of it may change an answer: the bytes of its files in place of their paths."""
+        files = {"source": self._folder / WEIGHTS_FILE, "lexicon": self.lexicon_file}
+        return super().facts() | {name: sha256_of(path) for name, path in files.items() if path.is_file()}
+
+    def more(self, followed: str | None) -> str | None:
+        """The folder's name."""
+        del followed
+        return None if self.source is None else self.source.name
+
+    def manner(self) -> str:
+        """The lexicon, where it is another one than the folder's."""
+        return "" if self.lexicon is None else f" (lexicon {self.lexicon.name})"
+
+    def build(self, parts: JudgeParts, name: str | None, version: str) -> Judge:
+        """The judge of its folder."""
+        from medner.agents.evidence.lexicon import read_lexicon  # noqa: PLC0415  configurations need no agents
+        from medner.agents.judges.evidence import EvidenceJudge  # noqa: PLC0415
+        from medner.agents.judges.linear import LinearLayer  # noqa: PLC0415
+
+        card = evidence_card(self._folder)
+        if card.labels != parts.labels.name:
+            raise UserError(f"{self._folder}: this judge knows the label set {card.labels}, not {parts.labels.name}")
+        return EvidenceJudge(
+            LinearLayer(read_weights(self._folder / WEIGHTS_FILE)),
+            read_lexicon(self.lexicon_file, parts.labels),
+            name or card.name,
+            version,
+            card.threshold,
+            self.abstain,
+        )
+
+
+def read_weights(path: Path) -> dict[str, float]:
+    """The weights of an evidence judge, by feature. BadInputError when they cannot be read."""
+    try:
+        weights = json.loads(path.read_text(encoding="utf-8"))["weights"]
+        return {str(name): float(weight) for name, weight in weights.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInputError(f"holds no weights of an evidence judge: {error}", path=path) from error

@@ -1,0 +1,122 @@
+"""One run of `medner train evidence` or `medner train lexicon`."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from medner.agents.evidence.lexicon import Lexicon, StringCounts
+from medner.core.errors import UserError
+from medner.core.files.atomic import replacing_file, replacing_folder
+from medner.core.labels import LabelSet, load_label_set
+from medner.core.records import Document, Entity
+from medner.service.config.cards import EvidenceCard, write_card
+from medner.service.config.judges.evidence import LEXICON_FILE, WEIGHTS_FILE
+from medner.service.inputs.overwriting import refuse_overwriting
+from medner.service.train.orders import EvidenceOrder, LexiconOrder
+from medner.service.train.provenance import named_hashes
+from medner.store.corpora import read_all_documents
+from medner.training.evidence.lexicon import count_strings
+from medner.training.judges.evidence import EvidenceCase, FittedEvidence, evidence_case, fit_evidence
+from medner.training.sentences import annotated_sentences, sentence_texts
+from medner.training.spans.soft_labels import SoftCells, read_soft_labels
+
+Say = Callable[[str], None]
+_SALT_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Corpus:
+    """The sentences of an order's files, and the counts of their strings."""
+
+    labels: LabelSet
+    complete: tuple[Document, ...]
+    counts: Mapping[str, StringCounts]
+
+    def lexicon(self) -> Lexicon:
+        """The counts by hash."""
+        return Lexicon.of(self.labels.codes, secrets.token_bytes(_SALT_BYTES), self.counts)
+
+
+def write_lexicon(order: LexiconOrder, say: Say) -> None:
+    """Writes the lexicon of an order's files. UserError where they hold no entity, or where it would overwrite one."""
+    refuse_overwriting({"--out": order.out}, [*order.files, *order.partial, *order.exclude])
+    corpus = _counted(order, say)
+    corpus.lexicon().save(order.out)
+
+
+def write_evidence_judge(order: EvidenceOrder, say: Say) -> None:
+    """Fits the judge of an order and writes its folder, whole or not at all. UserError where nothing can be learnt."""
+    corpus = _counted(order, say)
+    lexicon = corpus.lexicon()
+    soft = read_soft_labels(order.soft_labels, corpus.labels)
+    cases = list(_cases(corpus, soft))
+    if not cases:
+        raise UserError(
+            "--soft-labels: knows none of the gold sentences; make it of the same files: medner train soft-labels"
+        )
+    say(f"{len(cases):,} of {len(corpus.complete):,} sentences have soft labels")
+    found = fit_evidence(cases, lexicon)
+    with replacing_folder(order.out) as folder:
+        with replacing_file(folder / WEIGHTS_FILE) as out:
+            json.dump({"weights": found.layer.weights}, out, ensure_ascii=False, indent=1, sort_keys=True)
+        lexicon.save(folder / LEXICON_FILE)
+        scores = _score_lines(found)
+        write_card(
+            folder,
+            EvidenceCard(name=order.name, labels=corpus.labels.name, threshold=found.threshold),
+            {
+                "data": named_hashes([*order.files, *order.partial]),
+                "excluded": named_hashes(order.exclude),
+                "soft_labels": named_hashes(order.soft_labels),
+                "command": order.command,
+                "licence_note": order.data_note,
+                "scores": list(scores),
+            },
+        )
+    for line in scores:
+        say(line)
+
+
+def _counted(order: EvidenceOrder | LexiconOrder, say: Say) -> _Corpus:
+    labels = load_label_set(order.labels)
+    excluded = sentence_texts(
+        read_all_documents(order.exclude, labels=labels, options=order.options), join_lines=order.options.join_lines
+    )
+    complete, partial = (
+        tuple(one for one in _sentences(files, order, labels) if one.text not in excluded)
+        for files in (order.files, order.partial)
+    )
+    counts = count_strings(complete, partial, labels)
+    if not counts:
+        raise UserError("no entity is left: the files are not annotated, or all is excluded")
+    say(f"{len(complete) + len(partial):,} sentences, {len(counts):,} strings that are an entity somewhere")
+    return _Corpus(labels, complete, counts)
+
+
+def _sentences(files: tuple[Path, ...], order: EvidenceOrder | LexiconOrder, labels: LabelSet) -> Iterable[Document]:
+    for document in read_all_documents(files, labels=labels, options=order.options):
+        yield from annotated_sentences(document, join_lines=order.options.join_lines)[0]
+
+
+def _cases(corpus: _Corpus, soft: Mapping[str, SoftCells]) -> Iterable[EvidenceCase]:
+    codes = corpus.labels.codes
+    for sentence in {one.text: one for one in corpus.complete}.values():
+        found = soft.get(sentence.text)
+        if found is None:
+            continue
+        scored = {
+            Entity(start, last + 1, codes[number]): chance
+            for (start, last, number), chance in zip(found.cells, found.probabilities, strict=True)
+        }
+        yield evidence_case(sentence, scored, corpus.labels, corpus.counts)
+
+
+def _score_lines(found: FittedEvidence) -> tuple[str, ...]:
+    return (
+        f"cross-validated on {found.sentences} sentences with {found.candidates} candidates: strict micro F1 "
+        f"{found.f1:.4f}, by the taggers' scores alone {found.plain:.4f} (each threshold was chosen there)",
+    )

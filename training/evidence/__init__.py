@@ -1,0 +1,1 @@
+"""Counts the strings of annotated corpora."""
