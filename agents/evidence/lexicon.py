@@ -7,6 +7,7 @@ whether a string that they guess is in it, and read none from it.
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,7 @@ def read_lexicon(path: Path, labels: LabelSet) -> Lexicon:
                 data["whole"],
                 data["nested"],
             )
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise BadInputError(f"is no lexicon ({error}); medner train lexicon writes one", path=path) from error
     strings, types = len(found.hashes), len(found.types)
     if found.types != labels.codes:

@@ -133,7 +133,7 @@ class EvidenceCard(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     name: str
-    kind: Literal["evidence"] = EVIDENCE_KIND
+    kind: Literal["evidence"]
     labels: str
     threshold: float = Field(ge=0, le=1)
 

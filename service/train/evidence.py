@@ -13,7 +13,7 @@ from medner.core.errors import UserError
 from medner.core.files.atomic import replacing_file, replacing_folder
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document, Entity
-from medner.service.config.cards import EvidenceCard, write_card
+from medner.service.config.cards import EVIDENCE_KIND, EvidenceCard, write_card
 from medner.service.config.judges.evidence import LEXICON_FILE, WEIGHTS_FILE
 from medner.service.inputs.overwriting import refuse_overwriting
 from medner.service.train.orders import EvidenceOrder, LexiconOrder
@@ -67,7 +67,7 @@ def write_evidence_judge(order: EvidenceOrder, say: Say) -> None:
         scores = _score_lines(found)
         write_card(
             folder,
-            EvidenceCard(name=order.name, labels=corpus.labels.name, threshold=found.threshold),
+            EvidenceCard(name=order.name, kind=EVIDENCE_KIND, labels=corpus.labels.name, threshold=found.threshold),
             {
                 "data": named_hashes([*order.files, *order.partial]),
                 "excluded": named_hashes(order.exclude),

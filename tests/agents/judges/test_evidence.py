@@ -1,0 +1,92 @@
+"""The evidence judge: the filter's score beside what a lexicon says of the strings."""
+
+from medner.agents.evidence.lexicon import Lexicon, StringCounts
+from medner.agents.judges.evidence import Counted, EvidenceJudge, evidence_features
+from medner.agents.judges.linear import LinearLayer
+from medner.core.labels import load_label_set
+from medner.core.records import Entity, Fallback
+
+LABELS = load_label_set("cmeee-v2")
+TEXT = "右肺上叶腺癌术后"
+CANCER = Entity(4, 6, "dis")
+AS_BODY = Entity(4, 6, "bod")
+LONG = Entity(0, 6, "dis")
+LOBE = Entity(0, 4, "bod")
+
+
+def row(**found: int) -> tuple[int, ...]:
+    return tuple(found.get(code, 0) for code in LABELS.codes)
+
+
+LEXICON = Lexicon.of(
+    LABELS.codes,
+    b"salt",
+    {"腺癌": StringCounts(20, 0, row(dis=18), row()), "右肺上叶腺癌": StringCounts(3, 0, row(dis=3), row())},
+)
+
+
+def judge(**changes: object) -> EvidenceJudge:
+    weights = {"score": 1.0, "as type": 1.0, "unseen": -1.0}
+    return EvidenceJudge(LinearLayer(weights), LEXICON, "evidence", **changes)
+
+
+async def test_what_the_corpus_knows_wins_over_what_it_does_not(case_of) -> None:
+    """At the same score, the type that the string has 18 of 20 times stays; probabilities and evidence are recorded."""
+    case = case_of(TEXT, {CANCER: "a", AS_BODY: "b"}, scores={CANCER: 0.5, AS_BODY: 0.5})
+    verdict = await judge().judge(case)
+    assert (verdict.kept, verdict.dropped) == ((CANCER,), (AS_BODY,))
+    assert (verdict.mode, verdict.judge, verdict.fallback) == ("evidence-1", "evidence", None)
+    by_entity = dict(zip((one.entity for one in case.conflict.candidates), verdict.scores, strict=True))
+    assert by_entity[CANCER] > 0.85
+    assert by_entity[AS_BODY] < 0.1
+    assert "腺癌 (dis): occurs 20 times in the corpus, as dis 18" in verdict.prompt
+
+
+async def test_of_two_that_exclude_one_another_the_likelier_stays(case_of) -> None:
+    """Longer and shorter of one type overlap; only one may stay, and the threshold holds."""
+    case = case_of(TEXT, {CANCER: "a", LONG: "b"}, scores={CANCER: 0.5, LONG: 0.6})
+    kept = (await judge().judge(case)).kept
+    assert len(kept) == 1
+    assert (await judge(threshold=0.999).judge(case)).kept == ()
+
+
+async def test_without_a_filter_score_the_fallback_decides(case_of) -> None:
+    """One candidate without a score is enough."""
+    verdict = await judge().judge(case_of(TEXT, {CANCER: "ab", LOBE: "c"}, scores={CANCER: 0.5}))
+    assert (verdict.fallback, verdict.kept) == (Fallback.MAJORITY, (CANCER,))
+
+
+async def test_it_abstains_where_it_is_told_to(case_of) -> None:
+    """A probability between the two leaves the conflict to a person, and is in the verdict."""
+    case = case_of(TEXT, {LOBE: "a"}, scores={LOBE: 0.73})
+    verdict = await judge(abstain=(0.4, 0.6)).judge(case)
+    assert verdict.abstained
+    assert 0.4 < verdict.scores[0] < 0.6
+    assert not (await judge(abstain=(0.6, 0.7)).judge(case)).abstained
+
+
+def test_a_sentence_does_not_know_its_own_answer(case_of) -> None:
+    """Without its own counts, a string that occurs nowhere else is one that was never seen."""
+    case = case_of(TEXT, {LONG: "a"}, scores={LONG: 0.5})
+    (known,) = evidence_features(case, Counted(LEXICON))
+    (left,) = evidence_features(case, Counted(LEXICON, {"右肺上叶腺癌": StringCounts(3, 0, row(dis=3), row())}))
+    assert "unseen" not in known
+    assert left["unseen"] == 1.0
+    assert known["seen"] > 0
+
+
+def test_features_do_not_depend_on_the_order_of_candidates(case_of) -> None:
+    """Nor on who proposed them: evidence knows no votes."""
+    scores = {CANCER: 0.5, LONG: 0.6, LOBE: 0.7}
+    one = case_of(TEXT, {CANCER: "a", LONG: "b", LOBE: "c"}, scores=scores)
+    other = case_of(TEXT, {LOBE: "ab", LONG: "c", CANCER: "abc"}, scores=scores)
+    assert evidence_features(one, Counted(LEXICON)) == evidence_features(other, Counted(LEXICON))
+
+
+def test_rivals_and_what_stands_around_are_told_apart(case_of) -> None:
+    """An agreed entity around the candidate counts as all but certain; a rival is what excludes it."""
+    case = case_of(TEXT, {CANCER: "a", AS_BODY: "b"}, scores={CANCER: 0.4, AS_BODY: 0.3}, context=(LONG,))
+    rows = evidence_features(case, Counted(LEXICON))
+    found = dict(zip((one.entity for one in case.conflict.candidates), rows, strict=True))
+    assert found[CANCER]["around it"] == found[CANCER]["rival"] == 0.98
+    assert found[AS_BODY]["same stretch"] == 0.4
