@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +73,11 @@ class Lexicon:
     occurrences: NDArray[np.uint16]
     whole: NDArray[np.uint16]
     nested: NDArray[np.uint16]
+    _row: dict[int, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # A search in an array costs more than the hash itself.
+        object.__setattr__(self, "_row", {key: row for row, key in enumerate(self.hashes.tolist())})
 
     @classmethod
     def of(cls, types: tuple[str, ...], salt: bytes, counts: Mapping[str, StringCounts]) -> Lexicon:
@@ -99,9 +104,8 @@ class Lexicon:
         """The counts of a string; None where it is an entity nowhere in the corpus."""
         if not text or len(text) > LONGEST:
             return None
-        key = np.uint64(string_hash(text, self.salt))
-        place = int(np.searchsorted(self.hashes, key))
-        if place == len(self.hashes) or self.hashes[place] != key:
+        place = self._row.get(string_hash(text, self.salt))
+        if place is None:
             return None
         free, inside = self.occurrences[place].tolist()
         return StringCounts(free, inside, tuple(self.whole[place].tolist()), tuple(self.nested[place].tolist()))
