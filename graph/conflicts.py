@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from medner.core.nesting import ANYWHERE, Nesting
 from medner.core.records import Candidate, Conflict, ConflictKind, Entity, Span, TaggerOutput, in_order
@@ -24,12 +25,12 @@ PRECEDENCE = (
 class Agreement:
     """What all voters proposed alike and nothing questions, and the conflicts about the rest. Both in text order.
 
-    ``left_out`` counts, by kind, the entities that were not questioned because there were more than the most allowed.
+    ``left_out`` are the candidates that were not questioned because there were more than the most allowed.
     """
 
     agreed: tuple[Candidate, ...]
     conflicts: tuple[Conflict, ...]
-    left_out: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[Candidate, ...] = ()
 
 
 def gather_candidates(outputs: Sequence[TaggerOutput]) -> tuple[Candidate, ...]:
@@ -64,12 +65,19 @@ def detect_conflicts(
     agreed = tuple(candidate for candidate in certain if candidate.entity not in questioned)
     settled = {candidate.entity for candidate in agreed}
     disputed = [candidate for candidate in ordered if candidate.entity not in settled]
-    left_out = {ConflictKind.DOUBTFUL.value: len(doubtful) - len(questioned)}
+    left_out = doubtful[wider.most :]
     if wider.maybe is not None:
-        disputed, left_out[ConflictKind.MAYBE.value] = _with_the_likeliest(disputed, agreed, nesting, wider.most)
+        disputed, unlikely = _with_the_likeliest(disputed, agreed, nesting, wider.most)
+        left_out += unlikely
     conflicts = tuple(_conflict(group, agreed, questioned) for group in _components(disputed))
     numbered = tuple(replace(item, id=f"c{number}") for number, item in enumerate(conflicts))
-    return Agreement(agreed, numbered, {kind: number for kind, number in left_out.items() if number})
+    return Agreement(agreed, numbered, tuple(sorted(left_out, key=_place)))
+
+
+def counted_by_kind(left_out: Iterable[Candidate]) -> dict[str, int]:
+    """How many candidates of each kind there are: doubtful ones have taggers, maybes have none."""
+    kinds = [ConflictKind.DOUBTFUL if candidate.taggers else ConflictKind.MAYBE for candidate in left_out]
+    return dict(sorted(Counter(kind.value for kind in kinds).items()))
 
 
 def _is_below(score: float | None, bound: float | None) -> bool:
@@ -86,8 +94,8 @@ def _likeliest_first(candidate: Candidate) -> tuple[float, tuple[int, int, str]]
 
 def _with_the_likeliest(
     disputed: Sequence[Candidate], agreed: Sequence[Candidate], nesting: Nesting, most: int
-) -> tuple[list[Candidate], int]:
-    """The disputed candidates with at most ``most`` of those that no tagger proposed, and how many more there were.
+) -> tuple[list[Candidate], list[Candidate]]:
+    """The disputed candidates with at most ``most`` of those that no tagger proposed, and the rest of these.
 
     One that may not be kept beside an agreed entity is no question: whatever a judge says, it could not stay.
     """
@@ -96,8 +104,9 @@ def _with_the_likeliest(
         for one in disputed
         if not one.taggers and not any(nesting.excludes(one.entity, other.entity) for other in agreed)
     ]
-    likeliest = {one.entity for one in sorted(maybes, key=_likeliest_first)[:most]}
-    return [one for one in disputed if one.taggers or one.entity in likeliest], len(maybes) - len(likeliest)
+    ordered = sorted(maybes, key=_likeliest_first)
+    likeliest = {one.entity for one in ordered[:most]}
+    return [one for one in disputed if one.taggers or one.entity in likeliest], ordered[most:]
 
 
 def _place(candidate: Candidate) -> tuple[int, int, str]:

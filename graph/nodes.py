@@ -31,7 +31,7 @@ from medner.core.records import (
     Verdict,
     in_order,
 )
-from medner.graph.conflicts import detect_conflicts, gather_candidates
+from medner.graph.conflicts import counted_by_kind, detect_conflicts, gather_candidates
 from medner.graph.deps import Deps
 from medner.graph.state import SentenceState
 from medner.graph.trimming import with_trimmed_edges
@@ -135,7 +135,7 @@ async def find_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Update
     deps = runtime.context
     agreement = detect_conflicts(state.get("candidates", []), voters, deps.labels.nesting, deps.wider)
     update: Update = {"agreed": list(agreement.agreed), "conflicts": list(agreement.conflicts)}
-    return {**update, "left_out": dict(agreement.left_out)} if agreement.left_out else update
+    return {**update, "left_out": list(agreement.left_out)} if agreement.left_out else update
 
 
 @_timed("judge")
@@ -193,7 +193,7 @@ async def merge(state: SentenceState) -> Update:
         verdicts=tuple(state.get("verdicts", [])),
         failures=tuple(state.get("failures", [])),
         timings=timings,
-        left_out=state.get("left_out", {}),
+        left_out=counted_by_kind(state.get("left_out", [])),
     )
     return {"annotation": annotation}
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from medner.core.nesting import ANYWHERE, Nesting
 from medner.core.records import Candidate, Conflict, ConflictKind, Entity
 from medner.core.wider_conflicts import DISAGREEMENTS, WiderConflicts
-from medner.graph.conflicts import Agreement, detect_conflicts
+from medner.graph.conflicts import Agreement, counted_by_kind, detect_conflicts
 
 VOTERS = ("a", "b")
 BOTH = WiderConflicts(doubtful=0.5, maybe=0.1)
@@ -102,7 +102,8 @@ def test_at_most_some_of_each_kind_are_asked_about_and_the_rest_is_counted() -> 
     found = detect(*doubtful, *maybes, wider=WiderConflicts(0.5, 0.1, most=2))
     assert shown(found) == [*doubtful[:2], *maybes[2:]]
     assert found.agreed == (doubtful[2],)
-    assert found.left_out == {"doubtful": 1, "maybe": 2}
+    assert found.left_out == (doubtful[2], *maybes[:2])
+    assert counted_by_kind(found.left_out) == {"doubtful": 1, "maybe": 2}
 
 
 @given(candidates, bounds, nestings)
