@@ -77,6 +77,10 @@ class JoinedScores:
         scores = iter(self.scores.logits([entity for entity in joined if entity is not None]))
         return [-math.inf if entity is None else next(scores) for entity in joined]
 
+    def likely(self, least: float) -> list[Entity]:
+        """The likely entities, in the original sentence."""
+        return [self.lines.original(entity) for entity in self.scores.likely(least)]
+
 
 @dataclass(frozen=True, slots=True)
 class LineJoiningFilter:

@@ -28,6 +28,15 @@ class Nesting:
             return False
         return not (self._holds(one, other) or self._holds(other, one))
 
+    def excludes(self, one: Entity, other: Entity) -> bool:
+        """Whether at most one of two different entities should be kept.
+
+        So it is of the same stretch, of an overlap in the same type, and of one that is forbidden.
+        """
+        if not one.span.overlaps(other.span):
+            return False
+        return self.forbids(one, other) or one.label == other.label or one.span == other.span
+
     def in_words(self) -> str:
         """The rule in a sentence."""
         if not self.allowed:

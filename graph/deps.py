@@ -11,6 +11,7 @@ from medner.agents.judges.judge_chain import JudgeChain, JudgeSource
 from medner.agents.taggers.tagger import Tagger, unique_names
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
+from medner.core.wider_conflicts import DISAGREEMENTS, WiderConflicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Deps:
     on over a single line break.
     ``understudies`` decide, in their order, where the judge cannot; ``judges`` gives judge and understudies anew for
     each sentence, instead of these two.
-    ``filter`` None: no candidate is dropped before the conflicts are looked for.
+    ``filter`` None: no candidate is dropped before the conflicts are looked for. ``wider`` are the conflicts beside
+    the taggers' disagreements; they need a filter, and those of entities that no tagger gave one of span taggers.
     """
 
     labels: LabelSet
@@ -35,6 +37,7 @@ class Deps:
     join_lines: bool = False
     understudies: tuple[Judge, ...] = ()
     judges: JudgeSource | None = None
+    wider: WiderConflicts = DISAGREEMENTS
 
     def __post_init__(self) -> None:
         if not self.taggers:

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec
 
 from langgraph.runtime import Runtime
 
-from medner.agents.filters import Filter, FromScores
+from medner.agents.filters import Filter, FindsLikely, FromScores
 from medner.agents.judges.judge import Case
 from medner.agents.prompts.judge import types_at_stake
 from medner.agents.taggers.tagger import ScoringTagger, Tagger
@@ -29,8 +29,9 @@ from medner.core.records import (
     FilterDrop,
     Sentence,
     Verdict,
+    in_order,
 )
-from medner.graph.conflicts import detect_conflicts, gather_candidates
+from medner.graph.conflicts import counted_by_kind, detect_conflicts, gather_candidates
 from medner.graph.deps import Deps
 from medner.graph.state import SentenceState
 from medner.graph.trimming import with_trimmed_edges
@@ -78,24 +79,41 @@ async def _answer(tagger: Tagger, sentence: Sentence, labels: LabelSet) -> Updat
 
 @_timed("filter")
 async def filter_candidates(state: SentenceState, runtime: Runtime[Deps]) -> Update:
-    """Gathers the taggers' candidates, each once, and drops those the filter does not believe."""
+    """Gathers the taggers' candidates, each once, and drops those the filter does not believe.
+
+    Where the configuration asks, what no tagger proposed but the filter finds likely is a candidate too.
+    """
     outputs, deps = state.get("outputs", []), runtime.context
     if len(outputs) < deps.min_taggers:
         message = f"{len(outputs)} of {len(deps.taggers)} taggers answered; at least {deps.min_taggers} must"
         return {"candidates": [], "failures": [Failure("tag", "graph", TOO_FEW_TAGGERS, message)]}
     candidates = list(gather_candidates(outputs))
-    if deps.filter is None or not candidates:
+    maybes = _maybes(state, deps, candidates)
+    if deps.filter is None or not (candidates or maybes):
         return {"candidates": candidates}
     try:
-        scores = await _scores(deps.filter, state, candidates)
+        scores = await _scores(deps.filter, state, [*candidates, *maybes])
     except (ExternalError, ModelOutputError) as error:
         return {"candidates": candidates, "failures": [_failure("filter", deps.filter.name, error)]}
-    scored = [(replace(item, score=score), score) for item, score in zip(candidates, scores, strict=True)]
-    name, threshold = deps.filter.name, deps.filter.threshold
+    proposed, name, threshold = len(candidates), deps.filter.name, deps.filter.threshold
+    scored = [(replace(item, score=score), score) for item, score in zip(candidates, scores[:proposed], strict=True)]
+    likely = [replace(item, score=score) for item, score in zip(maybes, scores[proposed:], strict=True)]
+    least = max(deps.wider.maybe or 0.0, threshold)
     return {
-        "candidates": [item for item, score in scored if score >= threshold],
+        "candidates": [item for item, score in scored if score >= threshold]
+        + [item for item in likely if item.score is not None and item.score >= least],
         "dropped": [FilterDrop(item, name, threshold) for item, score in scored if score < threshold],
     }
+
+
+def _maybes(state: SentenceState, deps: Deps, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """What no tagger proposed and the filter may find likely enough, trimmed by the label set's rule, in text order."""
+    if deps.wider.maybe is None or not isinstance(deps.filter, FindsLikely):
+        return []
+    text, proposed = state["sentence"].text, {candidate.entity for candidate in candidates}
+    likely = deps.filter.likely(state.get("scores", {}), deps.wider.maybe)
+    trimmed = {deps.labels.edges.trimmed(entity, text) for entity in likely}
+    return [Candidate(entity, ()) for entity in in_order(one for one in trimmed if one) if entity not in proposed]
 
 
 async def _scores(judged: Filter, state: SentenceState, candidates: Sequence[Candidate]) -> list[float]:
@@ -114,8 +132,10 @@ async def _scores(judged: Filter, state: SentenceState, candidates: Sequence[Can
 async def find_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Update:
     """Splits the candidates into agreed ones and conflicts."""
     voters = [output.tagger for output in state.get("outputs", [])]
-    agreement = detect_conflicts(state.get("candidates", []), voters, runtime.context.labels.nesting)
-    return {"agreed": list(agreement.agreed), "conflicts": list(agreement.conflicts)}
+    deps = runtime.context
+    agreement = detect_conflicts(state.get("candidates", []), voters, deps.labels.nesting, deps.wider)
+    update: Update = {"agreed": list(agreement.agreed), "conflicts": list(agreement.conflicts)}
+    return {**update, "left_out": list(agreement.left_out)} if agreement.left_out else update
 
 
 @_timed("judge")
@@ -173,6 +193,7 @@ async def merge(state: SentenceState) -> Update:
         verdicts=tuple(state.get("verdicts", [])),
         failures=tuple(state.get("failures", [])),
         timings=timings,
+        left_out=counted_by_kind(state.get("left_out", [])),
     )
     return {"annotation": annotation}
 

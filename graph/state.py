@@ -59,6 +59,7 @@ class SentenceState(TypedDict, total=False):
     dropped: list[FilterDrop]
     agreed: list[Candidate]
     conflicts: list[Conflict]
+    left_out: list[Candidate]
     verdicts: list[Verdict]
     annotation: Annotation
 

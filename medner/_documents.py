@@ -35,8 +35,10 @@ class Conflict:
     """A place where taggers disagree, and how it was settled.
 
     ``id`` is unique within the document. ``kind`` is one of ``same_span_other_type``, ``overlap_same_type``,
-    ``overlap_other_type`` and ``no_overlap``. ``judge`` decided, or where it could not, the rule named in ``fallback``
-    (``reason`` says why). ``prompt`` and ``answer`` are those of a judge that is a language model.
+    ``overlap_other_type`` and ``no_overlap``; where the configuration asks, also ``doubtful`` (all
+    taggers gave it, with a low probability) and ``maybe`` (none gave it: its candidates have no ``taggers``).
+    ``judge`` decided, or where it could not, the rule named in ``fallback`` (``reason`` says why). ``prompt`` and
+    ``answer`` are those of a judge that is a language model.
     """
 
     id: str

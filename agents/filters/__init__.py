@@ -5,7 +5,7 @@ from medner.agents.filters.classifier import ClassifierFilter, ClassifierHead, l
 from medner.agents.filters.encoder import EncoderFilter, load_encoder_filter
 from medner.agents.filters.filter import Filter
 from medner.agents.filters.served import ServedClassifierFilter
-from medner.agents.filters.spans import FromScores, ScoresSpans, SpanFilter
+from medner.agents.filters.spans import FindsLikely, FromScores, ScoresSpans, SpanFilter
 
 __all__ = [
     "CausalFilter",
@@ -13,6 +13,7 @@ __all__ = [
     "ClassifierHead",
     "EncoderFilter",
     "Filter",
+    "FindsLikely",
     "FromScores",
     "ScoresSpans",
     "ServedClassifierFilter",

@@ -40,6 +40,15 @@ class FromScores(Protocol):
         ...
 
 
+@runtime_checkable
+class FindsLikely(Protocol):
+    """A filter whose scores also name entities that no tagger proposed."""
+
+    def likely(self, scores: Mapping[str, StretchScores], least: float) -> set[Entity]:
+        """All entities that may have a probability of at least ``least``, and perhaps some that have less."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SpanFilter:
     """The mean of several span taggers' calibrated scores, as a probability."""
@@ -58,6 +67,11 @@ class SpanFilter:
         """A probability for each entity; only a tagger whose scores are not there is asked for them."""
         several = await asyncio.gather(*(self._logits(tagger, scores, sentence, entities) for tagger in self.taggers))
         return [probability(sum(column) / len(several), 1.0) for column in zip(*several, strict=True)]
+
+    def likely(self, scores: Mapping[str, StretchScores], least: float) -> set[Entity]:
+        """What a single tagger finds likely enough: the mean is never above all of its parts."""
+        known = [scores[tagger.name] for tagger in self.taggers if tagger.name in scores]
+        return {entity for one in known for entity in one.likely(least)}
 
     async def _logits(
         self,

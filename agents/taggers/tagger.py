@@ -34,6 +34,10 @@ class StretchScores(Protocol):
         """The calibrated score of each entity, whoever proposed it; its sigmoid is the probability."""
         ...
 
+    def likely(self, least: float) -> list[Entity]:
+        """The stretches and types of a probability of at least ``least``, the likeliest where there are very many."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ScoredOutput:

@@ -62,7 +62,8 @@ class Failure:
 class Annotation:
     """Everything known about one sentence: the result, and how it came about.
 
-    Offsets count from the start of ``sentence.text``. ``timings`` are seconds of wall time a graph node.
+    Offsets count from the start of ``sentence.text``. ``timings`` are seconds of wall time a graph node. ``left_out``
+    counts, by kind of conflict, the entities that were not questioned because there were too many.
     """
 
     sentence: Sentence
@@ -73,6 +74,7 @@ class Annotation:
     verdicts: tuple[Verdict, ...] = ()
     failures: tuple[Failure, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:

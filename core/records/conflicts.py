@@ -10,7 +10,10 @@ from medner.core.records.text import Entity, Span
 
 @dataclass(frozen=True, slots=True, order=True)
 class Candidate:
-    """An entity somebody proposed: by which taggers (sorted), and the filter's probability that it is right."""
+    """An entity in question: which taggers proposed it (sorted), and the filter's probability that it is right.
+
+    ``taggers`` is empty for an entity that no tagger proposed, but that their scores make likely enough to ask about.
+    """
 
     entity: Entity
     taggers: tuple[str, ...]
@@ -18,19 +21,26 @@ class Candidate:
 
 
 class ConflictKind(StrEnum):
-    """The paper's classes of disagreement (§3.2, §3.3)."""
+    """The paper's classes of disagreement (§3.2, §3.3), and two that no votes show.
+
+    ``DOUBTFUL``: all taggers gave the entities, with a low probability. ``MAYBE``: no tagger gave them, but their
+    probability is not low enough to pass them over.
+    """
 
     SAME_SPAN_OTHER_TYPE = "same_span_other_type"
     OVERLAP_SAME_TYPE = "overlap_same_type"
     OVERLAP_OTHER_TYPE = "overlap_other_type"
     NO_OVERLAP = "no_overlap"
+    DOUBTFUL = "doubtful"
+    MAYBE = "maybe"
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
     """A region where taggers disagree: a connected group of disputed candidates (§3.3, step 1).
 
-    ``context`` are agreed entities inside or around the region; they are not in question.
+    Where the configuration asks, doubtful and likely entities are disputed too. ``context`` are agreed entities inside
+    or around the region; they are not in question.
     """
 
     id: str

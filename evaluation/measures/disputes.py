@@ -34,8 +34,10 @@ class Disputes:
     """Counts over sentences.
 
     ``pairs``: of the entities that either of two taggers gave, those that both gave. ``kinds`` of conflicts.
-    ``wins``: of a tagger's disputed candidates, those that were kept, whole and by type. ``strings``: disputed texts
-    with their type, kept out of how often they were disputed. ``judges`` by name and version.
+    ``wins``: of a tagger's disputed candidates, those that were kept, whole and by type. ``of_all`` and ``of_none``:
+    the same of disputed candidates that every tagger gave, and that no tagger gave. ``left_out``: by kind, entities
+    that were too many to be questioned. ``strings``: disputed texts with their type, kept out of how often they were
+    disputed. ``judges`` by name and version.
     """
 
     sentences: int = 0
@@ -45,6 +47,9 @@ class Disputes:
     kinds: Counter[str] = field(default_factory=Counter)
     wins: defaultdict[str, Share] = field(default_factory=lambda: defaultdict(Share))
     wins_by_type: defaultdict[tuple[str, str], Share] = field(default_factory=lambda: defaultdict(Share))
+    of_all: Share = field(default_factory=Share)
+    of_none: Share = field(default_factory=Share)
+    left_out: Counter[str] = field(default_factory=Counter)
     strings: defaultdict[tuple[str, str], Share] = field(default_factory=lambda: defaultdict(Share))
     judges: Counter[str] = field(default_factory=Counter)
     fallbacks: int = 0
@@ -56,6 +61,8 @@ class Disputes:
         self.sentences += 1
         self.in_dispute += bool(annotation.conflicts)
         self._add_pairs(annotation)
+        self.left_out.update(annotation.left_out)
+        everyone = {output.tagger for output in annotation.outputs}
         verdicts = {verdict.conflict_id: verdict for verdict in annotation.verdicts}
         for conflict in annotation.conflicts:
             self.conflicts += 1
@@ -68,6 +75,10 @@ class Disputes:
                 kept = candidate.entity in verdict.kept
                 label = candidate.entity.label
                 self.strings[candidate.entity.text_in(annotation.sentence.text), label].count(inside=kept)
+                if not candidate.taggers:
+                    self.of_none.count(inside=kept)
+                elif everyone <= set(candidate.taggers):
+                    self.of_all.count(inside=kept)
                 for tagger in candidate.taggers:
                     self.wins[tagger].count(inside=kept)
                     self.wins_by_type[tagger, label].count(inside=kept)
@@ -106,6 +117,9 @@ class Disputes:
                 {"tagger": tagger, "type": label, "kept": one.part, "disputed": one.total}
                 for (tagger, label), one in sorted(self.wins_by_type.items())
             ],
+            "of_all": {"kept": self.of_all.part, "disputed": self.of_all.total},
+            "of_none": {"kept": self.of_none.part, "disputed": self.of_none.total},
+            "left_out": dict(sorted(self.left_out.items())),
             "contested": [
                 {"text": text, "type": label, "kept": one.part, "disputed": one.total}
                 for text, label, one in self.contested(most)

@@ -15,6 +15,7 @@ class RunCounts:
     """Counts sentences as they are done; ``reused`` ones come from an earlier run or an equal sentence.
 
     ``failed``: no tagger answered, so there is no result. ``partial``: some agent failed, the others went on.
+    ``left_out``: doubtful and likely entities that were too many to be questioned.
     """
 
     total: int
@@ -23,6 +24,7 @@ class RunCounts:
     reused: int = 0
     entities: int = 0
     conflicts: int = 0
+    left_out: int = 0
     partial: int = 0
     failed: int = 0
     first_reason: str = ""
@@ -41,6 +43,7 @@ class RunCounts:
         self.reused += reused
         self.entities += len(annotation.entities)
         self.conflicts += len(annotation.conflicts)
+        self.left_out += sum(annotation.left_out.values())
         self.failed += not annotation.complete
         self.partial += annotation.complete and bool(annotation.failures)
         if not annotation.complete and not self.first_reason and annotation.failures:

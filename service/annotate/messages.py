@@ -59,6 +59,8 @@ class RunMessages:
         self.say(f"{tally.line()}{reused}, {tally.entities:,} entities")
         for path in self._written:
             self.say(f"written: {readable_path(path)}")
+        if tally.left_out:
+            self.say(f"{tally.left_out:,} doubtful or maybe entities went to no judge: [conflicts] most is the bound")
         if tally.partial:
             self.say(f"{tally.partial:,} sentences lack an agent's answer; their failures are in the result")
         if tally.failed:

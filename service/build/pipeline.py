@@ -136,6 +136,7 @@ def build_deps(
         min_taggers=configuration.min_taggers,
         max_chars=configuration.max_chars,
         join_lines=configuration.join_lines,
+        wider=configuration.wider_conflicts,
     )
 
 

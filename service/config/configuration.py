@@ -13,6 +13,7 @@ from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import BadInputError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.validation import StrictModel, complaint
+from medner.core.wider_conflicts import DISAGREEMENTS, WiderConflicts
 from medner.service.config.bases import settled_base
 from medner.service.config.engine import ENGINES, EngineConfig, LocalEngineConfig
 from medner.service.config.filters import FILTERS, FilterConfig
@@ -37,6 +38,30 @@ class ExemplarsConfig(StrictModel):
     embedder: Path | None = None
 
 
+class ConflictsConfig(StrictModel):
+    """What goes before the judge beside the taggers' disagreements.
+
+    ``doubtful``: an entity of all taggers whose probability is below this. ``maybe``: an entity of no tagger whose mean
+    probability over the span taggers is at least this. Of each at most ``most`` a sentence.
+    """
+
+    doubtful: float | None = Field(default=None, gt=0, le=1)
+    maybe: float | None = Field(default=None, ge=0.01, lt=1)
+    most: int = Field(default=8, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> ConflictsConfig:
+        if self.doubtful is None and self.maybe is None:
+            raise ValueError("give doubtful, maybe or both, each a probability; or leave [conflicts] out")
+        return self
+
+    def in_words(self) -> str:
+        """The bounds in a few words."""
+        kinds = [] if self.doubtful is None else [f"doubtful below {self.doubtful:g}"]
+        kinds += [] if self.maybe is None else [f"maybe from {self.maybe:g}"]
+        return f"{', '.join(kinds)}, at most {self.most} of each a sentence"
+
+
 class Configuration(StrictModel):
     """Everything that decides how a text is annotated.
 
@@ -50,6 +75,7 @@ class Configuration(StrictModel):
     taggers: tuple[Annotated[TaggerConfig, TAGGERS], ...] = Field(min_length=1)
     filter: Annotated[FilterConfig, FILTERS] | None = None
     judge: Annotated[JudgeConfig, JUDGES] = BestTaggerConfig()
+    conflicts: ConflictsConfig | None = None
     exemplars: ExemplarsConfig | None = None
     engine: Annotated[EngineConfig, ENGINES] = LocalEngineConfig()
     min_taggers: int = Field(default=1, ge=1)
@@ -95,6 +121,29 @@ class Configuration(StrictModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _conflicts_can_be_judged(self) -> Configuration:
+        if self.conflicts is None:
+            return self
+        if self.judge.only_counts_votes:
+            raise ValueError(
+                f"conflicts: the judge {self.judge.kind} goes by who gave an entity, so it cannot use doubtful and "
+                "maybe; take filter-score, trained, select or rewrite, or leave [conflicts] out"
+            )
+        if self.filter is None:
+            raise ValueError("conflicts: needs the probabilities of a filter, and none is configured; add [filter]")
+        if self.conflicts.maybe is not None and not self.filter.is_of_span_taggers:
+            raise ValueError(
+                f"conflicts.maybe: needs the filter span, which knows what no tagger gave; {self.filter.kind} does not"
+            )
+        return self
+
+    @property
+    def wider_conflicts(self) -> WiderConflicts:
+        """What conflict detection disputes beside what the taggers do."""
+        asked = self.conflicts
+        return DISAGREEMENTS if asked is None else WiderConflicts(asked.doubtful, asked.maybe, asked.most)
+
     @cached_property
     def label_set(self) -> LabelSet:
         """The label set, read once. UserError when it is not to be had."""
@@ -139,7 +188,7 @@ class Configuration(StrictModel):
     def described(self) -> dict[str, str]:
         """The configuration as a reader of a result sees it, each part in a few words."""
         chosen = self.filter
-        return {
+        described = {
             "labels": self.labels,
             "model": ", ".join((self.model, *self.bases)),
             "taggers": ", ".join(tagger.in_words() for tagger in self.taggers),
@@ -147,6 +196,7 @@ class Configuration(StrictModel):
             "judge": self.judge.in_words(self.followed),
             "engine": self.engine.kind,
         }
+        return described if self.conflicts is None else {**described, "conflicts": self.conflicts.in_words()}
 
 
 _NOTICES = {

@@ -49,6 +49,9 @@ def fingerprint_facts(
     if not configuration.join_lines:
         # As it was before there was a choice: what was annotated then is annotated so.
         del facts["join_lines"]
+    if configuration.conflicts is None:
+        # As it was before conflicts could be more than disagreements.
+        del facts["conflicts"]
     facts["labels"] = asdict(configuration.label_set)
     if configuration.label_set.outer is None:
         # As it was before label sets could name them.

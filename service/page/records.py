@@ -202,6 +202,7 @@ def _sentence_json(annotation: Annotation) -> Json:
         "failures": failures,
         "taggers": sorted(answered | named | tagging),
         "silent": sorted(tagging),
+        "left_out": dict(annotation.left_out),
     }
 
 

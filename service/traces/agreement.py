@@ -20,12 +20,14 @@ def agreement_lines(found: Disputes, labels: LabelSet | None, *, most: int) -> I
         f"{found.fallbacks:,} settled by the fallback rule, {found.abstained:,} left to a person, "
         f"{found.overruled:,} overruled"
     )
+    for kind, number in sorted(found.left_out.items()):
+        yield f"{number:,} more {kind} entities were too many to be questioned"
     pairs = [(f"{one} / {other}", *_cells(share)) for (one, other), share in sorted(found.pairs.items())]
     yield from _section("Entities that both give, of those that either gives", ("taggers", "both", "either", ""), pairs)
     total = sum(found.kinds.values())
     kinds = [(kind, *_cells(Share(number, total))) for kind, number in found.kinds.most_common()]
     yield from _section("Kinds of conflict", ("kind", "conflicts", "of", ""), kinds)
-    wins = [(name, *_cells(share)) for name, share in sorted(found.wins.items())]
+    wins = [(name, *_cells(share)) for name, share in _winners(found)]
     yield from _section("Disputed candidates that were kept", ("tagger", "kept", "disputed", ""), wins)
     by_type = [
         (f"{name} {_name(labels, label)}", *_cells(share))
@@ -47,7 +49,7 @@ def agreement_svg(found: Disputes) -> str:
             [(" / ".join(pair), one) for pair, one in sorted(found.pairs.items())],
         ),
         ("Kinds of conflict", [(kind, Share(number, total)) for kind, number in found.kinds.most_common()]),
-        ("Disputed candidates kept", sorted(found.wins.items())),
+        ("Disputed candidates kept", _winners(found)),
     ]
     parts: list[str] = []
     at = 0
@@ -64,6 +66,12 @@ def agreement_svg(found: Disputes) -> str:
         at += _ROW // 2
     head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{at + _ROW}" font-family="sans-serif"'
     return f'{head} font-size="13">\n' + "\n".join(parts) + "\n</svg>\n"
+
+
+def _winners(found: Disputes) -> list[tuple[str, Share]]:
+    """Each tagger; then what all of them gave and what none gave, where that was disputed."""
+    together = [("(all taggers)", found.of_all), ("(no tagger)", found.of_none)]
+    return [*sorted(found.wins.items()), *((name, share) for name, share in together if share.total)]
 
 
 def _section(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

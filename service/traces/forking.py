@@ -69,6 +69,7 @@ async def fork_deps(
             understudies=ready.judge_chain.judges[1:],
             exemplars=ready.exemplars,
             max_chars=configuration.max_chars,
+            wider=configuration.wider_conflicts,
         )
 
 

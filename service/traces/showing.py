@@ -55,6 +55,8 @@ class _View:
         self._tag(root)
         self._filter(root)
         detect = root.add(self._node("detect_conflicts", f"{len(self._annotation.conflicts)} conflicts"))
+        for kind, number in sorted(self._annotation.left_out.items()):
+            detect.add(Text(f"{number} more {kind} entities were too many to be questioned", "yellow"))
         agreed = [one.entity for one in self._annotation.entities if one.conflict_id is None]
         if agreed:
             detect.add(Text("agreed: " + "、".join(map(self._entity, agreed))))
@@ -116,11 +118,10 @@ class _View:
         scores = verdict.scores if verdict is not None and verdict.scores else (None,) * len(conflict.candidates)
         for number, (candidate, score) in enumerate(zip(conflict.candidates, scores, strict=False), 1):
             sign, style = ("✓", "green") if candidate.entity in kept else ("✗", "red")
+            taggers = ", ".join(candidate.taggers) or "no tagger"
             more = "" if candidate.score is None else f", filter {candidate.score:.3f}"
             more += "" if score is None else f", judge {score:.3f}"
-            yield Text(
-                f"{sign} {number}. {self._entity(candidate.entity)}  ({', '.join(candidate.taggers)}{more})", style
-            )
+            yield Text(f"{sign} {number}. {self._entity(candidate.entity)}  ({taggers}{more})", style)
 
     def _verdict(self, verdict: Verdict) -> Iterator[RenderableType]:
         for entity in verdict.added:

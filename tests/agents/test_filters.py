@@ -81,11 +81,16 @@ async def test_span_taggers_give_the_probability_of_their_mean_score() -> None:
         def logits(self, entities: Sequence[Entity]) -> list[float]:
             return [4.0 for _ in entities]
 
+        def likely(self, least: float) -> list[Entity]:
+            return [SECOND]
+
     both = SpanFilter((Spans("a", 2.0, -3.0), Spans("b", 0.0, 1.0)))
     assert await both.score(SENTENCE, [FIRST, SECOND]) == [probability(1.0, 1.0), probability(-1.0, 1.0)]
     handed_on = await both.score_from({"a": Known()}, SENTENCE, [FIRST, SECOND])
     assert handed_on == [probability(2.0, 1.0), probability(2.5, 1.0)]
     assert await both.score(SENTENCE, []) == []
+    assert both.likely({"a": Known()}, 0.1) == {SECOND}
+    assert both.likely({}, 0.1) == set()
 
 
 async def test_no_candidates_ask_nothing() -> None:

@@ -42,6 +42,23 @@ def test_scores_of_a_joined_sentence_are_asked_for_in_the_original() -> None:
     assert broken == by_name == [whole[0], -math.inf, whole[1]]
 
 
+def test_likely_entities_of_a_joined_sentence_are_in_the_original() -> None:
+    """What is likely without the line break has the places that it has with it."""
+    spans = tagger("a", 1)
+    joining = LineJoiningSpanTagger(spans)
+
+    async def likely():
+        broken = (await joining.tag_scored(Sentence("d#0", "反复胸\n  痛"))).scores
+        whole = (await spans.tag_scored(Sentence("d#0", "反复胸痛"))).scores
+        return broken.likely(0.3), whole.likely(0.3)
+
+    broken, whole = asyncio.run(likely())
+    assert whole
+    ends = {1: 1, 2: 2, 3: 3, 4: 7}
+    starts = {0: 0, 1: 1, 2: 2, 3: 6}
+    assert broken == [Entity(starts[one.start], ends[one.end], one.label) for one in whole]
+
+
 def test_a_joined_sentence_is_one_pass_a_tagger() -> None:
     """The filter takes the scores that came with the answers, as it does for sentences of one line."""
     spans = (tagger("a", 1), tagger("b", 2))

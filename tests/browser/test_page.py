@@ -10,7 +10,22 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from medner.core.labels import load_label_set
-from medner.core.records import AnnotatedDocument, AnnotatedEntity, Annotation, Decision, Document, Entity, Sentence
+from medner.core.records import (
+    AnnotatedDocument,
+    AnnotatedEntity,
+    Annotation,
+    Candidate,
+    Conflict,
+    ConflictKind,
+    Decision,
+    Decoded,
+    Document,
+    Entity,
+    Sentence,
+    Span,
+    TaggerOutput,
+    Verdict,
+)
 from medner.service.page.page import render_page
 
 pytestmark = pytest.mark.browser
@@ -102,6 +117,32 @@ def test_fallback_says_why(page: Page) -> None:
     expect(panel.locator(".warn")).to_contain_text("多数票")
     expect(panel.locator(".warn")).to_contain_text("回答中没有编号")
     expect(panel.locator("details", has_text="裁判的原始回答").locator("pre")).to_have_text("我认为两个都可以")
+
+
+def test_what_no_tagger_gave_is_shown_with_its_kind(browser: Browser, tmp_path: Path) -> None:
+    """A maybe has no tick of any tagger, its kind is in words of both languages, and so is what was over the bound."""
+    maybe = Candidate(Entity(2, 4, "sym"), (), 0.17)
+    annotation = Annotation(
+        Sentence("a#0", "患者头痛", 0),
+        outputs=(TaggerOutput("one", "[]", Decoded(())),),
+        conflicts=(Conflict("c0", Span(2, 4), ConflictKind.MAYBE, (maybe,)),),
+        verdicts=(Verdict("c0", (), (maybe.entity,), "filter-score", "1", "filter-score"),),
+        left_out={"maybe": 3},
+    )
+    document = AnnotatedDocument(Document("a", "患者头痛"), (annotation,))
+    file = tmp_path / "maybe.html"
+    file.write_text(render_page([document], load_label_set("cmeee-v2"), title="t", configuration={}), encoding="utf-8")
+    window = browser.new_page()
+    window.goto(file.as_uri())
+    window.keyboard.press("n")
+    panel = window.locator("#panel")
+    expect(panel).to_contain_text("可能：没有标注器给出，但有一定概率")
+    expect(panel).to_contain_text("此句另有 3 个可能的实体超出上限，未交裁判")
+    expect(panel.locator("#who tbody tr")).to_have_text(["头痛 临床表现 [2, 4)–0.17未采纳"])
+    window.locator("#language").click()
+    expect(panel).to_contain_text("Maybe: given by no tagger, but not improbable")
+    expect(panel).to_contain_text("3 more maybe entities of this sentence were over the bound")
+    window.close()
 
 
 def test_silent_tagger_is_shown_as_failed(page: Page) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from medner.core.records import ConflictKind, Decoded, Entity, TaggerOutput, in_order
-from medner.graph.conflicts import detect_conflicts, gather_candidates
+from medner.core.records import Decoded, Entity, TaggerOutput, in_order
+from medner.graph.conflicts import PRECEDENCE, detect_conflicts, gather_candidates
 
 MODELS = ("mcbert_crf", "roberta_crf", "roberta_large_crf")
 
@@ -34,4 +34,4 @@ def test_known_counts_of_agreed_and_disputed_entities() -> None:
         disputed_sentences += bool(agreement.conflicts)
         kinds |= {conflict.kind for conflict in agreement.conflicts}
     assert (sentences, disputed_sentences, agreed, disputed) == (2_539, 1_845, 7_202, 7_985)
-    assert kinds == set(ConflictKind)
+    assert kinds == set(PRECEDENCE)

@@ -23,6 +23,8 @@ from medner.core.records import Decoded, DecodingCost, Entity, Sentence, Span, T
 
 #: Every sentence begins with this: a model's first state carries its own load, not the token's meaning.
 OPENING = "\n"
+#: Stretches that are looked at beside a tagger's answer: one that has hardly learnt finds most of them likely.
+MOST_LIKELY = 256
 #: Characters up to which the scores are computed at once: a thread would cost more than it saves.
 SHORT = 128
 
@@ -54,6 +56,15 @@ class SpanScores:
             for entity, (start, end) in zip(entities, spans, strict=True)
         ]
         return [float(several.max()) / self.temperature for several in cells]
+
+    def likely(self, least: float) -> list[Entity]:
+        """The stretches and types of a probability of at least ``least``, at most ``MOST_LIKELY`` of the likeliest."""
+        cells = (self.scores_YCC >= least_score(least, self.temperature)).nonzero()
+        cells = cells[cells[:, 1] <= cells[:, 2]]
+        if len(cells) > MOST_LIKELY:
+            values = self.scores_YCC[cells[:, 0], cells[:, 1], cells[:, 2]]
+            cells = cells[values.topk(MOST_LIKELY).indices]
+        return [Entity(start, last + 1, self.labels.codes[number]) for number, start, last in cells.tolist()]
 
     def cell_logits(self, entities: Sequence[Entity]) -> list[float]:
         """The calibrated score of each entity's own stretch and no other."""

@@ -55,6 +55,8 @@ class JudgeConfig(AgentConfig):
 
     #: Whether it goes by the scores of a filter, so that there must be one.
     needs_filter: ClassVar[bool] = False
+    #: Whether it looks at nothing but who gave an entity, so that it cannot question what all gave or none did.
+    only_counts_votes: ClassVar[bool] = False
     #: Whether it is asked in words, and shown exemplars.
     chats: ClassVar[bool] = False
     #: Whether clients of the HTTP API may name it: one that reads a file, or sends text elsewhere, they may not.

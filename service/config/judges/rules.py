@@ -33,6 +33,8 @@ class _RuleConfig(JudgeConfig):
 class HardVoteConfig(_RuleConfig):
     """Keeps what more than half of the taggers found."""
 
+    only_counts_votes: ClassVar[bool] = True
+
     kind: Literal["hard-vote"] = "hard-vote"
 
     def rule(self, parts: JudgeParts) -> Judge:
@@ -46,6 +48,7 @@ class HardVoteConfig(_RuleConfig):
 class BestTaggerConfig(_RuleConfig):
     """Keeps what one tagger found: ``tagger``, or the first."""
 
+    only_counts_votes: ClassVar[bool] = True
     behind_colon: ClassVar[str] = "NAME"
 
     kind: Literal["best-tagger"] = "best-tagger"

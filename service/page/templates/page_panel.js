@@ -139,6 +139,9 @@ function renderConflict(panel, conflict, sentence, mark) {
     const context = conflict.context.map((one) => make("span", {}, one.text, " ", tag(one.label)));
     panel.append(make("p", { class: "hint line" }, `${word("context")}:`, ...context));
   }
+  for (const [kind, left] of Object.entries(sentence.left_out)) {
+    panel.append(make("p", { class: "hint" }, word(`left_out_${kind}`, { n: left })));
+  }
   renderVerdict(panel, verdict);
 }
 

@@ -64,6 +64,10 @@ def annotated_to_line(document: AnnotatedDocument) -> str:
     if document.document.entities:
         record["given"] = [_entity(entity, text) for entity in document.document.entities]
     record["sentences"] = _ANNOTATIONS.dump_python(document.annotations, mode="json")
+    for sentence in record["sentences"]:
+        if not sentence["left_out"]:
+            # Lines are as they were before a run could leave something out.
+            del sentence["left_out"]
     return to_line(record)
 
 

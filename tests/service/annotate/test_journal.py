@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from medner.core.errors import ExternalError, UserError
-from medner.core.records import AnnotatedEntity, Annotation, Decision, Entity, Sentence
+from medner.core.records import (
+    AnnotatedEntity,
+    Annotation,
+    Candidate,
+    Conflict,
+    ConflictKind,
+    Decision,
+    Entity,
+    Sentence,
+    Span,
+    Verdict,
+)
 from medner.service.annotate.journal import RunIdentity, journal_path, open_journal
 
 IDENTITY = RunIdentity("f1", {"a.txt": "1"})
@@ -49,6 +60,30 @@ def test_a_finished_sentence_comes_back_at_its_new_place(output: Path) -> None:
             {"tag:a": 0.25},
         )
         assert journal.known(Sentence("a#0", "胸痛3")) is None
+
+
+def test_candidates_of_no_tagger_and_what_was_left_out_come_back(output: Path) -> None:
+    """A run that questions scores goes on with all that its first part found."""
+    maybe = Candidate(Entity(0, 2, "sym"), (), 0.2)
+    conflict = Conflict("c0", Span(0, 2), ConflictKind.MAYBE, (maybe,))
+    verdict = Verdict("c0", (maybe.entity,), (), "filter-score", "1", "filter-score")
+    kept = AnnotatedEntity(maybe.entity, Decision.JUDGED, (), 0.2, "c0")
+    sentence = Sentence("a#0", "胸痛", 0, "a")
+    annotation = Annotation(sentence, (kept,), conflicts=(conflict,), verdicts=(verdict,), left_out={"maybe": 2})
+    with open_journal(output, IDENTITY) as journal:
+        asyncio.run(journal.add(annotation))
+    with open_journal(output, IDENTITY) as journal:
+        assert journal.known(sentence) == annotation
+
+
+def test_a_sentence_of_an_earlier_journal_has_left_nothing_out(output: Path) -> None:
+    """Lines that were written before there was the key are read."""
+    _fill(output, "胸痛1")
+    path = journal_path(output)
+    path.write_bytes(path.read_bytes().replace(b', "left_out": {}', b""))
+    assert b"left_out" not in path.read_bytes()
+    with open_journal(output, IDENTITY) as journal:
+        assert journal.known(Sentence("a#0", "胸痛1", 0, "a")) == _annotation("胸痛1")
 
 
 @pytest.mark.parametrize("torn", range(1, 60, 7))

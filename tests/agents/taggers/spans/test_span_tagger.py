@@ -15,7 +15,7 @@ from tests.agents.letters import LettersEncoder, random_states
 torch = pytest.importorskip("torch")
 from medner.agents.taggers.spans.head import SpanHead, SpanShape, load_head
 from medner.agents.taggers.spans.settings import SpanSettings, load_span_tagger, read_settings
-from medner.agents.taggers.spans.tagger import SpanScores, SpanTagger, least_score, spans_over
+from medner.agents.taggers.spans.tagger import MOST_LIKELY, SpanScores, SpanTagger, least_score, spans_over
 
 NESTED = LabelSet("n", "", (LabelType("sym", "症状", "d"), LabelType("bod", "身体", "d")))
 FLAT = LabelSet("f", "", NESTED.types, nested=False)
@@ -53,6 +53,30 @@ def test_one_stretch_has_one_type():
     """Of two types for the same stretch the better one stays."""
     found = spans_over(scores(3, (0, 0, 1, 1.0), (1, 0, 1, 2.0)), NESTED, score=0.0)
     assert entities(found) == [Entity(0, 2, "bod")]
+
+
+def test_likely_stretches_reach_below_the_threshold_and_beside_one_another():
+    """Every stretch and type of enough probability, overlapping or not; of very many the likeliest."""
+    cells = scores(6, (0, 0, 4, 2.0), (1, 0, 4, -1.0), (0, 1, 5, -2.0), (0, 3, 1, 9.0), (1, 2, 2, -2.3))
+    found = SpanScores("六个字的句子", cells, 6, NESTED, temperature=1.0)
+    assert sorted(found.likely(0.1)) == [Entity(0, 5, "bod"), Entity(0, 5, "sym"), Entity(1, 6, "sym")]
+    assert found.likely(0.9) == []
+    cooler = replace(found, temperature=2.0)
+    assert Entity(2, 3, "bod") in cooler.likely(0.1)
+    many = SpanScores("字" * 40, torch.randn(2, 40, 40), 40, NESTED, temperature=1.0)
+    likeliest = many.likely(0.01)
+    assert len(likeliest) == MOST_LIKELY
+    assert min(many.cell_logits(likeliest)) >= max(
+        many.cell_logits(
+            [
+                one
+                for label in NESTED.codes
+                for start in range(40)
+                for end in range(start + 1, 41)
+                if (one := Entity(start, end, label)) not in likeliest
+            ]
+        )
+    )
 
 
 def test_a_flat_label_set_has_no_overlap():

@@ -45,7 +45,7 @@ def annotations(draw: st.DrawFn, text: str, offset: int, document_id: str) -> An
         return Entity(start, draw(st.integers(start + 1, len(text))), draw(st.sampled_from(["dis", "身体"])))
 
     one, other = entity(), entity()
-    found = Candidate(one, (draw(WORDS),), draw(st.none() | NUMBERS))
+    found = Candidate(one, draw(st.sampled_from([(), (draw(WORDS),)])), draw(st.none() | NUMBERS))
     decision = draw(st.sampled_from(Decision))
     return Annotation(
         sentence=Sentence(draw(WORDS), text, offset, document_id),
@@ -70,6 +70,7 @@ def annotations(draw: st.DrawFn, text: str, offset: int, document_id: str) -> An
         ),
         failures=(Failure("tag", "t", "k", draw(WORDS), draw(WORDS)),),
         timings=draw(st.dictionaries(WORDS, NUMBERS, max_size=2)),
+        left_out=draw(st.sampled_from([{}, {"maybe": 3}, {"doubtful": 1, "maybe": 2}])),
     )
 
 
@@ -96,6 +97,15 @@ def test_a_line_gives_the_annotated_document_back(document: AnnotatedDocument) -
     assert line_to_annotated(line) == document
     for entity in json.loads(line)["entities"]:
         assert document.document.text[entity["start"] : entity["end"]] == entity["text"]
+
+
+def test_a_line_names_what_was_left_out_only_where_something_was() -> None:
+    """Lines of runs that leave nothing out are as they were before there was the key."""
+    for left_out in ({}, {"maybe": 3}):
+        annotation = Annotation(Sentence("a#0", "患者发热", 0, "a"), left_out=left_out)
+        line = json.loads(annotated_to_line(AnnotatedDocument(Document("a", "患者发热"), (annotation,))))
+        assert line["sentences"][0].get("left_out", {}) == left_out
+        assert ("left_out" in line["sentences"][0]) is bool(left_out)
 
 
 def test_a_line_without_sentences_is_a_plain_document() -> None:
