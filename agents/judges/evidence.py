@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from medner.agents.evidence.lexicon import Lexicon, StringCounts
 from medner.agents.filters.filter import probability
-from medner.agents.judges.judge import Case, abstention, excludes, fall_back, likeliest_apart, verdict
+from medner.agents.judges.judge import Case, abstention, fall_back, likeliest_apart, verdict
 from medner.agents.judges.linear import LinearLayer
 from medner.core.records import Entity, Span, Verdict
 
@@ -129,7 +129,7 @@ def _relations(case: Case, entity: Entity, chances: Mapping[Entity, float]) -> d
                 likelier("in outer", chance)
         elif entity.span.contains(other.span):
             likelier("inside it", chance)
-        if excludes(case.labels, entity, other):
+        if case.labels.nesting.excludes(entity, other):
             likelier("rival", chance)
     return found
 

@@ -135,16 +135,9 @@ def likeliest_apart(case: Case, scores: Mapping[Entity, float], least: float) ->
     likely = [(score, entity) for entity, score in scores.items() if score >= least]
     kept: list[Entity] = []
     for _, entity in sorted(likely, key=lambda one: (-one[0], one[1])):
-        if not any(excludes(case.labels, entity, other) for other in (*case.conflict.context, *kept)):
+        if not any(case.labels.nesting.excludes(entity, other) for other in (*case.conflict.context, *kept)):
             kept.append(entity)
     return set(kept)
-
-
-def excludes(labels: LabelSet, one: Entity, other: Entity) -> bool:
-    """Whether two entities cannot both stand, as :class:`FilterScore` says."""
-    if not one.span.overlaps(other.span):
-        return False
-    return labels.nesting.forbids(one, other) or one.label == other.label or one.span == other.span
 
 
 def has_majority(candidate: Candidate, voters: tuple[str, ...]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.service.config.cards import AdapterCard
-from medner.service.config.configuration import Configuration
+from medner.service.config.configuration import Configuration, ConflictsConfig
 from medner.service.config.filters import FILTERS, FilterConfig
 from medner.service.config.judges import JUDGES
 from medner.service.config.shelf import Preset, ShippedAdapter, shipped_adapters, shipped_filters, shipped_plan
@@ -50,6 +50,7 @@ def default_configuration(
             taggers=tuple(by_name[name] for name in plan.taggers),
             filter=_planned_filter(plan, labels, model, root),
             judge=JUDGES.read(plan.judge).placed(labels),
+            conflicts=None if plan.conflicts is None else ConflictsConfig.model_validate(plan.conflicts),
         )
     if preset is not None:
         raise UserError(

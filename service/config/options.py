@@ -76,11 +76,20 @@ def configured(overrides: Overrides) -> Configuration:
     if data["filter"] is None and overrides.judge is None and base.judge.needs_filter:
         # A judge by scores has none left to judge by.
         data["judge"] = BestTaggerConfig().model_dump()
+    if overrides.config is None and not _suits_the_judge(data, base):
+        data["conflicts"] = None
     if overrides.exemplars is not None:
         data["exemplars"] = {**(data["exemplars"] or {}), "folder": overrides.exemplars}
     if overrides.servers:
         data["engine"] = {**data["engine"], "kind": "vllm", "servers": [{"url": url} for url in overrides.servers]}
     return validated(data, where="options")
+
+
+def _suits_the_judge(data: Mapping[str, Any], base: Configuration) -> bool:
+    """Whether what the default puts before its judge still goes before a judge of that kind, with that filter."""
+    chosen = data["filter"]
+    row = None if chosen is None else FILTERS.row(chosen["kind"])
+    return data["judge"]["kind"] == base.judge.kind and row is not None and row.is_of_span_taggers
 
 
 def _free_of_the_span_filter(data: dict[str, Any], overrides: Overrides) -> None:

@@ -25,12 +25,13 @@ PLAN = "default.toml"
 
 
 class Preset(BaseModel):
-    """Some of the shipped taggers, by name and in order, with a filter and a judge."""
+    """Some of the shipped taggers, by name and in order, with a filter, a judge and what goes before it."""
 
     model_config = ConfigDict(extra="forbid")
     taggers: tuple[str, ...] = Field(min_length=1)
     filter: str | None = None
     judge: dict[str, Any] = Field(default_factory=dict)
+    conflicts: dict[str, Any] | None = None
 
 
 class ShippedPlan(Preset):
