@@ -1,4 +1,4 @@
-"""The evidence judge: the filter's score, and what a lexicon of a corpus says of the very strings, in a linear layer.
+"""The evidence judge: the filter's score, and what a lexicon of a corpus says of the very strings, in boosted trees.
 
 It is what a language model that judges has to beat: how often a string occurs in annotated text, and as what, is
 knowledge that a small model has not learnt by heart.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from medner.agents.evidence.lexicon import Lexicon, StringCounts
 from medner.agents.filters.filter import probability
 from medner.agents.judges.judge import Case, abstention, fall_back, likeliest_apart, verdict
-from medner.agents.judges.linear import LinearLayer
+from medner.agents.judges.trees import BoostedTrees
 from medner.core.records import Entity, Span, Verdict
 
 #: The layer's file in a judge's folder.
@@ -34,7 +34,7 @@ class EvidenceJudge:
     two is left to a person.
     """
 
-    layer: LinearLayer
+    trees: BoostedTrees
     lexicon: Lexicon
     name: str
     version: str = "1"
@@ -47,7 +47,7 @@ class EvidenceJudge:
         if any(candidate.score is None for candidate in case.conflict.candidates):
             return fall_back(self, case, "the filter gave no score")
         rows = evidence_features(case, Counted(self.lexicon))
-        chances = tuple(probability(self.layer.logit(row), 1.0) for row in rows)
+        chances = tuple(probability(logit, 1.0) for logit in self.trees.logits(rows))
         low, high = self.abstain or (1.0, 0.0)
         if any(low < chance < high for chance in chances):
             decided = abstention(self, case, f"a probability between {low:g} and {high:g}")

@@ -14,7 +14,7 @@ from medner.core.files.atomic import replacing_file, replacing_folder
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document, Entity
 from medner.service.config.cards import EVIDENCE_KIND, EvidenceCard, write_card
-from medner.service.config.judges.evidence import LEXICON_FILE, WEIGHTS_FILE
+from medner.service.config.judges.evidence import LEXICON_FILE, TREES_FILE
 from medner.service.inputs.overwriting import refuse_overwriting
 from medner.service.train.orders import EvidenceOrder, LexiconOrder
 from medner.service.train.provenance import named_hashes
@@ -61,8 +61,8 @@ def write_evidence_judge(order: EvidenceOrder, say: Say) -> None:
     say(f"{len(cases):,} of {len(corpus.complete):,} sentences have soft labels")
     found = fit_evidence(cases, lexicon)
     with replacing_folder(order.out) as folder:
-        with replacing_file(folder / WEIGHTS_FILE) as out:
-            json.dump({"weights": found.layer.weights}, out, ensure_ascii=False, indent=1, sort_keys=True)
+        with replacing_file(folder / TREES_FILE) as out:
+            json.dump(found.trees.to_json(), out, ensure_ascii=False)
         lexicon.save(folder / LEXICON_FILE)
         scores = _score_lines(found)
         write_card(

@@ -10,14 +10,12 @@ import numpy as np
 from medner.agents.evidence.lexicon import Lexicon, StringCounts
 from medner.agents.judges.evidence import Counted, evidence_features
 from medner.agents.judges.judge import Case, likeliest_apart
-from medner.agents.judges.linear import LinearLayer
+from medner.agents.judges.trees import BoostedTrees
 from medner.core.labels import LabelSet
 from medner.core.records import Candidate, Conflict, ConflictKind, Document, Entity, Sentence, Span
 from medner.training.evidence.lexicon import sentence_counts
-from medner.training.judges.regression import Floats, cross_validated
+from medner.training.judges.boosting import Floats, cross_boosted
 
-#: What no penalty pulls to 0.
-_FREE = ("bias", "score")
 _THRESHOLDS = tuple(place / 100 for place in range(20, 71))
 
 
@@ -37,14 +35,13 @@ class EvidenceCase:
 
 @dataclass(frozen=True, slots=True)
 class FittedEvidence:
-    """The layer and its threshold; precision, recall and F1 on texts that neither was fitted to.
+    """The trees and their threshold; precision, recall and F1 on texts that neither was fitted to.
 
     ``plain`` is the F1 that the scores alone have there, with a threshold of their own.
     """
 
-    layer: LinearLayer
+    trees: BoostedTrees
     threshold: float
-    penalty: float
     sentences: int
     candidates: int
     f1: float
@@ -70,14 +67,14 @@ def evidence_case(
 
 
 def fit_evidence(cases: Sequence[EvidenceCase], lexicon: Lexicon) -> FittedEvidence:
-    """The layer that tells right from wrong best on sentences it has not seen, and the threshold of the best F1."""
+    """The trees, and the threshold of the best F1 on sentences that they were not fitted to."""
     rows = [row for one in cases for row in evidence_features(one.case, Counted(lexicon, one.own))]
     truth = np.array([right for one in cases for right in one.truth], dtype=np.float64)
     texts = [one.case.sentence.text for one in cases for _ in one.truth]
-    found = cross_validated(rows, truth, texts, free=_FREE)
+    found = cross_boosted(rows, truth, texts)
     threshold, f1 = best_threshold(cases, 1.0 / (1.0 + np.exp(-found.crossed)))
     _, plain = best_threshold(cases, np.array([one.score for case in cases for one in case.case.conflict.candidates]))
-    return FittedEvidence(LinearLayer(found.weights), threshold, found.penalty, len(cases), len(rows), f1, plain)
+    return FittedEvidence(found.trees, threshold, len(cases), len(rows), f1, plain)
 
 
 def best_threshold(cases: Sequence[EvidenceCase], chances: Floats) -> tuple[float, float]:

@@ -18,7 +18,7 @@ It needs no model of its own and is fitted in a minute. It learns from gold file
 (--soft-labels). These taggers must not have learnt the texts: train one for each part of the data with --fold, and \
 label with it the part that it left out.
 
-The folder holds the weights (evidence.json), the lexicon (lexicon.npz: counts by salted hash, no text) and a card. \
+The folder holds the trees (evidence.json), the lexicon (lexicon.npz: counts by salted hash, no text) and a card. \
 Candidates that all taggers gave, and those that none gave, are judged where the configuration has [conflicts].
 
 \b

@@ -17,15 +17,16 @@ from medner.service.config.shelf import shipped_folder
 
 if TYPE_CHECKING:
     from medner.agents.judges.judge import Judge
+    from medner.agents.judges.trees import BoostedTrees
     from medner.service.config.parts import JudgeParts
 
 #: The judge's name among the shipped adapters of a label set.
 SHIPPED = "evidence"
-WEIGHTS_FILE, LEXICON_FILE = "evidence.json", "lexicon.npz"
+TREES_FILE, LEXICON_FILE = "evidence.json", "lexicon.npz"
 
 
 class EvidenceJudgeConfig(JudgeConfig):
-    """The filter's score, and how often a corpus has the very string as what, in a linear layer.
+    """The filter's score, and how often a corpus has the very string as what, in boosted trees.
 
     ``source`` is the folder that medner train evidence wrote, None: the one that ships for the label set. ``lexicon``
     is the counts of another corpus, of your own, in place of the folder's. ``abstain`` are the probabilities between
@@ -76,7 +77,7 @@ class EvidenceJudgeConfig(JudgeConfig):
 
     def facts(self) -> dict[str, Any]:
         """What of it may change an answer: the bytes of its files in place of their paths."""
-        files = {"source": self._folder / WEIGHTS_FILE, "lexicon": self.lexicon_file}
+        files = {"source": self._folder / TREES_FILE, "lexicon": self.lexicon_file}
         return super().facts() | {name: sha256_of(path) for name, path in files.items() if path.is_file()}
 
     def more(self, followed: str | None) -> str | None:
@@ -92,13 +93,12 @@ class EvidenceJudgeConfig(JudgeConfig):
         """The judge of its folder."""
         from medner.agents.evidence.lexicon import read_lexicon  # noqa: PLC0415  configurations need no agents
         from medner.agents.judges.evidence import EvidenceJudge  # noqa: PLC0415
-        from medner.agents.judges.linear import LinearLayer  # noqa: PLC0415
 
         card = evidence_card(self._folder)
         if card.labels != parts.labels.name:
             raise UserError(f"{self._folder}: this judge knows the label set {card.labels}, not {parts.labels.name}")
         return EvidenceJudge(
-            LinearLayer(read_weights(self._folder / WEIGHTS_FILE)),
+            read_trees(self._folder / TREES_FILE),
             read_lexicon(self.lexicon_file, parts.labels),
             name or card.name,
             version,
@@ -107,10 +107,11 @@ class EvidenceJudgeConfig(JudgeConfig):
         )
 
 
-def read_weights(path: Path) -> dict[str, float]:
-    """The weights of an evidence judge, by feature. BadInputError when they cannot be read."""
+def read_trees(path: Path) -> BoostedTrees:
+    """The trees of an evidence judge. BadInputError when they cannot be read."""
+    from medner.agents.judges.trees import BoostedTrees  # noqa: PLC0415  configurations need no agents
+
     try:
-        weights = json.loads(path.read_text(encoding="utf-8"))["weights"]
-        return {str(name): float(weight) for name, weight in weights.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInputError(f"holds no weights of an evidence judge: {error}", path=path) from error
+        return BoostedTrees.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInputError(f"holds no trees of an evidence judge: {error}", path=path) from error

@@ -2,7 +2,7 @@
 
 from medner.agents.evidence.lexicon import Lexicon, StringCounts
 from medner.agents.judges.evidence import Counted, EvidenceJudge, evidence_features
-from medner.agents.judges.linear import LinearLayer
+from medner.agents.judges.trees import BoostedTrees
 from medner.core.labels import load_label_set
 from medner.core.records import Entity, Fallback
 
@@ -25,9 +25,23 @@ LEXICON = Lexicon.of(
 )
 
 
+#: One tree for the score (2.2 from 65 % on, else 0), one for the string (3 where its type is its usual one, else -3).
+TREES = BoostedTrees.from_json(
+    {
+        "features": ["score", "as type"],
+        "depth": 1,
+        "roots": [0, 3],
+        "feature": [0, -1, -1, 1, -1, -1],
+        "threshold": [0.6, 0, 0, 0.0, 0, 0],
+        "left": [1, 1, 2, 4, 4, 5],
+        "right": [2, 1, 2, 5, 4, 5],
+        "value": [0, 0, 2.2, 0, -3, 3],
+    }
+)
+
+
 def judge(**changes: object) -> EvidenceJudge:
-    weights = {"score": 1.0, "as type": 1.0, "unseen": -1.0}
-    return EvidenceJudge(LinearLayer(weights), LEXICON, "evidence", **changes)
+    return EvidenceJudge(TREES, LEXICON, "evidence", **changes)
 
 
 async def test_what_the_corpus_knows_wins_over_what_it_does_not(case_of) -> None:
@@ -59,10 +73,10 @@ async def test_without_a_filter_score_the_fallback_decides(case_of) -> None:
 async def test_it_abstains_where_it_is_told_to(case_of) -> None:
     """A probability between the two leaves the conflict to a person, and is in the verdict."""
     case = case_of(TEXT, {LOBE: "a"}, scores={LOBE: 0.73})
-    verdict = await judge(abstain=(0.4, 0.6)).judge(case)
+    verdict = await judge(abstain=(0.2, 0.4)).judge(case)
     assert verdict.abstained
-    assert 0.4 < verdict.scores[0] < 0.6
-    assert not (await judge(abstain=(0.6, 0.7)).judge(case)).abstained
+    assert 0.2 < verdict.scores[0] < 0.4
+    assert not (await judge(abstain=(0.4, 0.6)).judge(case)).abstained
 
 
 def test_a_sentence_does_not_know_its_own_answer(case_of) -> None:

@@ -13,7 +13,7 @@ from medner.core.labels import load_label_set
 from medner.core.records import Document, Entity
 from medner.service.cli.app import build
 from medner.service.config.fingerprint import fingerprint
-from medner.service.config.judges.evidence import read_weights
+from medner.service.config.judges.evidence import read_trees
 from medner.service.config.options import Overrides, configured
 from medner.store.corpora import write_documents
 
@@ -81,8 +81,8 @@ def test_a_configuration_names_the_folder(place: Path) -> None:
         configured(Overrides(judge={"kind": "evidence", "source": place / "moved"}, taggers="span-8", filter="span"))
     )
     before = fingerprint(moved)
-    weights = place / "moved" / "evidence.json"
-    weights.write_text(json.dumps({"weights": {"score": 2.0}}), encoding="utf-8")
+    trees = place / "moved" / "evidence.json"
+    trees.write_text(trees.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     assert fingerprint(moved) != before
     with pytest.raises(UserError, match="evidence needs a filter"):
         configured(Overrides(judge=f"evidence:{place / 'moved'}", taggers="span-8", filter="off"))
@@ -119,8 +119,8 @@ def test_what_cannot_be_learnt_is_told(place: Path) -> None:
 
 
 def test_a_damaged_judge_is_told_by_its_file(place: Path) -> None:
-    """Weights that are none."""
+    """Trees that are none."""
 
     (place / "evidence.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(BadInputError, match="holds no weights"):
-        read_weights(place / "evidence.json")
+    with pytest.raises(BadInputError, match="holds no trees"):
+        read_trees(place / "evidence.json")
