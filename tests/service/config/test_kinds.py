@@ -46,7 +46,7 @@ SERVER = {"url", "key_env", "attempts", "timeout_s"}
 
 
 def with_what_ships(written: dict[str, Any]) -> dict[str, Any]:
-    """What 0.1.0 wrote, each retired adapter in the place of its successor; the hashes of its files are not compared."""
+    """What 0.1.0 wrote, with the successors of retired adapters; the hashes of their files are not compared."""
     taggers = [dict(tagger) for tagger in written["taggers"]]
     for tagger in taggers:
         *folders, name = str(tagger["adapter"]).split("/")
