@@ -29,7 +29,8 @@ from medner.service.config.filters import FILTERS
 
 BASE = DEFAULT_MODEL
 STRATEGIES = ("symbol", "json", "html", "index")
-SPANS = ("span", "span-gold")
+#: The taggers of the default, which the ensembles are made of.
+SPANS = ("span-8", "span-12")
 MAIN = "symbol"
 ALONE = ("--filter", "off", "--judge", "best-tagger")
 SPEED = re.compile(r"of ([\d,]+) sentences, ([\d.]+) sentences/s")

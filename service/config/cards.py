@@ -16,6 +16,7 @@ from medner.core.files.card_text import card_text
 from medner.core.files.names import CARD
 from medner.core.validation import OneOf
 from medner.service.config.card_keys import INFORMATIVE_KEYS, Card, validated_card
+from medner.service.config.retired import refuse_retired
 
 
 def _tagger_kinds() -> list[str]:
@@ -157,6 +158,7 @@ def check_card(folder: Path, *, labels: str, model: str | None) -> None:
 
     A folder without a card is taken as it is.
     """
+    refuse_retired(folder)
     card = adapter_card(folder) if (folder / CARD).is_file() else None
     if card is not None and not names_labels(card.labels, labels):
         raise UserError(f"{folder}: this adapter was trained for the label set {card.labels}, not {labels}")
@@ -228,6 +230,7 @@ def is_filter(folder: Path) -> bool:
 
 
 def _file(folder: Path, what: str, command: str, name: str = CARD) -> Path:
+    refuse_retired(folder)
     if not (folder / name).is_file():
         raise UserError(f"{folder}: holds no {what} (no {name}); {command} writes one")
     return folder / name

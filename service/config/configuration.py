@@ -18,6 +18,7 @@ from medner.service.config.bases import settled_base
 from medner.service.config.engine import ENGINES, EngineConfig, LocalEngineConfig
 from medner.service.config.filters import FILTERS, FilterConfig
 from medner.service.config.judges import JUDGES, BestTaggerConfig, JudgeConfig, settled_judge
+from medner.service.config.retired import retired_note
 from medner.service.config.taggers import TAGGERS, TaggerConfig
 from medner.store.models import looks_like_path
 
@@ -113,8 +114,13 @@ class Configuration(StrictModel):
         if self.min_taggers > len(names):
             raise ValueError(f"min_taggers: must be at most {len(names)}, the number of taggers")
         for judge in self.judge.in_order:
-            if judge.follows(names[0]) not in (None, *names):
-                raise ValueError(f"judge.tagger: best-tagger needs the name of a tagger: {', '.join(names)}")
+            followed = judge.follows(names[0])
+            if followed not in (None, *names):
+                note = retired_note(self.labels, followed)
+                raise ValueError(
+                    f"judge.tagger: best-tagger needs the name of a tagger: {', '.join(names)}"
+                    + (f"; {note}" if note else "")
+                )
         if self.judge.needs_filter and self.filter is None:
             raise ValueError(
                 f"judge.kind: {self.judge.kind} needs a filter, and none is configured; add one or take another judge"

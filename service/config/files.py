@@ -14,6 +14,7 @@ from medner.core.renamed import renamed_note
 from medner.service.config.configuration import Configuration, is_path, validated
 from medner.service.config.default import default_configuration, tuned_taggers
 from medner.service.config.judges import JUDGES, BestTaggerConfig
+from medner.service.config.retired import retired_note
 from medner.service.config.schema import SCHEMA_KEY
 from medner.service.config.taggers import TAGGERS
 from medner.store.models import settled_base_model
@@ -85,6 +86,8 @@ def _shipped(tagger: object, labels: str, model: str, path: Path) -> object:
         return tagger
     known = {one.name: one for one in tuned_taggers(labels, model)}
     if tagger not in known:
+        if (note := retired_note(labels, tagger)) is not None:
+            raise BadInputError(note, path=path, key="taggers")
         there = f"there are {', '.join(known)}" if known else "there is none"
         raise BadInputError(f"no tagger {tagger!r} ships for {labels} on {model}; {there}", path=path, key="taggers")
     return known[tagger].model_dump()

@@ -17,6 +17,7 @@ from medner.service.config.configuration import Configuration, ExemplarsConfig
 from medner.service.config.filters import FilterConfig
 from medner.service.config.judges import JudgeConfig
 from medner.service.config.number_format import settled_dtype
+from medner.service.config.retired import refuse_retired
 from medner.service.config.taggers import TAGGERS
 from medner.store.models import MANIFEST, base_model_folder, read_manifest
 
@@ -139,6 +140,7 @@ def _model_facts(folder: Path) -> dict[str, str]:
 def _files(
     folder: Path, kinds: Sequence[str] = (".json", ".safetensors", ".txt", ".model", ".jinja")
 ) -> Iterator[tuple[str, str]]:
+    refuse_retired(folder)
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; a model or an adapter is a folder")
     for path in sorted(folder.iterdir()):

@@ -19,6 +19,7 @@ from medner.service.config.files import load_configuration
 from medner.service.config.filters import FILTERS
 from medner.service.config.judges import BestTaggerConfig, read_judge
 from medner.service.config.recorded import with_answers
+from medner.service.config.retired import retired_note
 from medner.service.config.shelf import ShippedFilter, shipped_filters
 from medner.service.config.taggers import TAGGERS, TaggerConfig
 from medner.store.models import settled_base_model
@@ -61,7 +62,7 @@ def configured(overrides: Overrides) -> Configuration:
     if overrides.taggers is not None:
         # Of two with one name that of the run's model comes last, and counts.
         known = (*tuned_taggers(base.labels, None), *tuned_taggers(base.labels, base.model), *base.taggers)
-        data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known)]
+        data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known, base.labels)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
     if overrides.answers:
         data["taggers"] = with_answers(data["taggers"], overrides.answers)
@@ -116,14 +117,16 @@ def _is_of_span_taggers(filtering: Mapping[str, Any] | None) -> bool:
     return filtering is not None and FILTERS.read(filtering).is_of_span_taggers
 
 
-def read_taggers(given: str | Sequence[str], known: tuple[TaggerConfig, ...]) -> list[TaggerConfig]:
+def read_taggers(
+    given: str | Sequence[str], known: tuple[TaggerConfig, ...], labels: str = DEFAULT_LABELS
+) -> list[TaggerConfig]:
     """The taggers of a list or a comma list: known names, adapter folders, STRATEGY:STYLE for untuned ones."""
     by_name = {tagger.name: tagger for tagger in known}
     words = given.replace("，", ",").split(",") if isinstance(given, str) else given
-    return [_tagger(word.strip(), by_name) for word in words]
+    return [_tagger(word.strip(), by_name, labels) for word in words]
 
 
-def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
+def _tagger(word: str, known: dict[str, TaggerConfig], labels: str) -> TaggerConfig:
     if word in known:
         return known[word]
     row = TAGGERS.row(word if is_plugin(word) else re.split("[:@]", word)[0])
@@ -132,6 +135,8 @@ def _tagger(word: str, known: dict[str, TaggerConfig]) -> TaggerConfig:
     if is_path(word.partition("@")[0]) and not is_plugin(word):
         folder = Path(os.path.expanduser(word))
         return tagger_of_card(adapter_card(folder), folder)
+    if (note := retired_note(labels, word)) is not None:
+        raise UserError(f"--taggers: {note}")
     forms = dict.fromkeys(filter(None, (row.words() for row in TAGGERS.rows.values())))
     raise UserError(
         f"--taggers: no tagger {word!r}; there are {', '.join(known)}; or give an adapter's folder "

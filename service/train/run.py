@@ -18,6 +18,7 @@ from medner.core.memory import in_gb
 from medner.service.annotate.counts import duration
 from medner.service.build.engines import EngineFactory
 from medner.service.config.cards import write_card
+from medner.service.config.retired import refuse_retired
 from medner.service.train.evidence import write_evidence_judge, write_lexicon
 from medner.service.train.filter import filter_training
 from medner.service.train.judge import judge_training
@@ -123,6 +124,7 @@ def carry_out(
 
 def _training(order: TaggerOrder | SpanOrder | FilterOrder | JudgeOrder, factory: EngineFactory | None) -> Training:
     if order.start is not None and not (order.start / ADAPTER_WEIGHTS).is_file():
+        refuse_retired(order.start)
         raise UserError(f"{order.start}: holds no adapter (no {ADAPTER_WEIGHTS})")
     match order:
         case TaggerOrder():

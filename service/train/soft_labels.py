@@ -11,6 +11,7 @@ from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document
+from medner.service.config.retired import refuse_retired
 from medner.service.inputs.overwriting import refuse_overwriting
 from medner.service.train.orders import SoftLabelOrder
 from medner.service.train.training import StoppedError, base_of
@@ -28,6 +29,8 @@ _Labelled = TypeVar("_Labelled")
 def label_softly(order: SoftLabelOrder, say: Callable[[str], None], stop: Callable[[], bool]) -> None:
     """Writes the file of an order, whole or not at all. UserError without a sentence or over an input, StoppedError."""
     refuse_overwriting({"--out": order.out}, [*order.files, *order.partial])
+    for tagger in order.taggers:
+        refuse_retired(tagger)
     labels, folder = load_label_set(order.labels), base_of(order.base)
     sentences = list({sentence.text: (sentence, missing) for sentence, missing in _sentences(order, labels)}.values())
     if not sentences:

@@ -15,7 +15,7 @@ from medner.testing import DictionaryEngine, annotator, async_annotator
 def one_text() -> None:
     document = medner.annotate("胸痛。")
     assert_type(document, medner.Document)
-    assert_type(medner.annotate("胸痛。", "ccks2019", taggers=["span"], judge="filter-score"), medner.Document)
+    assert_type(medner.annotate("胸痛。", "ccks2019", taggers=["span-8"], judge="filter-score"), medner.Document)
     entity = document.entities[0]
     assert_type(document.entities, tuple[medner.Entity, ...])
     assert_type(document.conflicts, tuple[medner.Conflict, ...])

@@ -37,7 +37,7 @@ Examples:
   medner annotate notes/ -o notes.jsonl --html notes.html
   medner annotate train.json --format cmeee --limit 20 --json
   cat note.txt | medner annotate - --labels ccks2019
-  medner annotate notes/ -o out.jsonl --taggers span-12,span-gold
+  medner annotate notes/ -o out.jsonl --taggers span-8,symbol
   medner annotate notes/ -o other.jsonl --answers out.jsonl --judge hard-vote
   medner annotate notes/ -o out.jsonl --trace conflicts
   medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101

@@ -34,7 +34,7 @@ the Redis of MEDNER_REDIS_URL, else the embedded one in the data folder, which s
 Examples:
   medner submit notes/ --name ward-7
   medner submit big.jsonl --results /data/out --parts parquet --priority low
-  medner submit notes/ --taggers symbol,span --judge hard-vote --trace all
+  medner submit notes/ --taggers symbol,span-8 --judge hard-vote --trace all
   medner submit notes/ --key nightly-2026-01-31     # run twice, it makes one job
   medner jobs watch $(medner submit notes/)
 

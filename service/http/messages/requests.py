@@ -29,7 +29,7 @@ class JobOptions(Strict):
     taggers: str | None = Field(
         default=None,
         description="Names that GET /v1/labels lists, with commas between them, or STRATEGY:STYLE.",
-        examples=["span,symbol"],
+        examples=["span-8,symbol"],
     )
     filter: str | None = Field(default=None, description="off, or a filter of GET /v1/labels; :THRESHOLD may follow.")
     judge: str | None = Field(

@@ -193,16 +193,16 @@ def test_an_exported_filter_needs_servers_and_its_facts(tmp_path: Path) -> None:
 
 def test_span_taggers_are_a_filter_together() -> None:
     """`--filter span` needs no folder: its probability is that of the span taggers; by itself it drops nothing."""
-    configuration = configured(Overrides(filter="span", judge="filter-score:0.4", taggers="span,symbol"))
+    configuration = configured(Overrides(filter="span", judge="filter-score:0.4", taggers="span-8,symbol"))
     assert configuration.described()["filter"] == "span, threshold 0"
     assert isinstance(configuration.judge, FilterScoreConfig)
     assert configuration.judge.least == 0.4
-    assert set(adapter_names(configuration).values()) == {"span", "symbol"}
+    assert set(adapter_names(configuration).values()) == {"span-8", "symbol"}
     made = build_deps(configuration, EncodingScript(lambda _: "")).filter
     assert isinstance(made, SpanFilter)
     assert made.threshold == 0.0
-    assert [tagger.name for tagger in made.taggers] == ["span"]
-    chosen = configured(Overrides(filter="span:0.3", taggers="span")).filter
+    assert [tagger.name for tagger in made.taggers] == ["span-8"]
+    chosen = configured(Overrides(filter="span:0.3", taggers="span-8")).filter
     assert isinstance(chosen, SpanFilterConfig)
     assert chosen.threshold == 0.3
     with pytest.raises(UserError, match="none is configured"):
@@ -224,7 +224,7 @@ def test_a_default_made_of_spans_gives_way_to_other_taggers(tmp_path: Path) -> N
     assert (default.filter.kind, default.judge.kind) == ("span", "filter-score")
     alone = configured(Overrides(taggers="symbol"))
     assert (alone.filter, alone.judge.kind) == (None, "best-tagger")
-    both = configured(Overrides(taggers="span,symbol"))
+    both = configured(Overrides(taggers="span-8,symbol"))
     assert both.filter is not None
     assert both.filter.kind == "span"
     file = tmp_path / "mine.toml"
