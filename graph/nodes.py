@@ -24,6 +24,7 @@ from medner.core.records import (
     Candidate,
     Conflict,
     Decision,
+    Entity,
     Exemplar,
     Failure,
     FilterDrop,
@@ -166,6 +167,13 @@ async def _exemplars(deps: Deps, sentence: Sentence, conflict: Conflict) -> tupl
         return (), [_failure("judge", "exemplars", error)]
 
 
+def _chances(conflict: Conflict | None, verdict: Verdict) -> dict[Entity, float]:
+    """The probabilities that a judge gave a conflict's candidates; none where it gives none."""
+    if conflict is None or len(verdict.scores) != len(conflict.candidates):
+        return {}
+    return {one.entity: chance for one, chance in zip(conflict.candidates, verdict.scores, strict=True)}
+
+
 async def merge(state: SentenceState) -> Update:
     """The result: agreed entities and those the verdicts kept or added, each with its provenance."""
     began = time.perf_counter()
@@ -174,14 +182,17 @@ async def merge(state: SentenceState) -> Update:
     ]
     candidates = {item.entity: item for item in state.get("candidates", [])}
     known = {annotated.entity for annotated in entities}
+    conflicts = {conflict.id: conflict for conflict in state.get("conflicts", [])}
     for verdict in state.get("verdicts", []):
         decision = _decision(verdict)
+        judged = _chances(conflicts.get(verdict.conflict_id), verdict)
         for entity in (*verdict.kept, *verdict.added):
             if entity in known:
                 continue
             known.add(entity)
             item = candidates.get(entity, Candidate(entity, ()))
-            entities.append(AnnotatedEntity(entity, decision, item.taggers, item.score, verdict.conflict_id))
+            score = judged.get(entity, item.score)
+            entities.append(AnnotatedEntity(entity, decision, item.taggers, score, verdict.conflict_id))
     entities.sort(key=lambda annotated: (annotated.entity.start, -annotated.entity.end, annotated.entity.label))
     timings = {**state.get("timings", {}), "merge": time.perf_counter() - began}
     annotation = Annotation(

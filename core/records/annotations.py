@@ -22,7 +22,10 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedEntity:
-    """An entity of the result with its provenance."""
+    """An entity of the result with its provenance.
+
+    ``score`` is the probability that it is right: the judge's where it gave one, else the filter's.
+    """
 
     entity: Entity
     decision: Decision

@@ -22,7 +22,7 @@ from medner.store.models import settled_base_model
 log = logging.getLogger("medner.configuration")
 
 #: The keys of agents and exemplars that hold paths.
-_PATHS = {"adapter", "exported", "answers", "folder", "embedder"}
+_PATHS = {"adapter", "exported", "answers", "folder", "embedder", "source", "lexicon"}
 
 
 def load_configuration(
@@ -31,8 +31,8 @@ def load_configuration(
     """The configuration of a TOML file; paths in it count from its folder.
 
     ``labels``, ``model`` and ``preset`` replace the file's. A tagger is a table, or the name of one that ships. Keys
-    that are left out take the default for these three, taggers too; without taggers also filter and judge, where
-    ``filter = "off"`` leaves the filter out.
+    that are left out take the default for these three, taggers too; without taggers also filter and judge (with what
+    goes before it), where ``filter = "off"`` leaves the filter out.
     BadInputError names the key and what is allowed.
     """
     try:
@@ -54,6 +54,8 @@ def load_configuration(
         raise BadInputError("must be the name of a preset", path=path, key="preset")
     preset = preset or named_preset
     off = data.get("filter") == "off"
+    if isinstance(data.get("filter"), str) and not off:
+        raise BadInputError('must be "off" or a table, as filter = {kind = "span"}', path=path, key="filter")
     if off:
         data["filter"] = None
     named, base = str(data.get("labels", DEFAULT_LABELS)), str(data.get("model", DEFAULT_MODEL))
@@ -65,6 +67,9 @@ def load_configuration(
         default = default_configuration(named, model=base, preset=preset).model_dump()
         if off and JUDGES.read(default["judge"]).needs_filter:
             default["judge"] = BestTaggerConfig().model_dump()
+        if not off and data.keys().isdisjoint(("filter", "judge", "conflicts")):
+            # What the default asks its own judge is no question to another.
+            data["conflicts"] = default["conflicts"]
         for key in ("taggers", "filter", "judge"):
             data.setdefault(key, default[key])
     return validated(data, where=path)

@@ -19,7 +19,7 @@ FORBIDDEN = {
     ),
     "a setting that names a registry": re.compile(r"(?:^|\s)--?(?:extra-)?" + r"index-url[ =]\s*https?:"),
 }
-NOT_TEXT = {".png", ".safetensors", ".woff2"}
+NOT_TEXT = {".npz", ".png", ".safetensors", ".woff2"}
 
 
 def _texts(root: Path, files: tuple[Path, ...]) -> Iterator[tuple[Path, str]]:

@@ -31,9 +31,23 @@ def test_a_file_adds_kinds_of_conflict_to_the_default(tmp_path: Path) -> None:
     assert configuration.wider_conflicts == WiderConflicts(0.5, 0.1, 8)
     assert configuration.described()["conflicts"] == "doubtful below 0.5, maybe from 0.1, at most 8 of each a sentence"
     assert read(tmp_path, "[conflicts]\ndoubtful = 0.7\nmost = 3\n").wider_conflicts == WiderConflicts(0.7, None, 3)
-    plain = default_configuration()
+    plain = default_configuration("ccks2019")
     assert plain.wider_conflicts == DISAGREEMENTS
     assert "conflicts" not in plain.described()
+
+
+def test_what_the_default_asks_its_own_judge_goes_with_it(tmp_path: Path) -> None:
+    """A file that takes another judge or filter leaves it out; one that takes neither keeps it."""
+    default = default_configuration()
+    assert default.conflicts is not None
+    assert read(tmp_path, "concurrency = 3\n").conflicts == default.conflicts
+    assert read(tmp_path, '[judge]\nkind = "hard-vote"\n').conflicts is None
+    assert read(tmp_path, 'filter = "off"\n').conflicts is None
+    for judge in ("hard-vote", "filter-score:0.3"):
+        assert configured(Overrides(judge=judge)).conflicts is None
+    assert configured(Overrides(judge="evidence", taggers="span-8")).conflicts == default.conflicts
+    with pytest.raises(BadInputError, match=r'\[filter\]: must be "off" or a table'):
+        read(tmp_path, 'filter = "span"\n')
 
 
 @pytest.mark.parametrize(
@@ -82,7 +96,7 @@ def test_a_judge_of_the_command_line_or_a_fork_must_be_able_to_use_them(tmp_path
 
 def test_the_fingerprint_is_that_of_before_where_they_are_off(tmp_path: Path) -> None:
     """What was annotated before there was the table goes on; with it, every bound counts."""
-    plain = default_configuration()
+    plain = default_configuration(preset="fast")
     assert "conflicts" not in fingerprint_facts(plain)
     bounds = ("doubtful = 0.5", "doubtful = 0.6", "maybe = 0.1", "maybe = 0.1\nmost = 4")
     marks = {fingerprint(plain), *(fingerprint(read(tmp_path, f"[conflicts]\n{bound}\n")) for bound in bounds)}
@@ -93,5 +107,6 @@ def test_jobs_carry_them(tmp_path: Path) -> None:
     """A worker on another machine questions the same; a job of before the table is read."""
     configuration = read(tmp_path, WIDER)
     assert thaw(freeze(configuration)) == configuration
-    old = {key: value for key, value in freeze(default_configuration()).items() if key != "conflicts"}
-    assert thaw(old) == default_configuration()
+    plain = default_configuration(preset="fast")
+    old = {key: value for key, value in freeze(plain).items() if key != "conflicts"}
+    assert thaw(old) == plain
