@@ -49,15 +49,7 @@ def load_configuration(
         data["model"] = _anchored_model(data["model"], path.parent)
     _anchor(data, path.parent)
     data.update({key: value for key, value in (("labels", labels), ("model", model)) if value is not None})
-    named_preset = data.pop("preset", None)
-    if named_preset is not None and not isinstance(named_preset, str):
-        raise BadInputError("must be the name of a preset", path=path, key="preset")
-    preset = preset or named_preset
-    off = data.get("filter") == "off"
-    if isinstance(data.get("filter"), str) and not off:
-        raise BadInputError('must be "off" or a table, as filter = {kind = "span"}', path=path, key="filter")
-    if off:
-        data["filter"] = None
+    preset, off = preset or _preset_in(data, path), _filter_is_off(data, path)
     named, base = str(data.get("labels", DEFAULT_LABELS)), str(data.get("model", DEFAULT_MODEL))
     if isinstance(data.get("taggers"), list):
         data["taggers"] = [_shipped(one, named, base, path) for one in data["taggers"]]
@@ -73,6 +65,24 @@ def load_configuration(
         for key in ("taggers", "filter", "judge"):
             data.setdefault(key, default[key])
     return validated(data, where=path)
+
+
+def _preset_in(data: dict[str, Any], path: Path) -> str | None:
+    """The preset that the file names, taken out of its data."""
+    named = data.pop("preset", None)
+    if named is not None and not isinstance(named, str):
+        raise BadInputError("must be the name of a preset", path=path, key="preset")
+    return named
+
+
+def _filter_is_off(data: dict[str, Any], path: Path) -> bool:
+    """Whether the file leaves the filter out; its data then has none."""
+    if data.get("filter") == "off":
+        data["filter"] = None
+        return True
+    if isinstance(data.get("filter"), str):
+        raise BadInputError('must be "off" or a table, as filter = {kind = "span"}', path=path, key="filter")
+    return False
 
 
 def _rename(data: dict[str, Any], path: Path) -> None:
