@@ -16,14 +16,13 @@ from starlette.responses import Response, StreamingResponse
 from medner.core.errors import UserError
 from medner.core.records import Document, Entity
 from medner.evaluation.measures.disputes import disputes_in
+from medner.service.http.bodies import body_of
 from medner.service.http.context import service_of
 from medner.service.http.messages.annotated import PlainEntity
+from medner.service.http.messages.comparison_answers import AgreementAnswer, ChangeAnswer, DiffAnswer
 from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.responses import body_of, json_answer, place_of, query_of
+from medner.service.http.messages.responses import json_answer, place_of, query_of
 from medner.service.http.messages.trace_answers import (
-    AgreementAnswer,
-    ChangeAnswer,
-    DiffAnswer,
     PathAnswer,
     RemovedAnswer,
     RunAnswer,
@@ -41,7 +40,7 @@ from medner.service.http.messages.trace_requests import (
     SentencesQuery,
 )
 from medner.service.http.operation import LINES
-from medner.service.http.traces.place import trace_of
+from medner.service.http.resources.trace_place import trace_of
 from medner.service.http.traces.views import path_of
 from medner.service.traces.differences import Sides, annotations_of, compared
 from medner.service.traces.exporting import decided_annotations, judge_examples, lines_of, sentence_documents
