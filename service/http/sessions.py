@@ -13,6 +13,7 @@ from medner.service.http.messages.answers import SessionAnswer
 from medner.service.http.messages.problems import Problem, refused
 from medner.service.http.messages.requests import SessionBody
 from medner.service.http.messages.responses import json_answer
+from medner.service.http.scopes import Scope
 
 #: Whoever has no key yet is read no further.
 _MOST_BYTES = 4_096
@@ -21,7 +22,14 @@ _MOST_BYTES = 4_096
 async def session(request: Request) -> Response:
     """GET /v1/session"""
     access = service_of(request).access
-    return json_answer(SessionAnswer(key_needed=access.ring.needed, name=access.caller(request.headers)))
+    caller = access.caller(request.headers)
+    return json_answer(
+        SessionAnswer(
+            key_needed=access.ring.needed,
+            name=None if caller is None else caller.name,
+            scopes=() if caller is None else tuple(one for one in Scope if one in caller.scopes),
+        )
+    )
 
 
 async def begin(request: Request) -> Response:

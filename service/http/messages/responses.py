@@ -1,4 +1,4 @@
-"""Answers of models, and queries as models."""
+"""Answers of models, queries as models, and cursors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from medner.service.http.messages.problems import Problem, refused
 
-_Query = TypeVar("_Query", bound=BaseModel)
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 def json_answer(answer: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -19,15 +19,23 @@ def json_answer(answer: BaseModel, status: int = 200, headers: Mapping[str, str]
     return Response(answer.model_dump_json(), status, headers, "application/json")
 
 
-def no_query(request: Request) -> None:
-    """Problem for a request with a query where none is read."""
-    if request.query_params:
-        raise Problem("unusable", f"the query: {next(iter(request.query_params))!r} is unknown; none is read here")
-
-
-def query_of(request: Request, model: type[_Query]) -> _Query:
+def query_of(request: Request, model: type[_Model]) -> _Model:
     """The query as a model. Problem for what does not fit."""
     try:
         return model.model_validate(dict(request.query_params))
     except ValidationError as error:
         raise refused(error, model, "the query") from error
+
+
+def place_of(cursor: str | None) -> int:
+    """The place of a cursor that counts what came before it. Problem for one that no answer gave."""
+    if cursor is None:
+        return 0
+    if not (cursor.isascii() and cursor.isdecimal()) or len(cursor) > 15:
+        raise wrong_cursor()
+    return int(cursor)
+
+
+def wrong_cursor() -> Problem:
+    """The problem of a cursor that no answer gave."""
+    return Problem("unusable", "cursor: is none of this list; send back what an answer gave as next", key="cursor")

@@ -30,6 +30,14 @@ OFFER = AllowedOptions(Overrides(taggers="html:full,json:plain", judge="hard-vot
 Serving = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Audit logs and traces of a test go to a folder of its own."""
+    monkeypatch.setenv("MEDNER_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MEDNER_TRACES", raising=False)
+    return tmp_path / "home"
+
+
 @asynccontextmanager
 async def answering(parts: ServiceParts, *, hosts: frozenset[str] = frozenset()) -> AsyncIterator[httpx.AsyncClient]:
     """A client of an application that answers while the block lasts."""
@@ -56,7 +64,15 @@ def serving(redis: Client, address: RedisAddress, tmp_path: Path) -> Serving:
     def serve(*, hosts: frozenset[str] = frozenset(), **settings: Any) -> Any:
         access = Access(KeyRing(KeyFile(tmp_path / "no-keys.json")))
         return answering(
-            ServiceParts(**{"address": address, "access": access, "offer": OFFER, **settings}), hosts=hosts
+            ServiceParts(
+                **{
+                    "address": address,
+                    "access": access,
+                    "offer": OFFER,
+                    **settings,
+                }
+            ),
+            hosts=hosts,
         )
 
     return serve
