@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from medner.core.errors import ExternalError, MednerError, RefusedError, UserError
+from medner.core.errors import ExternalError, RefusedError, UserError
 from medner.core.records import AnnotatedDocument, Document
 from medner.service.client.calls import (
     Answer,
@@ -23,6 +23,7 @@ from medner.service.client.calls import (
     read_json,
     read_nothing,
 )
+from medner.service.client.lines import read_annotated
 from medner.service.client.messages import (
     DeadLettersMessage,
     DeadMessage,
@@ -33,7 +34,6 @@ from medner.service.client.messages import (
     SubmittedMessage,
     WorkerMessage,
 )
-from medner.store.corpora import line_to_annotated
 
 ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 LAST = "last"
@@ -138,14 +138,14 @@ def watch(job: str, every_s: float) -> Items[JobMessage]:
 
 def results(job: str) -> LineCall[AnnotatedDocument]:
     """The documents with all that is known of them, in order."""
-    return LineCall(path_of("jobs", job, "results"), _annotated, "the results", {"format": "full"})
+    return LineCall(path_of("jobs", job, "results"), read_annotated, "the results", {"format": "full"})
 
 
 def whole_results(job: str) -> Steps[tuple[AnnotatedDocument, ...]]:
     """The same of a small job, at once."""
 
     def read(answer: Answer) -> tuple[AnnotatedDocument, ...]:
-        return tuple(_annotated(line) for line in answer.content.split(b"\n") if line)
+        return tuple(read_annotated(line) for line in answer.content.split(b"\n") if line)
 
     return (yield from ask(Call("GET", path_of("jobs", job, "results"), read, {"format": "full"})))
 
@@ -194,15 +194,6 @@ _OUTAGE_S = 2.0
 
 def _list(**query: object) -> Call[JobsMessage]:
     return Call("GET", path_of("jobs"), read_json(JobsMessage), query)
-
-
-def _annotated(line: bytes) -> AnnotatedDocument:
-    try:
-        return line_to_annotated(line.decode())
-    except (MednerError, UnicodeDecodeError) as error:
-        raise ExternalError(
-            f"a line of the results cannot be read: {error}; server and client may be of versions that do not fit"
-        ) from error
 
 
 def _pieces(documents: Iterable[Document]) -> Iterator[bytes]:
