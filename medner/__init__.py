@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from medner._annotator import Annotator, AsyncAnnotator
+    from medner._client.review import ReviewItem, ReviewProgress
     from medner._client.server import AsyncServer, Server, connect, connect_async
     from medner._client.settings import ServerSettings
     from medner._corpora import Written, read, write
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 #: The module that each public name is in.
 _HOMES = {
     "medner._annotator": ("Annotator", "AsyncAnnotator"),
+    "medner._client.review": ("ReviewItem", "ReviewProgress"),
     "medner._client.server": ("AsyncServer", "Server", "connect", "connect_async"),
     "medner._client.settings": ("ServerSettings",),
     "medner._load": ("annotate", "load", "load_async"),
@@ -92,6 +94,8 @@ __all__ = [
     "MednerError",
     "ModelOutputError",
     "RefusedError",
+    "ReviewItem",
+    "ReviewProgress",
     "Score",
     "SentenceTrace",
     "Server",

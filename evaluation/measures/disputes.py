@@ -119,7 +119,7 @@ class Disputes:
     @classmethod
     def of_data(cls, data: Mapping[str, Any]) -> Self:
         """The counts that :meth:`as_data` gave; of the disputed texts those that it named."""
-        found = cls(*(int(data[name]) for name in ("sentences", "in_dispute", "conflicts")))
+        found = cls(data["sentences"], data["in_dispute"], data["conflicts"])
         for one in data["pairs"]:
             found.pairs[one["taggers"][0], one["taggers"][1]] = Share(one["both"], one["either"])
         for name, one in data["wins"].items():

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from medner._client.annotating import annotated, async_batches, batches
 from medner._client.jobs import AsyncServerJobs, ServerJobs
+from medner._client.judges import AsyncServerJudges, ServerJudges
 from medner._client.label_sets import LabelSets
+from medner._client.review import AsyncServerReview, ServerReview
 from medner._client.settings import ServerSettings, server_options
+from medner._client.traces import AsyncServerTraces, ServerTraces
 from medner._documents import Document
 from medner._texts import Text, check_stream, single
 from medner._twins import ClosedByBlock
@@ -60,13 +63,17 @@ def connect_async(
 class AsyncServer(ClosedByBlock):
     """A medner server, made by :func:`medner.connect_async`: its verbs are those of the local front door.
 
-    ``jobs`` are its jobs. It belongs to the event loop that it is used on. Calls may overlap.
+    It has ``jobs``, ``traces``, ``judges`` and the ``review`` queue. It belongs to the event loop that it is used on.
+    Calls may overlap.
     """
 
     def __init__(self, address: ServerAddress) -> None:
         self._connection = AsyncConnection(address)
         self._labels = LabelSets()
         self.jobs = AsyncServerJobs(self._connection, self._labels)
+        self.traces = AsyncServerTraces(self._connection, self._labels)
+        self.judges = AsyncServerJudges(self._connection)
+        self.review = AsyncServerReview(self._connection, self._labels)
 
     async def __aenter__(self) -> Self:
         return self
@@ -122,13 +129,16 @@ class AsyncServer(ClosedByBlock):
 class Server:
     """A medner server, made by :func:`medner.connect`: its verbs are those of the local front door.
 
-    ``jobs`` are its jobs. It may be used from several threads.
+    It has ``jobs``, ``traces``, ``judges`` and the ``review`` queue. It may be used from several threads.
     """
 
     def __init__(self, address: ServerAddress) -> None:
         self._connection = Connection(address)
         self._labels = LabelSets()
         self.jobs = ServerJobs(self._connection, self._labels)
+        self.traces = ServerTraces(self._connection, self._labels)
+        self.judges = ServerJudges(self._connection)
+        self.review = ServerReview(self._connection, self._labels)
 
     def __enter__(self) -> Self:
         return self

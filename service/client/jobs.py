@@ -39,6 +39,7 @@ ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 LAST = "last"
 #: So many jobs come with one answer.
 _PAGE = 500
+_LONGEST_NAME = 100
 #: An error message names so many of the jobs that a name may mean.
 _NAMED = 4
 #: Pieces of a body of documents have at least so many bytes, but for the last.
@@ -108,8 +109,10 @@ def find(name: str) -> Steps[str]:
         if error.status != 404:
             raise
         problem = error
-    jobs = yield from newest(None)
-    found = [one.id for one in jobs if one.name == name] or [one.id for one in jobs if one.id.startswith(name)]
+    named = (yield from newest(None, name=name)) if len(name) <= _LONGEST_NAME else []
+    found = [one.id for one in named if one.name == name]
+    if not found:
+        found = [one.id for one in (yield from newest(None)) if one.id.startswith(name)]
     if len(found) > 1:
         raise UserError(f"{len(found)} jobs are meant by {name!r}: {', '.join(found[:_NAMED])}; give the whole id")
     if not found:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 
@@ -81,11 +81,9 @@ def progress(job: str) -> Steps[ProgressMessage]:
     return (yield from ask(Call("GET", path_of("jobs", job, "review", "progress"), read_json(ProgressMessage))))
 
 
-def claim(
-    job: str, *, kinds: Sequence[str] = (), label: str = "", skipped: bool = False, by: str | None = None
-) -> Steps[ClaimMessage | None]:
-    """The conflict that is worth a look most; None when none is left."""
-    body = {"kinds": list(kinds), "label": label, "skipped": skipped, **_by(by)}
+def claim(job: str, wanted: Mapping[str, object]) -> Steps[ClaimMessage | None]:
+    """The conflict that is worth a look most; None when none is left. ``wanted``: kinds, label, skipped, by."""
+    body = {name: value for name, value in wanted.items() if value is not None}
     return (yield from ask(Call("POST", path_of("jobs", job, "review", "claim"), _claimed, body=body)))
 
 

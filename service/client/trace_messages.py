@@ -59,6 +59,7 @@ class PlaceMessage(Message):
     start: int
     end: int
     label: str
+    text: str = ""
 
 
 class EntityMessage(PlaceMessage):
@@ -126,6 +127,7 @@ class ConflictMessage(Message):
     id: str
     start: int
     end: int
+    text: str = ""
     kind: ConflictKind
     candidates: tuple[CandidateMessage, ...]
     context: tuple[PlaceMessage, ...] = ()

@@ -1,6 +1,55 @@
 """A medner server of the test's own loop, on a real Valkey, and a scripted worker beside it."""
 
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+import medner
+from tests.http_kit import _open as open_by_dictionary
 from tests.service.http.conftest import client, serving
-from tests.service.worker.conftest import address, jobs, redis, working
+from tests.service.worker.conftest import Working, address, jobs, redis, working
 
 __all__ = ["address", "client", "jobs", "redis", "serving", "working"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Ward:
+    """A server whose worker annotates by a dictionary: only one of two taggers knows 心电图."""
+
+    url: str
+
+    async def asked(self, story: Callable[[medner.Server], T]) -> T:
+        """What a synchronous client does, in a thread while the server answers in this loop."""
+
+        def work() -> T:
+            with medner.connect(self.url) as server:
+                return story(server)
+
+        return await asyncio.to_thread(work)
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[medner.AsyncServer]:
+        """An asynchronous client."""
+        async with medner.connect_async(self.url) as server:
+            yield server
+
+
+@pytest.fixture
+async def ward(
+    client: httpx.AsyncClient, working: Working, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Ward]:
+    """The server, with a worker, and traces of its own."""
+    monkeypatch.setenv("MEDNER_TRACES", str(tmp_path / "traces.sqlite"))
+    opened: Any = open_by_dictionary
+    async with working(opened):
+        yield Ward(str(client.base_url))

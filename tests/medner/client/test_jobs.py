@@ -125,7 +125,7 @@ async def test_what_cannot_be_submitted(client: httpx.AsyncClient) -> None:
             await server.jobs.submit(TEXTS, model="x")  # type: ignore[call-arg]
         with pytest.raises(medner.UserError, match="no setting 'tagger'"):
             await server.jobs.submit(TEXTS, tagger="x")  # type: ignore[call-arg]
-        with pytest.raises(medner.RefusedError, match="taggers: .* is no name"):
+        with pytest.raises(medner.RefusedError, match=r"taggers: .* is no name"):
             await server.jobs.submit(TEXTS, taggers=["../x"])
         with pytest.raises(ValueError, match="the texts end here"):
             await server.jobs.submit(broken())  # type: ignore[arg-type]
