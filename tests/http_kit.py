@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medner.agents.engines.scripted import ScriptedEngine
-from medner.graph import Pipeline
-from medner.service.build.pipeline import build_deps
+from medner.service.build.pipeline import assembled_parts
 from medner.service.config.frozen import thaw
+from medner.service.worker.job_agents import JobPipeline, job_pipeline
 from medner.store.jobs import JobSpec
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.embedded import EmbeddedValkey
@@ -106,8 +106,14 @@ def working(home: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _open(spec: JobSpec) -> AsyncIterator[Pipeline]:
-    yield Pipeline(build_deps(thaw(spec.configuration), ScriptedEngine(Kit().answer)))
+async def opened(spec: JobSpec) -> AsyncIterator[JobPipeline]:
+    """The agents of a job as a worker opens them, which leave traces, on the dictionary."""
+    engine = ScriptedEngine(Kit().answer)
+    async with (
+        assembled_parts(thaw(spec.configuration), engine_factory=lambda _: engine) as made,
+        job_pipeline(made, concurrency=4) as pipeline,
+    ):
+        yield pipeline
 
 
 def main() -> int:
@@ -119,7 +125,7 @@ def main() -> int:
     log_to()
     server = EmbeddedValkey(Path(os.environ["MEDNER_HOME"]) / "redis")
     settings = WorkerSettings(concurrency=4, lease_s=2.0, grace_s=5)
-    return run_worker(settings, address=RedisAddress(server.url, "it", server), open_annotator=_open)
+    return run_worker(settings, address=RedisAddress(server.url, "it", server), open_annotator=opened)
 
 
 if __name__ == "__main__":

@@ -88,9 +88,9 @@ class AsyncServerJobs:
             async for line in lines:
                 yield line
 
-    async def agreement(self, job: str | Job = "last") -> dict[str, Any]:
+    async def agreement(self, job: str | Job = "last", *, most: int = 20) -> dict[str, Any]:
         """How far the taggers agree and whose candidates are kept, as `medner traces agreement --json` prints it."""
-        return await self._connection.run(_agreement(job))
+        return await self._connection.run(_agreement(job, most))
 
     async def cancel(self, job: str | Job) -> Job:
         """Ends a job: what is under way ends, what is done stays. Nothing for one that has ended."""
@@ -164,9 +164,9 @@ class ServerJobs:
         """The lines of the results in a format of `medner convert`: ``entities``, ``bio``, ``cmeee`` ..."""
         return self._connection.lines(requests.exported(self._connection.run(_id(job)), form))
 
-    def agreement(self, job: str | Job = "last") -> dict[str, Any]:
+    def agreement(self, job: str | Job = "last", *, most: int = 20) -> dict[str, Any]:
         """How far the taggers agree and whose candidates are kept, as `medner traces agreement --json` prints it."""
-        return self._connection.run(_agreement(job))
+        return self._connection.run(_agreement(job, most))
 
     def cancel(self, job: str | Job) -> Job:
         """Ends a job: what is under way ends, what is done stays. Nothing for one that has ended."""
@@ -236,8 +236,8 @@ def _facts(job: str | Job, labels: LabelSets) -> Steps[tuple[str, RunFacts]]:
     return view.id, (yield from labels.facts(view.labels))
 
 
-def _agreement(job: str | Job) -> Steps[dict[str, Any]]:
-    return (yield from requests.agreement((yield from _id(job))))
+def _agreement(job: str | Job, most: int) -> Steps[dict[str, Any]]:
+    return (yield from requests.agreement((yield from _id(job)), most))
 
 
 def _cancel(job: str | Job) -> Steps[Job]:

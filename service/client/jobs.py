@@ -173,9 +173,10 @@ def dead(job: str) -> Steps[tuple[DeadMessage, ...]]:
     return (yield from ask(Call("GET", path_of("jobs", job, "dead"), read_json(DeadLettersMessage)))).dead
 
 
-def agreement(job: str) -> Steps[dict[str, Any]]:
-    """How far the taggers agree in a job's results, as plain data."""
-    return (yield from ask(Call("GET", path_of("jobs", job, "agreement"), read_data, timeout_s=_WHOLE_JOB_S)))
+def agreement(job: str, most: int) -> Steps[dict[str, Any]]:
+    """How far the taggers agree in a job's results, as plain data; so many of the disputed texts."""
+    call = Call("GET", path_of("jobs", job, "agreement"), read_data, {"show": most}, timeout_s=_WHOLE_JOB_S)
+    return (yield from ask(call))
 
 
 def delete(job: str) -> Steps[None]:

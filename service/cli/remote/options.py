@@ -14,6 +14,7 @@ import typer
 from medner.core.errors import UserError
 
 if TYPE_CHECKING:
+    from medner.service.client.address import ServerAddress
     from medner.service.client.connection import AsyncConnection
 
 _Result = TypeVar("_Result")
@@ -33,20 +34,25 @@ class Remote:
     def __bool__(self) -> bool:
         return self.url is not None
 
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to the server. UserError where the address or the key can be none."""
+    def address(self) -> ServerAddress:
+        """The server's address with the key. UserError where it, or the key, can be none."""
         from medner.service.client.address import ServerAddress, server_key, server_url
-        from medner.service.client.connection import AsyncConnection
 
-        address = ServerAddress(
+        found = ServerAddress(
             server_url(self.url or ""),
             server_key(None, self.key_env),
             key_hint=f"name the environment variable that holds it: {self.options[1]} NAME",
         )
-        if address.is_readable_on_the_way:
-            typer.echo(f"note: {address.url}: texts and key can be read on the way; use https", err=True)
-        connection = AsyncConnection(address)
+        if found.is_readable_on_the_way:
+            typer.echo(f"note: {found.url}: texts and key can be read on the way; use https", err=True)
+        return found
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to the server."""
+        from medner.service.client.connection import AsyncConnection
+
+        connection = AsyncConnection(self.address())
         try:
             yield connection
         finally:
@@ -58,6 +64,11 @@ class Remote:
             if value not in (None, False, (), []):
                 option = "--" + name.rstrip("_").replace("_", "-")
                 raise UserError(f"{option}: is not for a medner server; leave it or {self.options[0]} out")
+
+    def refuse_any(self, reason: str) -> None:
+        """UserError where a server is named, for the reason."""
+        if self:
+            raise UserError(f"{reason}; leave {self.options[0]} out")
 
 
 def with_server(command: Callable[..., _Result]) -> Callable[..., _Result]:

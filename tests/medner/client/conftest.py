@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx
 import pytest
 
 import medner
-from tests.http_kit import _open as open_by_dictionary
+from tests.http_kit import opened
 from tests.service.http.conftest import client, serving
 from tests.service.worker.conftest import Working, address, jobs, redis, working
 
@@ -37,6 +37,20 @@ class Ward:
 
         return await asyncio.to_thread(work)
 
+    async def traced(self, texts: list[str]) -> medner.Job:
+        """An ended job of texts whose conflicts' traces are written; each text has at most one."""
+        async with self.connected() as server:
+            job = await server.jobs.wait(await server.jobs.submit(texts))
+            async with asyncio.timeout(60):  # traces are written behind the results
+                while len(await self._listed(server, job)) < job.conflicts:
+                    await asyncio.sleep(0.05)
+        return job
+
+    @staticmethod
+    async def _listed(server: medner.AsyncServer, job: medner.Job) -> list[medner.SentenceTrace]:
+        found = {one.name for one in await server.traces.runs()}
+        return await server.traces.list(job.id) if job.id in found else []
+
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[medner.AsyncServer]:
         """An asynchronous client."""
@@ -50,6 +64,5 @@ async def ward(
 ) -> AsyncIterator[Ward]:
     """The server, with a worker, and traces of its own."""
     monkeypatch.setenv("MEDNER_TRACES", str(tmp_path / "traces.sqlite"))
-    opened: Any = open_by_dictionary
     async with working(opened):
         yield Ward(str(client.base_url))

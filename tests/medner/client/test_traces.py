@@ -16,8 +16,9 @@ TEXTS = ["患者咳嗽。行心电图检查。", "既往高血压，查心电图
 async def test_the_same_as_the_local_traces(ward: Ward, tmp_path: Path) -> None:
     """Runs, lists, sentences, exports, agreement: equal to what `medner.Traces` reads on the server's machine."""
 
+    job = await ward.traced(TEXTS)
+
     def story(server: medner.Server) -> None:
-        job = server.jobs.wait(server.jobs.submit(TEXTS))
         with medner.Traces(tmp_path / "traces.sqlite") as local:
             assert server.traces.runs() == local.runs()
             assert [one.name for one in server.traces.runs()] == [job.id]
@@ -37,8 +38,8 @@ async def test_the_same_as_the_local_traces(ward: Ward, tmp_path: Path) -> None:
 
 async def test_fork_overrule_and_remove(ward: Ward) -> None:
     """Another judge settles the same conflicts; a person's decision wins and is taken back; a run is removed."""
+    job = await ward.traced(TEXTS)
     async with ward.connected() as server:
-        job = await server.jobs.wait(await server.jobs.submit(TEXTS))
         fork = await server.traces.fork("last", "best-tagger:json-plain")
         assert (fork.kind, fork.parent, fork.traces) == ("fork", job.id, 2)
         found = await server.traces.diff(job.id, fork.name)
@@ -90,8 +91,8 @@ async def test_judges(ward: Ward) -> None:
 
 async def test_a_review(ward: Ward) -> None:
     """Two reviewers never have the same conflict; decisions flow into results; a late one says so."""
+    job = await ward.traced(TEXTS)
     async with ward.connected() as server:
-        job = await server.jobs.wait(await server.jobs.submit(TEXTS))
         assert (await server.review.progress()).left == 2
         one = await server.review.claim(job, by="Li")
         other = await server.review.claim(job, by="Wang")
@@ -102,7 +103,7 @@ async def test_a_review(ward: Ward) -> None:
         assert (one.conflict.text, one.text[one.conflict.start : one.conflict.end]) == ("心电图", "心电图")
         assert one.conflict.candidates[0].label_name == "医疗程序"
         asked = await server.review.ask(one, "best-tagger:json-plain")
-        assert (asked.judge, asked.candidates[0].kept) == ("best-tagger", True)
+        assert (asked.judge, asked.candidates[0].kept) == ("best-tagger:json-plain", True)
         assert not one.conflict.candidates[0].kept
         assert (await server.review.keep(one)).expires >= one.expires
         decided = await server.review.decide(one, [1], why="检查")
