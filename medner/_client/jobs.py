@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing
-from datetime import datetime
 from typing import Any, Literal, Unpack
 
 from medner._client.label_sets import LabelSets
@@ -14,7 +13,7 @@ from medner._jobs import FailedSentence, Job
 from medner._texts import Text, as_given
 from medner.core.errors import UserError
 from medner.service.client import jobs as requests
-from medner.service.client.calls import Items, Steps, last_of
+from medner.service.client.calls import Steps, last_of
 from medner.service.client.connection import AsyncConnection, Connection
 from medner.service.client.messages import JobMessage
 
@@ -227,8 +226,7 @@ def _show(job: str | Job) -> Steps[Job]:
 
 
 def _wait(job: str | Job) -> Steps[Job]:
-    watching: Items[JobMessage] = requests.watch((yield from _id(job)), 0.5)
-    return _job((yield from last_of(watching)))
+    return _job((yield from last_of(requests.watch((yield from _id(job)), 0.5))))
 
 
 def _facts(job: str | Job, labels: LabelSets) -> Steps[tuple[str, RunFacts]]:
@@ -277,10 +275,6 @@ def _job(view: JobMessage) -> Job:
         counts.conflicts,
         view.reason,
         view.submitted.timestamp(),
-        _seconds(view.started),
-        _seconds(view.finished),
+        None if view.started is None else view.started.timestamp(),
+        None if view.finished is None else view.finished.timestamp(),
     )
-
-
-def _seconds(moment: datetime | None) -> float | None:
-    return None if moment is None else moment.timestamp()

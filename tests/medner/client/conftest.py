@@ -14,7 +14,7 @@ import pytest
 
 import medner
 from tests.http_kit import opened
-from tests.service.http.conftest import client, serving
+from tests.service.http.conftest import client, serving, until
 from tests.service.worker.conftest import Working, address, jobs, redis, working
 
 __all__ = ["address", "client", "jobs", "redis", "serving", "working"]
@@ -41,15 +41,12 @@ class Ward:
         """An ended job of texts whose conflicts' traces are written; each text has at most one."""
         async with self.connected() as server:
             job = await server.jobs.wait(await server.jobs.submit(texts))
-            async with asyncio.timeout(60):  # traces are written behind the results
-                while len(await self._listed(server, job)) < job.conflicts:
-                    await asyncio.sleep(0.05)
-        return job
 
-    @staticmethod
-    async def _listed(server: medner.AsyncServer, job: medner.Job) -> list[medner.SentenceTrace]:
-        found = {one.name for one in await server.traces.runs()}
-        return await server.traces.list(job.id) if job.id in found else []
+            async def written() -> bool:  # traces are written behind the results
+                return any(one.name == job.id and one.traces == job.conflicts for one in await server.traces.runs())
+
+            await until(written)
+        return job
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[medner.AsyncServer]:

@@ -39,7 +39,7 @@ class Commands:
         return self.command(self.server.home / "elsewhere", *words, *remote)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with a key, and a worker."""
     home = tmp_path_factory.mktemp("serve") / "home"
