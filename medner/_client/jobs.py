@@ -247,10 +247,8 @@ def _replay(job: str | Job) -> Steps[int]:
 
 
 def _failures(job: str | Job) -> Steps[_FailureList]:
-    letters = yield from requests.dead((yield from _id(job)))
-    return [
-        FailedSentence(one.document, one.sentence, one.kind, one.error, one.attempts, one.worker) for one in letters
-    ]
+    dead = yield from requests.dead((yield from _id(job)))
+    return [FailedSentence(one.document, one.sentence, one.kind, one.error, one.attempts, one.worker) for one in dead]
 
 
 def _delete(job: str | Job) -> Steps[None]:
