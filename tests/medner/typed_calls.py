@@ -136,5 +136,5 @@ def wrong_calls() -> None:
     with medner.Jobs() as jobs:
         jobs.submit(["胸痛。"], priority="urgent")  # type: ignore[arg-type]
     with medner.connect("http://127.0.0.1:8080") as server:
-        server.jobs.submit(["胸痛。"], results="out")  # type: ignore[call-arg]  a server writes no folder here
+        server.jobs.submit(["胸痛。"], results="out")  # type: ignore[call-arg]
         server.annotate("胸痛。", judge={"kind": "hard-vote"})  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -149,6 +150,18 @@ def gold_body(documents: Sequence[Document], *, seed: int, resamples: int) -> di
         "seed": seed,
         "resamples": resamples,
     }
+
+
+def score_of(message: DifferenceMessage) -> dict[str, Any] | None:
+    """How both runs score; what JSON has as null is not a number here."""
+    found: dict[str, Any] | None = _with_nan(message.score)
+    return found
+
+
+def _with_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: math.nan if one is None else _with_nan(one) for key, one in value.items()}
+    return [math.nan if one is None else _with_nan(one) for one in value] if isinstance(value, list) else value
 
 
 def _summary(run: str, one: SummaryMessage) -> TraceSummary:

@@ -194,7 +194,7 @@ def _compared(place: str | None, names: tuple[str, str], scoring: Scoring | None
 def _compared_on_server(
     where: tuple[str | None, Remote], names: tuple[str, str], scoring: Scoring | None, show: int
 ) -> Compared:
-    from medner.service.cli.remote.traces import difference_of, gold_body
+    from medner.service.cli.remote.traces import difference_of, gold_body, score_of
     from medner.service.client import traces
 
     with server_traces(*where) as found:
@@ -204,7 +204,7 @@ def _compared_on_server(
             documents = scoring.documents(left, left.labels.label_set())
             gold = gold_body(documents, seed=scoring.seed, resamples=scoring.resamples)
         message = found.connection.run(traces.diff(left.run, right.run, show=show, gold=gold))
-    return left, right, difference_of(message), message.score
+    return left, right, difference_of(message), score_of(message)
 
 
 def _two_runs(backend: TracesThere, names: tuple[str, str]) -> tuple[RunRecord, RunRecord]:

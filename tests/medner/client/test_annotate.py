@@ -35,7 +35,13 @@ async def test_one_text(ward: Ward) -> None:
 
 async def test_a_stream_of_texts(ward: Ward) -> None:
     """A document a text, in order, whatever their ids; a blank one has no entities; an async source works."""
-    texts = ["患者咳嗽。", " ", medner.Document("a", "既往高血压。"), medner.Document("a", "胸痛。"), "好转。"]
+    texts: list[str | medner.Document] = [
+        "患者咳嗽。",
+        " ",
+        medner.Document("a", "既往高血压。"),
+        medner.Document("a", "胸痛。"),
+        "好转。",
+    ]
 
     def story(server: medner.Server) -> list[medner.Document]:
         return list(server.pipe(texts, ahead=3))

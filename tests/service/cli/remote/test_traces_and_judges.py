@@ -75,8 +75,9 @@ def test_forks_and_decisions(commands: Commands, job: str, tmp_path: Path) -> No
     )
     assert code == 0, err
     assert "c0 decided; the sentence now has 1 entities" in err
-    for words in ((), ("--what", "decisions")):
-        assert commands.there("traces", "export", job, *words)[1] == commands.here("traces", "export", job, *words)[1]
+    for what in ("results", "decisions"):
+        export = ("traces", "export", job, "--what", what)
+        assert commands.there(*export)[1] == commands.here(*export)[1]
     results = tmp_path / "results.jsonl"
     assert commands.there("jobs", "results", job, "-o", results)[0] == 0
     code, out, err = commands.there("traces", "export", job, "--results", results)
@@ -114,8 +115,8 @@ def test_judges(commands: Commands) -> None:
         "judges", "add", "best", "--judge", "best-tagger:json-plain", key_option="--server-key-env"
     )
     assert code == 0, err
-    here, there = (SECONDS.sub("T", run("judges", "test", "vote")[1]) for run in (commands.here, commands.there))
-    assert there == here
+    tests = [SECONDS.sub("T", run("judges", "test", "vote")[1]) for run in (commands.here, commands.there)]
+    assert tests[0] == tests[1]
     code, _, err = commands.there("judges", "use", "vote", "--why", "a rule to begin with", "--wait", "0")
     assert code in (0, 1), err
     assert err.startswith("version 1: vote (")
