@@ -59,7 +59,9 @@ class Remote:
             await connection.close()
 
     def refuse(self, **options: object) -> None:
-        """UserError for an option that is given and means nothing to a server."""
+        """UserError where a server is named, for an option that is given and means nothing to it."""
+        if not self:
+            return
         for name, value in options.items():
             if value not in (None, False, (), []):
                 option = "--" + name.rstrip("_").replace("_", "-")
