@@ -4,7 +4,8 @@
 
     MednerError
     ├── UserError            the user can fix it: wrong input, option, label, path (exit code 2)
-    │   └── BadInputError         a file that cannot be read as said: names file, line, key, reason
+    │   ├── BadInputError         a file that cannot be read as said: names file, line, key, reason
+    │   └── RefusedError          a medner server refuses a request: has the problem's kind and status
     ├── ExternalError        outside this process and worth another try: disk, network, server (exit code 3)
     └── ModelOutputError     what a model said cannot be used; carries the raw text
 
@@ -14,8 +15,9 @@ end a run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from medner.core.files.paths import readable_path
 
@@ -57,6 +59,20 @@ class BadInputError(UserError):
         self.unit = unit
         self.key = key
         super().__init__(f"{shown_place(self.path, line, unit, key)}: {reason}")
+
+
+class RefusedError(UserError):
+    """A medner server refuses a request. The message is the problem's detail, which says the way out.
+
+    ``kind`` is a word of docs/http.md (``unknown-job``, ``no-scope``, ``claim-lost`` ...), ``status`` the HTTP status,
+    ``members`` what the problem names beside: the ``key`` of a body, the ``line`` of a stream.
+    """
+
+    def __init__(self, detail: str, *, kind: str, status: int, members: Mapping[str, Any] | None = None) -> None:
+        self.kind = kind
+        self.status = status
+        self.members = dict(members or {})
+        super().__init__(detail)
 
 
 def shown_place(path: str | None, line: int | None, unit: Unit, key: str | None) -> str:

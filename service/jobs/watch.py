@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
 from rich.console import Console
 
 from medner.service.annotate.counts import RunCounts, duration
 from medner.service.annotate.progress import showing
-from medner.store.jobs import JobCounts, Jobs, JobState, JobView, WorkerView
+from medner.store.jobs import JobCounts, JobState, JobView, WorkerView
 
 #: What a command ends with when the job it looks at has ended so.
 EXIT_CODES = {
@@ -20,7 +21,23 @@ EXIT_CODES = {
 }
 
 
-async def watch(jobs: Jobs, job: str, console: Console) -> JobView:
+class WatchedJobs(Protocol):
+    """Jobs that can be watched: those of a Redis, and those of a server."""
+
+    async def show(self, job: str) -> JobView:
+        """A job as it is now."""
+        ...
+
+    def watch(self, job: str) -> AsyncIterator[JobView]:
+        """The job now and then, until it has ended."""
+        ...
+
+    async def workers(self) -> list[WorkerView]:
+        """The workers that were heard of lately."""
+        ...
+
+
+async def watch(jobs: WatchedJobs, job: str, console: Console) -> JobView:
     """Shows a job's progress until it has ended; its last view."""
     view = await jobs.show(job)
     tally = RunCounts(view.counts.sentences, done=view.counts.done, reused=view.counts.done)
@@ -38,7 +55,7 @@ async def watch(jobs: Jobs, job: str, console: Console) -> JobView:
     return view
 
 
-async def remarks(jobs: Jobs, view: JobView) -> list[str]:
+async def remarks(jobs: WatchedJobs, view: JobView) -> list[str]:
     """Why a job does not go on, where it does not."""
     if view.state not in (JobState.QUEUED, JobState.RUNNING):
         return []
@@ -80,7 +97,7 @@ def described(view: JobView) -> list[tuple[str, str]]:
     rows = [("job", view.id), ("name", view.name), ("state", view.state.value), ("reason", view.reason)]
     rows += [
         ("sentences", f"{counts.done:,} done, {counts.dead:,} given up, {counts.left:,} left of {counts.sentences:,}"),
-        ("documents", f"{counts.documents:,} in {counts.chunks:,} chunks"),
+        ("documents", f"{counts.documents:,}" + (f" in {counts.chunks:,} chunks" if counts.chunks else "")),
         ("found", f"{counts.entities:,} entities, {counts.conflicts:,} conflicts"),
         ("partial", f"{counts.partial:,} sentences lack an agent's answer" if counts.partial else ""),
         ("judge", f"{counts.judge_calls:,} calls, {counts.fallbacks:,} fallbacks" if counts.judge_calls else ""),

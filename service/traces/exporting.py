@@ -9,6 +9,7 @@ from typing import Any
 from medner.core.errors import UserError
 from medner.core.records import AnnotatedDocument, Annotation, Document, Entity
 from medner.service.traces.differences import annotations_of
+from medner.service.traces.naming import KnownTraces
 from medner.store.corpora import annotated_to_line
 from medner.store.traces import RunRecord, TraceBackend
 
@@ -39,7 +40,7 @@ def _newest(annotation: Annotation, decided: Mapping[str, Annotation]) -> Annota
 
 
 def missing_decisions(
-    backend: TraceBackend,
+    backend: KnownTraces,
     run: RunRecord,
     documents: Iterable[AnnotatedDocument],
     decided: Mapping[str, Annotation],

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from medner.evaluation.reports.tables import table
-from medner.store.traces import RunRecord, TraceBackend
+from medner.service.traces.naming import KnownTraces
+from medner.store.traces import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Rows:
         print(table(self.headings, self.cells, left=len(self.headings)))  # noqa: T201
 
 
-def run_rows(backend: TraceBackend) -> Rows:
+def run_rows(backend: KnownTraces) -> Rows:
     """The runs, the oldest first."""
     runs = [(run, backend.count(run.run)) for run in backend.runs()]
     return Rows(
@@ -51,7 +52,7 @@ def run_rows(backend: TraceBackend) -> Rows:
     )
 
 
-def trace_rows(backend: TraceBackend, run: RunRecord) -> Rows:
+def trace_rows(backend: KnownTraces, run: RunRecord) -> Rows:
     """The traces of a run, numbered, in the order they began."""
     found = list(backend.summaries(run.run))
     return Rows(

@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from difflib import get_close_matches
+from typing import Protocol
 
 from medner.core.errors import UserError
-from medner.store.traces import RunRecord, Trace, TraceBackend
+from medner.store.traces import RunRecord, Trace, TraceSummary
 
 LAST = "last"
 
 
-def run_named(backend: TraceBackend, name: str) -> RunRecord:
+class KnownTraces(Protocol):
+    """Traces that can be listed and read: those of a place, and those of a server."""
+
+    @property
+    def place(self) -> str:
+        """Where they are, for messages."""
+        ...
+
+    def runs(self) -> list[RunRecord]:
+        """The runs, the oldest first."""
+        ...
+
+    def count(self, run: str) -> int:
+        """How many traces a run has."""
+        ...
+
+    def summaries(self, run: str) -> Iterator[TraceSummary]:
+        """What is to be said of each trace of a run, in the order they began."""
+        ...
+
+    def trace(self, run: str, sentence_id: str) -> Trace | None:
+        """A trace; None when there is none."""
+        ...
+
+
+def run_named(backend: KnownTraces, name: str) -> RunRecord:
     """The run of a name, of the beginning of one name alone, or the ``last`` one. UserError when there is none.
 
     A fork is not the last run: it is made to be compared with the run that it was made of.
@@ -30,7 +57,7 @@ def run_named(backend: TraceBackend, name: str) -> RunRecord:
     raise UserError(f"there is no run {name!r} in {backend.place}; there are {', '.join(near)} (medner traces list)")
 
 
-def trace_named(backend: TraceBackend, name: str) -> tuple[RunRecord, Trace]:
+def trace_named(backend: KnownTraces, name: str) -> tuple[RunRecord, Trace]:
     """The trace of RUN/SENTENCE; SENTENCE may be a number, which counts a list's lines from 1."""
     run_name, slash, sentence = name.partition("/")
     if not slash or not sentence:

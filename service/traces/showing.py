@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -94,7 +95,8 @@ class _View:
             branch.add(Text(f"{self._entity(entity)}  {score:.3f}"))
         for drop in self._annotation.dropped:
             missed = "" if drop.candidate.score is None else f"{drop.candidate.score:.3f}"
-            said = f"{self._entity(drop.candidate.entity)}  {missed} dropped: {drop.filter} asks for {drop.threshold:g}"
+            asks = "" if math.isnan(drop.threshold) else f": {drop.filter} asks for {drop.threshold:g}"
+            said = f"{self._entity(drop.candidate.entity)}  {missed} dropped{asks}"
             branch.add(Text(said, "yellow"))
         self._failures(branch, "filter")
 

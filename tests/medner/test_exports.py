@@ -11,12 +11,17 @@ import pytest
 
 import medner
 import medner.testing
+from medner._client.jobs import AsyncServerJobs, ServerJobs
+from medner._client.judges import AsyncServerJudges, ServerJudges
+from medner._client.review import AsyncServerReview, ServerReview
+from medner._client.traces import AsyncServerTraces, ServerTraces
 
 PUBLIC = {
     "Annotator",
     "AsyncAnnotator",
     "AsyncJobs",
     "AsyncJudges",
+    "AsyncServer",
     "AsyncTraces",
     "BadInputError",
     "Candidate",
@@ -37,8 +42,13 @@ PUBLIC = {
     "LabelType",
     "MednerError",
     "ModelOutputError",
+    "RefusedError",
+    "ReviewItem",
+    "ReviewProgress",
     "Score",
     "SentenceTrace",
+    "Server",
+    "ServerSettings",
     "Settings",
     "TraceDifference",
     "TraceRun",
@@ -47,6 +57,8 @@ PUBLIC = {
     "Written",
     "annotate",
     "compare",
+    "connect",
+    "connect_async",
     "evaluate",
     "load",
     "load_async",
@@ -58,6 +70,18 @@ TWINS = [
     (medner.Jobs, medner.AsyncJobs, set()),
     (medner.Judges, medner.AsyncJudges, set()),
     (medner.Traces, medner.AsyncTraces, set()),
+    (medner.Server, medner.AsyncServer, set()),
+    (ServerJobs, AsyncServerJobs, set()),
+    (ServerTraces, AsyncServerTraces, set()),
+    (ServerJudges, AsyncServerJudges, set()),
+    (ServerReview, AsyncServerReview, set()),
+]
+#: Each class of a server beside the local one; what only one of them has: another machine has no results folder, writes
+#: the key's name, and has verbs of its own.
+SAME_VERBS = [
+    (medner.Jobs, ServerJobs, {"export", "agreement"}, {"results", "settings"}),
+    (medner.Traces, ServerTraces, {"take_back"}, {"by"}),
+    (medner.Judges, ServerJudges, {"workers"}, {"by"}),
 ]
 
 
@@ -104,9 +128,19 @@ def test_importing_is_quick_and_light() -> None:
 def test_twins_have_the_same_verbs(sync: type, twin: type, more: set[str]) -> None:
     """A synchronous class and its asynchronous twin have the same methods with the same parameters."""
 
-    def verbs(kind: type) -> dict[str, list[str]]:
-        methods = inspect.getmembers(kind, inspect.isfunction)
-        return {name: list(inspect.signature(one).parameters) for name, one in methods if not name.startswith("_")}
+    asynchronous = {name: parameters for name, parameters in _verbs(twin).items() if name not in more}
+    assert _verbs(sync) == asynchronous
 
-    asynchronous = {name: parameters for name, parameters in verbs(twin).items() if name not in more}
-    assert verbs(sync) == asynchronous
+
+@pytest.mark.parametrize(("local", "server", "more", "other"), SAME_VERBS, ids=lambda one: getattr(one, "__name__", ""))
+def test_a_server_has_the_verbs_of_the_local_class(local: type, server: type, more: set[str], other: set[str]) -> None:
+    """The same methods with the same parameters in the same order, but for the few that are named above."""
+    here, there = _verbs(local), _verbs(server)
+    assert there.keys() - more == here.keys() - {"close"}
+    for name in here.keys() & there.keys():
+        assert [one for one in there[name] if one not in other] == [one for one in here[name] if one not in other], name
+
+
+def _verbs(kind: type) -> dict[str, list[str]]:
+    methods = inspect.getmembers(kind, inspect.isfunction)
+    return {name: list(inspect.signature(one).parameters) for name, one in methods if not name.startswith("_")}

@@ -88,6 +88,45 @@ def jobs_judges_traces() -> None:
         assert_type(traces.diff("a", "b"), medner.TraceDifference)
 
 
+def a_server() -> None:
+    with medner.connect("https://ward.example.org", key_env="WARD_KEY", timeout_s=5) as server:
+        assert_type(server, medner.Server)
+        assert_type(server.annotate("胸痛。", judge="hard-vote"), medner.Document)
+        assert_type(server.pipe(["胸痛。"], "ccks2019"), Iterator[medner.Document])
+        assert_type(server.label_sets(), dict[str, medner.LabelSet])
+        assert_type(server.jobs.submit(["胸痛。"], taggers=["span"], priority="low"), medner.Job)
+        assert_type(server.jobs.watch(), Iterator[medner.Job])
+        assert_type(server.jobs.results("n"), Iterator[medner.Document])
+        assert_type(server.jobs.export("n", "bio"), Iterator[str])
+        assert_type(server.jobs.list(), list[medner.Job])
+        assert_type(server.traces.runs(), list[medner.TraceRun])
+        assert_type(server.traces.fork("last", "hard-vote"), medner.TraceRun)
+        assert_type(server.traces.diff("a", "b"), medner.TraceDifference)
+        assert_type(server.judges.use("vote", why="w"), medner.JudgeInUse)
+        assert_type(server.judges.current(), medner.JudgeInUse | None)
+        item = server.review.claim("n")
+        assert_type(item, medner.ReviewItem | None)
+        if item is not None:
+            assert_type(item.conflict, medner.Conflict)
+            assert_type(server.review.decide(item, [1]), medner.Conflict)
+        assert_type(server.review.progress(), medner.ReviewProgress)
+
+
+async def a_server_asynchronously() -> None:
+    async with medner.connect_async("http://127.0.0.1:8080", "key") as server:
+        assert_type(server, medner.AsyncServer)
+        assert_type(await server.annotate("胸痛。"), medner.Document)
+        assert_type(server.pipe(["胸痛。"]), AsyncIterator[medner.Document])
+        assert_type(await server.jobs.submit(["胸痛。"]), medner.Job)
+        assert_type(server.jobs.results(), AsyncIterator[medner.Document])
+        assert_type(await server.traces.show(), medner.Document)
+        assert_type(await server.review.claim(), medner.ReviewItem | None)
+
+
+def refusals(error: medner.RefusedError) -> None:
+    assert_type((error.kind, error.status, error.members), tuple[str, int, dict[str, Any]])
+
+
 def wrong_calls() -> None:
     medner.annotate(7)  # type: ignore[arg-type]
     medner.load(tagger="span")  # type: ignore[call-arg]
@@ -96,3 +135,6 @@ def wrong_calls() -> None:
     medner.no_such_name  # type: ignore[attr-defined]  # noqa: B018  the type checker knows the names
     with medner.Jobs() as jobs:
         jobs.submit(["胸痛。"], priority="urgent")  # type: ignore[arg-type]
+    with medner.connect("http://127.0.0.1:8080") as server:
+        server.jobs.submit(["胸痛。"], results="out")  # type: ignore[call-arg]
+        server.annotate("胸痛。", judge={"kind": "hard-vote"})  # type: ignore[arg-type]

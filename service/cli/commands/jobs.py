@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medner.core.errors import UserError
-from medner.service.cli.redis import with_jobs
+from medner.service.cli.commands.jobs_server import server
+from medner.service.cli.job_options import AsJson, JobName, as_data, on_job
+from medner.service.cli.redis import JobsThere, with_jobs_there
+from medner.service.cli.remote.options import Remote, with_server
 from medner.service.cli.reporting import print_json, print_table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from medner.store.jobs import Jobs, JobView
 
 HELP = """List, watch, cancel and repeat the jobs of medner submit. JOB is an id, its beginning, a name, or last.
 
@@ -28,12 +27,10 @@ Examples:
   medner jobs results ward-7 -o ward-7.jsonl
   medner jobs cancel 20260131-0930
   medner jobs dead last && medner jobs replay last
+  medner jobs list --server https://ward.example.org --key-env WARD_KEY
 
 watch and results have exit codes of their own (medner jobs watch --help).
 """
-
-JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's id, the beginning of it, its name, or last.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -44,18 +41,19 @@ def register(app: typer.Typer) -> None:
     app.add_typer(jobs, name="jobs")
 
 
-def list_(*, as_json: AsJson = False) -> None:
+@with_server
+def list_(*, remote: Remote, as_json: AsJson = False) -> None:
     """List the jobs, the newest first, and the workers.
 
     Example: medner jobs list
 
-    Exit code: 0 done; 3 Redis failed.
+    Exit code: 0 done; 3 Redis or the server failed.
     """
 
-    async def run(jobs: Jobs, _: Console) -> int:
+    async def run(jobs: JobsThere, _: Console) -> int:
         views, workers = await jobs.all(), await jobs.workers()
         if as_json:
-            print_json({"jobs": [_as_data(view) for view in views], "workers": [asdict(one) for one in workers]})
+            print_json({"jobs": as_data(jobs, views), "workers": as_data(jobs, workers)})
             return 0
         print_table(
             ("job", "name", "state", "sentences", "given up", "conflicts"),
@@ -78,32 +76,34 @@ def list_(*, as_json: AsJson = False) -> None:
             typer.echo("no worker is running (medner worker)", err=True)
         return 0
 
-    raise typer.Exit(with_jobs(run))
+    raise typer.Exit(with_jobs_there(remote, run))
 
 
-def show(job: JobName, *, as_json: AsJson = False) -> None:
+@with_server
+def show(job: JobName, *, remote: Remote, as_json: AsJson = False) -> None:
     """Show a job: its state and the reason for it, counts, configuration.
 
     Example: medner jobs show last
 
-    Exit code: 0 done; 2 there is no such job; 3 Redis failed.
+    Exit code: 0 done; 2 there is no such job; 3 Redis or the server failed.
     """
 
-    async def run(jobs: Jobs, name: str, _: Console) -> int:
+    async def run(jobs: JobsThere, name: str, _: Console) -> int:
         from medner.service.jobs.watch import described
 
         view = await jobs.show(name)
         if as_json:
-            print_json(_as_data(view))
+            print_json(as_data(jobs, [view])[0])
         else:
             for key, value in described(view):
                 typer.echo(f"{key:<14}{value}")
         return 0
 
-    _on(job, run)
+    on_job(remote, job, run)
 
 
-def watch(job: JobName) -> None:
+@with_server
+def watch(job: JobName, *, remote: Remote) -> None:
     """Follow a job until it ends: sentences a second, time left, conflicts and failures so far.
 
     Ctrl-C ends the watching, not the job.
@@ -113,7 +113,7 @@ def watch(job: JobName) -> None:
     Exit code: 0 completed; 1 completed with errors; 3 failed; 5 cancelled; 130 stopped watching.
     """
 
-    async def run(jobs: Jobs, name: str, console: Console) -> int:
+    async def run(jobs: JobsThere, name: str, console: Console) -> int:
         from medner.service.jobs.watch import EXIT_CODES, end_in_words
         from medner.service.jobs.watch import watch as watch_job
 
@@ -121,31 +121,34 @@ def watch(job: JobName) -> None:
         typer.echo(end_in_words(view))
         return EXIT_CODES[view.state]
 
-    _on(job, run)
+    on_job(remote, job, run)
 
 
-def cancel(job: JobName) -> None:
+@with_server
+def cancel(job: JobName, *, remote: Remote) -> None:
     """Cancel a job. Workers see it within about two seconds and finish their running sentences; results stay.
 
     Cancelling an ended job changes nothing. medner jobs replay goes on with a cancelled job.
 
     Example: medner jobs cancel 20260131-0930
 
-    Exit code: 0 done; 2 there is no such job; 3 Redis failed.
+    Exit code: 0 done; 2 there is no such job; 3 Redis or the server failed.
     """
 
-    async def run(jobs: Jobs, name: str, _: Console) -> int:
+    async def run(jobs: JobsThere, name: str, _: Console) -> int:
         from medner.service.jobs.watch import end_in_words
 
         typer.echo(end_in_words(await jobs.cancel(name)))
         return 0
 
-    _on(job, run)
+    on_job(remote, job, run)
 
 
+@with_server
 def results(
     job: JobName,
     *,
+    remote: Remote,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="JSON lines file; without it, stdout.")
     ] = None,
@@ -154,10 +157,10 @@ def results(
 
     Example: medner jobs results ward-7 -o ward-7.jsonl
 
-    Exit code: 0 complete; 1 sentences are missing; 2 there is no such job; 3 Redis or disk failed.
+    Exit code: 0 complete; 1 sentences are missing; 2 there is no such job; 3 Redis, server or disk failed.
     """
 
-    async def run(jobs: Jobs, name: str, console: Console) -> int:
+    async def run(jobs: JobsThere, name: str, console: Console) -> int:
         from medner.core.files.atomic import replacing_file
         from medner.service.jobs.watch import end_in_words
         from medner.store.corpora import annotated_to_line
@@ -174,102 +177,66 @@ def results(
         console.print(end_in_words(view), markup=False)
         return 1 if view.counts.done < view.counts.sentences else 0
 
-    _on(job, run)
+    on_job(remote, job, run)
 
 
-def dead(job: JobName, *, as_json: AsJson = False) -> None:
+@with_server
+def dead(job: JobName, *, remote: Remote, as_json: AsJson = False) -> None:
     """List the sentences that failed all attempts: id and reason, without their text.
 
     Example: medner jobs dead last
 
-    Exit code: 0 done; 2 there is no such job; 3 Redis failed.
+    Exit code: 0 done; 2 there is no such job; 3 Redis or the server failed.
     """
 
-    async def run(jobs: Jobs, name: str, _: Console) -> int:
+    async def run(jobs: JobsThere, name: str, _: Console) -> int:
         letters = await jobs.dead(name)
         if as_json:
-            print_json([asdict(letter) for letter in letters])
+            print_json(as_data(jobs, letters))
             return 0
         rows = [(one.sentence, one.kind, str(one.attempts), one.worker, one.error) for one in letters]
         print_table(("sentence", "kind", "attempts", "worker", "error"), rows)
         return 0
 
-    _on(job, run)
+    on_job(remote, job, run)
 
 
-def replay(job: JobName) -> None:
+@with_server
+def replay(job: JobName, *, remote: Remote) -> None:
     """Run the failed sentences of a job again, and those that a cancel or a failure left out.
 
     Example: medner jobs replay last
 
-    Exit code: 0 done; 2 there is no such job, or it has not ended; 3 Redis failed.
+    Exit code: 0 done; 2 there is no such job, or it has not ended; 3 Redis or the server failed.
     """
 
-    async def run(jobs: Jobs, name: str, _: Console) -> int:
+    async def run(jobs: JobsThere, name: str, _: Console) -> int:
         count = await jobs.replay(name)
         typer.echo(f"{count:,} sentences are to be done" if count else "nothing is left to do")
         return 0
 
-    _on(job, run)
+    on_job(remote, job, run)
 
 
-def delete(job: JobName) -> None:
+@with_server
+def delete(job: JobName, *, remote: Remote) -> None:
     """Delete an ended job, with its results in Redis and its traces on this machine. A result folder stays.
 
     Example: medner jobs delete ward-7
 
-    Exit code: 0 done; 2 there is no such job, or it has not ended; 3 Redis failed.
+    Exit code: 0 done; 2 there is no such job, or it has not ended; 3 Redis or the server failed.
     """
 
     from medner.service.build.trace_recording import remove_traces_of
 
-    async def run(jobs: Jobs, name: str, _: Console) -> int:
+    async def run(jobs: JobsThere, name: str, _: Console) -> int:
         await jobs.delete(name)
         typer.echo(f"deleted: {name}")
+        if remote:
+            return 0
         removed = await asyncio.to_thread(remove_traces_of, name)
         if removed:
             typer.echo(f"its {removed:,} traces on this machine are removed too", err=True)
         return 0
 
-    _on(job, run)
-
-
-def server(
-    *, stop: Annotated[bool, typer.Option("--stop", help="Stop the embedded Redis; its data stay on disk.")] = False
-) -> None:
-    """Show the Redis of the jobs, and whether it answers. The embedded one starts when it is needed.
-
-    Example: medner jobs server --stop
-
-    Exit code: 0 done; 2 medner did not start this Redis, so it cannot stop it; 3 Redis failed.
-    """
-    from medner.store.redis import redis_address
-    from medner.store.redis.connection import require_redis
-
-    require_redis()
-    address = redis_address()
-    if address.embedded is None:
-        if stop:
-            raise UserError(f"{address.shown}: is not medner's to stop")
-        with_jobs(_answers)
-        typer.echo(f"{address.shown}: answers")
-    elif stop:
-        typer.echo(f"{address.shown}: " + ("stopped" if address.embedded.stop() else "was not running"))
-    else:
-        typer.echo(f"{address.shown}: " + ("answers" if address.embedded.answers() else "is not running"))
-
-
-async def _answers(_: Jobs, __: Console) -> int:
-    return 0
-
-
-def _on(job: str, command: Callable[[Jobs, str, Console], Awaitable[int]]) -> None:
-    async def run(jobs: Jobs, console: Console) -> int:
-        return await command(jobs, await jobs.find(job), console)
-
-    raise typer.Exit(with_jobs(run))
-
-
-def _as_data(view: JobView) -> dict[str, Any]:
-    spec = None if view.spec is None else view.spec.model_dump(mode="json")
-    return {**asdict(view), "state": view.state.value, "spec": spec}
+    on_job(remote, job, run)

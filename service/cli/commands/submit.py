@@ -17,13 +17,15 @@ from medner.service.cli.options import (
     Trace,
 )
 from medner.service.cli.read_options import with_read_options
+from medner.service.cli.remote.options import Remote, with_server_as
 from medner.store.corpora.reading.read_options import ReadOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from medner.service.cli.redis import JobsThere
     from medner.service.jobs.submit import SubmitOrder
-    from medner.store.jobs import Jobs
+    from medner.store.jobs import Submitted
 
 HELP = """Submit files as a job for background workers, and print the job's id at once.
 
@@ -37,10 +39,13 @@ Examples:
   medner submit notes/ --taggers symbol,span-8 --judge hard-vote --trace all
   medner submit notes/ --key nightly-2026-01-31     # run twice, it makes one job
   medner jobs watch $(medner submit notes/)
+  medner submit notes/ --to https://ward.example.org --key-env WARD_KEY
 
-Redis keeps results for a week (--keep). With --results, workers write them into a folder while the job runs.
+Redis keeps results for a week (--keep). With --results, workers write them into a folder while the job runs. \
+With --to, a medner server (medner serve) gets the documents: it chooses models by its own configuration, and takes \
+--labels, --taggers, --judge, --filter and --preset by name.
 
-Exit code: 0 submitted; 1 submitted, but inputs were skipped; 2 wrong input or option; 3 Redis or disk failed.
+Exit code: 0 submitted; 1 submitted, but inputs were skipped; 2 wrong input or option; 3 Redis, server or disk failed.
 """
 
 
@@ -51,6 +56,7 @@ def register(app: typer.Typer) -> None:
 
 @with_read_options
 @with_configuration
+@with_server_as(url="--to")
 def submit(  # noqa: PLR0913  the options of a command are its parameters
     inputs: Inputs,
     *,
@@ -87,6 +93,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
             "--keep", metavar="DAYS", min=0.01, max=3_650, callback=finite, help="How long Redis keeps an ended job."
         ),
     ] = 7,
+    remote: Remote,
     configuration: ConfigurationOptions,
     judge_follow: Annotated[
         JudgeFollow,
@@ -124,7 +131,7 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
     ] = 300,
     as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
 ) -> None:
-    from medner.service.cli.redis import with_jobs
+    from medner.service.cli.redis import with_jobs_there
     from medner.store.redis.connection import require_redis
 
     require_redis()
@@ -151,17 +158,31 @@ def submit(  # noqa: PLR0913  the options of a command are its parameters
             "sentence_timeout_s": time_limit,
         },
     )
-    raise typer.Exit(with_jobs(lambda jobs, console: _submit(jobs, console, order, as_json=as_json)))
+    if remote:
+        from medner.service.cli.remote.submit import refuse_options
+
+        refuse_options(remote, order)
+    raise typer.Exit(with_jobs_there(remote, lambda jobs, console: _submit(jobs, console, order, as_json=as_json)))
 
 
-async def _submit(jobs: Jobs, console: Console, order: SubmitOrder, *, as_json: bool) -> int:
+async def _submitted(jobs: JobsThere, console: Console, order: SubmitOrder) -> tuple[Submitted, int]:
+    """The job, and how many inputs and records could not be read."""
+    from medner.service.cli.remote.jobs import RemoteJobs
+    from medner.service.cli.remote.submit import submit as submit_to_server
+    from medner.service.jobs.submit import submit as submit_order
+
+    if isinstance(jobs, RemoteJobs):
+        return await submit_to_server(jobs, order, console)
+    return await submit_order(jobs, order, console)
+
+
+async def _submit(jobs: JobsThere, console: Console, order: SubmitOrder, *, as_json: bool) -> int:
     import json
     from dataclasses import asdict
 
     from medner.evaluation.reports.wording import counted
-    from medner.service.jobs.submit import submit as submit_order
 
-    submitted, bad = await submit_order(jobs, order, console)
+    submitted, bad = await _submitted(jobs, console, order)
     view = await jobs.show(submitted.id)
     if not submitted.created:
         console.print(f"this key has a job already, which is {view.state.value}", markup=False)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import getpass
 import json
-import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from medner.core.errors import BadInputError, UserError
-from medner.service.cli.judge_options import AsJson, Name, with_registry
+from medner.service.cli.judge_options import AsJson, JudgesThere, Name, as_data, with_judges_there
 from medner.service.cli.judges import use as judges_use
+from medner.service.cli.judges.definitions import in_words, needed, table_in, validated, words
+from medner.service.cli.remote.options import Remote, with_server, with_server_as
 from medner.service.cli.reporting import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from medner.store.judges import JudgeRegistry
+    pass
 
 HELP = """Define judges by name, and choose the one that decides in running jobs.
 
@@ -32,6 +33,7 @@ Examples:
   medner judges use --back-to 4          # the judge of version 4 again, as a new version
   medner submit notes/ --judge-follow latest
   medner submit notes/ --judge @4        # always this version
+  medner judges list --server https://ward.example.org --key-env WARD_KEY
 """
 
 #: Which option gives a key of a judge's table.
@@ -46,27 +48,29 @@ def register(app: typer.Typer) -> None:
 
 
 @judges_app.command("list")
-def list_(*, as_json: AsJson = False) -> None:
+@with_server
+def list_(*, remote: Remote, as_json: AsJson = False) -> None:
     """List the judges, the version in place, and each worker's version.
 
     Example: medner judges list
 
-    Exit code: 0 done; 3 Redis failed.
+    Exit code: 0 done; 3 Redis or the server failed.
     """
 
-    async def run(registry: JudgeRegistry) -> None:
+    async def run(registry: JudgesThere) -> None:
         defined, current, held = await registry.definitions(), await registry.current(), await registry.held()
         if as_json:
             print_json(
                 {
-                    "judges": [one.model_dump(mode="json") for one in defined],
-                    "in_place": None if current is None else current.model_dump(mode="json"),
-                    "workers": [one.model_dump(mode="json") for one in held],
+                    "judges": [as_data(remote, one) for one in defined],
+                    "in_place": None if current is None else as_data(remote, current),
+                    "workers": [as_data(remote, one) for one in held],
                 }
             )
             return
         rows = [
-            (one.name, str(one.revision), _words(one.judge), one.by, f"{one.created:%Y-%m-%d %H:%M}") for one in defined
+            (one.name, str(one.revision), in_words(registry, one), one.by, f"{one.created:%Y-%m-%d %H:%M}")
+            for one in defined
         ]
         print_table(("judge", "revision", "what it is", "by", "defined (UTC)"), rows)
         if current is None:
@@ -82,10 +86,11 @@ def list_(*, as_json: AsJson = False) -> None:
         if not held:
             typer.echo("  no worker follows at the moment")
 
-    with_registry(run)
+    with_judges_there(remote, run)
 
 
 @judges_app.command()
+@with_server_as(key_env="--server-key-env")
 def add(  # noqa: PLR0913  one parameter an option
     name: Name,
     *,
@@ -122,6 +127,7 @@ def add(  # noqa: PLR0913  one parameter an option
         ),
     ] = None,
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Your name, for the record.")] = "",
+    remote: Remote,
 ) -> None:
     """Define a judge, or change its definition. It decides nothing until `use`.
 
@@ -129,11 +135,11 @@ def add(  # noqa: PLR0913  one parameter an option
 
     Example: medner judges add vote --judge hard-vote
 
-    Exit code: 0 done; 2 wrong judge or option; 3 Redis failed.
+    Exit code: 0 done; 2 wrong judge or option; 3 Redis or the server failed.
     """
     from medner.service.config.frozen import freeze_data
     from medner.service.config.judges import read_judge
-    from medner.store.judges import JudgeDefinition
+    from medner.store.judges import JudgeDefinition, JudgeRegistry
 
     if (judge is None) == (config is None):
         raise UserError("give the judge with --judge, or a file that holds it with --config")
@@ -144,12 +150,12 @@ def add(  # noqa: PLR0913  one parameter an option
         "joint": joint or None,
         "may_abstain": may_abstain or None,
     }
-    table = read_judge(judge) if judge is not None else _table_in(config or Path())
+    table = read_judge(judge) if judge is not None else table_in(config or Path())
     table |= {key: value for key, value in given.items() if value is not None}
     if fallback:
         table["fallback"] = list(fallback)
     try:
-        checked = _validated(table)
+        checked = validated(table)
     except BadInputError as error:
         key = (error.key or "").partition(".")[0]
         if key not in _OPTIONS or not {**given, "fallback": fallback}.get(key):
@@ -157,72 +163,80 @@ def add(  # noqa: PLR0913  one parameter an option
         raise UserError(f"Invalid value for '{_OPTIONS[key]}': {error.reason}") from error
     for host in checked.goes_out_to():
         say(f"note: this judge sends sentences to {host}")
+    remote.refuse(by=by or None)
     data = freeze_data(checked.model_dump(mode="json"))
 
-    async def run(registry: JudgeRegistry) -> None:
-        kept = await registry.add(JudgeDefinition(name=name, judge=data, by=by or getpass.getuser()))
+    async def run(registry: JudgesThere) -> None:
+        if isinstance(registry, JudgeRegistry):
+            kept = await registry.add(JudgeDefinition(name=name, judge=data, by=by or getpass.getuser()))
+        else:
+            # As it was given: the server knows its own folders.
+            kept = await registry.define(name, checked.model_dump(mode="json", exclude_unset=True))
         say(f"judge {kept.name}, revision {kept.revision}: {checked.in_words()}")
 
-    with_registry(run)
+    with_judges_there(remote, run)
 
 
 @judges_app.command()
-def show(name: Name, *, as_json: AsJson = False) -> None:
+@with_server
+def show(name: Name, *, remote: Remote, as_json: AsJson = False) -> None:
     """Show a judge's whole definition.
 
     Example: medner judges show strict
 
-    Exit code: 0 done; 2 there is no such judge; 3 Redis failed.
+    Exit code: 0 done; 2 there is no such judge; 3 Redis or the server failed.
     """
 
-    async def run(registry: JudgeRegistry) -> None:
+    async def run(registry: JudgesThere) -> None:
         found = await registry.definition(name)
         if as_json:
-            print_json(found.model_dump(mode="json"))
+            print_json(as_data(remote, found))
             return
         typer.echo(
             f"judge {found.name}, revision {found.revision}, by {found.by}, {found.created:%Y-%m-%d %H:%M:%S} UTC"
         )
-        judge = _validated(found.judge).model_dump(mode="json")
-        usual = _validated({"kind": judge["kind"]} | _needed(judge)).model_dump(mode="json")
+        judge = validated(found.judge).model_dump(mode="json")
+        usual = validated({"kind": judge["kind"]} | needed(judge)).model_dump(mode="json")
         for key, value in judge.items():
             if key == "fallback":
-                value = ", then ".join(map(_words, value))  # noqa: PLW2901  each in words
+                value = ", then ".join(map(words, value))  # noqa: PLW2901  each in words
             if value != usual.get(key) or key == "kind":
                 typer.echo(f"  {key}: {json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value}")
 
-    with_registry(run)
+    with_judges_there(remote, run)
 
 
 @judges_app.command()
-def remove(name: Name) -> None:
+@with_server
+def remove(name: Name, *, remote: Remote) -> None:
     """Remove a judge's definition. Its versions stay, so that jobs pinned to them go on.
 
     Example: medner judges remove old
 
-    Exit code: 0 done; 2 there is no such judge; 3 Redis failed.
+    Exit code: 0 done; 2 there is no such judge; 3 Redis or the server failed.
     """
 
-    async def run(registry: JudgeRegistry) -> None:
+    async def run(registry: JudgesThere) -> None:
         await registry.remove(name)
         say(f"removed: {name}")
 
-    with_registry(run)
+    with_judges_there(remote, run)
 
 
 @judges_app.command()
-def history(*, as_json: AsJson = False) -> None:
+@with_server
+def history(*, remote: Remote, as_json: AsJson = False) -> None:
     """List every version that was put in place, the newest first.
 
     Example: medner judges history
 
-    Exit code: 0 done; 3 Redis failed.
+    Exit code: 0 done; 3 Redis or the server failed.
     """
 
-    async def run(registry: JudgeRegistry) -> None:
+    async def run(registry: JudgesThere) -> None:
         found = await registry.history()
         if as_json:
-            print_json([one.model_dump(mode="json") for one in found])
+            print_json([as_data(remote, one) for one in found])
             return
         rows = [
             (
@@ -238,37 +252,4 @@ def history(*, as_json: AsJson = False) -> None:
         ]
         print_table(("version", "judge", "since (UTC)", "by", "", "", "why"), rows)
 
-    with_registry(run)
-
-
-def _table_in(path: Path) -> dict[str, Any]:
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        raise BadInputError(f"not valid TOML: {error}", path=path) from error
-    found = data.get("judge")
-    if not isinstance(found, dict):
-        raise BadInputError("holds no [judge] table", path=path, key="judge")
-    return found
-
-
-def _validated(table: dict[str, Any]) -> Any:
-    from pydantic import ValidationError
-
-    from medner.core.validation import complaint
-    from medner.service.config.judges import JudgeConfig
-
-    try:
-        return JudgeConfig.model_validate(table)
-    except ValidationError as error:
-        reason, key = complaint(error)
-        raise BadInputError(reason, path="judge", key=key) from error
-
-
-def _needed(judge: dict[str, Any]) -> dict[str, Any]:
-    """What a kind cannot be without, so that the rest can be told from the usual."""
-    return {key: judge[key] for key in ("adapter", "model", "url") if judge.get(key) is not None}
-
-
-def _words(judge: dict[str, Any]) -> str:
-    return str(_validated(judge).in_words())
+    with_judges_there(remote, run)

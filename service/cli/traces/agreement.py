@@ -10,12 +10,14 @@ import typer
 
 from medner.core.errors import UserError
 from medner.service.cli.bounds import MOST
+from medner.service.cli.remote.options import Remote, with_server
 from medner.service.cli.reporting import print_json, say
-from medner.service.cli.trace_options import Json, Place, opened
+from medner.service.cli.trace_options import Json, Place, opened, server_traces
 
 if TYPE_CHECKING:
     from medner.core.labels import LabelSet
     from medner.core.records import Annotation
+    from medner.evaluation.measures.disputes import Disputes
 
 
 def register(traces: typer.Typer) -> None:
@@ -23,6 +25,7 @@ def register(traces: typer.Typer) -> None:
     traces.command()(agreement)
 
 
+@with_server
 def agreement(  # noqa: PLR0913  one parameter an option
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="A traced run.")] = None,
     *,
@@ -37,6 +40,7 @@ def agreement(  # noqa: PLR0913  one parameter an option
         int, typer.Option("--show", metavar="N", min=0, max=MOST, help="How many disputed texts to show.")
     ] = 20,
     traces: Place = None,
+    remote: Remote,
     as_json: Json = False,
 ) -> None:
     """Show how often taggers agree, the kinds of conflict, each tagger's kept candidates, the most disputed texts.
@@ -57,11 +61,14 @@ def agreement(  # noqa: PLR0913  one parameter an option
         raise UserError("name a traced run, a file with --results, or a job with --job")
     refuse_overwriting({"--plot": plot}, [results])
     labels: LabelSet | None = None
-    if run is not None:
+    if remote and results is None:
+        labels, disputes = _on_server(traces, remote, run, job, show)
+    elif run is not None:
         labels, found = _traced(traces, run)
+        disputes = disputes_in(found)
     else:
-        found = list(_written(results) if results is not None else _of_job(job or ""))
-    disputes = disputes_in(found)
+        remote.refuse_any("--results: is a file of this machine")
+        disputes = disputes_in(_written(results) if results is not None else _of_job(job or ""))
     if plot is not None:
         with replacing_file(plot) as out:
             out.write(agreement_svg(disputes))
@@ -71,6 +78,23 @@ def agreement(  # noqa: PLR0913  one parameter an option
         return
     for line in agreement_lines(disputes, labels, most=show):
         typer.echo(line)
+
+
+def _on_server(
+    place: str | None, remote: Remote, run: str | None, job: str | None, most: int
+) -> tuple[LabelSet | None, Disputes]:
+    """What a server counts in a run or in a job's results."""
+    from medner.evaluation.measures.disputes import Disputes
+    from medner.service.client import jobs, traces
+    from medner.service.traces.naming import run_named
+
+    with server_traces(place, remote) as found:
+        connection = found.connection
+        if run is None:
+            id_ = connection.run(jobs.find(job or ""))
+            return None, Disputes.of_data(connection.run(jobs.agreement(id_, most)))
+        record = run_named(found, run)
+        return record.labels.label_set(), Disputes.of_data(connection.run(traces.agreement(record.run, most)))
 
 
 def _traced(place: str | None, name: str) -> tuple[LabelSet, list[Annotation]]:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from medner.service.cli.remote.options import Remote, with_server
 from medner.service.cli.reporting import print_json
-from medner.service.cli.trace_options import Json, Place, opened
+from medner.service.cli.trace_options import Json, Place, opened_there
 from medner.service.cli.traces import agreement as traces_agreement
 from medner.service.cli.traces import fork as traces_fork
 from medner.service.cli.traces import keep as traces_keep
@@ -20,6 +21,7 @@ traces_app = typer.Typer(
     "    medner traces show last/1           # one sentence's path through the graph\n\n"
     "    medner traces fork last --judge hard-vote\n\n"
     "    medner traces diff RUN FORK --gold gold.jsonl\n\n"
+    "With --server URL these commands ask a medner server (medner serve).\n\n"
     "Traces contain the sentences: protect them as you protect the notes, and remove them in time.",
 )
 
@@ -33,10 +35,12 @@ def register(app: typer.Typer) -> None:
 
 
 @traces_app.command("list")
+@with_server
 def list_(
     run: Annotated[str | None, typer.Argument(metavar="[RUN]", help="List the sentences of this run.")] = None,
     *,
     traces: Place = None,
+    remote: Remote,
     as_json: Json = False,
 ) -> None:
     """List the runs, or the traced sentences of one run.
@@ -48,17 +52,19 @@ def list_(
     from medner.service.traces.listing import run_rows, trace_rows
     from medner.service.traces.naming import run_named
 
-    with opened(traces) as backend:
+    with opened_there(traces, remote) as backend:
         rows = run_rows(backend) if run is None else trace_rows(backend, run_named(backend, run))
         rows.give_out(as_json=as_json)
 
 
 @traces_app.command()
+@with_server
 def show(
     trace: Annotated[str, typer.Argument(metavar="RUN/SENTENCE", help="A trace as `list` names it, or RUN/1.")],
     *,
     full: Annotated[bool, typer.Option("--full", help="Show prompts and answers in full.")] = False,
     traces: Place = None,
+    remote: Remote,
     as_json: Json = False,
 ) -> None:
     """Show one sentence's path: times, each tagger's answer, the filter's scores, each conflict and its verdict.
@@ -72,7 +78,7 @@ def show(
     from medner.service.traces.naming import trace_named
     from medner.service.traces.showing import show_trace, trace_data
 
-    with opened(traces) as backend:
+    with opened_there(traces, remote) as backend:
         record, found = trace_named(backend, trace)
     if as_json:
         print_json(trace_data(record, found))

@@ -9,17 +9,20 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from medner.core.errors import UserError
 from medner.service.cli.bounds import MOST_DAYS
+from medner.service.cli.remote.options import Remote, with_server
 from medner.service.cli.reporting import say
-from medner.service.cli.trace_options import Place, RunName, opened
+from medner.service.cli.trace_options import Place, RunName, opened, opened_there, server_traces
 
 if TYPE_CHECKING:
-    from medner.core.records import AnnotatedDocument
+    from medner.core.records import AnnotatedDocument, Annotation
+    from medner.service.cli.trace_options import TracesThere
+    from medner.service.traces.overruling import Ruling
     from medner.store.traces import RunRecord, TraceBackend
 
 
@@ -37,7 +40,8 @@ def register(traces: typer.Typer) -> None:
     traces.command()(remove)
 
 
-def overrule(
+@with_server
+def overrule(  # noqa: PLR0913  one parameter an option
     trace: Annotated[str, typer.Argument(metavar="RUN/SENTENCE", help="A trace as `list` names it.")],
     *,
     conflict: Annotated[
@@ -52,6 +56,7 @@ def overrule(
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Name of the person who decides.")],
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason.")],
     traces: Place = None,
+    remote: Remote,
 ) -> None:
     """Replace a judge's verdict by a person's decision. The verdict stays in the trace.
 
@@ -65,11 +70,30 @@ def overrule(
     from medner.service.traces.overruling import Ruling
     from medner.service.traces.overruling import overrule as decide
 
+    ruling = Ruling(conflict, _numbers(keep), by, why)
+    if remote:
+        sentence, entities = _overrule_on_server(traces, remote, trace, ruling)
+        say(f"{sentence}: {conflict} decided; the sentence now has {entities} entities")
+        return
     with opened(traces) as backend:
         run, found = trace_named(backend, trace)
-        ruling = Ruling(conflict, _numbers(keep), by, why)
         annotation = asyncio.run(decide(backend, run, found, ruling))
     say(f"{found.id}: {conflict} decided; the sentence now has {len(annotation.entities)} entities")
+
+
+def _overrule_on_server(place: str | None, remote: Remote, name: str, ruling: Ruling) -> tuple[str, int]:
+    """The trace that was decided about, and how many entities its sentence has now."""
+    from medner.service.client import traces
+    from medner.service.traces.naming import trace_named
+
+    with server_traces(place, remote) as found:
+        run, trace = trace_named(found, name)
+        sentence = trace.sentence_id
+        decision = traces.overrule(
+            run.run, sentence, ruling.conflict_id, keep=ruling.keep, why=ruling.why, by=ruling.by
+        )
+        found.connection.run(decision)
+        return trace.id, len(found.connection.run(traces.path(run.run, sentence)).entities)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -81,6 +105,7 @@ def _numbers(text: str) -> tuple[int, ...]:
         raise UserError(f"--keep: {text!r} is no list of candidate numbers; write 1,3 or none") from error
 
 
+@with_server
 def export(
     run: RunName,
     *,
@@ -103,6 +128,7 @@ def export(
         ),
     ] = None,
     traces: Place = None,
+    remote: Remote,
 ) -> None:
     """Write a run's results with people's decisions in them, or only the decisions as training data.
 
@@ -115,7 +141,7 @@ def export(
     from medner.service.traces.naming import run_named
 
     refuse_overwriting({"-o": out}, [results])
-    with opened(traces) as backend:
+    with opened_there(traces, remote) as backend:
         record = run_named(backend, run)
         if what is What.DECISIONS:
             _write(out, _decisions(backend, record))
@@ -125,27 +151,36 @@ def export(
         say(f"written: {out}")
 
 
-def _decisions(backend: TraceBackend, run: RunRecord) -> Iterator[str]:
-    from medner.service.traces.exporting import decided_annotations, judge_examples
+def _decided(backend: TracesThere, run: RunRecord) -> dict[str, Annotation]:
+    """By sentence id, the annotations that a person overruled something in."""
+    from medner.service.cli.remote.traces import RemoteTraces
+    from medner.service.traces.exporting import decided_annotations
 
-    found = decided_annotations(backend, run).values()
+    return backend.decided(run.run) if isinstance(backend, RemoteTraces) else decided_annotations(backend, run)
+
+
+def _annotations(backend: TracesThere, run: RunRecord) -> Iterator[Annotation]:
+    from medner.service.cli.remote.traces import RemoteTraces
+    from medner.service.traces.differences import annotations_of
+
+    return backend.annotations(run.run) if isinstance(backend, RemoteTraces) else annotations_of(backend, run.run)
+
+
+def _decisions(backend: TracesThere, run: RunRecord) -> Iterator[str]:
+    from medner.service.traces.exporting import judge_examples
+
+    found = _decided(backend, run).values()
     return (json.dumps(one, ensure_ascii=False) for one in judge_examples(found, run.labels.name))
 
 
-def _documents(backend: TraceBackend, run: RunRecord, results: Path | None) -> Iterable[AnnotatedDocument]:
-    from medner.service.traces.differences import annotations_of
-    from medner.service.traces.exporting import (
-        decided_annotations,
-        missing_decisions,
-        sentence_documents,
-        with_decisions,
-    )
+def _documents(backend: TracesThere, run: RunRecord, results: Path | None) -> Iterable[AnnotatedDocument]:
+    from medner.service.traces.exporting import missing_decisions, sentence_documents, with_decisions
     from medner.store.corpora.json_formats.jsonl import read_annotated
 
     if results is None:
-        return sentence_documents(annotations_of(backend, run.run))
+        return sentence_documents(_annotations(backend, run))
     documents = list(read_annotated(results))
-    decided = decided_annotations(backend, run)
+    decided = _decided(backend, run)
     missing = missing_decisions(backend, run, documents, decided)
     if missing:
         say(f"{results}: has no sentence {', '.join(missing[:8])}: {len(missing):,} decisions are not in the output")
@@ -162,6 +197,7 @@ def _write(out: Path | None, lines: Iterable[str]) -> None:
         file.writelines(f"{line}\n" for line in lines)
 
 
+@with_server
 def remove(
     runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, by name.")] = None,
     *,
@@ -172,6 +208,7 @@ def remove(
         ),
     ] = None,
     traces: Place = None,
+    remote: Remote,
 ) -> None:
     """Remove runs with all their traces, for good: their bytes are overwritten in the file, and its log is emptied.
 
@@ -186,13 +223,15 @@ def remove(
     from medner.service.traces.naming import run_named
     from medner.store.traces.records import now
 
-    with opened(traces) as backend:
+    if remote and not runs and older_than is None:
+        raise UserError("name runs, or --older-than DAYS: a server itself removes the runs whose time is over")
+    with opened_there(traces, remote) as backend:
         wanted = [run_named(backend, name).run for name in runs or ()]
         if older_than is not None:
             limit = now() - timedelta(days=older_than)
             wanted += [run.run for run in backend.runs() if run.created <= limit]
         if not runs and older_than is None:
-            over = remove_outdated(backend, now())
+            over = remove_outdated(cast("TraceBackend", backend), now())
             say(f"{len(over):,} runs whose time was over removed; name runs, or --older-than DAYS, for others")
             return
         left = {run.run: run.parent for run in backend.runs()}

@@ -1,0 +1,1 @@
+"""The front door to a medner server: the verbs of the local one, over HTTP."""

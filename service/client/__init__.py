@@ -1,0 +1,1 @@
+"""A client of `medner serve`: requests described once, sent synchronously or asynchronously."""
