@@ -1,0 +1,49 @@
+// Models: label sets, taggers, filters, bases and presets, with their scores and where they were trained.
+
+import { ask, at } from "/assets/api.js";
+import { facts, folded, make, row, said, table } from "/assets/dom.js";
+import { Types } from "/assets/types.js";
+import { word } from "/assets/words.js";
+
+export async function show(frame) {
+  const found = await ask(at(["models"]), { signal: frame.signal });
+  frame.root.append(make("h2", { class: "title" }, word("nav_models")), make("p", { class: "hint intro" }, word("models_intro")),
+    section("label_sets", found.label_sets.map(labelSet)),
+    found.presets && found.presets.length ? section("presets", [named(found.presets)]) : "",
+    section("taggers_title", found.taggers.map(agent)),
+    section("filters_title", (found.filters || []).map(agent)),
+    section("bases", [bases(found.bases || [])]),
+    section("judges_title", [make("p", { class: "line" }, (found.judges || []).map((one) => make("span", { class: "tag plain" }, said(nameOf(one)))))]));
+}
+
+const section = (key, children) =>
+  make("section", { class: "card", "aria-labelledby": `models-${key}` }, make("h3", { id: `models-${key}` }, word(key)), children.length ? children : make("p", { class: "hint" }, word("none_here")));
+
+const nameOf = (one) => (typeof one === "string" ? one : one.name || one.kind);
+
+function labelSet(one) {
+  const types = new Types(one.types);
+  const columns = [word("type"), word("code"), word("type_name"), word("definition")];
+  return folded(`${one.name}${one.title ? ` · ${one.title}` : ""} (${one.types.length})`, table(columns, one.types.map((type) => row(columns, [types.tag(type.code), make("code", {}, type.code), said(type.name), said(type.definition)]))));
+}
+
+function agent(one) {
+  const scores = one.scores || [];
+  return make("div", { class: "card inner model" }, make("div", { class: "bar" }, make("h4", {}, said(one.name)), make("span", { class: "line" }, one.kind ? make("span", { class: "tag plain" }, said(one.kind)) : null, one.labels ? make("span", { class: "tag plain" }, said(one.labels)) : null)),
+    one.base ? facts([[word("base"), said(one.base)]]) : null,
+    scores.length ? make("ul", { class: "plain scores" }, (Array.isArray(scores) ? scores : Object.entries(scores).map(([key, value]) => `${key}: ${value}`)).map((line) => make("li", {}, said(line)))) : make("p", { class: "hint" }, word("no_scores")),
+    one.card ? folded(word("card"), String(one.card)) : null);
+}
+
+function bases(rows) {
+  const columns = [word("base"), word("state"), word("size")];
+  return table(columns, rows.map((one) => row(columns, [said(one.name), make("span", { class: one.present ? "yes" : "no" }, word(one.present ? "present" : "absent")), one.bytes ? `${(one.bytes / 1e9).toFixed(2)} GB` : "–"])));
+}
+
+function named(presets) {
+  const columns = [word("preset"), word("taggers_title"), word("filter_label"), word("judge")];
+  const list = (value) => (Array.isArray(value) ? value.map(nameOf).join(", ") : nameOf(value || "") || "–");
+  return table(columns, presets.map((one) => (typeof one === "string" ? row(columns, [said(one), "", "", ""])
+    : row(columns, [said(one.name), said(list(one.taggers)), said(list(one.filter)), said(list(one.judge))]))));
+}
+
