@@ -53,7 +53,7 @@ def _index() -> str:
     words = tomllib.loads(_file("words.toml"))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string(_file("index.html"))
-    return template.render(words=words["zh"], all_words=script_json(words), places=_PLACES)
+    return template.render(words=words["zh"], all_words=script_json(words), places=_PLACES, scripts=sorted(_scripts()))
 
 
 @cache

@@ -4,6 +4,7 @@ import { field, make, options } from "/assets/dom.js";
 import { labelSets } from "/assets/types.js";
 import { word } from "/assets/words.js";
 
+const TITLES = { labels: "labels_label", taggers: "taggers_label", filter: "filter_label", judge: "judge_label" };
 export const JUDGES = ["hard-vote", "best-tagger", "filter-score", "select"];
 
 // Fields in a form; values() gives what was chosen, remembered over a change of the language in `kept`.
@@ -25,6 +26,6 @@ export async function choices(kept, { registered = [] } = {}) {
     kept[name] = select.value;
     if (name === "labels") fill();
   });
-  const element = make("div", { class: "fields" }, Object.entries(fields).map(([name, select]) => field(word(`${name}_label`), select)));
+  const element = make("div", { class: "fields" }, Object.entries(fields).map(([name, select]) => field(word(TITLES[name]), select)));
   return { element, values: () => Object.fromEntries(Object.entries(fields).map(([name, select]) => [name, select.value]).filter(([, value]) => value)) };
 }

@@ -11,7 +11,7 @@ const KEEP_MS = 120_000; // a claim lasts five minutes
 
 export class Desk {
   constructor(frame, job, types, changed) {
-    Object.assign(this, { frame, job, types, changed, claim: null, chosen: new Set(), none: false, asked: [], busy: false, decisions: 0 });
+    Object.assign(this, { frame, job, types, changed, claim: null, chosen: new Set(), none: false, asked: [], busy: false, skipped: false, names: [], seen: new Set() });
     this.element = make("section", { class: "desk", "aria-live": "polite" });
     this.reason = make("input", { type: "text", id: "reason", maxlength: "2000", autocomplete: "off", "aria-label": word("why_label"), placeholder: word("why_label"), onkeydown: (event) => this.inReason(event) });
     frame.signal.addEventListener("abort", () => this.giveBack());
@@ -29,7 +29,8 @@ export class Desk {
   }
 
   async next() {
-    this.claim = await post(at(["jobs", this.job.id, "review", "claim"]), {}, { signal: this.frame.signal });
+    const wanted = this.skipped ? { skipped: true } : {};
+    this.claim = await post(at(["jobs", this.job.id, "review", "claim"]), wanted, { signal: this.frame.signal });
     if (this.frame.signal.aborted) return this.giveBack();
     Object.assign(this, { chosen: new Set(), none: false, asked: [] });
     this.reason.value = "";
@@ -39,7 +40,11 @@ export class Desk {
   render() {
     if (!this.claim) {
       this.element.replaceChildren(make("div", { class: "card done" }, make("h2", { tabindex: "-1", class: "title" }, word("review_done")),
-        make("p", { class: "line" }, this.undoButton(), link(word("open_job"), place(["jobs", this.job.id]), { class: "button" }))));
+        make("p", { class: "line" }, this.undoButton(),
+        button(word("look_at_skipped"), () => this.frame.attempt(async () => {
+          this.skipped = true;
+          await this.next();
+        })), link(word("open_job"), place(["jobs", this.job.id]), { class: "button" }))));
       return;
     }
     const { conflict, text, sentence, run } = this.claim;
@@ -126,15 +131,17 @@ export class Desk {
   }
 
   askRow() {
-    const judge = options(make("select", { "aria-label": word("another_judge"), id: "ask-judge" }), [...JUDGES, ...this.registered].map((one) => [one, one]), lastJudge);
+    const names = [...JUDGES, ...this.taggers().map((name) => `best-tagger:${name}`), ...this.names.map((name) => `@${name}`)];
+    const judge = options(make("select", { "aria-label": word("another_judge"), id: "ask-judge" }), names.map((one) => [one, one]), lastJudge);
     return make("div", { class: "line ask" }, judge, button(word("ask_judge"), () => this.frame.attempt(async () => {
       lastJudge = judge.value;
       await this.askJudge(judge.value);
     }), { id: "ask" }));
   }
 
-  get registered() {
-    return (this.names || []).map((name) => `@${name}`);
+  taggers() {
+    for (const one of this.claim.conflict.candidates) for (const name of one.taggers) this.seen.add(name);
+    return [...this.seen].sort();
   }
 
   async askJudge(judge) {

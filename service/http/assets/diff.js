@@ -14,27 +14,22 @@ export async function showDiff(frame, run, other) {
   const types = await typesOf(record.labels);
   frame.title(word("diff"));
   const columns = ["", word("origin"), word("fork")];
-  const kinds = Object.entries(found.by_kind || {}).map(([kind, one]) => {
-    const [alike, otherwise] = Array.isArray(one) ? one : [one.alike ?? one.same ?? 0, one.changed ?? one.otherwise ?? 0];
-    return { name: named("kind", kind), part: otherwise, total: alike + otherwise };
-  });
-  const [before, after] = [found.fallbacks, found.judge_seconds || found.seconds].map((pair) => pair || []);
-  frame.root.append(crumbs(run, " / ", link(said(fork.name || other), place(["traces", other]))), make("h2", { class: "title" }, word("diff")),
+  const kinds = Object.entries(found.by_kind).map(([kind, one]) => ({ name: named("kind", kind), part: one.otherwise, total: one.alike + one.otherwise }));
+  const types_ = [["gained", found.gained], ["lost", found.lost]].map(([key, counts]) => Object.entries(counts).map(([code, n]) => make("span", {}, types.tag(code), ` ${key === "gained" ? "+" : "−"}${n}`)));
+  frame.root.append(crumbs(run, " / ", link(said(other), place(["traces", other]))), make("h2", { class: "title" }, word("diff")),
     make("section", { class: "card" },
       make("p", { class: "figures" }, [["count_sentences", found.sentences], ["count_conflicts", found.conflicts], ["changed", found.changed_conflicts]].map(([key, n]) => make("span", {}, `${word(key)} `, make("b", {}, counted(n))))),
       table(columns, [
-        row(columns, [word("run"), link(said(record.name || run), place(["traces", run])), link(said(fork.name || other), place(["traces", other]))]),
+        row(columns, [word("run"), link(said(run), place(["traces", run])), link(said(other), place(["traces", other]))]),
         row(columns, [word("judge"), said(record.judge || ""), said(fork.judge || "")]),
-        before.length ? row(columns, [word("count_fallbacks"), counted(before[0]), counted(before[1])]) : "",
-        after.length ? row(columns, [word("judge_time"), `${after[0].toFixed(2)} s`, `${after[1].toFixed(2)} s`]) : "",
-      ]), bars(word("plot_changed"), kinds, "")),
+        row(columns, [word("count_fallbacks"), ...found.fallbacks.map(counted)]),
+        row(columns, [word("judge_time"), ...found.judging_seconds.map((one) => `${one.toFixed(2)} s`)]),
+      ]), make("p", { class: "line" }, types_), bars(word("plot_changed"), kinds, "")),
     make("section", { class: "card" }, make("h3", {}, word("changed_sentences")),
-      (found.changes || []).length ? make("ol", { class: "plain sentences" }, found.changes.map((one) => sentenceOf(one, other, types))) : make("p", { class: "hint" }, word("nothing_changed"))));
+      found.changes.length ? make("ol", { class: "plain sentences" }, found.changes.map((one) => sentenceOf(one, other, types))) : make("p", { class: "hint" }, word("nothing_changed"))));
 }
 
 function sentenceOf(one, fork, types) {
-  const lost = one.only_a || one.lost || [];
-  const gained = one.only_b || one.gained || [];
-  return make("li", {}, link(said(one.text || one.sentence), place(["traces", fork, one.sentence || one.sentence_id]), { class: "sentence" }),
-    make("ul", { class: "plain changes" }, lost.map((entity) => change("−", "lost", entity, types)), gained.map((entity) => change("+", "gained", entity, types))));
+  return make("li", {}, link(said(one.text), place(["traces", fork, one.sentence]), { class: "sentence" }),
+    make("ul", { class: "plain changes" }, one.only_a.map((entity) => change("−", "lost", entity, types)), one.only_b.map((entity) => change("+", "gained", entity, types))));
 }

@@ -23,7 +23,7 @@ export async function documentsView(frame, body, job, types) {
     link(word("open_apart"), at(["jobs", job.id, "page"], { language: document.documentElement.lang === "en" ? "en" : "zh" }), { target: "_blank", rel: "noopener" }));
   body.replaceChildren(filters, reader.element, more);
   await load(null);
-  if (frame.query.get("conflict")) reader.openConflict(frame.query.get("conflict"));
+  if (frame.query.get("conflict")) reader.openConflict(frame.query.get("sentence"), frame.query.get("conflict"));
 
   function go(query) {
     location.hash = place(["jobs", job.id, "documents"], query);
@@ -47,6 +47,6 @@ async function pairs(frame, job, pick, chosen) {
 }
 
 function about(job, mark, document) {
-  const address = place(["jobs", job.id, "documents"], { document: document.id, conflict: mark.conflict ? mark.conflict.id : "" });
+  const address = place(["jobs", job.id, "documents"], { document: document.id, ...(mark.conflict ? { sentence: mark.conflict.sentence, conflict: mark.conflict.id } : {}) });
   return [make("p", { class: "line" }, link(word("link_here"), address))];
 }

@@ -6,11 +6,11 @@ import { documentsView } from "/assets/documents.js";
 import { button, facts, link, make, options, row, said, table } from "/assets/dom.js";
 import { progressBar, stateTag } from "/assets/jobs.js";
 import { typesOf } from "/assets/types.js";
-import { counted, duration, moment, word } from "/assets/words.js";
+import { counted, duration, moment, named, word } from "/assets/words.js";
 
 const ENDED = ["completed", "completed_with_errors", "cancelled", "failed"];
 const TABS = ["documents", "agreement", "failures", "facts"];
-const FORMATS = ["entities", "full", "cmeee", "ccks2019", "jsonl", "bio", "brat", "label-studio", "doccano", "text"];
+const FORMATS = ["entities", "full", "jsonl", "cmeee", "ccks", "bio", "brat", "label-studio", "doccano"];
 
 export async function showJob(frame) {
   const [id, tab = "documents"] = frame.parts;
@@ -82,7 +82,7 @@ export async function showJob(frame) {
   }
 
   function download() {
-    const format = options(make("select", { "aria-label": word("format"), id: "format" }), FORMATS.map((one) => [one, word(`format_${one}`)]), chosenFormat);
+    const format = options(make("select", { "aria-label": word("format"), id: "format" }), FORMATS.map((one) => [one, named("format", one)]), chosenFormat);
     const anchor = link(word("download"), "", { class: "button", download: "", id: "download" });
     const point = () => {
       chosenFormat = format.value;

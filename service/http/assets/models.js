@@ -9,17 +9,15 @@ export async function show(frame) {
   const found = await ask(at(["models"]), { signal: frame.signal });
   frame.root.append(make("h2", { class: "title" }, word("nav_models")), make("p", { class: "hint intro" }, word("models_intro")),
     section("label_sets", found.label_sets.map(labelSet)),
-    found.presets && found.presets.length ? section("presets", [named(found.presets)]) : "",
+    section("presets", found.presets.length ? [presetTable(found.presets)] : []),
     section("taggers_title", found.taggers.map(agent)),
-    section("filters_title", (found.filters || []).map(agent)),
-    section("bases", [bases(found.bases || [])]),
-    section("judges_title", [make("p", { class: "line" }, (found.judges || []).map((one) => make("span", { class: "tag plain" }, said(nameOf(one)))))]));
+    section("filters_title", found.filters.map(agent)),
+    section("bases", [bases(found.bases)]),
+    section("judges_title", [make("p", { class: "line" }, found.judges.map((one) => make("span", { class: "tag plain" }, said(one.kind))))]));
 }
 
 const section = (key, children) =>
   make("section", { class: "card", "aria-labelledby": `models-${key}` }, make("h3", { id: `models-${key}` }, word(key)), children.length ? children : make("p", { class: "hint" }, word("none_here")));
-
-const nameOf = (one) => (typeof one === "string" ? one : one.name || one.kind);
 
 function labelSet(one) {
   const types = new Types(one.types);
@@ -28,22 +26,20 @@ function labelSet(one) {
 }
 
 function agent(one) {
-  const scores = one.scores || [];
-  return make("div", { class: "card inner model" }, make("div", { class: "bar" }, make("h4", {}, said(one.name)), make("span", { class: "line" }, one.kind ? make("span", { class: "tag plain" }, said(one.kind)) : null, one.labels ? make("span", { class: "tag plain" }, said(one.labels)) : null)),
-    one.base ? facts([[word("base"), said(one.base)]]) : null,
-    scores.length ? make("ul", { class: "plain scores" }, (Array.isArray(scores) ? scores : Object.entries(scores).map(([key, value]) => `${key}: ${value}`)).map((line) => make("li", {}, said(line)))) : make("p", { class: "hint" }, word("no_scores")),
-    one.card ? folded(word("card"), String(one.card)) : null);
+  return make("div", { class: "card inner model" },
+    make("div", { class: "bar" }, make("h4", {}, said(one.name)), make("span", { class: "line" }, make("span", { class: "tag plain" }, said(one.kind)), make("span", { class: "tag plain" }, said(one.labels)))),
+    facts([[word("base"), said(one.base)], [word("threshold"), one.threshold === undefined ? "" : String(one.threshold)]]),
+    one.scores.length ? make("ul", { class: "plain scores" }, one.scores.map((line) => make("li", {}, said(line)))) : make("p", { class: "hint" }, word("no_scores")),
+    folded(word("card"), one.card));
 }
 
 function bases(rows) {
-  const columns = [word("base"), word("state"), word("size")];
-  return table(columns, rows.map((one) => row(columns, [said(one.name), make("span", { class: one.present ? "yes" : "no" }, word(one.present ? "present" : "absent")), one.bytes ? `${(one.bytes / 1e9).toFixed(2)} GB` : "–"])));
+  const columns = [word("base"), word("licence"), word("state"), word("size")];
+  return table(columns, rows.map((one) => row(columns, [make("span", {}, said(one.name), make("small", {}, said(one.title))), said(one.licence),
+    make("span", { class: one.present ? "yes" : "no" }, word(one.present ? "present" : "absent")), `${(one.bytes / 1e9).toFixed(2)} GB`])));
 }
 
-function named(presets) {
-  const columns = [word("preset"), word("taggers_title"), word("filter_label"), word("judge")];
-  const list = (value) => (Array.isArray(value) ? value.map(nameOf).join(", ") : nameOf(value || "") || "–");
-  return table(columns, presets.map((one) => (typeof one === "string" ? row(columns, [said(one), "", "", ""])
-    : row(columns, [said(one.name), said(list(one.taggers)), said(list(one.filter)), said(list(one.judge))]))));
+function presetTable(presets) {
+  const columns = [word("preset"), word("labels_label"), word("taggers_title"), word("filter_label"), word("judge")];
+  return table(columns, presets.map((one) => row(columns, [make("strong", {}, said(one.name)), said(one.labels), said(one.taggers.join(", ")), said(one.filter || word("off")), said(one.judge)])));
 }
-

@@ -58,9 +58,9 @@ export class Reader {
   }
 
   // Opens the conflict of a link, whatever of it is drawn.
-  openConflict(id) {
+  openConflict(sentence, id) {
     for (const [place, document] of this.documents.entries()) {
-      const conflict = (document.conflicts || []).find((one) => one.id === id);
+      const conflict = (document.conflicts || []).find((one) => one.id === id && one.sentence === sentence);
       if (!conflict) continue;
       const marks = marksOf(document, { dropped: this.dropped });
       const number = marks.findIndex((mark) => mark.conflict === conflict || conflict.candidates.some((one) => same(one, mark)));

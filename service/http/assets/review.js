@@ -42,7 +42,10 @@ async function reviewJob(frame, id) {
   const standing = make("section", { class: "card standing", "aria-label": word("progress") });
   const desk = new Desk(frame, job, types, refresh);
   frame.root.append(make("p", { class: "crumbs" }, link(word("nav_review"), "#/review"), " / ", link(said(job.name || job.id), place(["jobs", id]))), standing, desk.element);
-  listen(frame, [["1 … 9", word("keys_choose")], ["0", word("keys_none")], ["Enter", word("keys_next")], ["U", word("keys_undo")], ["S", word("keys_skip")], ["A", word("keys_ask")], ["R", word("keys_reason")]], (event) => desk.pressed(event));
+  listen(frame, [
+    ["1 … 9", word("keys_choose")], ["0", word("keys_none")], ["Enter", word("keys_next")],
+    ["U", word("keys_undo")], ["S", word("keys_skip")], ["A", word("keys_ask")], ["R", word("keys_reason")]], (event) => desk.pressed(event));
+  desk.names = await ask(at(["judges"]), { signal: frame.signal }).then((found) => found.judges.map((one) => one.name), () => []);
   await Promise.all([desk.next(), refresh()]);
   every(EVERY_MS, frame, refresh);
 

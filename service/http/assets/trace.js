@@ -106,7 +106,7 @@ export async function showTrace(frame, run, sentence) {
   function forks() {
     const found = trace.forks || [];
     return make("section", { class: "card" }, make("h3", {}, word("forks")), found.length ? make("ul", { class: "plain" }, found.map((one) => make("li", {}, link(said(one), place(["traces", one, sentence]))))) : make("p", { class: "hint" }, word("no_forks")),
-      trace.conflicts.length && (frame.may("review") || frame.may("submit")) ? folded(word("fork_sentence"), forkForm(frame, run, { sentences: [sentence], then: (fork) => place(["traces", fork, sentence]) })) : null);
+      trace.conflicts.length && frame.may("submit") ? folded(word("fork_sentence"), forkForm(frame, run, { sentences: [sentence], then: (fork) => place(["traces", fork, sentence]) })) : null);
   }
 }
 
@@ -143,7 +143,9 @@ function entityTable(entities, types) {
     one.decision ? named("state", one.decision) : "", (one.taggers || []).join(", "), scored(one.score)])));
 }
 
+const written = (writes) => Object.entries(writes || {}).map(([what, n]) => `${what} ${n}`).join(", ");
+
 function checkpoints(trace) {
   const columns = [word("step"), word("column_when"), word("time"), word("writes")];
-  return folded(word("checkpoints"), table(columns, trace.steps.map((one) => row(columns, [make("code", {}, one.node), one.at ? moment(one.at, true) : "", milliseconds(one.milliseconds), (one.writes || []).join(", ")]))));
+  return folded(word("checkpoints"), table(columns, trace.steps.map((one) => row(columns, [make("code", {}, one.node), one.at ? moment(one.at, true) : "", milliseconds(one.milliseconds), written(one.writes)]))));
 }

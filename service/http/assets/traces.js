@@ -5,7 +5,7 @@ import { agreementView } from "/assets/agreement.js";
 import { JUDGES } from "/assets/choices.js";
 import { button, facts, field, folded, link, make, options, row, said, table } from "/assets/dom.js";
 import { typesOf } from "/assets/types.js";
-import { counted, moment, word } from "/assets/words.js";
+import { counted, moment, named, word } from "/assets/words.js";
 
 const A_PAGE = 30;
 
@@ -20,7 +20,7 @@ export async function show(frame) {
 
 async function showRuns(frame) {
   const rows = make("tbody", {});
-  const columns = [word("run"), word("judge"), word("sentences"), word("conflicts_title"), word("origin"), word("column_when")];
+  const columns = [word("run"), word("judge"), word("sentences"), word("origin"), word("column_when")];
   const head = make("thead", {}, make("tr", {}, columns.map((name) => make("th", { scope: "col" }, name))));
   const more = make("p", { class: "line" });
   frame.root.append(make("h2", { class: "title" }, word("nav_traces")), make("p", { class: "hint intro" }, word("traces_intro")),
@@ -30,8 +30,7 @@ async function showRuns(frame) {
   async function load(cursor) {
     const found = await ask(at(["traces"], { limit: A_PAGE, cursor }), { signal: frame.signal });
     rows.append(...found.runs.map((one) => row(columns, [
-      make("span", {}, link(said(one.name || one.run), place(["traces", one.run])), one.name && one.name !== one.run ? make("small", {}, one.run) : null),
-      said(one.judge || ""), make("span", { class: "numbers" }, counted(one.sentences)), make("span", { class: "numbers" }, counted(one.conflicts)),
+      link(said(one.run), place(["traces", one.run])), said(one.judge), make("span", { class: "numbers" }, counted(one.sentences)),
       one.origin ? link(said(one.origin), place(["traces", one.origin])) : "", moment(one.started)])));
     more.replaceChildren(found.next ? button(word("more"), () => frame.attempt(() => load(found.next))) : "",
       rows.childElementCount ? "" : make("span", { class: "hint" }, word("no_traces")));
@@ -44,40 +43,46 @@ export const crumbs = (run, ...rest) =>
 async function showRun(frame, run) {
   const found = await ask(at(["traces", run]), { signal: frame.signal });
   const types = await typesOf(found.labels);
-  frame.title(found.name || run);
+  frame.title(run);
   const only = frame.query.get("only") ?? "";
-  const list = make("ol", { class: "plain sentences" });
+  const columns = [word("sentence"), word("conflicts_title"), word("judge"), word("remarks"), word("time")];
+  const list = make("tbody", {});
   const more = make("p", { class: "line" });
   const pick = options(make("select", { "aria-label": word("filter_only"), onchange: () => {
     location.hash = place(["traces", run], { only: pick.value });
-  } }), [["", word("only_all")], ...["conflicts", "fallbacks", "abstained"].map((one) => [one, word(`only_${one}`)])], only);
-  frame.root.append(crumbs(null), make("h2", { class: "title" }, said(found.name || run)),
+  } }), [["", word("only_all")], ...["conflicts", "fallbacks", "abstained", "overruled"].map((one) => [one, word(`only_${one}`)])], only);
+  frame.root.append(crumbs(null), make("h2", { class: "title" }, said(run)),
     make("section", { class: "card" }, facts([
-      ["id", run], [word("judge"), said(found.judge || "")], [word("sentences"), counted(found.sentences)], [word("conflicts_title"), counted(found.conflicts)],
+      [word("judge"), said(found.judge)], [word("labels_label"), said(found.labels)], [word("sentences"), counted(found.sentences)], [word("conflicts_title"), counted(found.conflicts)],
+      [word("count_fallbacks"), counted(found.fallbacks)], [word("count_abstained"), counted(found.abstained)], [word("count_overruled"), counted(found.overruled)],
       [word("column_when"), moment(found.started, true)],
       [word("origin"), found.origin ? link(said(found.origin), place(["traces", found.origin])) : ""],
     ]), make("p", { class: "line actions" },
       found.origin ? link(word("compare_origin"), place(["traces", found.origin, "~diff", run]), { class: "button" }) : null,
       link(word("tab_agreement"), place(["traces", run, "~agreement"]), { class: "button" }),
       link(word("export"), at(["traces", run, "export"]), { class: "button", download: "" }),
-      frame.may("submit") ? button(word("delete_traces"), () => frame.attempt(async () => {
+      frame.may("admin") ? button(word("delete_traces"), () => frame.attempt(async () => {
         if (!window.confirm(word("delete_traces_sure"))) return;
         await remove(at(["traces", run]));
         location.hash = "#/traces";
       })) : null),
-    frame.may("review") || frame.may("submit") ? folded(word("fork_title"), forkForm(frame, run, {}), { id: "fork" }) : null),
-    make("section", { class: "card" }, make("div", { class: "bar" }, make("h3", {}, word("sentences")), pick), list, more));
+    found.forks.length ? make("p", { class: "line hint" }, word("forks"), found.forks.map((one) => link(said(one), place(["traces", one])))) : null,
+    frame.may("submit") ? folded(word("fork_title"), forkForm(frame, run, {}), { id: "fork" }) : null),
+    make("section", { class: "card" }, make("div", { class: "bar" }, make("h3", {}, word("sentences")), pick),
+      make("div", { class: "wide" }, make("table", {}, make("thead", {}, make("tr", {}, columns.map((name) => make("th", { scope: "col" }, name)))), list)), more));
   await load(null);
 
   async function load(cursor) {
     const page = await ask(at(["traces", run, "sentences"], { only, limit: A_PAGE, cursor }), { signal: frame.signal });
-    list.append(...page.sentences.map((one) => make("li", {}, link(said(one.text || one.sentence), place(["traces", run, one.sentence]), { class: "sentence" }),
-      make("span", { class: "hint" }, said(one.document || one.sentence), one.conflicts ? ` · ${word("conflicts", { n: one.conflicts })}` : "",
-        one.fallbacks ? ` · ${word("fallbacks", { n: one.fallbacks })}` : "", one.abstained ? ` · ${word("only_abstained")}` : "", one.overruled ? ` · ${word("overruled_short")}` : ""))));
+    list.append(...page.sentences.map((one) => row(columns, [link(said(one.sentence), place(["traces", run, one.sentence])),
+      one.conflicts ? make("span", {}, counted(one.conflicts), " ", make("small", {}, [...new Set(one.kinds)].map((kind) => named("kind", kind)).join("; "))) : "–",
+      said(one.judges.join(", ")), remarks(one), `${one.seconds.toFixed(2)} s`])));
     more.replaceChildren(page.next ? button(word("more"), () => frame.attempt(() => load(page.next))) : "",
       list.childElementCount ? "" : make("span", { class: "hint" }, word("no_sentences")));
   }
 }
+
+const remarks = (one) => ["fallbacks", "abstained", "overruled"].filter((key) => one[key]).map((key) => `${word(`count_${key}`)} ${one[key]}`).join(" · ");
 
 // Another judge for a whole run, a sample of it, or given sentences; the fork is then compared with its origin.
 export function forkForm(frame, run, { sentences = null, then = null }) {

@@ -23,16 +23,14 @@ export function marksOf(document, { dropped = false } = {}) {
 export const stateOf = (entity) => (KEPT.includes(entity.decision) ? entity.decision : "judged");
 
 function conflictOf(document, entity) {
-  if (entity.decision === "agreed") return null;
-  const conflicts = document.conflicts || [];
-  return conflicts.find((one) => one.candidates.some((candidate) => same(candidate, entity)))
-    || conflicts.find((one) => overlap(one, entity)) || null;
+  if (!entity.conflict) return null;
+  return (document.conflicts || []).find((one) => one.id === entity.conflict && one.sentence === entity.sentence) || null;
 }
 
 // Kept candidates by number from 1.
 export const isKept = (conflict, number) => Boolean(conflict.verdict) && conflict.verdict.kept.includes(number);
 
-// All about one mark of a document. links: {job, document} lead to its trace and its place.
+// All about one mark of a document.
 export function aboutMark(mark, document, types) {
   const near = document.entities.filter((one) => !same(one, mark) && overlap(one, mark));
   return [
@@ -52,8 +50,9 @@ export function aboutConflict(conflict, types, { current = null } = {}) {
   return make("section", { class: "conflict" },
     make("h3", {}, `${word("who_said_what")} · ${named("kind", conflict.kind)}`),
     candidatesTable(conflict, types, current),
+    conflict.context && conflict.context.length ? make("p", { class: "hint line" }, word("context"), conflict.context.map((one) => make("span", {}, said(one.text), " ", types.tag(one.label)))) : null,
     aboutVerdict(conflict, types),
-    conflict.sentence && conflict.run ? make("p", {}, link(word("open_trace"), place(["traces", conflict.run, conflict.sentence]))) : null);
+    conflict.run ? make("p", {}, link(word("open_trace"), place(["traces", conflict.run, conflict.sentence], { conflict: conflict.id }))) : null);
 }
 
 function candidatesTable(conflict, types, current) {
@@ -66,6 +65,9 @@ function candidatesTable(conflict, types, current) {
     scores[place] === undefined ? scored(one.score) : `${scored(one.score)} · ${word("judge")} ${scored(scores[place])}`,
     result(isKept(conflict, place + 1)),
   ], current && same(one, current) ? { class: "here" } : {}));
+  for (const one of (conflict.verdict && conflict.verdict.added) || []) {
+    rows.push(row(columns, [make("span", {}, said(one.text), " ", types.tag(one.label)), ...taggers.map(() => gave(false)), "–", make("span", { class: "yes" }, word("added"))]));
+  }
   return table(columns, rows, { class: "who" });
 }
 
