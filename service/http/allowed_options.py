@@ -18,7 +18,7 @@ from medner.service.config.options import Overrides, configured, without_folder
 from medner.service.config.shelf import shipped_filters
 from medner.service.http.messages.answers import LabelsAnswer
 from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.requests import NAME, JobOptions
+from medner.service.http.messages.requests import NAME, JobOptionNames, JobOptions
 from medner.service.jobs.submit import spec_of
 from medner.store.jobs import JobSpec
 
@@ -37,7 +37,7 @@ class AllowedOptions:
     base: Overrides = field(default_factory=Overrides)
     label_sets: Mapping[str, str] = field(default_factory=lambda: {name: name for name in SHIPPED})
 
-    def configuration(self, options: JobOptions, judge: Registered | None = None) -> Configuration:
+    def configuration(self, options: JobOptionNames, judge: Registered | None = None) -> Configuration:
         """The configuration of a job; ``judge`` is one of the registry. Problem for a name there is none of."""
         labels = self._label_set(options.labels)
         self._check(
@@ -52,6 +52,7 @@ class AllowedOptions:
                     taggers=options.taggers or self.base.taggers,
                     filter=options.filter or self.base.filter,
                     judge=judge or options.judge or self.base.judge,
+                    preset=options.preset or self.base.preset,
                 )
             )
         except UserError as error:
@@ -79,7 +80,7 @@ class AllowedOptions:
             raise Problem("unusable", f"labels: no label set {name!r}; there are {', '.join(self.label_sets)}")
         return None if name is None else self.label_sets[name]
 
-    def _check(self, options: JobOptions, labels: str) -> None:
+    def _check(self, options: JobOptionNames, labels: str) -> None:
         """Problem for what is no plain name: a client chooses among what there is, and reads no file."""
         for word in (options.taggers or "").replace("，", ",").split(","):
             # A plugin reads what stands behind its name: only the server's own configuration names one.
@@ -89,12 +90,8 @@ class AllowedOptions:
             known = ("off", *without_folder(), *(one.card.name for one in shipped_filters(labels)))
             if options.filter.partition(":")[0] not in known:
                 raise Problem("unusable", f"filter: {options.filter!r} is none; there are {', '.join(known)}")
-        judges = [kind for kind, row in JUDGES.rows.items() if row.is_open_to_clients]
-        if options.judge is not None and options.judge.partition(":")[0] not in judges:
-            raise Problem(
-                "unusable",
-                f"judge: {options.judge!r} is none; there are {', '.join(judges)}, and @NAME of the registry",
-            )
+        if options.judge is not None:
+            check_judge(options.judge)
 
     def _described(self, name: str) -> LabelsAnswer:
         where = self.label_sets[name]
@@ -112,6 +109,13 @@ class AllowedOptions:
             default_judge=usual.judge.kind,
             notice=usual.notice("en"),
         )
+
+
+def check_judge(words: str) -> None:
+    """Problem for a judge that clients may not name."""
+    judges = [kind for kind, row in JUDGES.rows.items() if row.is_open_to_clients]
+    if words.partition(":")[0] not in judges:
+        raise Problem("unusable", f"judge: {words!r} is none; there are {', '.join(judges)}, and @NAME of the registry")
 
 
 def offer_of(base: Overrides, files: tuple[Path, ...]) -> AllowedOptions:

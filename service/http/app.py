@@ -13,6 +13,7 @@ from medner.service.http.access.guard import Guard, Rules
 from medner.service.http.context import ServiceParts, open_service
 from medner.service.http.messages.problems import HANDLERS
 from medner.service.http.openapi import PATH, openapi
+from medner.service.http.operation import guarded
 from medner.service.http.routes import ROUTES
 from medner.service.http.web import WEB_ROUTES
 
@@ -26,9 +27,10 @@ def new_app(parts: ServiceParts, *, hosts: frozenset[str] = frozenset()) -> ASGI
             app.state.service = service
             yield
 
-    routes = [Route(one.path, one.endpoint, methods=[one.method]) for one in ROUTES]
+    routes = [Route(one.path, guarded(one), methods=[one.method]) for one in ROUTES]
+    names = {route.endpoint: one.described_path for route, one in zip(routes, ROUTES, strict=True)}
     routes += [Route(PATH, openapi, methods=["GET"]), *WEB_ROUTES]
     inner = Starlette(routes=routes, exception_handlers=dict(HANDLERS), lifespan=lifespan)
     rules = Rules(hosts, frozenset({"/", PATH, *(one.path for one in ROUTES if one.open)}))
     # Around all of it, so that the answer to a defect is guarded as well.
-    return Guard(inner, rules, parts.access, parts.metrics, {one.endpoint: one.path for one in routes})
+    return Guard(inner, rules, parts.access, parts.metrics, {**{one.endpoint: one.path for one in routes}, **names})

@@ -11,15 +11,21 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from medner.core.errors import MednerError
+from medner.service.build.engines import EngineFactory
+from medner.service.http.access.audit import AuditLog, audit_log
 from medner.service.http.access.callers import Access
 from medner.service.http.access.limits import Limits
 from medner.service.http.allowed_options import AllowedOptions
+from medner.service.http.jobs.endings import JobEndings
+from medner.service.http.judges.runner import JudgeRunner
 from medner.service.http.messages.problems import unknown_job
 from medner.service.http.metrics import HttpMetrics
+from medner.service.http.traces.place import TracePlace
 from medner.store.jobs import Jobs, JobView
 from medner.store.redis import RedisAddress
 from medner.store.redis.client import Client
 from medner.store.redis.connection import make_ready, new_client
+from medner.store.reviews import Reviews
 
 log = logging.getLogger("medner.http")
 
@@ -47,14 +53,19 @@ class Mender:
 
 @dataclass(frozen=True, slots=True)
 class ServiceParts:
-    """What a service is made of. ``stopping`` says whether the server is to end: streams then end too."""
+    """What a service is made of. ``stopping`` says whether the server is to end: streams then end too.
+
+    ``engine_factory`` makes the models of judges that the server itself asks; None: here, as commands do.
+    """
 
     address: RedisAddress
     access: Access
     offer: AllowedOptions = field(default_factory=AllowedOptions)
     limits: Limits = field(default_factory=Limits)
     metrics: HttpMetrics = field(default_factory=HttpMetrics)
+    audit: AuditLog = field(default_factory=audit_log)
     stopping: Callable[[], bool] = lambda: False
+    engine_factory: EngineFactory | None = None
 
 
 class Service:
@@ -66,8 +77,15 @@ class Service:
         self.offer = parts.offer
         self.limits = parts.limits
         self.metrics = parts.metrics
+        self.audit = parts.audit
         self.stopping = parts.stopping
+        self.engine_factory = parts.engine_factory
         self.jobs = Jobs(redis)
+        self.reviews = Reviews(redis)
+        self.traces = TracePlace()
+        self.judging = JudgeRunner()
+        self.endings = JobEndings(self.jobs)
+        self.indexing = asyncio.Lock()
         self.mender = Mender(parts.address)
         self.streams = asyncio.Semaphore(parts.limits.streams)
 
@@ -97,6 +115,7 @@ async def open_service(parts: ServiceParts) -> AsyncIterator[Service]:
             async with asyncio.timeout(_TIMEOUT_S):
                 for _ in range(parts.limits.streams):
                     await service.streams.acquire()
+        await service.traces.close()
         await redis.aclose()
 
 

@@ -14,14 +14,18 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from medner.service.http.context import service_of
 from medner.service.http.messages.answers import ProblemAnswer
 from medner.service.http.messages.problems import MEDIA_TYPE
-from medner.service.http.routes import ROUTES, Operation
+from medner.service.http.operation import JSON, Operation
+from medner.service.http.routes import ROUTES
 
 PATH = "/v1/openapi.json"
 _REFS = "#/components/schemas/{model}"
 #: What any request may be answered.
 _ALWAYS = (403, 421, 500, 503)
+#: What a request with a body may be answered beside.
+_OF_BODIES = (408, 413, 415, 422)
 _KEY_HEADER = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -31,20 +35,20 @@ _KEY_HEADER = {
 Json = dict[str, Any]
 
 
-async def openapi(_: Request) -> Response:
+async def openapi(request: Request) -> Response:
     """GET /v1/openapi.json"""
-    return JSONResponse(description())
+    return JSONResponse(description(keys=service_of(request).access.ring.needed))
 
 
 @cache
-def description() -> Json:
-    """The whole description."""
+def description(*, keys: bool = True) -> Json:
+    """The whole description; ``keys``: whether the server asks for them."""
     models = {model for one in ROUTES for model in _models(one)} | {ProblemAnswer}
     ordered = sorted(models, key=lambda model: model.__name__)
     _, definitions = models_json_schema([(model, "serialization") for model in ordered], ref_template=_REFS)
     paths: dict[str, Json] = {}
     for one in ROUTES:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, definitions["$defs"])
+        paths.setdefault(one.described_path, {})[one.method.lower()] = _operation(one, definitions["$defs"], keys=keys)
     paths[PATH] = {"get": {"summary": "This description", "security": [], "responses": {"200": {"description": "OK"}}}}
     return {
         "openapi": "3.1.0",
@@ -59,34 +63,37 @@ def description() -> Json:
             "schemas": definitions["$defs"],
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
-        "security": [{"key": []}],
+        "security": [{"key": []}] if keys else [],
     }
 
 
 def _models(one: Operation) -> Iterable[type[BaseModel]]:
-    yield from (model for model in (one.answer, one.query, *one.body.values()) if model is not None)
+    known = (one.answer, one.query, *one.body.values(), *one.others.values())
+    yield from (model for model in known if model is not None)
 
 
-def _operation(one: Operation, schemas: Mapping[str, Json]) -> Json:
+def _operation(one: Operation, schemas: Mapping[str, Json], *, keys: bool) -> Json:
     found: Json = {"summary": one.summary, "responses": _responses(one)}
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)}", one.path)
+        for name in re.findall(r"{(\w+)}", one.described_path)
     ]
     if one.query is not None:
         known = schemas[one.query.__name__]["properties"]
         parameters += [{"name": name, "in": "query", "schema": schema} for name, schema in known.items()]
-    if one.status == HTTPStatus.ACCEPTED:
+    if one.key_header:
         parameters.append(_KEY_HEADER)
     if parameters:
         found["parameters"] = parameters
     if one.body:
         found["requestBody"] = {
-            "required": True,
+            "required": one.body_required,
             "content": {kind: _content(model) for kind, model in one.body.items()},
         }
     if one.open:
         found["security"] = []
+    elif keys:
+        found["description"] = f"Needs a key with the scope {one.scope.value}."
     return found
 
 
@@ -94,12 +101,20 @@ def _responses(one: Operation) -> Json:
     good: Json = {"description": HTTPStatus(one.status).phrase}
     if one.status != HTTPStatus.NO_CONTENT:
         good["content"] = {one.media: _content(one.answer) if one.answer else {"schema": {"type": "string"}}}
-    statuses = sorted({*one.problems, *_ALWAYS, *(() if one.open else (401,))})
+        good["content"] |= {media: {} for media in one.further_media}
+    others = {str(status): _other(status, model) for status, model in one.others.items()}
+    further = {*(_OF_BODIES if one.body else ()), *((422,) if one.query else ()), *(() if one.open else (401,))}
+    statuses = sorted({*one.problems, *_ALWAYS, *further} - {one.status, *one.others})
     bad = {
         str(status): {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: _content(ProblemAnswer)}}
         for status in statuses
     }
-    return {str(one.status): good, **bad}
+    return {str(one.status): good, **others, **bad}
+
+
+def _other(status: int, model: type[BaseModel] | None) -> Json:
+    found: Json = {"description": HTTPStatus(status).phrase}
+    return found if model is None else {**found, "content": {JSON: _content(model)}}
 
 
 def _content(model: type[BaseModel]) -> Json:

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from medner.service.http.access.callers import COOKIE, SESSION_S
 from medner.service.http.access.limits import read_body
+from medner.service.http.access.scopes import Scope
 from medner.service.http.context import service_of
 from medner.service.http.messages.answers import SessionAnswer
 from medner.service.http.messages.problems import Problem, refused
@@ -21,7 +22,14 @@ _MOST_BYTES = 4_096
 async def session(request: Request) -> Response:
     """GET /v1/session"""
     access = service_of(request).access
-    return json_answer(SessionAnswer(key_needed=access.ring.needed, name=access.caller(request.headers)))
+    caller = access.caller(request.headers)
+    return json_answer(
+        SessionAnswer(
+            key_needed=access.ring.needed,
+            name=None if caller is None else caller.name,
+            scopes=() if caller is None else tuple(one for one in Scope if one in caller.scopes),
+        )
+    )
 
 
 async def begin(request: Request) -> Response:

@@ -12,13 +12,14 @@ from typing import Any
 from langsmith import tracing_context
 
 from medner.core.errors import UserError
-from medner.core.records import Sentence, TaggerOutput
+from medner.core.records import Annotation, Sentence, TaggerOutput
 from medner.graph import Deps
 from medner.graph.tracing import Tracer
 from medner.service.build.engines import EngineFactory, local_engine, model_folder
 from medner.service.build.judges import judging, needs_base_model
+from medner.service.build.trace_recording import TraceOrder, recording, run_record
 from medner.service.config.configuration import Configuration, validated
-from medner.store.traces import RunRecord, Trace, TraceBackend, TraceSummary
+from medner.store.traces import RunRecord, Trace, TraceBackend, TracePolicy, TraceSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,66 @@ def chosen_traces(
     return [found[place] for place in sorted(drawn)]
 
 
+@dataclass(frozen=True, slots=True)
+class ForkOrder:
+    """A fork: the run, the other judge's table, the sentences (their traces), where traces are, for how many days.
+
+    ``engine_factory`` None: the model runs here, where the judge needs one.
+    """
+
+    source: RunRecord
+    judge: dict[str, Any]
+    chosen: Sequence[TraceSummary]
+    place: str | None = None
+    keep_days: int | None = None
+    engine_factory: EngineFactory | None = None
+
+
+@dataclass(slots=True)
+class Forked:
+    """A fork that was made: its run, the sentences that were decided again, the conflicts that ended otherwise."""
+
+    run: str
+    decided: int = 0
+    changed: int = 0
+
+    def count(self, before: Annotation, after: Annotation) -> None:
+        """Counts a sentence."""
+        verdicts = {one.conflict_id: frozenset((*one.kept, *one.added)) for one in before.verdicts}
+        self.changed += sum(
+            verdicts.get(one.conflict_id) != frozenset((*one.kept, *one.added)) for one in after.verdicts
+        )
+        self.decided += 1
+
+
+async def forked(backend: TraceBackend, order: ForkOrder) -> Forked:
+    """Decides the chosen sentences of a run again, as a run of its own. UserError where the judge cannot be built."""
+    configuration = with_judge(configuration_of(order.source), order.judge)
+    kept = TraceOrder(TracePolicy.CONFLICTS, order.place, order.keep_days)
+    record = run_record(configuration, kept, kind="fork", parent=order.source.run)
+    record = record.model_copy(update={"labels": order.source.labels})
+    found = Forked(record.run)
+    # First the judge: where it cannot be built, no run is begun.
+    async with fork_deps(order.source, configuration, engine_factory=order.engine_factory) as deps:
+        with recording(kept, record) as recorded:
+            assert recorded is not None  # noqa: S101  the policy is not none
+            forking = Forking(
+                backend, order.source, recorded.tracer, deps, configuration.concurrency, on_settled=found.count
+            )
+            await forking.run(order.chosen)
+    return found
+
+
+async def asked(
+    run: RunRecord, trace: Trace, judge: dict[str, Any], engine_factory: EngineFactory | None = None
+) -> Annotation:
+    """What another judge says about a stored sentence; nothing is kept of it."""
+    configuration = with_judge(configuration_of(run), judge)
+    async with fork_deps(run, configuration, engine_factory=engine_factory) as deps:
+        with tracing_context(enabled=False):
+            return await Tracer(run.run, TracePolicy.NONE, lambda _: None).fork(trace, deps)
+
+
 @asynccontextmanager
 async def fork_deps(
     run: RunRecord, configuration: Configuration, *, engine_factory: EngineFactory | None = None
@@ -82,6 +143,7 @@ class Forking:
     deps: Deps
     concurrency: int = 16
     on_done: Callable[[], None] = lambda: None
+    on_settled: Callable[[Annotation, Annotation], None] = lambda *_: None
 
     async def run(self, chosen: Sequence[TraceSummary]) -> int:
         """Decides the chosen sentences again; how many."""
@@ -91,7 +153,8 @@ class Forking:
             async with gate:
                 trace = await asyncio.to_thread(self._trace, summary)
                 with tracing_context(enabled=False):
-                    await self.tracer.fork(trace, self.deps)
+                    settled = await self.tracer.fork(trace, self.deps)
+                self.on_settled(trace.annotation, settled)
                 self.on_done()
 
         await asyncio.gather(*(one(summary) for summary in chosen))

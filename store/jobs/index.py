@@ -7,6 +7,7 @@ when the indexes are first looked at.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from medner.core.errors import UserError
 from medner.store.jobs.keys import INDEX, LEFT, NAMES, QUEUES, REINDEXED, STATE_INDEX
@@ -29,6 +30,19 @@ class QueueNumbers:
     oldest: tuple[str, ...]
     jobs: dict[str, int]
     sentences_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPage:
+    """Some jobs, how many there are in all, and the place behind which the next page begins; None at the end."""
+
+    views: tuple[JobView, ...]
+    total: int
+    next: str | None
+
+
+#: When a job was submitted, and its id.
+_Place = tuple[float, str]
 
 
 class JobIndex:
@@ -68,6 +82,57 @@ class JobIndex:
             if limit is None or not names:
                 break
         return views, total
+
+    async def page(
+        self, limit: int, *, after: str | None = None, state: JobState | None = None, name: str = ""
+    ) -> JobsPage:
+        """Jobs, the newest first: those behind a place, of a state, with a name that begins so.
+
+        ``after`` is the ``next`` of the page before. UserError for one that is none.
+        """
+        total = await self.refresh()
+        place = None if after is None else _place_of(after)
+        if state is None and not name:
+            names, more = await self._behind(place, limit)
+        else:
+            names, more = await self._chosen(place, limit, state, name)
+        views = [view for view in await read_views(self._redis, [one for one, _ in names]) if view is not None]
+        following = f"{names[-1][1]:.0f}:{names[-1][0]}" if more and names else None
+        return JobsPage(tuple(views), total, following)
+
+    async def _behind(self, place: _Place | None, limit: int) -> tuple[list[tuple[str, float]], bool]:
+        """The ids behind a place with their scores, and whether more follow; what they cost does not grow."""
+        highest: Any = "+inf" if place is None else place[0]
+        found: list[tuple[str, float]] = []
+        begin = 0
+        while len(found) <= limit:
+            some = await self._redis.zrevrangebyscore(
+                INDEX, highest, "-inf", start=begin, num=limit + 1, withscores=True
+            )
+            pairs = [(name.decode(), float(score)) for name, score in some]
+            # Of several jobs of one millisecond those up to the place were given before.
+            found += [(name, score) for name, score in pairs if place is None or (score, name) < place]
+            begin += len(some)
+            if len(some) <= limit:
+                break
+        return found[:limit], len(found) > limit
+
+    async def _chosen(
+        self, place: _Place | None, limit: int, state: JobState | None, name: str
+    ) -> tuple[list[tuple[str, float]], bool]:
+        """The same of those that fit; what they cost grows with how many fit."""
+        fitting: list[set[str]] = []
+        if state is not None:
+            fitting.append({one.decode() for one in await self._redis.zrange(STATE_INDEX + state.value, 0, -1)})
+        if name:
+            begin = f"[n{name}".encode()
+            entries = await self._redis.zrangebylex(NAMES, begin, begin + b"\xff")
+            fitting.append({entry.rpartition(b"\0")[2].decode() for entry in entries})
+        ids = sorted(set.intersection(*fitting))
+        scores = await self._redis.zmscore(INDEX, ids) if ids else []
+        known = [(float(score), one) for one, score in zip(ids, scores, strict=True) if score is not None]
+        behind = sorted((one for one in known if place is None or one < place), reverse=True)
+        return [(one, score) for score, one in behind[:limit]], len(behind) > limit
 
     async def find(self, name: str) -> str:
         """The id of a job from its id, a beginning of it that only one has, its name, or ``last``. UserError else."""
@@ -120,3 +185,10 @@ class JobIndex:
 def no_job(name: str) -> UserError:
     """What a command says of a job that is not there."""
     return UserError(f"no job {name!r}; medner jobs list shows those there are (results are kept for a time)")
+
+
+def _place_of(cursor: str) -> _Place:
+    score, _, job = cursor.partition(":")
+    if not (score.isascii() and score.isdecimal()) or len(score) > 15 or not job:
+        raise UserError("the cursor is none of this list")
+    return float(score), job

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -12,12 +12,12 @@ from pydantic import TypeAdapter
 from medner.core.errors import UserError
 from medner.core.records import AnnotatedDocument, Document
 from medner.store.jobs.chunks import joined
-from medner.store.jobs.index import JobIndex, no_job
+from medner.store.jobs.index import JobIndex, JobsPage, no_job
 from medner.store.jobs.keys import QUEUES, UNTIDY, WORKERS, job_key, worker_key
 from medner.store.jobs.lua import Scripts
 from medner.store.jobs.records import DeadLetter, JobSpec, JobView, QueueView, WorkerView
 from medner.store.jobs.spool import Spool
-from medner.store.jobs.states import TERMINAL
+from medner.store.jobs.states import TERMINAL, JobState
 from medner.store.jobs.submitting import SubmitCallbacks, Submitted, Submitter, is_abandoned
 from medner.store.jobs.views import known_spec, read_view, remove, spool_of
 from medner.store.judges import JudgeRegistry
@@ -25,6 +25,8 @@ from medner.store.redis.client import Client
 
 _LETTER = TypeAdapter(DeadLetter)
 _WORKER = TypeAdapter(WorkerView)
+#: So many messages are looked through for a job's place.
+_LOOKED_AT = 1_000
 
 
 class Jobs:
@@ -62,6 +64,30 @@ class Jobs:
     async def newest(self, limit: int | None) -> tuple[list[JobView], int]:
         """The newest ``limit`` jobs, the newest first, and how many there are in all."""
         return await self._index.newest(limit)
+
+    async def page(
+        self, limit: int, *, after: str | None = None, state: JobState | None = None, name: str = ""
+    ) -> JobsPage:
+        """Some jobs, the newest first: those behind a place, of a state, with a name that begins so. UserError for a
+        place that is none."""
+        return await self._index.page(limit, after=after, state=state, name=name)
+
+    async def position(self, job: str) -> int:
+        """How many chunks of its priority wait before the first of a job that waits; 0 where none of it waits."""
+        view = await self.show(job)
+        if view.spec is None:
+            return 0
+        waiting = await self._redis.xrange(QUEUES[view.spec.priority], count=_LOOKED_AT)
+        places = (place for place, (_, message) in enumerate(waiting) if message.get(b"job") == job.encode())
+        return next(places, 0)
+
+    async def states(self, jobs: Sequence[str]) -> list[JobState | None]:
+        """The states of several jobs with one question; None for those there are none of."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for job in jobs:
+                pipe.hget(job_key(job), "state")
+            answers = await pipe.execute()
+        return [None if one is None else JobState(one.decode()) for one in answers]
 
     async def show(self, job: str) -> JobView:
         """A job as it is now. UserError where there is none of this id."""

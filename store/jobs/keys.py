@@ -19,6 +19,8 @@ WORKERS = "medner:workers"
 SWEEPING = "medner:sweeping"
 REINDEXED = "medner:reindexed"
 QUEUES = {priority: f"medner:queue:{priority.value}" for priority in Priority}
+#: What a job's review is kept under, beside the job: it goes when the job goes.
+REVIEW_PARTS = ("review-known", "review-queue", "review-skipped", "review-decided", "review-done", "review-claims")
 GROUP = "medner"
 #: What the submitters' own keys begin with.
 SUBMIT_KEYS = "medner:key:"

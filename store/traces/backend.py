@@ -28,6 +28,10 @@ class TraceBackend(Protocol):
         """The runs, the oldest first."""
         ...
 
+    def find(self, run: str) -> RunRecord | None:
+        """The run of a name; None when there is none."""
+        ...
+
     def count(self, run: str) -> int:
         """How many traces a run has."""
         ...

@@ -54,6 +54,13 @@ class SaverTraces:
         records = [run_of(dict(one.metadata)) for one in found]
         return sorted(records, key=lambda run: (run.created, run.run))
 
+    def find(self, run: str) -> RunRecord | None:
+        """The run of a name."""
+        where: Any = {"configurable": {"thread_id": run, "checkpoint_ns": RUN_SPACE}}
+        with _outside(self._place):
+            found = self._saver.get_tuple(where)
+        return None if found is None else run_of(dict(found.metadata))
+
     def count(self, run: str) -> int:
         """How many traces the run has."""
         return len({one.config["configurable"]["thread_id"] for one in self._sentences(run)})

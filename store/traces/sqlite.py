@@ -92,6 +92,12 @@ class SqliteTraces:
         rows = self._select(f"SELECT metadata FROM checkpoints WHERE checkpoint_ns = '{RUN_SPACE}'")  # noqa: S608
         return sorted((run_of(json.loads(row[0])) for row in rows), key=lambda run: (run.created, run.run))
 
+    def find(self, run: str) -> RunRecord | None:
+        """The run of a name, without reading the others."""
+        query = f"SELECT metadata FROM checkpoints WHERE checkpoint_ns = '{RUN_SPACE}' AND thread_id = ?"  # noqa: S608
+        rows = self._select(query, (run,))
+        return run_of(json.loads(rows[0][0])) if rows else None
+
     def count(self, run: str) -> int:
         """How many traces the run has."""
         query = f"SELECT COUNT(DISTINCT thread_id) FROM checkpoints WHERE {_RUN} = ? AND checkpoint_ns = ''"  # noqa: S608

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medner.service.cli.bounds import MOST, finite, not_empty
+from medner.service.cli.commands import serve_audit
 
 HELP = """Serve HTTP: submit, watch and read jobs over an API (docs/http.md) and on a web page at /.
 
@@ -36,6 +37,7 @@ data folder.
 \b
 Examples:
   medner serve keys add ward-7
+  medner serve keys add dr-li --scopes review
   medner serve keys list
   medner serve keys remove ward-7
 """
@@ -49,6 +51,7 @@ def register(app: typer.Typer) -> None:
     for command in (add, list_, remove):
         keys.command(command.__name__.rstrip("_"))(command)
     serve.add_typer(keys, name="keys")
+    serve_audit.register(serve)
     app.add_typer(serve, name="serve")
 
 
@@ -115,22 +118,35 @@ def serve_(  # noqa: PLR0913  the options of a command are its parameters
     asyncio.run(serve(settings))
 
 
-def add(name: KeyName) -> None:
-    """Make an API key and print it, this once. Its holder may use everything that the server offers.
+def add(
+    name: KeyName,
+    *,
+    scopes: Annotated[
+        str,
+        typer.Option(
+            "--scopes",
+            metavar="SCOPES",
+            help="What the key allows, with commas: read (jobs, results, traces), submit (jobs too), review (decide "
+            "conflicts too), admin (everything).",
+        ),
+    ] = "admin",
+) -> None:
+    """Make an API key and print it, this once. Without --scopes its holder may use everything that the server offers.
 
-    Example: medner serve keys add ward-7
+    Example: medner serve keys add ward-7 --scopes submit,review
 
-    Exit code: 0 done; 2 wrong name, or there is such a key; 3 the key file cannot be written.
+    Exit code: 0 done; 2 wrong name or scope, or there is such a key; 3 the key file cannot be written.
     """
     from medner.service.http.access.keys import key_file
+    from medner.service.http.access.scopes import scopes_in
 
     file = key_file()
-    typer.echo(file.add(name))
+    typer.echo(file.add(name, scopes_in(scopes)))
     typer.echo(f"keep it: it is shown this once, and {file.path} has only its hash", err=True)
 
 
 def list_() -> None:
-    """List the names of the keys, and when each was made.
+    """List the names of the keys, when each was made, and what it allows.
 
     Example: medner serve keys list
 
@@ -140,7 +156,7 @@ def list_() -> None:
 
     file = key_file()
     for one in file.stored():
-        typer.echo(f"{one.name:<20} {one.added:%Y-%m-%d %H:%M} UTC")
+        typer.echo(f"{one.name:<20} {one.added:%Y-%m-%d %H:%M} UTC  {', '.join(one.scopes)}")
     if not file.path.exists():
         typer.echo("there are no keys: medner serve asks for none, and listens on this machine alone", err=True)
 

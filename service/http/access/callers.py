@@ -12,6 +12,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
 from medner.service.http.access.keys import KeyRing
+from medner.service.http.access.scopes import ANYONE, Caller
 
 COOKIE = "medner_session"
 SESSION_S = 12 * 3_600
@@ -32,14 +33,17 @@ class Access:
         self._clock = clock
         self._sessions: dict[str, _Session] = {}
 
-    def caller(self, headers: Headers) -> str | None:
-        """The name of who asks, "" where no key is needed, None for who may not."""
+    def caller(self, headers: Headers) -> Caller | None:
+        """Who asks, everybody where no key is needed, None for who may not."""
         if not self.ring.needed:
-            return ""
+            return ANYONE
         scheme, _, key = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and key:
-            return self.ring.owner(key.strip())
-        return self._of_session(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
+            name = self.ring.owner(key.strip())
+        else:
+            name = self._of_session(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
+        scopes = frozenset() if name is None else self.ring.scopes_of(name)
+        return Caller(name, scopes) if name is not None and scopes else None
 
     def begin(self, key: str) -> str | None:
         """A session's token for a key, None where it is none."""
@@ -60,9 +64,7 @@ class Access:
 
     def _of_session(self, token: str) -> str | None:
         session = self._sessions.get(_at(token))
-        if session is None or session.until_s <= self._clock() or not self.ring.has(session.name):
-            return None
-        return session.name
+        return None if session is None or session.until_s <= self._clock() else session.name
 
 
 def _at(token: str) -> str:

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from medner.service.http.access.callers import Access
+from medner.service.http.access.scopes import Caller
 from medner.service.http.messages.problems import Problem, answer
 from medner.service.http.metrics import HttpMetrics
 
@@ -29,7 +30,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _DRAIN_BYTES, _DRAIN_S = 4 << 20, 1.0
-_METHODS = ("GET", "HEAD", "POST", "DELETE")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 _QUIET = ("/health", "/metrics")
 
 
@@ -67,13 +68,14 @@ class Guard:
             return
         began, headers = time.monotonic(), Headers(scope=scope)
         caller, problem = self._judged(scope, headers)
+        scope.setdefault("state", {})["caller"] = caller
         exchange = _Exchange(receive, send, unread=_has_body(headers))
         try:
             await (self._app if problem is None else answer(problem))(scope, exchange.receive, exchange.send)
         finally:
             self._note(scope, caller, exchange.status, time.monotonic() - began)
 
-    def _judged(self, scope: Scope, headers: Headers) -> tuple[str | None, Problem | None]:
+    def _judged(self, scope: Scope, headers: Headers) -> tuple[Caller | None, Problem | None]:
         """Who asks, and what is against it."""
         problem = _of_host(headers, self._rules.hosts) or _of_origin(headers)
         if problem is not None:
@@ -87,7 +89,7 @@ class Guard:
             )
         return caller, None
 
-    def _note(self, scope: Scope, caller: str | None, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, caller: Caller | None, status: int, seconds: float) -> None:
         route = self._routes.get(scope.get("endpoint"), "other")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.answered(method, route, status, seconds)
@@ -100,7 +102,7 @@ class Guard:
                 "job": scope.get("path_params", {}).get("id"),
                 "status": status,
                 "milliseconds": round(1000 * seconds, 1),
-                "key": caller or None,
+                "key": (caller.name if caller is not None else "") or None,
             },
         )
 

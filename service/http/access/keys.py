@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,18 +23,20 @@ from medner.core.errors import UserError
 from medner.core.files.data_folder import data_folder
 from medner.core.files.locks import exclusive
 from medner.core.validation import complaint
+from medner.service.http.access.scopes import ALL, Scope, granted
 
 _PREFIX = "medner_"
 
 
 class StoredKey(BaseModel):
-    """A key as the file has it."""
+    """A key as the file has it. One without ``scopes`` is of a time without them: it may do everything."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(pattern=r"^[\w.@-]{1,64}$")
     salt: str = Field(pattern=r"^[0-9a-f]{32}$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     added: datetime
+    scopes: tuple[Scope, ...] = Field(default=tuple(Scope), min_length=1)
 
 
 class _File(BaseModel):
@@ -59,12 +62,14 @@ class KeyFile:
             reason, key = complaint(error)
             raise UserError(f"{self.path}: {key or 'the file'}: {reason}; medner serve keys writes it") from error
 
-    def add(self, name: str) -> str:
+    def add(self, name: str, scopes: Iterable[Scope] = ALL) -> str:
         """Makes a key of a name and gives it, this once. UserError for a name that has one, or that is none."""
+        allowed = tuple(one for one in Scope if one in granted(scopes))
         key = _PREFIX + secrets.token_urlsafe(32)
         salt = secrets.token_hex(16)
         try:
-            stored = StoredKey(name=name, salt=salt, sha256=_hashed(salt, key), added=datetime.now(UTC))
+            hashed = _hashed(salt, key)
+            stored = StoredKey(name=name, salt=salt, sha256=hashed, added=datetime.now(UTC), scopes=allowed)
         except ValidationError as error:
             raise UserError(f"{name!r}: a name has 1 to 64 letters, digits, or . _ @ -") from error
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,10 +134,10 @@ class KeyRing:
                 found = one.name
         return found
 
-    def has(self, name: str) -> bool:
-        """Whether a name has a key."""
+    def scopes_of(self, name: str) -> frozenset[Scope]:
+        """What the key of a name may do; nothing where the name has none."""
         self._refresh()
-        return any(one.name == name for one in self._keys)
+        return next((granted(one.scopes) for one in self._keys if one.name == name), frozenset())
 
     def _refresh(self) -> None:
         try:

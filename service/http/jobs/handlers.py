@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from importlib.metadata import version
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from medner.core.errors import UserError
-from medner.core.records import AnnotatedDocument
 from medner.service.http.context import service_of
-from medner.service.http.jobs.submit import LINES
 from medner.service.http.messages.answers import (
     DeadAnswer,
     DeadLettersAnswer,
-    EntityAnswer,
     HealthAnswer,
     JobAnswer,
     JobsAnswer,
     LabelSetsAnswer,
     ReplayAnswer,
-    ResultLine,
     WorkerAnswer,
     moment,
 )
 from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.requests import ListQuery, ResultsQuery
-from medner.service.http.messages.responses import json_answer, query_of
-from medner.store.corpora import annotated_to_line
+from medner.service.http.messages.requests import ListQuery
+from medner.service.http.messages.responses import json_answer, query_of, wrong_cursor
 
 
 async def health(request: Request) -> Response:
@@ -54,11 +48,16 @@ async def labels(request: Request) -> Response:
 async def listed(request: Request) -> Response:
     """GET /v1/jobs"""
     jobs, wanted = service_of(request).jobs, query_of(request, ListQuery)
-    (views, total), workers = await jobs.newest(wanted.limit), await jobs.workers()
+    try:
+        page = await jobs.page(wanted.limit, after=wanted.cursor, state=wanted.state, name=wanted.name)
+    except UserError as error:
+        raise wrong_cursor() from error
+    workers = await jobs.workers()
     return json_answer(
         JobsAnswer(
-            jobs=tuple(JobAnswer.of(view) for view in views),
-            total=total,
+            jobs=tuple(JobAnswer.of(view) for view in page.views),
+            total=page.total,
+            next=page.next,
             workers=tuple(WorkerAnswer.of(one) for one in workers),
         )
     )
@@ -117,37 +116,6 @@ async def dead(request: Request) -> Response:
         for one in await service.jobs.dead(job)
     ]
     return json_answer(DeadLettersAnswer(dead=tuple(found)))
-
-
-async def results(request: Request) -> Response:
-    """GET /v1/jobs/{id}/results"""
-    service, job = service_of(request), _id(request)
-    line = _FORMS[query_of(request, ResultsQuery).format]
-    view = await service.view(job)
-    documents = service.jobs.results(job)
-    # The first before the headers: what fails at once has a status of its own.
-    first = await anext(documents, None)
-
-    async def lines() -> AsyncIterator[str]:
-        if first is not None:
-            yield line(first) + "\n"
-        async for document in documents:
-            yield line(document) + "\n"
-
-    missing = view.counts.sentences - view.counts.done
-    headers = {"Medner-Job-State": view.state.value, "Medner-Sentences-Missing": str(missing)}
-    return StreamingResponse(lines(), headers=headers, media_type=LINES)
-
-
-def _entities_line(document: AnnotatedDocument) -> str:
-    text = document.document.text
-    entities = tuple(
-        EntityAnswer(start=one.start, end=one.end, label=one.label, text=one.text_in(text)) for one in document.entities
-    )
-    return ResultLine(id=document.document.id, entities=entities).model_dump_json()
-
-
-_FORMS: dict[str, Callable[[AnnotatedDocument], str]] = {"entities": _entities_line, "full": annotated_to_line}
 
 
 def _id(request: Request) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -21,10 +22,9 @@ from medner.service.http.messages.answers import SubmitAnswer
 from medner.service.http.messages.problems import Problem, refused
 from medner.service.http.messages.requests import JobOptions, SubmitBody
 from medner.service.http.messages.responses import json_answer, no_query, query_of
+from medner.service.http.operation import JSON, LINES, acts_on
 from medner.store.jobs import JobSpec, SubmitCallbacks
 
-JSON = "application/json"
-LINES = "application/x-ndjson"
 _LONGEST_KEY = 200
 
 
@@ -71,7 +71,16 @@ async def _submit_lines(request: Request) -> Response:
 
 
 async def _spec(service: Service, options: JobOptions) -> JobSpec:
-    """The specification; a judge of the registry is looked up now, a followed one begins with that in place."""
+    """The specification."""
+    judge = await registered_judge(service, options)
+    return await asyncio.to_thread(service.offer.spec, options, judge)
+
+
+async def registered_judge(service: Service, options: JobOptions) -> dict[str, Any] | None:
+    """The table of a judge of the registry, looked up now; a followed one begins with that in place. None for others.
+
+    Problem where there is no such judge.
+    """
     named = Overrides(judge=options.judge or service.offer.base.judge)
     try:
         found = await with_registered_judge(
@@ -79,15 +88,15 @@ async def _spec(service: Service, options: JobOptions) -> JobSpec:
         )
     except UserError as error:
         raise Problem("unusable", f"judge: {error}") from error
-    judge = found.judge if isinstance(found.judge, dict) else None
-    return await asyncio.to_thread(service.offer.spec, options, judge)
+    return found.judge if isinstance(found.judge, dict) else None
 
 
 async def _submitted(request: Request, service: Service, spec: JobSpec, documents: Iterable[Document]) -> Response:
     key = request.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
         raise Problem("bad-request", f"Idempotency-Key: has {len(key)} characters; give it 1 to {_LONGEST_KEY}")
-    submitted = await service.jobs.submit(spec, documents, key=key, progress=SubmitCallbacks(waiting=_give_up))
+    submitted = await service.jobs.submit(spec, documents, key=key, progress=SubmitCallbacks(waiting=give_up))
+    acts_on(request, submitted.id)
     view = await service.jobs.find_view(submitted.id)
     if view is None:
         raise Problem("busy", "another submit with this Idempotency-Key has just broken off; send it again")
@@ -107,6 +116,6 @@ async def _submitted(request: Request, service: Service, spec: JobSpec, document
     return json_answer(answer, 202, {"Location": f"/v1/jobs/{view.id}"})
 
 
-def _give_up(reason: str) -> None:
+def give_up(reason: str) -> None:
     """A command waits until there is room; a request is told."""
     raise Problem("unavailable", f"{reason}: delete finished jobs, or give it more; no job was made")

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 
 from medner.core.choices import JudgeFollow, TracePolicy
 from medner.core.labels import LabelSet
+from medner.service.http.access.scopes import Scope
+from medner.service.http.messages.annotated import DocumentAnswer
 from medner.service.http.messages.strict import Strict
 from medner.store.jobs import JobCounts, JobState, JobView, Priority, WorkerView
 
@@ -100,10 +102,11 @@ class WorkerAnswer(Strict):
 
 
 class JobsAnswer(Strict):
-    """The newest jobs, how many there are in all, and the workers."""
+    """Jobs, the newest first, how many there are in all, and the workers; ``next`` is the cursor of the next page."""
 
     jobs: tuple[JobAnswer, ...]
     total: int
+    next: str | None
     workers: tuple[WorkerAnswer, ...]
 
 
@@ -160,6 +163,28 @@ class ProgressEvent(Strict):
     remarks: tuple[str, ...]
 
 
+class DocumentsAnswer(Strict):
+    """Documents of a job in order; ``next`` is the cursor of the next page, which may be less than full."""
+
+    documents: tuple[DocumentAnswer, ...]
+    next: str | None
+
+
+class AnnotatedAnswer(Strict):
+    """Texts that were annotated at once, and their job, under which results and traces stay for a day."""
+
+    job: str
+    documents: tuple[DocumentAnswer, ...]
+
+
+class WaitingAnswer(Strict):
+    """A job that goes on: how many pieces of work wait before it, and why it waits, where that is known."""
+
+    job: str
+    position: int
+    remarks: tuple[str, ...]
+
+
 class TypeAnswer(Strict):
     """An entity type."""
 
@@ -203,10 +228,11 @@ class HealthAnswer(Strict):
 
 
 class SessionAnswer(Strict):
-    """Whether the server asks for a key, and whose is used: "" where none is needed, None for nobody's."""
+    """Whether the server asks for a key, whose is used ("" where none is needed, None for nobody's), what it may do."""
 
     key_needed: bool
     name: str | None
+    scopes: tuple[Scope, ...]
 
 
 class ProblemAnswer(BaseModel):

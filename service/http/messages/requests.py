@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from medner.core.choices import JudgeFollow, TracePolicy
 from medner.service.http.messages.strict import Strict
-from medner.store.jobs import Priority
+from medner.store.corpora import FORMATS
+from medner.store.jobs import JobState, Priority
 
 #: What a client calls a tagger, filter, judge or label set: a name, never a path.
 NAME = r"^[A-Za-z0-9_一-鿿][A-Za-z0-9_一-鿿.:+-]*$"
+
+#: A cursor is what an answer gave as ``next``.
+CURSOR = r"^[\x21-\x7e]{1,300}$"
+#: The forms of results: two of medner's own, then every format that `medner convert` writes.
+RESULT_FORMATS = (
+    "entities",
+    "full",
+    *(name for name, one in FORMATS.items() if one.write_stream is not None or one.write_folder is not None),
+)
+#: A judge as a client may name it.
+JUDGE = "^@$|" + NAME.replace("^", "^@?")
 
 
 class DocumentBody(Strict):
@@ -21,10 +33,9 @@ class DocumentBody(Strict):
     text: str = Field(min_length=1)
 
 
-class JobOptions(Strict):
-    """How a job is done. What is left out is as the server's configuration says."""
+class JobOptionNames(Strict):
+    """What annotates. What is left out is as the server's configuration says."""
 
-    name: str = Field(default="", max_length=100)
     labels: str | None = Field(default=None, pattern=NAME, description="A label set that GET /v1/labels lists.")
     taggers: str | None = Field(
         default=None,
@@ -32,18 +43,23 @@ class JobOptions(Strict):
         examples=["span,symbol"],
     )
     filter: str | None = Field(default=None, description="off, or a filter of GET /v1/labels; :THRESHOLD may follow.")
-    judge: str | None = Field(
-        default=None, pattern="^@$|" + NAME.replace("^", "^@?"), description="hard-vote, best-tagger:NAME ..., @NAME"
-    )
-    judge_follow: JudgeFollow = JudgeFollow.PINNED
-    priority: Priority = Priority.NORMAL
-    trace: TracePolicy = TracePolicy.CONFLICTS
-    keep_days: float = Field(default=7, ge=0.01, le=365, description="How long results are kept after the end.")
+    judge: str | None = Field(default=None, pattern=JUDGE, description="hard-vote, best-tagger:NAME ..., @NAME")
+    preset: str | None = Field(default=None, pattern=NAME, description="A preset that GET /v1/models lists.")
 
     @field_validator("taggers", mode="before")
     @classmethod
     def _joined(cls, value: Any) -> Any:
         return ",".join(map(str, value)) if isinstance(value, list) else value
+
+
+class JobOptions(JobOptionNames):
+    """How a job is done. What is left out is as the server's configuration says."""
+
+    name: str = Field(default="", max_length=100)
+    judge_follow: JudgeFollow = JudgeFollow.PINNED
+    priority: Priority = Priority.NORMAL
+    trace: TracePolicy = TracePolicy.CONFLICTS
+    keep_days: float = Field(default=7, ge=0.01, le=365, description="How long results are kept after the end.")
 
 
 class SubmitBody(JobOptions):
@@ -53,15 +69,53 @@ class SubmitBody(JobOptions):
 
 
 class ListQuery(Strict):
-    """Which jobs are listed: the newest ``limit``."""
+    """Which jobs are listed, the newest first: of a state, with a name that begins so; ``cursor`` goes on."""
 
     limit: int = Field(default=100, ge=1, le=1_000)
+    cursor: str | None = Field(default=None, pattern=CURSOR)
+    state: JobState | None = None
+    name: str = Field(default="", max_length=100)
 
 
 class ResultsQuery(Strict):
-    """The form of results: entities alone, or the whole annotation as `medner annotate -o` writes it."""
+    """The form of results: entities alone, ``full`` as `medner annotate -o` writes it, or a format of `medner convert`.
 
-    format: Literal["entities", "full"] = "entities"
+    brat, which is a folder of files, comes as a ZIP file.
+    """
+
+    format: str = Field(default="entities", json_schema_extra={"enum": list(RESULT_FORMATS)})
+
+    @field_validator("format")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in RESULT_FORMATS:
+            raise ValueError(f"there is no format {value!r}; there are {', '.join(RESULT_FORMATS)}")
+        return value
+
+
+class DocumentsQuery(Strict):
+    """Which documents of a job: with conflicts, fallbacks, abstentions or failures; with an entity or candidate of a
+    type; with a conflict in which two taggers disagree (``taggers=a,b``)."""
+
+    limit: int = Field(default=20, ge=1, le=200)
+    cursor: str | None = Field(default=None, pattern=CURSOR)
+    only: Literal["conflicts", "fallbacks", "abstained", "overruled", "failures"] | None = None
+    label: str | None = Field(default=None, min_length=1, max_length=100)
+    taggers: str | None = Field(default=None, min_length=1, max_length=200)
+
+
+class AnnotateBody(JobOptionNames):
+    """Texts to annotate at once: one ``text``, or ``documents``. ``wait_s`` is how long the answer is waited for."""
+
+    text: str | None = Field(default=None, min_length=1)
+    documents: tuple[DocumentBody, ...] | None = Field(default=None, min_length=1)
+    wait_s: float = Field(default=20, ge=0, le=60)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.text is None) == (self.documents is None):
+            raise ValueError("give one text, or documents")
+        return self
 
 
 class PageQuery(Strict):

@@ -6,6 +6,7 @@ from medner.store.jobs.keys import (
     ACTIVE_JOBS,
     LEFT,
     QUEUES,
+    REVIEW_PARTS,
     STATE_INDEX,
     SUBMIT_KEYS,
     UNTIDY,
@@ -16,7 +17,7 @@ from medner.store.jobs.states import ACTIVE, TERMINAL, TRANSITIONS, JobState
 #: Chunks of one job that wait in a stream or are worked on at a time.
 WINDOW = 512
 #: What a job has beside its hash. ``sizes`` is what version 0.1.0 kept in the place of ``ends`` and ``tree``.
-PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused", "sizes", "ends", "tree")
+PARTS = ("in", "res", "parts", "open", "tries", "dead", "refused", "sizes", "ends", "tree", *REVIEW_PARTS)
 
 
 def table(entries: dict[str, str]) -> str:

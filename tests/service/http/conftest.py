@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from medner.service.config.options import Overrides
+from medner.service.http.access.audit import AuditLog
 from medner.service.http.access.callers import Access
 from medner.service.http.access.keys import KeyFile, KeyRing
 from medner.service.http.allowed_options import AllowedOptions
@@ -56,7 +57,16 @@ def serving(redis: Client, address: RedisAddress, tmp_path: Path) -> Serving:
     def serve(*, hosts: frozenset[str] = frozenset(), **settings: Any) -> Any:
         access = Access(KeyRing(KeyFile(tmp_path / "no-keys.json")))
         return answering(
-            ServiceParts(**{"address": address, "access": access, "offer": OFFER, **settings}), hosts=hosts
+            ServiceParts(
+                **{
+                    "address": address,
+                    "access": access,
+                    "offer": OFFER,
+                    "audit": AuditLog(tmp_path / "audit.jsonl"),
+                    **settings,
+                }
+            ),
+            hosts=hosts,
         )
 
     return serve

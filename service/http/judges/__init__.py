@@ -1,0 +1,1 @@
+"""Judges over HTTP: defined, tested, put in place, brought back."""
