@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medner.agents.engines.scripted import ScriptedEngine
-from medner.graph import Pipeline
-from medner.service.build.pipeline import build_deps
+from medner.service.build.pipeline import assembled_parts
 from medner.service.config.frozen import thaw
+from medner.service.worker.job_agents import JobPipeline, job_pipeline
 from medner.store.jobs import JobSpec
 from medner.store.redis.address import RedisAddress
 from medner.store.redis.embedded import EmbeddedValkey
@@ -59,12 +59,12 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def served(home: Path, *options: str) -> Iterator[Served]:
+def served(home: Path, *options: str, configuration: str = CONFIGURATION) -> Iterator[Served]:
     """`medner serve` on a free port, with a configuration the worker below can do. The server of jobs ends with it."""
     home.mkdir(exist_ok=True)
-    configuration, log = home / "medner.toml", home / "serve.log"
-    configuration.write_text(CONFIGURATION, encoding="utf-8")
-    command = [sys.executable, "-m", "medner.service.cli", "serve", "--port", "0", "--config", str(configuration)]
+    file, log = home / "medner.toml", home / "serve.log"
+    file.write_text(configuration, encoding="utf-8")
+    command = [sys.executable, "-m", "medner.service.cli", "serve", "--port", "0", "--config", str(file)]
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603  our own command
             [*command, *options], env=environment(home), stderr=out, stdout=out, stdin=subprocess.DEVNULL
@@ -78,7 +78,7 @@ def served(home: Path, *options: str) -> Iterator[Served]:
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120
     while time.monotonic() < end and process.poll() is None:
         for line in log.read_text(encoding="utf-8").splitlines():
             if line.startswith("{") and json.loads(line)["message"] == "ready":
@@ -105,9 +105,22 @@ def working(home: Path) -> Iterator[None]:
         process.wait(10)
 
 
+#: A sentence with this word fails while the data folder has a file of this name.
+POISON = "毒"
+
+
+def _poisoned(strategy: str, sentence: str) -> Exception | None:
+    if POISON in sentence and (Path(os.environ["MEDNER_HOME"]) / POISON).exists():
+        return RuntimeError("this sentence cannot be read")
+    return None
+
+
 @asynccontextmanager
-async def _open(spec: JobSpec) -> AsyncIterator[Pipeline]:
-    yield Pipeline(build_deps(thaw(spec.configuration), ScriptedEngine(Kit().answer)))
+async def _open(spec: JobSpec) -> AsyncIterator[JobPipeline]:
+    configuration = thaw(spec.configuration)
+    engine = ScriptedEngine(Kit(before=_poisoned).answer)
+    async with assembled_parts(configuration, engine_factory=lambda _: engine) as made, job_pipeline(made) as pipeline:
+        yield pipeline
 
 
 def main() -> int:

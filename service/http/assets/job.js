@@ -10,7 +10,7 @@ import { counted, duration, moment, named, word } from "/assets/words.js";
 
 const ENDED = ["completed", "completed_with_errors", "cancelled", "failed"];
 const TABS = ["documents", "agreement", "failures", "facts"];
-const FORMATS = ["entities", "full", "jsonl", "cmeee", "ccks", "bio", "brat", "label-studio", "doccano"];
+const FORMATS = ["entities", "full", "jsonl", "cmeee", "ccks", "bio", "brat", "label-studio", "doccano", "text"];
 
 export async function showJob(frame) {
   const [id, tab = "documents"] = frame.parts;

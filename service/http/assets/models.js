@@ -10,14 +10,16 @@ export async function show(frame) {
   frame.root.append(make("h2", { class: "title" }, word("nav_models")), make("p", { class: "hint intro" }, word("models_intro")),
     section("label_sets", found.label_sets.map(labelSet)),
     section("presets", found.presets.length ? [presetTable(found.presets)] : []),
-    section("taggers_title", found.taggers.map(agent)),
-    section("filters_title", found.filters.map(agent)),
+    section("taggers_title", grid(found.taggers.map(agent))),
+    section("filters_title", grid(found.filters.map(agent))),
     section("bases", [bases(found.bases)]),
     section("judges_title", [make("p", { class: "line" }, found.judges.map((one) => make("span", { class: "tag plain" }, said(one.kind))))]));
 }
 
 const section = (key, children) =>
   make("section", { class: "card", "aria-labelledby": `models-${key}` }, make("h3", { id: `models-${key}` }, word(key)), children.length ? children : make("p", { class: "hint" }, word("none_here")));
+
+const grid = (cards) => (cards.length ? [make("div", { class: "grid" }, cards)] : []);
 
 function labelSet(one) {
   const types = new Types(one.types);

@@ -56,8 +56,8 @@ export async function showTrace(frame, run, sentence) {
 
   function judgeStep() {
     if (!trace.conflicts.length) return [make("p", { class: "hint" }, word("all_agreed"))];
-    return trace.conflicts.map((conflict) => make("div", { class: "card inner", "data-conflict": conflict.id },
-      aboutConflict(conflict, types), frame.may("review") ? overruleForm(conflict) : null));
+    return [make("div", { class: "grid" }, trace.conflicts.map((conflict) => make("div", { class: "card inner", "data-conflict": conflict.id },
+      aboutConflict(conflict, types), frame.may("review") ? overruleForm(conflict) : null)))];
   }
 
   function overruleForm(conflict) {

@@ -53,6 +53,8 @@ def _filter(wanted: DocumentsQuery) -> _Keeps:
     checks: list[_Keeps] = []
     if wanted.only is not None:
         checks.append(_ONLY[wanted.only])
+    if wanted.document is not None:
+        checks.append(lambda document: document.document.id == wanted.document)
     if wanted.label is not None:
         label = wanted.label
         checks.append(lambda document: _has_label(document, label))

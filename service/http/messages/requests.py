@@ -100,6 +100,7 @@ class DocumentsQuery(Strict):
     limit: int = Field(default=20, ge=1, le=200)
     cursor: str | None = Field(default=None, pattern=CURSOR)
     only: Literal["conflicts", "fallbacks", "abstained", "overruled", "failures"] | None = None
+    document: str | None = Field(default=None, min_length=1, max_length=200, description="A document's id.")
     label: str | None = Field(default=None, min_length=1, max_length=100)
     taggers: str | None = Field(default=None, min_length=1, max_length=200)
 
