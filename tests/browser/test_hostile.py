@@ -15,9 +15,8 @@ from tests.http_kit import Served
 
 pytestmark = pytest.mark.browser
 
-MARKUP = '</script><img src=x onerror=alert(1)><script>alert(2)</script>"\'`${1}'
+MARKUP = "</script><img src=x onerror=alert(1)><script>alert(2)</script>\"'`${1}"
 TURNED = "甲\u202e乙\u2066丙\u0007丁"
-PLACES = ("", "/agreement", "/failures", "/facts")
 
 
 @pytest.fixture
@@ -54,7 +53,8 @@ def test_markup_stays_text(strict: Window) -> None:
 
 def test_what_turns_the_direction_is_shown_by_its_code(strict: Window) -> None:
     """Bidi marks and control characters are named, and the text of the note is exact all the same."""
-    job = strict.api("POST", "/v1/jobs", {"name": TURNED, "documents": [{"id": TURNED, "text": f"患者{TURNED}咳嗽。"}]})["id"]
+    documents = [{"id": TURNED, "text": f"患者{TURNED}咳嗽。"}]
+    job = strict.api("POST", "/v1/jobs", {"name": TURNED, "documents": documents})["id"]
     strict.ended(job)
     page = strict.page
     strict.go("jobs", job)
@@ -62,7 +62,8 @@ def test_what_turns_the_direction_is_shown_by_its_code(strict: Window) -> None:
     text = page.locator(".documents .text")
     expect(text).to_be_visible(timeout=WAIT_MS)
     assert text.text_content() == f"患者{TURNED}咳嗽。"
-    assert text.locator(".odd").evaluate_all("found => found.map(one => one.dataset.code)") == ["U+202E", "U+2066", "U+0007"]
+    codes = text.locator(".odd").evaluate_all("found => found.map(one => one.dataset.code)")
+    assert codes == ["U+202E", "U+2066", "U+0007"]
     boxes = [page.get_by_text(one, exact=True).first for one in ("患者甲", "咳嗽")]
     left, right = (box.bounding_box() for box in boxes)
     assert left is not None

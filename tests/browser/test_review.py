@@ -28,7 +28,7 @@ def _left(page: Page, left: int, decided: int) -> None:
 
 
 def test_conflicts_are_decided_from_the_keyboard(window: Window) -> None:
-    """Numbers choose, 0 chooses none, Enter decides and shows the next, S skips, U takes back; what is left counts down."""
+    """Numbers choose, 0 chooses none, Enter decides, S skips, U takes back; the count of what is left follows."""
     job = _job(window, 4, "键盘")
     page = window.page
     window.go("review", job)
@@ -58,6 +58,7 @@ def test_conflicts_are_decided_from_the_keyboard(window: Window) -> None:
         expect(page.locator(".standing .figures")).to_contain_text(f"已裁定 {decided}", timeout=WAIT_MS)
     expect(page.locator(".desk")).to_contain_text("没有待审阅的争议了")
     page.get_by_role("button", name="看看跳过的").click()
+    expect(candidate).to_be_visible(timeout=WAIT_MS)
     page.keyboard.press("1")
     page.keyboard.press("Enter")
     _left(page, 0, 4)
@@ -68,6 +69,7 @@ def test_a_decision_is_in_the_result_with_its_reason(window: Window) -> None:
     job = _job(window, 1, "理由")
     page = window.page
     window.go("review", job)
+    expect(page.locator(".desk .text")).to_be_visible(timeout=WAIT_MS)
     page.keyboard.press("1")
     page.get_by_label("理由").fill("检查名称，应保留")
     page.keyboard.press("Enter")

@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.model, pytest.mark.timeout(900)]
 
 NOTES = sorted((Path(__file__).parents[2] / "examples" / "notes").glob("*.txt"))
 LONG_MS = 300_000
+BEGUN = "() => parseInt(document.querySelector('#job-numbers').textContent) > 0"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,8 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def many(tmp_path: Path) -> Path:
     """The sample notes twice, as one file: enough that something can be done while they run."""
     file = tmp_path / "many.jsonl"
-    lines = [{"id": f"{path.stem}-{turn}", "text": path.read_text(encoding="utf-8")} for turn in (1, 2) for path in NOTES]
+    notes = [{"id": path.stem, "text": path.read_text(encoding="utf-8")} for path in NOTES]
+    lines = [{**note, "id": f"{note['id']}-{turn}"} for turn in (1, 2) for note in notes]
     file.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
     return file
 
@@ -84,7 +86,7 @@ def _put_in_place(window: Window, name: str, why: str) -> None:
 
 
 def test_the_whole_way(browser: Browser, shipped: str, many: Path) -> None:
-    """Annotate, submit, watch, a conflict, another judge, overrule, undo, a swap under way, cancel, replay, download."""
+    """Annotate, submit, watch, open a conflict, overrule, undo, ask another judge, decide, download."""
     with opened(browser, shipped) as window:
         page = window.page
         page.get_by_label("病历文本").fill("患者咳嗽三天，伴胸痛，右下肺可闻及湿性啰音。\n既往高血压病史。")
@@ -118,12 +120,24 @@ def test_the_whole_way(browser: Browser, shipped: str, many: Path) -> None:
         page.locator("#undo").click()
         expect(page.locator(".standing .figures")).to_contain_text("已裁定 0", timeout=WAIT_MS)
 
+        window.go("jobs", job)
+        page.get_by_label("下载格式").select_option("cmeee")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="下载", exact=True).click()
+        documents = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+        assert [one["text"] for one in documents] == [path.read_text(encoding="utf-8") for path in NOTES[:3]]
+
+
+def test_a_judge_is_swapped_while_a_job_runs(browser: Browser, shipped: str, many: Path) -> None:
+    """Both versions are in the job's verdicts; another job is cancelled and taken up again."""
+    with opened(browser, shipped) as window:
+        page = window.page
         for name, judge in (("vote", "hard-vote"), ("score", "filter-score")):
             window.api("PUT", f"/v1/judges/{name}", {"judge": judge})
         _put_in_place(window, "vote", "开始")
         swapped = _submit(page, many, name="更换", follow="latest")
         expect(page.locator("#job-numbers")).to_contain_text(" / ", timeout=WAIT_MS)
-        page.wait_for_function("() => parseInt(document.querySelector('#job-numbers').textContent) > 0", timeout=LONG_MS)
+        page.wait_for_function(BEGUN, timeout=LONG_MS)
         _put_in_place(window, "score", "换一位")
         window.go("jobs", swapped)
         expect(page.locator("#job-state")).to_have_text("已完成", timeout=LONG_MS)
@@ -138,13 +152,6 @@ def test_the_whole_way(browser: Browser, shipped: str, many: Path) -> None:
         page.get_by_role("button", name="重做未完成的").click()
         expect(page.get_by_role("button", name="取消任务")).to_be_visible(timeout=WAIT_MS)
         page.get_by_role("button", name="取消任务").click()
-
-        window.go("jobs", job)
-        page.get_by_label("下载格式").select_option("cmeee")
-        with page.expect_download() as download:
-            page.get_by_role("link", name="下载", exact=True).click()
-        documents = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
-        assert [one["text"] for one in documents] == [path.read_text(encoding="utf-8") for path in NOTES[:3]]
 
 
 def test_the_whole_way_by_keyboard(browser: Browser, shipped: str) -> None:

@@ -151,7 +151,7 @@ def test_results_come_in_the_chosen_format(window: Window) -> None:
 
 
 def test_what_was_given_up_is_listed_and_done_again(window: Window, server: Served) -> None:
-    """A sentence that fails all attempts stands under failures with its reason; a replay does it when the cause is gone."""
+    """A sentence that fails all attempts is listed with its reason; without the cause, a replay does it."""
     poison = server.home / POISON
     poison.touch()
     job = window.submitted(f"患者咳嗽。\n服{POISON}后胸痛。", name="失败")

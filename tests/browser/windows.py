@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from playwright.sync_api import Browser, Page, Response, expect
+from playwright.sync_api import Browser, Page, expect
 
 WAIT_MS = 60_000
 #: Annotated by the scripted worker of `tests.http_kit`; one entity (心电图) is disputed.
@@ -70,14 +70,14 @@ def opened(
         if kind == "error" and not (refusals and text.startswith(_REFUSED)):
             window.troubles.append(text)
 
-    def answered(response: Response) -> None:
-        if not response.url.startswith((url, "data:", "blob:")):
-            window.troubles.append(response.url)
+    def foreign(address: str) -> None:
+        if not address.startswith((url, "data:", "blob:")):
+            window.troubles.append(address)
 
     page.on("pageerror", lambda error: window.troubles.append(str(error)))
     page.on("console", lambda message: heard(message.type, message.text))
-    page.on("response", answered)
-    page.on("requestfailed", lambda request: None if request.url.startswith(url) else window.troubles.append(request.url))
+    page.on("response", lambda response: foreign(response.url))
+    page.on("requestfailed", lambda request: foreign(request.url))
     page.goto(url)
     try:
         yield window

@@ -12,9 +12,8 @@ import pytest
 WEB = resources.files("medner.service.http") / "assets"
 SCRIPTS = tuple(sorted(file.name for file in WEB.iterdir() if file.name.endswith(".js")))
 #: Words that scripts make of a value of the server's, word(`state_${job.state}`): they begin so.
-MADE = (
-    "count_ fallback_ filter_ follow_ format_ keys_ kind_ nav_ node_ only_ priority_ rejected_ state_ tab_".split()
-)
+MADE = ("count_", "fallback_", "filter_", "follow_", "format_", "keys_", "kind_")
+MADE += ("nav_", "node_", "only_", "priority_", "rejected_", "state_", "tab_")
 
 
 def _read(name: str) -> str:
@@ -31,13 +30,13 @@ def test_both_languages_have_the_words_that_are_used() -> None:
     quoted = {name for script in SCRIPTS for name in re.findall(r'["`](\w+)["`]', _read(script))}
     assert set(words["zh"]) == set(words["en"])
     assert named <= set(words["zh"])
-    assert {one for one in words["zh"] if not one.startswith(tuple(MADE))} <= named | quoted
+    assert {one for one in words["zh"] if not one.startswith(MADE)} <= named | quoted
 
 
 def test_text_is_never_set_as_markup() -> None:
     """No script builds elements or programs out of a string."""
-    for script in SCRIPTS:
-        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function", _read(script))
+    markup = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function"
+    assert [script for script in SCRIPTS if re.search(markup, _read(script))] == []
 
 
 def test_placeholders_are_the_same_in_both_languages() -> None:
