@@ -33,7 +33,7 @@ def test_a_note_is_annotated_at_once(window: Window) -> None:
     panel = page.locator(".panel")
     expect(panel).to_contain_text("html-full, json-plain")
     page.get_by_role("button", name="心电图 · 医疗程序 · 未采纳").click()
-    expect(panel).to_contain_text("hard-vote")
+    expect(panel.locator(".verdict")).to_contain_text("裁判")
     expect(panel.locator(".who tbody tr")).to_have_text(["心电图 医疗程序✓–未采纳"])
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="心电图 · 医疗程序 · 未采纳")).to_be_focused()

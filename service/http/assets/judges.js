@@ -1,7 +1,7 @@
 // Judges: which one is in place, who holds which version, tests, and the way to another; live while jobs run.
 
-import { ask, at, post, put, remove } from "/assets/api.js";
-import { button, facts, field, folded, make, options, row, said, table } from "/assets/dom.js";
+import { ask, at, place, post, put, remove } from "/assets/api.js";
+import { button, facts, field, folded, link, make, options, row, said, table } from "/assets/dom.js";
 import { every } from "/assets/later.js";
 import { moment, word } from "/assets/words.js";
 
@@ -20,6 +20,8 @@ export async function show(frame) {
   frame.root.append(make("h2", { class: "title" }, word("nav_judges")), make("p", { class: "hint intro" }, word("judges_intro")), standing, list, answers, admin ? addForm() : "", history);
   await refresh();
   await past();
+  const chosen = list.querySelector("tr.here");
+  if (chosen) chosen.scrollIntoView({ block: "center" });
   every(EVERY_MS, frame, refresh);
 
   async function refresh() {
@@ -44,8 +46,8 @@ export async function show(frame) {
   function renderList() {
     const columns = [word("judge"), word("definition"), ""];
     list.replaceChildren(make("h3", {}, word("definitions")), found.judges.length ? table(columns, found.judges.map((one) => row(columns, [
-      make("strong", {}, said(one.name)), make("span", {}, said(one.words), make("small", {}, `${word("revision")} ${one.revision} · `, said(one.by)),
-        one.goes_out_to.length ? make("p", { class: "warn" }, word("goes_out_to", { hosts: one.goes_out_to.join(", ") })) : null, folded(word("definition"), inWords(one.definition))), acts(one)])))
+      make("strong", {}, link(said(one.name), place(["judges", one.name]))), make("span", {}, said(one.words), make("small", {}, `${word("revision")} ${one.revision} · `, said(one.by)),
+        one.goes_out_to.length ? make("p", { class: "warn" }, word("goes_out_to", { hosts: one.goes_out_to.join(", ") })) : null, folded(word("definition"), inWords(one.definition), { open: one.name === frame.parts[0] })), acts(one)], one.name === frame.parts[0] ? { class: "here" } : {})))
       : make("p", { class: "hint" }, word("no_judges")));
   }
 

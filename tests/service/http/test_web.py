@@ -12,8 +12,22 @@ import pytest
 WEB = resources.files("medner.service.http") / "assets"
 SCRIPTS = tuple(sorted(file.name for file in WEB.iterdir() if file.name.endswith(".js")))
 #: Words that scripts make of a value of the server's, word(`state_${job.state}`): they begin so.
-MADE = ("count_", "fallback_", "filter_", "follow_", "format_", "keys_", "kind_")
-MADE += ("nav_", "node_", "only_", "priority_", "rejected_", "state_", "tab_")
+MADE = (
+    "count_",
+    "fallback_",
+    "filter_",
+    "follow_",
+    "format_",
+    "keys_",
+    "kind_",
+    "nav_",
+    "node_",
+    "only_",
+    "priority_",
+    "rejected_",
+    "state_",
+    "tab_",
+)
 
 
 def _read(name: str) -> str:
