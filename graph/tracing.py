@@ -7,7 +7,7 @@ sentence is under way, and what no policy keeps is never even serialised.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import count
 from typing import Any
 
@@ -98,15 +98,13 @@ class Tracer:
         self.run = run
         self.policy = policy
         self._keep = keep
-        self._saver = CapturingSaver()
-        # One a set of taggers; a run has one set.
-        self._graph_of = cache(partial(sentence_graph_with, self._saver))
-        self._numbers: Iterator[int] = count()
+        self._saver = _SAVER
+        self._under_way: set[str] = set()
 
     @property
     def under_way(self) -> int:
         """How many sentences' states are held."""
-        return self._saver.under_way
+        return len(self._under_way)
 
     async def annotate(self, sentence: Sentence, deps: Deps) -> Annotation:
         """The sentence through the whole graph."""
@@ -124,11 +122,14 @@ class Tracer:
         thread = self._thread()
         self._saver.seed(thread, trace.snapshots[-1])
         config = _config(thread, 1)
-        graph = self._graph_of(deps.tagger_names)
-        await graph.aupdate_state(config, dict(values), as_node="judge")
-        final = await graph.ainvoke(None, context=deps, config=config)
+        graph = _graph_of(deps.tagger_names)
+        try:
+            await graph.aupdate_state(config, dict(values), as_node="judge")
+            final = await graph.ainvoke(None, context=deps, config=config)
+        finally:
+            snapshots = self._taken(thread)
         annotation: Annotation = final["annotation"]
-        self._keep(Trace(self.run, trace.sentence_id, self._saver.take(thread)[1:]))
+        self._keep(Trace(self.run, trace.sentence_id, snapshots[1:]))
         return annotation
 
     async def _through(
@@ -138,10 +139,10 @@ class Tracer:
         if seed is not None:
             self._saver.seed(thread, seed)
         try:
-            graph = self._graph_of(deps.tagger_names)
+            graph = _graph_of(deps.tagger_names)
             final = await graph.ainvoke(start, context=deps, config=_config(thread, len(deps.taggers)))
         finally:
-            snapshots = self._saver.take(thread)
+            snapshots = self._taken(thread)
         annotation: Annotation = final["annotation"]
         kept = _kept(snapshots, self.policy, annotation)
         if kept:
@@ -149,8 +150,21 @@ class Tracer:
         return annotation
 
     def _thread(self) -> str:
-        """A name of its own: two sentences under way at once may have one id."""
-        return str(next(self._numbers))
+        """A name of its own: two sentences under way at once may have one id, of several runs too."""
+        thread = str(next(_NUMBERS))
+        self._under_way.add(thread)
+        return thread
+
+    def _taken(self, thread: str) -> tuple[Snapshot, ...]:
+        self._under_way.discard(thread)
+        return self._saver.take(thread)
+
+
+#: All tracers share the saver and the graphs compiled with it: to compile one takes longer than a short sentence, and
+#: a worker has a tracer a job.
+_SAVER = CapturingSaver()
+_NUMBERS: Iterator[int] = count()
+_graph_of = lru_cache(maxsize=64)(partial(sentence_graph_with, _SAVER))
 
 
 def _config(thread: str, at_once: int) -> RunnableConfig:

@@ -56,7 +56,7 @@ class AllowedOptions:
                 )
             )
         except UserError as error:
-            raise Problem("unusable", f"{error} (GET /v1/labels lists what there is)") from error
+            raise Problem("unfitting", f"{error} (GET /v1/labels lists what there is)") from error
 
     def spec(self, options: JobOptions, judge: Registered | None = None) -> JobSpec:
         """The specification of a job. Problem for an option that cannot be used. Reads and hashes the adapters."""
@@ -77,7 +77,7 @@ class AllowedOptions:
 
     def _label_set(self, name: str | None) -> str | None:
         if name is not None and name not in self.label_sets:
-            raise Problem("unusable", f"labels: no label set {name!r}; there are {', '.join(self.label_sets)}")
+            raise Problem("unfitting", f"labels: no label set {name!r}; there are {', '.join(self.label_sets)}")
         return None if name is None else self.label_sets[name]
 
     def _check(self, options: JobOptionNames, labels: str) -> None:
@@ -85,11 +85,13 @@ class AllowedOptions:
         for word in (options.taggers or "").replace("，", ",").split(","):
             # A plugin reads what stands behind its name: only the server's own configuration names one.
             if options.taggers and (is_plugin(word.strip()) or not re.match(NAME, word.strip())):
-                raise Problem("unusable", f"taggers: {word.strip()!r} is no name; GET /v1/labels lists those there are")
+                raise Problem(
+                    "unfitting", f"taggers: {word.strip()!r} is no name; GET /v1/labels lists those there are"
+                )
         if options.filter is not None:
             known = ("off", *without_folder(), *(one.card.name for one in shipped_filters(labels)))
             if options.filter.partition(":")[0] not in known:
-                raise Problem("unusable", f"filter: {options.filter!r} is none; there are {', '.join(known)}")
+                raise Problem("unfitting", f"filter: {options.filter!r} is none; there are {', '.join(known)}")
         if options.judge is not None:
             check_judge(options.judge)
 
@@ -115,7 +117,9 @@ def check_judge(words: str) -> None:
     """Problem for a judge that clients may not name."""
     judges = [kind for kind, row in JUDGES.rows.items() if row.is_open_to_clients]
     if words.partition(":")[0] not in judges:
-        raise Problem("unusable", f"judge: {words!r} is none; there are {', '.join(judges)}, and @NAME of the registry")
+        raise Problem(
+            "unfitting", f"judge: {words!r} is none; there are {', '.join(judges)}, and @NAME of the registry"
+        )
 
 
 def offer_of(base: Overrides, files: tuple[Path, ...]) -> AllowedOptions:

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from medner.service.http.context import service_of
 from medner.service.http.messages.answers import ProblemAnswer
 from medner.service.http.messages.problems import MEDIA_TYPE
-from medner.service.http.operation import JSON, Operation
+from medner.service.http.operation import EVENTS, JSON, Operation
 from medner.service.http.routes import ROUTES
 
 PATH = "/v1/openapi.json"
@@ -25,7 +25,7 @@ _REFS = "#/components/schemas/{model}"
 #: What any request may be answered.
 _ALWAYS = (403, 421, 500, 503)
 #: What a request with a body may be answered beside.
-_OF_BODIES = (408, 413, 415, 422)
+_OF_BODIES = (408, 409, 413, 415, 422)
 _KEY_HEADER = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -100,7 +100,7 @@ def _operation(one: Operation, schemas: Mapping[str, Json], *, keys: bool) -> Js
 def _responses(one: Operation) -> Json:
     good: Json = {"description": HTTPStatus(one.status).phrase}
     if one.status != HTTPStatus.NO_CONTENT:
-        good["content"] = {one.media: _content(one.answer) if one.answer else {"schema": {"type": "string"}}}
+        good["content"] = {one.media: _good(one)}
         good["content"] |= {media: {} for media in one.further_media}
     others = {str(status): _other(status, model) for status, model in one.others.items()}
     further = {*(_OF_BODIES if one.body else ()), *((422,) if one.query else ()), *(() if one.open else (401,))}
@@ -110,6 +110,17 @@ def _responses(one: Operation) -> Json:
         for status in statuses
     }
     return {str(one.status): good, **others, **bad}
+
+
+def _good(one: Operation) -> Json:
+    if one.answer is None:
+        return {"schema": {"type": "string"}}
+    if one.media != EVENTS:
+        return _content(one.answer)
+    # Of each event: what stands in its fields is words, and the data's are JSON.
+    data = {"type": "string", "contentMediaType": JSON, "contentSchema": _content(one.answer)["schema"]}
+    event = {"type": "string", "enum": ["progress", "end", "gone"]}
+    return {"schema": {"type": "object", "properties": {"event": event, "data": data}}}
 
 
 def _other(status: int, model: type[BaseModel] | None) -> Json:

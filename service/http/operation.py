@@ -23,6 +23,7 @@ log = logging.getLogger("medner.http")
 Endpoint = Callable[[Request], Awaitable[Response]]
 JSON = "application/json"
 LINES = "application/x-ndjson"
+EVENTS = "text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ from medner.store.redis.client import Client
 from medner.store.traces import TraceBackend, TracePolicy, TraceWriter, open_traces
 
 _DAY_S = 86_400
+_TIDY_EVERY_S = 600.0
 
 
 class JobTraces:
@@ -36,6 +38,7 @@ class JobTraces:
         self._writer: TraceWriter | None = None
         self._tracers: dict[str, Tracer] = {}
         self._turn = asyncio.Lock()
+        self._tidy_at = -math.inf
 
     async def tracer(self, job: str, spec: JobSpec) -> Tracer | None:
         """What keeps the traces of a job, a run of the job's name; None where it wants none."""
@@ -52,11 +55,14 @@ class JobTraces:
         if self._backend is None or self._writer is None:
             self._backend = open_traces(self._place)
             self._writer = TraceWriter(self._backend)
-        remove_outdated(self._backend, datetime.now(UTC))
+        if time.monotonic() > self._tidy_at:
+            # Reads every run: not for each of many small jobs.
+            remove_outdated(self._backend, datetime.now(UTC))
+            self._tidy_at = time.monotonic() + _TIDY_EVERY_S
         order = TraceOrder(policy, self._place, math.ceil(spec.keep_s / _DAY_S))
         configuration = thaw(spec.configuration)
         # Whichever worker comes first; the others find it.
-        if all(run.run != job for run in self._backend.runs()):
+        if self._backend.find(job) is None:
             record = run_record(configuration, order, kind="job", fingerprint=spec.fingerprint, name=job)
             self._backend.begin(record)
         return self._writer

@@ -75,7 +75,7 @@ async def annotate(request: Request) -> Response:
     if view is None:
         raise unknown_job(submitted.id)
     if view.state in (JobState.FAILED, JobState.CANCELLED):
-        raise Problem("unusable", f"the job {view.state.value}: {view.reason or 'somebody ended it'}", job=view.id)
+        raise Problem("unfitting", f"the job {view.state.value}: {view.reason or 'somebody ended it'}", job=view.id)
     found = [DocumentAnswer.of(one) async for one in service.jobs.results(view.id)]
     return json_answer(AnnotatedAnswer(job=view.id, documents=tuple(found)))
 
@@ -95,6 +95,6 @@ def _documents(service: Service, body: AnnotateBody) -> list[Document]:
     for number, (name, text) in enumerate(given):
         check_text(text, service.limits, key="text" if body.documents is None else f"documents.{number}.text")
         if name in seen:
-            raise Problem("unusable", "two documents have one id; give each its own", key=f"documents.{number}.id")
+            raise Problem("unfitting", "two documents have one id; give each its own", key=f"documents.{number}.id")
         seen.add(name)
     return [Document(name, text) for name, text in given]

@@ -14,7 +14,6 @@ from medner.service.http.context import service_of
 from medner.service.http.jobs.decided import decided_results
 from medner.service.http.messages.annotated import DocumentAnswer
 from medner.service.http.messages.answers import DocumentsAnswer
-from medner.service.http.messages.problems import Problem
 from medner.service.http.messages.requests import DocumentsQuery
 from medner.service.http.messages.responses import json_answer, place_of, query_of
 from medner.service.http.messages.trace_answers import AgreementAnswer
@@ -59,9 +58,8 @@ def _filter(wanted: DocumentsQuery) -> _Keeps:
         label = wanted.label
         checks.append(lambda document: _has_label(document, label))
     if wanted.taggers is not None:
-        pair = [word.strip() for word in wanted.taggers.replace("，", ",").split(",")]
-        if len(pair) != 2 or not all(pair):
-            raise Problem("unusable", "taggers: name two with a comma between them: taggers=span,symbol", key="taggers")
+        first, _, second = wanted.taggers.replace("，", ",").partition(",")
+        pair = (first.strip(), second.strip())
         checks.append(lambda document: any(_disagree(one, *pair) for one, _ in _conflicts(document)))
     return lambda document: all(check(document) for check in checks)
 

@@ -12,9 +12,8 @@ from medner.service.http.jobs.submit import submit
 from medner.service.http.messages import answers, requests
 from medner.service.http.messages.trace_answers import AgreementAnswer
 from medner.service.http.messages.trace_requests import AgreementQuery
-from medner.service.http.operation import JSON, LINES, Operation
+from medner.service.http.operation import EVENTS, JSON, LINES, Operation
 
-EVENTS = "text/event-stream"
 HTML = "text/html"
 _JOB = "/v1/jobs/{id}"
 

@@ -21,7 +21,7 @@ from medner.service.http.jobs.ndjson import handed_over, line_documents
 from medner.service.http.messages.answers import SubmitAnswer
 from medner.service.http.messages.problems import Problem, refused
 from medner.service.http.messages.requests import JobOptions, SubmitBody
-from medner.service.http.messages.responses import json_answer, no_query, query_of
+from medner.service.http.messages.responses import json_answer, query_of
 from medner.service.http.operation import JSON, LINES, acts_on
 from medner.store.jobs import JobSpec, SubmitCallbacks
 
@@ -43,19 +43,21 @@ async def submit(request: Request) -> Response:
 
 async def _submit_json(request: Request) -> Response:
     service = service_of(request)
-    no_query(request)
+    # What the query says holds where the body says nothing.
+    usual = query_of(request, JobOptions)
     data = await read_body(request, service.limits)
     try:
-        body = SubmitBody.model_validate_json(data)
+        body = SubmitBody.model_validate_json(data, strict=True)
     except ValidationError as error:
         raise refused(error, SubmitBody, "the body") from error
     seen: set[str] = set()
     for number, one in enumerate(body.documents):
         check_text(one.text, service.limits, key=f"documents.{number}.text")
         if one.id in seen:
-            raise Problem("unusable", "two documents have one id; give each its own", key=f"documents.{number}.id")
+            raise Problem("unfitting", "two documents have one id; give each its own", key=f"documents.{number}.id")
         seen.add(one.id)
-    options = JobOptions(**body.model_dump(exclude={"documents"}))
+    given = body.model_dump(exclude={"documents"}, exclude_unset=True)
+    options = JobOptions(**{**usual.model_dump(exclude_unset=True), **given})
     spec = await _spec(service, options)
     return await _submitted(request, service, spec, [Document(one.id, one.text) for one in body.documents])
 
@@ -87,7 +89,7 @@ async def registered_judge(service: Service, options: JobOptions) -> dict[str, A
             named, service.jobs.judges, follow=options.judge_follow == JudgeFollow.LATEST
         )
     except UserError as error:
-        raise Problem("unusable", f"judge: {error}") from error
+        raise Problem("unfitting", f"judge: {error}") from error
     return found.judge if isinstance(found.judge, dict) else None
 
 

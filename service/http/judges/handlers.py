@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,6 +35,9 @@ from medner.service.worker.use_judge import examined, next_version
 from medner.store.judges import JudgeDefinition, JudgeVersion
 from medner.store.judges.records import NAME
 
+#: Paths beside those of judges.
+_RESERVED = ("back", "history")
+
 
 async def listed(request: Request) -> Response:
     """GET /v1/judges"""
@@ -54,10 +58,10 @@ async def listed(request: Request) -> Response:
 
 async def define(request: Request) -> Response:
     """PUT /v1/judges/{name}"""
-    service, name = service_of(request), str(request.path_params["name"])
+    service, name = service_of(request), _name(request)
     body = await body_of(request, DefinitionBody)
     if not re.match(NAME, name) or len(name) > 80:
-        raise Problem("unusable", "a judge's name has 1 to 80 letters, digits, or . _ -", key="name")
+        raise Problem("unfitting", "a judge's name has 1 to 80 letters, digits, or . _ -", key="name")
     _, table = await asyncio.to_thread(checked_definition, body.judge)
     kept = await service.jobs.judges.add(JudgeDefinition(name=name, judge=table, by=reviewer_of(request)))
     return json_answer(_definition(kept))
@@ -125,9 +129,17 @@ async def _put_in_place(request: Request, service: Service, version: JudgeVersio
     return _version(await service.jobs.judges.seat(version.model_copy(update=changes)))
 
 
+def _name(request: Request) -> str:
+    """The judge of the path. 405 for a name that is a path of its own."""
+    name = str(request.path_params["name"])
+    if name in _RESERVED:
+        raise HTTPException(405)
+    return name
+
+
 async def _known(request: Request) -> JudgeDefinition:
     try:
-        return await service_of(request).jobs.judges.definition(str(request.path_params["name"]))
+        return await service_of(request).jobs.judges.definition(_name(request))
     except UserError as error:
         raise Problem("unknown-judge", str(error)) from error
 

@@ -36,7 +36,7 @@ async def judge_table(service: Service, words: str) -> dict[str, Any]:
     except UserError as error:
         if isinstance(error, Problem):
             raise
-        raise Problem("unusable", f"judge: {error}", key="judge") from error
+        raise Problem("unfitting", f"judge: {error}", key="judge") from error
 
 
 def checked_definition(given: str | dict[str, Any]) -> tuple[JudgeConfig, dict[str, Any]]:
@@ -46,9 +46,9 @@ def checked_definition(given: str | dict[str, Any]) -> tuple[JudgeConfig, dict[s
         judge = JudgeConfig.model_validate(thaw_data(table))
     except ValidationError as error:
         reason, key = complaint(error)
-        raise Problem("unusable", f"judge: {reason}", **({"key": key} if key else {})) from error
+        raise Problem("unfitting", f"judge: {reason}", **({"key": key} if key else {})) from error
     except UserError as error:
-        raise Problem("unusable", f"judge: {str(error).removeprefix('--judge: ')}", key="judge") from error
+        raise Problem("unfitting", f"judge: {str(error).removeprefix('--judge: ')}", key="judge") from error
     frozen = freeze_data(judge.model_dump(mode="json"))
     for one in (frozen, *frozen.get("fallback", ())):
         _check_paths(one)
@@ -57,14 +57,14 @@ def checked_definition(given: str | dict[str, Any]) -> tuple[JudgeConfig, dict[s
 
 def _check_paths(table: dict[str, Any]) -> None:
     if is_plugin(str(table.get("kind", ""))):
-        raise Problem("unusable", "judge: plugins are named on the machine: medner judges add NAME", key="kind")
+        raise Problem("unfitting", "judge: plugins are named on the machine: medner judges add NAME", key="kind")
     for key in _PATHS:
         value = table.get(key)
         if value is None or str(value).startswith(_SHIPPED):
             continue
         if key == "adapter" or not re.match(NAME, str(value)) or Path(str(value)).suffix == ".toml":
             raise Problem(
-                "unusable",
+                "unfitting",
                 f"judge: {key} would name a file of the server; define such a judge there: medner judges add NAME",
                 key=key,
             )

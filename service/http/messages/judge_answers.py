@@ -9,7 +9,7 @@ from pydantic import Field
 
 from medner.service.http.access.audit import AuditEntry
 from medner.service.http.messages.answers import TypeAnswer
-from medner.service.http.messages.strict import Strict
+from medner.service.http.messages.strict import Strict, Whole
 
 
 class DefinitionAnswer(Strict):
@@ -98,7 +98,7 @@ class UseBody(Strict):
 class BackBody(UseBody):
     """The earlier version whose judge is put in place again."""
 
-    version: int = Field(ge=1, le=9_007_199_254_740_991)
+    version: Whole = Field(ge=1, le=9_007_199_254_740_991)
 
 
 class ShippedTagger(Strict):

@@ -51,13 +51,14 @@ KINDS: Mapping[str, Kind] = {
     "wrong-method": Kind(405, "This path knows other methods"),
     "too-slow": Kind(408, "The body did not come"),
     "wrong-state": Kind(409, "The state of things does not allow it"),
+    "unfitting": Kind(409, "The request does not fit what is here"),
     "claim-lost": Kind(409, "The claim is another's now, or the conflict is decided"),
     "key-in-use": Kind(409, "The idempotency key belongs to another job"),
     "too-large": Kind(413, "The request is too large"),
     "wrong-media-type": Kind(415, "The body is of a kind that is not read"),
     "unknown-host": Kind(421, "The server does not answer under this name"),
-    "unusable": Kind(422, "The request cannot be carried out"),
-    "judge-test-failed": Kind(422, "The judge did not pass its test"),
+    "unusable": Kind(422, "The request is not as the description says"),
+    "judge-test-failed": Kind(409, "The judge did not pass its test"),
     "defect": Kind(500, "A defect of medner"),
     "unavailable": Kind(503, "Something that is needed does not answer"),
     "busy": Kind(503, "Too much at a time"),
@@ -113,7 +114,7 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 
 async def _ours(_: Request, error: Exception) -> Response:
-    return answer(Problem("unusable" if isinstance(error, UserError) else "unavailable", str(error)))
+    return answer(Problem("unfitting" if isinstance(error, UserError) else "unavailable", str(error)))
 
 
 async def _redis(request: Request, error: Exception) -> Response:
@@ -132,12 +133,17 @@ async def _http(request: Request, error: Exception) -> Response:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return answer(Problem("unknown-path", "no such path; GET /v1/openapi.json lists those there are"))
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-        methods = sorted({method for route in fitting for method in route.methods})
-        found = answer(Problem("wrong-method", f"this path knows {', '.join(methods)}"))
-        found.headers["Allow"] = ", ".join(methods)
-        return found
+        return _wrong_method(request)
     return answer(Problem("bad-request", "the request is not valid HTTP for this server; see docs/http.md"))
+
+
+def _wrong_method(request: Request) -> Response:
+    """The answer with the methods of the path that is meant: the first that fits, where a placeholder fits as well."""
+    fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    methods = sorted({method for route in fitting if route.path == fitting[0].path for method in route.methods})
+    found = answer(Problem("wrong-method", f"this path knows {', '.join(methods)}"))
+    found.headers["Allow"] = ", ".join(methods)
+    return found
 
 
 async def _gone(_: Request, error: Exception) -> Response:  # noqa: ARG001  the form of a handler

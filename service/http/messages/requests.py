@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from medner.core.choices import JudgeFollow, TracePolicy
 from medner.service.http.messages.strict import Strict
@@ -14,8 +14,9 @@ from medner.store.jobs import JobState, Priority
 #: What a client calls a tagger, filter, judge or label set: a name, never a path.
 NAME = r"^[A-Za-z0-9_一-鿿][A-Za-z0-9_一-鿿.:+-]*$"
 
-#: A cursor is what an answer gave as ``next``.
-CURSOR = r"^[\x21-\x7e]{1,300}$"
+#: A cursor is what an answer gave as ``next``: how many came before, or where the page before ended.
+NUMBER_CURSOR = r"^[0-9]{1,15}$"
+JOB_CURSOR = r"^[0-9]{1,15}:[!-~]{1,100}$"
 #: The forms of results: two of medner's own, then every format that `medner convert` writes.
 RESULT_FORMATS = (
     "entities",
@@ -33,14 +34,26 @@ class DocumentBody(Strict):
     text: str = Field(min_length=1)
 
 
+#: In a body, taggers may be a list as well.
+_TaggerList = Annotated[
+    str | None,
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}]}),
+]
+#: What may be left out, but not be null.
+_Text = Annotated[str | None, Field(min_length=1), WithJsonSchema({"type": "string", "minLength": 1})]
+_Documents = Annotated[
+    tuple[DocumentBody, ...] | None,
+    Field(min_length=1),
+    WithJsonSchema({"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/DocumentBody"}}),
+]
+
+
 class JobOptionNames(Strict):
     """What annotates. What is left out is as the server's configuration says."""
 
     labels: str | None = Field(default=None, pattern=NAME, description="A label set that GET /v1/labels lists.")
     taggers: str | None = Field(
-        default=None,
-        description="Names that GET /v1/labels lists, with commas between them, or STRATEGY:STYLE.",
-        examples=["span,symbol"],
+        default=None, description="Names that GET /v1/labels lists, with commas between them, or STRATEGY:STYLE."
     )
     filter: str | None = Field(default=None, description="off, or a filter of GET /v1/labels; :THRESHOLD may follow.")
     judge: str | None = Field(default=None, pattern=JUDGE, description="hard-vote, best-tagger:NAME ..., @NAME")
@@ -49,7 +62,8 @@ class JobOptionNames(Strict):
     @field_validator("taggers", mode="before")
     @classmethod
     def _joined(cls, value: Any) -> Any:
-        return ",".join(map(str, value)) if isinstance(value, list) else value
+        names = isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return ",".join(value) if names else value
 
 
 class JobOptions(JobOptionNames):
@@ -65,6 +79,7 @@ class JobOptions(JobOptionNames):
 class SubmitBody(JobOptions):
     """A job: its documents, and how it is done."""
 
+    taggers: _TaggerList = None
     documents: tuple[DocumentBody, ...] = Field(min_length=1)
 
 
@@ -72,7 +87,7 @@ class ListQuery(Strict):
     """Which jobs are listed, the newest first: of a state, with a name that begins so; ``cursor`` goes on."""
 
     limit: int = Field(default=100, ge=1, le=1_000)
-    cursor: str | None = Field(default=None, pattern=CURSOR)
+    cursor: str | None = Field(default=None, pattern=JOB_CURSOR)
     state: JobState | None = None
     name: str = Field(default="", max_length=100)
 
@@ -98,23 +113,26 @@ class DocumentsQuery(Strict):
     type; with a conflict in which two taggers disagree (``taggers=a,b``)."""
 
     limit: int = Field(default=20, ge=1, le=200)
-    cursor: str | None = Field(default=None, pattern=CURSOR)
+    cursor: str | None = Field(default=None, pattern=NUMBER_CURSOR)
     only: Literal["conflicts", "fallbacks", "abstained", "overruled", "failures"] | None = None
     document: str | None = Field(default=None, min_length=1, max_length=200, description="A document's id.")
     label: str | None = Field(default=None, min_length=1, max_length=100)
-    taggers: str | None = Field(default=None, min_length=1, max_length=200)
+    taggers: str | None = Field(default=None, max_length=200, pattern=r"^[^\s,，][^,，]*[,，][^\s,，][^,，]*$")
 
 
 class AnnotateBody(JobOptionNames):
     """Texts to annotate at once: one ``text``, or ``documents``. ``wait_s`` is how long the answer is waited for."""
 
-    text: str | None = Field(default=None, min_length=1)
-    documents: tuple[DocumentBody, ...] | None = Field(default=None, min_length=1)
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["documents"]}]})
+
+    taggers: _TaggerList = None
+    text: _Text = None
+    documents: _Documents = None
     wait_s: float = Field(default=20, ge=0, le=60)
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
-        if (self.text is None) == (self.documents is None):
+        if len({"text", "documents"} & self.model_fields_set) != 1 or self.text is self.documents:
             raise ValueError("give one text, or documents")
         return self
 

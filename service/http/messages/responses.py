@@ -22,12 +22,6 @@ def json_answer(answer: BaseModel, status: int = 200, headers: Mapping[str, str]
     return Response(answer.model_dump_json(), status, headers, JSON)
 
 
-def no_query(request: Request) -> None:
-    """Problem for a request with a query where none is read."""
-    if request.query_params:
-        raise Problem("unusable", f"the query: {next(iter(request.query_params))!r} is unknown; none is read here")
-
-
 def query_of(request: Request, model: type[_Model]) -> _Model:
     """The query as a model. Problem for what does not fit."""
     try:
@@ -48,7 +42,7 @@ async def body_of(request: Request, model: type[_Model], *, required: bool = Tru
     elif kind != JSON:
         raise Problem("wrong-media-type", f"Content-Type {kind or '(none)'} is not read; send {JSON}")
     try:
-        return model.model_validate_json(data)
+        return model.model_validate_json(data, strict=True)
     except ValidationError as error:
         raise refused(error, model, "the body") from error
 

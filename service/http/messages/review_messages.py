@@ -50,7 +50,7 @@ class ClaimBody(Strict):
 
 
 class ClaimAnswer(Strict):
-    """A conflict that is the caller's until ``expires``. ``worth`` is its doubt; ``before`` are decided, ``left`` wait."""
+    """A conflict that is the caller's until ``expires``. ``worth`` is its doubt; ``left`` wait."""
 
     claim: str
     expires: datetime

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from medner.service.http.messages.requests import CURSOR, JUDGE
-from medner.service.http.messages.strict import Strict
+from medner.service.http.messages.requests import JUDGE, NUMBER_CURSOR
+from medner.service.http.messages.strict import IS_WHOLE, Strict, Whole
 
 _WHY = "The reason, for the record."
 
@@ -16,7 +16,14 @@ class PageOf(Strict):
     """A page of a list: how many, and the cursor that the page before gave as ``next``."""
 
     limit: int = Field(default=50, ge=1, le=1_000)
-    cursor: str | None = Field(default=None, pattern=CURSOR)
+    cursor: str | None = Field(default=None, pattern=NUMBER_CURSOR)
+
+
+class RunsQuery(Strict):
+    """A page of runs."""
+
+    limit: int = Field(default=50, ge=1, le=1_000)
+    cursor: str | None = Field(default=None, pattern=r"^[0-9]{1,12}:[!-~]{1,700}$")
 
 
 class SentencesQuery(PageOf):
@@ -48,16 +55,16 @@ class ForkBody(Strict):
 
     judge: str = Field(pattern=JUDGE, description="As for a job: hard-vote, best-tagger:NAME, @NAME of the registry.")
     sentences: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=10_000)
-    sample: int | None = Field(default=None, ge=1, le=1_000_000)
-    seed: int = Field(default=0, ge=0, le=4_294_967_295)
-    keep_days: int | None = Field(default=None, ge=0, le=3_650)
+    sample: Annotated[int, Field(ge=1, le=1_000_000), IS_WHOLE] | None = None
+    seed: Whole = Field(default=0, ge=0, le=4_294_967_295)
+    keep_days: Annotated[int, Field(ge=0, le=3_650), IS_WHOLE] | None = None
 
 
 class GoldEntity(Strict):
     """An entity of a gold document."""
 
-    start: int = Field(ge=0)
-    end: int = Field(ge=1)
+    start: Whole = Field(ge=0)
+    end: Whole = Field(ge=1)
     label: str = Field(min_length=1, max_length=100)
 
 
@@ -73,15 +80,15 @@ class GoldBody(Strict):
     """The right entities of the documents, to score two runs by."""
 
     documents: tuple[GoldDocument, ...] = Field(min_length=1)
-    seed: int = Field(default=0, ge=0, le=4_294_967_295)
-    resamples: int = Field(default=1_000, ge=100, le=10_000)
+    seed: Whole = Field(default=0, ge=0, le=4_294_967_295)
+    resamples: Whole = Field(default=1_000, ge=100, le=10_000)
 
 
 class AddedEntity(Strict):
     """An entity that no tagger proposed, in offsets of the sentence."""
 
-    start: int = Field(ge=0)
-    end: int = Field(ge=1)
+    start: Whole = Field(ge=0)
+    end: Whole = Field(ge=1)
     label: str = Field(min_length=1, max_length=100)
 
 
@@ -89,7 +96,7 @@ class DecisionBody(Strict):
     """A person's decision: the numbers of the candidates that stay, from 1; what is added; where there are no keys,
     who decides (else that is the key's name)."""
 
-    keep: tuple[int, ...] = Field(default=(), max_length=1_000)
+    keep: tuple[Whole, ...] = Field(default=(), max_length=1_000)
     add: tuple[AddedEntity, ...] = Field(default=(), max_length=100)
     by: str | None = Field(default=None, min_length=1, max_length=100)
     why: str = Field(default="", max_length=2_000, description=_WHY)
@@ -99,10 +106,3 @@ class OverruleBody(DecisionBody):
     """A decision with its reason."""
 
     why: str = Field(min_length=1, max_length=2_000, description=_WHY)
-
-    @field_validator("why")
-    @classmethod
-    def _says_something(cls, value: str) -> str:
-        if not value.strip():
-            raise ValueError("why: a reason is needed")
-        return value

@@ -145,7 +145,7 @@ async def decide(request: Request) -> Response:
         try:
             after = await overrule(backend, run, trace, ruling)
         except UserError as error:
-            raise Problem("unusable", str(error)) from error
+            raise Problem("unfitting", str(error)) from error
         return shown_conflict(after, held.item.conflict)
 
     found = await service.traces.change(held.job, use)

@@ -44,11 +44,11 @@ def _chosen(
         named = set(body.sentences)
         chosen = [one for one in chosen if one.sentence_id in named]
         if len(chosen) < len(named):
-            raise Problem("unusable", "sentences: some have no trace with a conflict in this run", key="sentences")
+            raise Problem("unfitting", "sentences: some have no trace with a conflict in this run", key="sentences")
     elif body.sample is not None:
         chosen = chosen_traces(backend, run, sample=body.sample, seed=body.seed)
     if not chosen:
-        raise Problem("unusable", f"run {run.run} has no trace with a conflict, so there is nothing to settle again")
+        raise Problem("unfitting", f"run {run.run} has no trace with a conflict, so there is nothing to settle again")
     return chosen, run, backend
 
 
@@ -56,6 +56,8 @@ async def overrule_conflict(request: Request) -> Response:
     """POST /v1/traces/{run}/sentences/{sentence}/conflicts/{conflict}/overrule"""
     run, sentence, conflict = _names(request)
     body = await body_of(request, OverruleBody)
+    if not body.why.strip():
+        raise Problem("unfitting", "why: a reason is needed", key="why")
     ruling = ruling_of(request, body, conflict)
     found = await decided(service_of(request), run, sentence, ruling)
     await service_of(request).reviews.note_decided(run, sentence, conflict, ruling.by)
@@ -78,7 +80,7 @@ async def decided(service: Service, run: str, sentence: str, ruling: Ruling) -> 
         try:
             after = await overrule(backend, record, trace, ruling)
         except UserError as error:
-            raise Problem("unusable", str(error)) from error
+            raise Problem("unfitting", str(error)) from error
         return shown_conflict(after, ruling.conflict_id)
 
     return await service.traces.change(run, use)
@@ -111,7 +113,7 @@ def ruling_of(request: Request, body: DecisionBody, conflict: str) -> Ruling:
     try:
         add = tuple(Entity(one.start, one.end, one.label) for one in body.add)
     except ValueError as error:
-        raise Problem("unusable", f"add: {error}", key="add") from error
+        raise Problem("unfitting", f"add: {error}", key="add") from error
     return Ruling(conflict, tuple(sorted(set(body.keep))), by, body.why.strip() or "reviewed", add)
 
 
@@ -119,7 +121,7 @@ def reviewer_of(request: Request, named: str | None = None) -> str:
     """Who decides: the key's name; where no key is needed, who is named, else who runs the server."""
     name = caller_of(request).name
     if name and named not in (None, name):
-        raise Problem("unusable", f"by: this key is {name}'s; decisions go under its name", key="by")
+        raise Problem("unfitting", f"by: this key is {name}'s; decisions go under its name", key="by")
     return name or (named or "").strip() or getpass.getuser()
 
 

@@ -16,7 +16,12 @@ _OVERRULE = _SENTENCE + "/conflicts/{conflict}/overrule"
 
 TRACE_ROUTES: tuple[Operation, ...] = (
     Operation(
-        "GET", "/v1/traces", runs.runs, "Runs with traces, the newest first", answers.RunsAnswer, query=requests.PageOf
+        "GET",
+        "/v1/traces",
+        runs.runs,
+        "Runs with traces, the newest first",
+        answers.RunsAnswer,
+        query=requests.RunsQuery,
     ),
     Operation("GET", _RUN, runs.show, "A run and its counts", answers.RunDetailAnswer, problems=(404,)),
     Operation(

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -17,7 +18,7 @@ from medner.evaluation.measures.disputes import disputes_in
 from medner.service.http.context import service_of
 from medner.service.http.messages.annotated import PlainEntity
 from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.responses import body_of, json_answer, place_of, query_of, wrong_cursor
+from medner.service.http.messages.responses import body_of, json_answer, place_of, query_of
 from medner.service.http.messages.trace_answers import (
     AgreementAnswer,
     ChangeAnswer,
@@ -35,7 +36,7 @@ from medner.service.http.messages.trace_requests import (
     DiffQuery,
     ExportQuery,
     GoldBody,
-    PageOf,
+    RunsQuery,
     SentencesQuery,
 )
 from medner.service.http.operation import LINES
@@ -57,25 +58,33 @@ _KEEPS: Mapping[str | None, Callable[[TraceSummary], bool]] = {
 
 async def runs(request: Request) -> Response:
     """GET /v1/traces"""
-    wanted = query_of(request, PageOf)
+    wanted = query_of(request, RunsQuery)
     backend = await service_of(request).traces.backend()
     if backend is None:
         return json_answer(RunsAnswer(runs=(), next=None))
     return json_answer(await asyncio.to_thread(_runs, backend, wanted))
 
 
-def _runs(backend: TraceBackend, wanted: PageOf) -> RunsAnswer:
+def _runs(backend: TraceBackend, wanted: RunsQuery) -> RunsAnswer:
     found = backend.runs()[::-1]
     if wanted.cursor is not None:
-        at = next((place for place, run in enumerate(found) if run.run == wanted.cursor), None)
-        if at is None:
-            raise wrong_cursor()
-        found = found[at + 1 :]
+        before = _place(wanted.cursor)
+        found = [run for run in found if _key(run) < before]
     page = found[: wanted.limit]
     return RunsAnswer(
         runs=tuple(RunAnswer.of(run, backend.count(run.run)) for run in page),
-        next=page[-1].run if len(found) > len(page) else None,
+        next="{}:{}".format(_key(page[-1])[0], quote(page[-1].run, safe="")) if len(found) > len(page) else None,
     )
+
+
+def _key(run: RunRecord) -> tuple[int, str]:
+    """Runs in the order of their beginning."""
+    return int(run.created.timestamp()), run.run
+
+
+def _place(cursor: str) -> tuple[int, str]:
+    moment, _, run = cursor.partition(":")
+    return int(moment), unquote(run)
 
 
 async def show(request: Request) -> Response:
@@ -166,8 +175,6 @@ async def diff_with_gold(request: Request) -> Response:
 async def _diff(request: Request, gold: GoldBody | None) -> Response:
     wanted = query_of(request, DiffQuery)
     service, a, b = service_of(request), _run(request), str(request.path_params["other"])
-    if a == b:
-        raise Problem("unusable", f"{a} cannot be compared with itself; name the run and its fork")
     await service.traces.call(b, lambda *_: None)
 
     def told(backend: TraceBackend, run: RunRecord) -> DiffAnswer:
@@ -198,11 +205,11 @@ def _score(gold: GoldBody, sides: Sides) -> dict[str, Any]:
             for one in gold.documents
         ]
     except ValueError as error:
-        raise Problem("unusable", f"the body: {error}") from error
+        raise Problem("unfitting", f"the body: {error}") from error
     try:
         found = scored(documents, sides, seed=gold.seed, resamples=gold.resamples)
     except UserError as error:
-        raise Problem("unusable", str(error).removeprefix("--gold: ")) from error
+        raise Problem("unfitting", str(error).removeprefix("--gold: ")) from error
     cleaned: dict[str, Any] = _without_nan(found)
     return cleaned
 

@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from medner.service.config.options import Overrides
-from medner.service.http.access.audit import AuditLog
 from medner.service.http.access.callers import Access
 from medner.service.http.access.keys import KeyFile, KeyRing
 from medner.service.http.allowed_options import AllowedOptions
@@ -29,6 +28,14 @@ __all__ = ["address", "jobs", "redis", "working"]
 #: What the scripted worker can do: taggers without adapters, a judge without a model.
 OFFER = AllowedOptions(Overrides(taggers="html:full,json:plain", judge="hard-vote"))
 Serving = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@pytest.fixture(autouse=True)
+def data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Audit logs and traces of a test go to a folder of its own."""
+    monkeypatch.setenv("MEDNER_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("MEDNER_TRACES", raising=False)
+    return tmp_path / "home"
 
 
 @asynccontextmanager
@@ -62,7 +69,6 @@ def serving(redis: Client, address: RedisAddress, tmp_path: Path) -> Serving:
                     "address": address,
                     "access": access,
                     "offer": OFFER,
-                    "audit": AuditLog(tmp_path / "audit.jsonl"),
                     **settings,
                 }
             ),

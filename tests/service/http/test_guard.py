@@ -97,7 +97,11 @@ async def test_a_session_lets_a_browser_in_until_its_key_is_gone(keys: KeyFile, 
         begun = await client.post("/v1/session", json={"key": key})
         assert begun.status_code == 204
         assert {"HttpOnly", "SameSite=strict"} <= set(begun.headers["set-cookie"].split("; "))
-        assert (await client.get("/v1/session")).json() == {"key_needed": True, "name": "a"}
+        assert (await client.get("/v1/session")).json() == {
+            "key_needed": True,
+            "name": "a",
+            "scopes": ["read", "submit", "review", "admin"],
+        }
         assert (await client.get("/v1/jobs")).status_code == 200
         cookie = client.cookies[COOKIE]
         assert (await client.delete("/v1/session")).status_code == 204
@@ -155,7 +159,7 @@ async def test_the_log_has_neither_texts_nor_queries_nor_keys(
     caplog.set_level(logging.DEBUG)
     async with serving(access=Access(KeyRing(keys))) as client:
         headers = {"Authorization": f"Bearer {key}"}
-        await client.post("/v1/jobs", params={"name": "秘密"}, json=NOTE, headers=headers)
+        await client.post("/v1/jobs", params={"name": "秘密" * 99}, json=NOTE, headers=headers)
         await client.post("/v1/jobs", json=NOTE, headers=headers)
         await client.get("/v1/jobs/20260101-000000-abcdef", params={"secret": "秘密"}, headers=headers)
     ours = [record for record in caplog.records if record.name.startswith(("medner", "uvicorn"))]
