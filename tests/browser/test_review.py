@@ -79,6 +79,27 @@ def test_a_decision_is_in_the_result_with_its_reason(window: Window) -> None:
     expect(page.locator(".panel .person")).to_contain_text("检查名称，应保留")
 
 
+def test_an_entity_that_no_tagger_gave_is_added(browser: Browser, server: Served) -> None:
+    """Its words must be in the sentence; it is then an entity of the result, in place of the candidates."""
+    with opened(browser, server.url) as window:
+        job = _job(window, 1, "补充")
+        page = window.page
+        window.go("review", job)
+        expect(page.locator(".desk .text")).to_be_visible(timeout=WAIT_MS)
+        page.get_by_text("补充一个没有标注器给出的实体").click()
+        page.get_by_label("实体文字").fill("脑电图")
+        page.locator(".addition").get_by_label("类型").select_option("pro")
+        page.locator("#decide").click()
+        expect(page.locator("#problem")).to_contain_text("句子中没有“脑电图”")
+        page.get_by_label("实体文字").fill("心电图检查")
+        expect(page.locator("#decide")).to_contain_text("保留 +")
+        page.locator("#decide").click()
+        expect(page.locator(".desk")).to_contain_text("没有待审阅的争议了", timeout=WAIT_MS)
+        window.go("jobs", job)
+        expect(page.get_by_role("button", name="心电图检查 · 医疗程序 · 人工保留")).to_be_visible(timeout=WAIT_MS)
+        expect(page.get_by_role("button", name="心电图 · 医疗程序 · 未采纳")).to_have_count(0)
+
+
 def test_another_judge_is_asked_beside(window: Window) -> None:
     """Its verdict appears, the conflict stays undecided."""
     job = _job(window, 1, "另一位")

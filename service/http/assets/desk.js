@@ -1,19 +1,22 @@
 // One conflict on a reviewer's desk: claimed, looked at, decided or skipped.
 
-import { ask, at, place, post, remove } from "/assets/api.js";
+import { Addition, selectedIn } from "/assets/addition.js";
+import { at, place, post } from "/assets/api.js";
+import { candidateCard, noneCard } from "/assets/cards.js";
 import { JUDGES } from "/assets/choices.js";
 import { button, folded, link, make, options, said } from "/assets/dom.js";
 import { markedText } from "/assets/text.js";
 import { aboutVerdict, gave, isKept } from "/assets/who.js";
-import { named, scored, word } from "/assets/words.js";
+import { named, word } from "/assets/words.js";
 
 const KEEP_MS = 120_000; // a claim lasts five minutes
 
 export class Desk {
   constructor(frame, job, types, changed) {
     Object.assign(this, { frame, job, types, changed, claim: null, chosen: new Set(), none: false, asked: [], busy: false, skipped: false, names: [], seen: new Set() });
-    this.element = make("section", { class: "desk", "aria-live": "polite" });
+    this.element = make("section", { class: "desk" });
     this.reason = make("input", { type: "text", id: "reason", maxlength: "2000", autocomplete: "off", "aria-label": word("why_label"), placeholder: word("why_label"), onkeydown: (event) => this.inReason(event) });
+    this.addition = new Addition(types, () => this.drawDecide());
     frame.signal.addEventListener("abort", () => this.giveBack());
     window.addEventListener("pagehide", () => this.giveBack(), { signal: frame.signal });
     const keep = setInterval(() => this.claim && post(at(["review", "claims", this.claim.claim, "keep"])).catch(() => null), KEEP_MS);
@@ -30,10 +33,12 @@ export class Desk {
 
   async next() {
     const wanted = this.skipped ? { skipped: true } : {};
-    this.claim = await post(at(["jobs", this.job.id, "review", "claim"]), wanted, { signal: this.frame.signal });
+    // Not ended with the view: whoever asked and left still has to give back what comes.
+    this.claim = await post(at(["jobs", this.job.id, "review", "claim"]), wanted);
     if (this.frame.signal.aborted) return this.giveBack();
     Object.assign(this, { chosen: new Set(), none: false, asked: [] });
     this.reason.value = "";
+    this.addition.clear();
     this.render();
   }
 
@@ -50,37 +55,41 @@ export class Desk {
     const { conflict, text, sentence, run } = this.claim;
     const marks = conflict.candidates.map((one, number) => ({ ...one, state: this.keeps(number + 1) ? "agreed" : "dropped" }));
     const region = { start: conflict.start, end: conflict.end };
+    const shown = markedText(text, marks, this.types, (mark, number) => this.toggle(number + 1), { region });
+    shown.addEventListener("mouseup", () => this.addition.take(selectedIn(shown)));
+    this.deciding = make("div", { class: "line" });
+    this.drawDecide();
     this.element.replaceChildren(
       make("div", {},
         make("div", { class: "card sentence" },
           make("div", { class: "bar" }, make("h2", { tabindex: "-1" }, named("kind", conflict.kind)),
-            link(word("open_trace"), place(["traces", run || this.job.id, sentence]))),
-          markedText(text, marks, this.types, (mark, number) => this.toggle(number + 1), { region }),
+            make("span", { class: "line" }, link(word("in_note"), place(["jobs", this.job.id, "documents"], { document: this.claim.document, sentence, conflict: conflict.id })),
+              link(word("open_trace"), place(["traces", run, sentence], { conflict: conflict.id })))),
+          shown,
           conflict.context.length ? make("p", { class: "line hint" }, word("context"), conflict.context.map((one) => make("span", {}, said(one.text), " ", this.types.tag(one.label)))) : null),
-        make("div", { class: "cards", role: "group", "aria-label": word("candidates") }, conflict.candidates.map((one, number) => this.card(one, number + 1)), this.noneCard()),
-        make("div", { class: "card decide" }, make("div", { class: "line" }, this.decideButton(), this.skipButton(), this.undoButton(), this.reason))),
+        make("div", { class: "cards", role: "group", "aria-label": word("candidates") }, conflict.candidates.map((one, number) => this.card(number + 1)), noneCard(this.none, () => this.chooseNone())),
+        make("div", { class: "card decide" }, this.deciding, this.addition.element)),
       make("div", { class: "card beside" }, make("h3", {}, word("judges_verdict")), aboutVerdict(conflict, this.types), this.askRow(), ...this.asked));
   }
 
-  card(candidate, number) {
-    const { conflict } = this.claim;
-    const judged = conflict.verdict && conflict.verdict.scores ? conflict.verdict.scores[number - 1] : undefined;
-    return make("button", { type: "button", class: "card candidate", "aria-pressed": this.chosen.has(number) ? "true" : "false", "data-number": number, onclick: () => this.toggle(number) },
-      number < 10 ? make("kbd", {}, String(number)) : null,
-      make("span", { class: "line" }, said(candidate.text, { class: "what" }), this.types.tag(candidate.label)),
-      make("span", { class: "hint" }, candidate.taggers.join(", ") || word("by_nobody")),
-      make("span", { class: "scores" }, meter(word("score"), candidate.score), meter(word("judge_score"), judged)),
-      isKept(conflict, number) ? make("span", { class: "tag plain" }, word("judge_keeps")) : null);
+  card(number) {
+    return candidateCard(this.claim.conflict, number, this.types, { chosen: this.chosen.has(number), choose: () => this.toggle(number) });
   }
 
-  noneCard() {
-    return make("button", { type: "button", class: "card candidate none", "aria-pressed": this.none ? "true" : "false", onclick: () => this.chooseNone() },
-      make("kbd", {}, "0"), make("span", { class: "what" }, word("none_of_them")));
+  drawDecide() {
+    this.deciding.replaceChildren(this.decideButton(), this.skipButton(), this.undoButton(), this.reason);
   }
 
   keeps(number) {
-    if (this.none) return false;
-    return this.chosen.size ? this.chosen.has(number) : isKept(this.claim.conflict, number);
+    return this.kept().includes(number);
+  }
+
+  // The numbers that a decision keeps. Who chooses nothing takes the judge's, unless something is added in its place.
+  kept() {
+    const { verdict } = this.claim.conflict;
+    if (this.none) return [];
+    if (this.chosen.size) return [...this.chosen].sort((one, other) => one - other);
+    return this.addition.given || !verdict ? [] : verdict.kept;
   }
 
   toggle(number) {
@@ -111,12 +120,13 @@ export class Desk {
   // Without a choice of one's own the judge's verdict is taken, unless it abstained.
   canDecide() {
     const { verdict } = this.claim.conflict;
-    return this.none || this.chosen.size > 0 || (Boolean(verdict) && !verdict.abstained);
+    return this.none || this.chosen.size > 0 || this.addition.given !== "" || (Boolean(verdict) && !verdict.abstained);
   }
 
   decideButton() {
-    const own = this.none || this.chosen.size > 0;
-    const what = this.none ? word("keep_none") : own ? word("keep_numbers", { numbers: [...this.chosen].sort().join(", ") }) : word("keep_verdict");
+    const own = this.none || this.chosen.size > 0 || this.addition.given;
+    const added = this.addition.given ? "+" : "";
+    const what = !own ? word("keep_verdict") : this.kept().length || added ? word("keep_numbers", { numbers: [...this.kept(), added].filter(Boolean).join(", ") }) : word("keep_none");
     const found = button(what, () => this.frame.attempt(() => this.decide()), { class: "main", id: "decide" });
     found.disabled = !this.canDecide();
     found.append(" ", make("kbd", {}, "Enter"));
@@ -171,9 +181,9 @@ export class Desk {
   async decide() {
     await this.once(async () => {
       if (!this.claim || !this.canDecide()) return;
-      const { claim, conflict } = this.claim;
-      const keep = this.none ? [] : this.chosen.size ? [...this.chosen].sort((one, other) => one - other) : conflict.verdict.kept;
-      await this.settle(() => post(at(["review", "claims", claim, "decide"]), { keep, why: this.reason.value.trim() }));
+      const { claim, conflict, text } = this.claim;
+      const body = { keep: this.kept(), add: this.addition.entities(text, conflict), why: this.reason.value.trim() };
+      await this.settle(() => post(at(["review", "claims", claim, "decide"]), body));
     });
   }
 
@@ -251,9 +261,4 @@ function does(work) {
 function run(desk, work) {
   desk.frame.attempt(work);
   return true;
-}
-
-function meter(name, value) {
-  if (value === null || value === undefined) return null;
-  return make("span", { class: "line" }, make("span", { class: "hint" }, `${name} ${scored(value)}`), make("meter", { min: "0", max: "1", value, "aria-label": name }));
 }

@@ -6,28 +6,33 @@ import { named, word } from "/assets/words.js";
 const BOX = { width: 128, height: 46 };
 const GAP = { x: 40, y: 14 };
 
-// Nodes: {id, name, note, time, taken, column, row, rows}; chosen(id) is called with a node that is clicked.
+// Nodes: {id, name, note, time, taken}; chosen(id) is called with a node that is clicked. On a phone it goes downwards.
 export function graph(columns, chosen) {
+  const down = window.matchMedia("(max-width: 640px)").matches;
   const most = Math.max(...columns.map((column) => column.length));
-  const height = most * (BOX.height + GAP.y) - GAP.y + 20;
-  const width = columns.length * (BOX.width + GAP.x) - GAP.x + 20;
+  const step = down ? { x: BOX.width + GAP.y, y: BOX.height + GAP.x / 1.6 } : { x: BOX.width + GAP.x, y: BOX.height + GAP.y };
+  const [wide, high] = down ? [most, columns.length] : [columns.length, most];
+  const width = (wide - 1) * step.x + BOX.width + 20;
+  const height = (high - 1) * step.y + BOX.height + 20;
   const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, class: "graph", width, height, role: "group", "aria-label": word("graph") });
-  const placed = columns.map((column, x) => column.map((node, y) => ({
-    ...node,
-    x: 10 + x * (BOX.width + GAP.x),
-    y: 10 + (height - 20 - (column.length * (BOX.height + GAP.y) - GAP.y)) / 2 + y * (BOX.height + GAP.y),
-  })));
-  placed.slice(1).forEach((column, place) => {
-    for (const from of placed[place]) for (const to of column) svg.append(edge(from, to));
+  const placed = columns.map((column, along) => column.map((node, across) => {
+    const middle = across + (most - column.length) / 2;
+    const [x, y] = down ? [middle, along] : [along, middle];
+    return { ...node, x: 10 + x * step.x, y: 10 + y * step.y };
+  }));
+  placed.slice(1).forEach((column, before) => {
+    for (const from of placed[before]) for (const to of column) svg.append(edge(from, to, down));
   });
   for (const node of placed.flat()) svg.append(box(node, chosen));
   return make("div", { class: "wide graph-holder" }, svg);
 }
 
-function edge(from, to) {
-  const [x1, y1, x2, y2] = [from.x + BOX.width, from.y + BOX.height / 2, to.x, to.y + BOX.height / 2];
-  const middle = (x1 + x2) / 2;
-  return draw("path", { d: `M${x1} ${y1}C${middle} ${y1} ${middle} ${y2} ${x2} ${y2}`, class: from.taken && to.taken ? "edge taken" : "edge" });
+function edge(from, to, down) {
+  const [x1, y1] = down ? [from.x + BOX.width / 2, from.y + BOX.height] : [from.x + BOX.width, from.y + BOX.height / 2];
+  const [x2, y2] = down ? [to.x + BOX.width / 2, to.y] : [to.x, to.y + BOX.height / 2];
+  const [mx, my] = [(x1 + x2) / 2, (y1 + y2) / 2];
+  const bend = down ? `${x1} ${my} ${x2} ${my}` : `${mx} ${y1} ${mx} ${y2}`;
+  return draw("path", { d: `M${x1} ${y1}C${bend} ${x2} ${y2}`, class: from.taken && to.taken ? "edge taken" : "edge" });
 }
 
 function box(node, chosen) {

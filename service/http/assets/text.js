@@ -4,6 +4,8 @@
 import { codeOf, isOdd, make } from "/assets/dom.js";
 import { named } from "/assets/words.js";
 
+const UNBROKEN = 12; // the longest piece of text that may not be broken before its label
+
 // Marks: {start, end, label, state, shown}. Gives an element; chosen(mark) is called with what is clicked.
 export function markedText(text, marks, types, chosen, { region = null } = {}) {
   const characters = Array.from(text);
@@ -14,7 +16,7 @@ export function markedText(text, marks, types, chosen, { region = null } = {}) {
     const depth = Math.max(0, ...inside.map(({ number }) => tracks[number] + 1));
     const passage = make("span", { class: "passage" });
     if (depth) passage.style.setProperty("--depth", depth);
-    for (const piece of segments(first, last, inside, region)) passage.append(drawn(piece));
+    for (const piece of segments(characters, [first, last], inside, region)) passage.append(drawn(piece));
     root.append(passage);
   }
   return root;
@@ -32,7 +34,9 @@ export function markedText(text, marks, types, chosen, { region = null } = {}) {
       content = [piece];
     }
     const within = region && start >= region.start && end <= region.end;
-    return within ? make("mark", { class: "region" }, content) : make("span", {}, content);
+    const whole = end - start <= UNBROKEN && over.some(({ mark }) => mark.end === end);
+    const name = [within ? "region" : "", whole ? "whole" : ""].filter(Boolean).join(" ");
+    return make(within ? "mark" : "span", { class: name || null }, content);
   }
 
   function chip(mark, number) {
@@ -73,11 +77,15 @@ function passages(characters, marks) {
   return found;
 }
 
+const HAN = /[\u4e00-\u9fff]/;
+
 // Stretches under the same marks; of several marks the one that ends last is outermost, so that labels nest.
-function segments(first, last, inside, region) {
+function segments(characters, [first, last], inside, region) {
   const cuts = new Set([first, last]);
   for (const one of [...inside.map(({ mark }) => mark), ...(region ? [region] : [])]) {
     for (const at of [one.start, one.end]) if (at > first && at < last) cuts.add(at);
+    // The last character goes with the label behind it.
+    if (one.end - 1 > first && one.end - 1 > one.start && HAN.test(characters[one.end - 1])) cuts.add(one.end - 1);
   }
   const edges = [...cuts].sort((one, other) => one - other);
   return edges.slice(1).map((end, place) => {

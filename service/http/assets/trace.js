@@ -1,5 +1,6 @@
 // One sentence's path through the graph: every step opens; a fork stands beside its origin.
 
+import { Addition } from "/assets/addition.js";
 import { ask, at, place, post, remove } from "/assets/api.js";
 import { button, facts, field, folded, link, make, row, said, table } from "/assets/dom.js";
 import { columnsOf, graph, milliseconds } from "/assets/graph.js";
@@ -72,15 +73,17 @@ export async function showTrace(frame, run, sentence) {
       box.checked = isKept(conflict, number + 1);
       return box;
     });
+    const addition = new Addition(types);
     const why = make("input", { type: "text", required: true, maxlength: "2000", autocomplete: "off" });
     const form = make("form", { class: "overrule", onsubmit: (event) => {
       event.preventDefault();
       frame.attempt(async () => {
-        await post(address, { keep: boxes.filter((box) => box.checked).map((box) => Number(box.value)), why: why.value.trim() });
+        const keep = boxes.filter((box) => box.checked).map((box) => Number(box.value));
+        await post(address, { keep, add: addition.entities(trace.text, conflict), why: why.value.trim() });
         await again();
       });
     } }, make("fieldset", {}, make("legend", {}, word("overrule_keep")), boxes.map((box, number) => make("label", { class: "check" }, box, " ", said(conflict.candidates[number].text), " ", types.tag(conflict.candidates[number].label)))),
-      field(word("why_label"), why), make("p", { class: "line" }, make("button", { type: "submit", class: "main" }, word("overrule"))));
+      addition.element, field(word("why_label"), why), make("p", { class: "line" }, make("button", { type: "submit", class: "main" }, word("overrule"))));
     const undo = conflict.verdict && conflict.verdict.overruled ? button(word("undo_overrule"), () => frame.attempt(async () => {
       await remove(address);
       await again();
