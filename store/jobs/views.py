@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from functools import lru_cache
 
 from pydantic import ValidationError
 
@@ -88,7 +89,7 @@ def _view_of(job: str, facts: dict[str, str], refusals: dict[str, str]) -> JobVi
     spec: JobSpec | None = None
     if int(facts["format"]) <= FORMAT:
         try:
-            spec = JobSpec.model_validate_json(facts["spec"])
+            spec = _spec_of(facts["spec"])
         except ValidationError:
             spec = None
     counts = JobCounts(**{field.name: int(facts.get(field.name, 0)) for field in fields(JobCounts)})
@@ -105,6 +106,12 @@ def _view_of(job: str, facts: dict[str, str], refusals: dict[str, str]) -> JobVi
         reason=facts.get("reason") or facts.get("problem", ""),
         refusals=refusals,
     )
+
+
+@lru_cache(maxsize=512)
+def _spec_of(data: str) -> JobSpec:
+    """The specification of its JSON. A page of jobs, and a job that is looked at again and again, has few of them."""
+    return JobSpec.model_validate_json(data)
 
 
 def _seconds(milliseconds: str | None) -> float | None:

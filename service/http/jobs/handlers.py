@@ -49,10 +49,11 @@ async def listed(request: Request) -> Response:
     """GET /v1/jobs"""
     jobs, wanted = service_of(request).jobs, query_of(request, ListQuery)
     try:
-        page = await jobs.page(wanted.limit, after=wanted.cursor, state=wanted.state, name=wanted.name)
+        page, workers = await asyncio.gather(
+            jobs.page(wanted.limit, after=wanted.cursor, state=wanted.state, name=wanted.name), jobs.workers()
+        )
     except UserError as error:
         raise wrong_cursor() from error
-    workers = await jobs.workers()
     return json_answer(
         JobsAnswer(
             jobs=tuple(JobAnswer.of(view) for view in page.views),
