@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 
 from api_sides.load import Connection, Times, rates, timed
 from api_sides.processes import Running, empty, running, worker
+
 from medner.core.records import Document
 from medner.store.jobs import Jobs
 from medner.store.redis.connection import new_client
@@ -90,7 +91,7 @@ async def filled(place: Running, job: str, number: int) -> None:
                 await jobs.cancel(made.id)
 
         await asyncio.gather(*(one(at) for at in range(number - total)))
-        while (await jobs.queue()).sentences_left:
+        while (await jobs.queue()).sentences_left:  # noqa: ASYNC110  others do the work
             await asyncio.sleep(0.1)
     finally:
         await client.aclose()
@@ -124,7 +125,7 @@ async def measured(place: Running, given: argparse.Namespace) -> None:
         body = json.dumps({"documents": [{"id": f"n{at}", "text": _SENTENCE * 4} for at in range(5)]}).encode()
         _, answer = await connection.ask("POST", "/v1/jobs", body)
         job = json.loads(answer)["id"]
-        while json.loads((await connection.ask("GET", f"/v1/jobs/{job}"))[1])["finished"] is None:
+        while json.loads((await connection.ask("GET", f"/v1/jobs/{job}"))[1])["finished"] is None:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     for number in given.jobs:
         await filled(place, job, number)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medner.service.http.context import service_of
-from medner.service.http.messages.judge_answers import AuditAnswer
+from medner.service.http.messages.audit import AuditAnswer
 from medner.service.http.messages.responses import json_answer, place_of, query_of
 from medner.service.http.messages.trace_requests import PageOf
 

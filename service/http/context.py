@@ -16,11 +16,11 @@ from medner.service.http.access.audit import AuditLog, audit_log
 from medner.service.http.access.callers import Access
 from medner.service.http.access.limits import Limits
 from medner.service.http.allowed_options import AllowedOptions
-from medner.service.http.jobs.endings import JobEndings
-from medner.service.http.judges.runner import JudgeRunner
 from medner.service.http.messages.problems import unknown_job
 from medner.service.http.metrics import HttpMetrics
-from medner.service.http.traces.place import TracePlace
+from medner.service.http.resources.job_endings import JobEndings
+from medner.service.http.resources.judge_runner import JudgeRunner
+from medner.service.http.resources.trace_place import TracePlace
 from medner.store.jobs import Jobs, JobView
 from medner.store.redis import RedisAddress
 from medner.store.redis.client import Client

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medner.core.errors import MednerError
-from medner.service.http.access.audit import AuditEntry
-from medner.service.http.access.scopes import ANYONE, Caller, Scope
 from medner.service.http.context import service_of
+from medner.service.http.messages.audit import AuditEntry
 from medner.service.http.messages.problems import Problem
+from medner.service.http.scopes import ANYONE, Caller, Scope
 
 log = logging.getLogger("medner.http")
 
@@ -82,6 +83,14 @@ def caller_of(request: Request) -> Caller:
     """Who makes a request."""
     found: Caller = getattr(request.state, "caller", None) or ANYONE
     return found
+
+
+def person_of(request: Request, named: str | None = None) -> str:
+    """Who decides: the key's name; where no key is needed, who is named, else who runs the server."""
+    name = caller_of(request).name
+    if name and named not in (None, name):
+        raise Problem("unfitting", f"by: this key is {name}'s; decisions go under its name", key="by")
+    return name or (named or "").strip() or getpass.getuser()
 
 
 def acts_on(request: Request, target: str) -> None:

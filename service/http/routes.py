@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from medner.service.http import audits, sessions
-from medner.service.http.access.scopes import Scope
 from medner.service.http.jobs import handlers
 from medner.service.http.jobs.routes import JOB_ROUTES
 from medner.service.http.judges.routes import JUDGE_ROUTES
 from medner.service.http.messages import answers, requests
-from medner.service.http.messages.judge_answers import AuditAnswer
+from medner.service.http.messages.audit import AuditAnswer
 from medner.service.http.messages.trace_requests import PageOf
 from medner.service.http.operation import JSON, Operation
 from medner.service.http.review.routes import REVIEW_ROUTES
+from medner.service.http.scopes import Scope
 from medner.service.http.traces.routes import TRACE_ROUTES
 
 TEXT = "text/plain"

@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from medner.service.http.access.callers import COOKIE, SESSION_S
 from medner.service.http.access.limits import read_body
-from medner.service.http.access.scopes import Scope
 from medner.service.http.context import service_of
 from medner.service.http.messages.answers import SessionAnswer
 from medner.service.http.messages.problems import Problem, refused
 from medner.service.http.messages.requests import SessionBody
 from medner.service.http.messages.responses import json_answer
+from medner.service.http.scopes import Scope
 
 #: Whoever has no key yet is read no further.
 _MOST_BYTES = 4_096

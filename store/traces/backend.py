@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from medner.store.traces.records import RunRecord, Trace, TraceSummary
@@ -26,6 +27,14 @@ class TraceBackend(Protocol):
 
     def runs(self) -> list[RunRecord]:
         """The runs, the oldest first."""
+        ...
+
+    def newest(self, limit: int, before: tuple[datetime, str] | None = None) -> list[RunRecord]:
+        """The newest runs, the newest first; ``before``: those that come behind a run of this moment and name."""
+        ...
+
+    def forks(self, run: str) -> list[str]:
+        """The names of the runs that were made of a run."""
         ...
 
     def find(self, run: str) -> RunRecord | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
@@ -53,6 +54,15 @@ class SaverTraces:
         found = [one for one in self._list() if one.config["configurable"].get("checkpoint_ns") == RUN_SPACE]
         records = [run_of(dict(one.metadata)) for one in found]
         return sorted(records, key=lambda run: (run.created, run.run))
+
+    def newest(self, limit: int, before: tuple[datetime, str] | None = None) -> list[RunRecord]:
+        """Out of all runs."""
+        found = [run for run in reversed(self.runs()) if before is None or (run.created, run.run) < before]
+        return found[:limit]
+
+    def forks(self, run: str) -> list[str]:
+        """Out of all runs."""
+        return [one.run for one in self.runs() if one.parent == run]
 
     def find(self, run: str) -> RunRecord | None:
         """The run of a name."""

@@ -138,7 +138,7 @@ def add(
     Exit code: 0 done; 2 wrong name or scope, or there is such a key; 3 the key file cannot be written.
     """
     from medner.service.http.access.keys import key_file
-    from medner.service.http.access.scopes import scopes_in
+    from medner.service.http.scopes import scopes_in
 
     file = key_file()
     typer.echo(file.add(name, scopes_in(scopes)))

@@ -9,26 +9,15 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from medner.core.errors import ExternalError
 from medner.core.files.data_folder import data_folder
+from medner.service.http.messages.audit import AuditEntry
 
 _BLOCK = 1 << 16
-
-
-class AuditEntry(BaseModel):
-    """What somebody did. ``on`` is the job, run or judge; ``outcome`` is ``done`` or the kind of the problem."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    at: datetime
-    who: str
-    what: str
-    on: str
-    outcome: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
 from medner.service.http.access.keys import KeyRing
-from medner.service.http.access.scopes import ANYONE, Caller
+from medner.service.http.scopes import ANYONE, Caller
 
 COOKIE = "medner_session"
 SESSION_S = 12 * 3_600

@@ -15,9 +15,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from medner.service.http.access.callers import Access
-from medner.service.http.access.scopes import Caller
 from medner.service.http.messages.problems import Problem, answer
 from medner.service.http.metrics import HttpMetrics
+from medner.service.http.scopes import Caller
 
 log = logging.getLogger("medner.http")
 

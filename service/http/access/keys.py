@@ -23,7 +23,7 @@ from medner.core.errors import UserError
 from medner.core.files.data_folder import data_folder
 from medner.core.files.locks import exclusive
 from medner.core.validation import complaint
-from medner.service.http.access.scopes import ALL, Scope, granted
+from medner.service.http.scopes import ALL, Scope, granted
 
 _PREFIX = "medner_"
 

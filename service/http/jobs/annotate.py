@@ -13,13 +13,14 @@ from starlette.responses import Response
 from medner.core.choices import JudgeFollow
 from medner.core.records import Document
 from medner.service.http.access.limits import check_text
+from medner.service.http.bodies import body_of
 from medner.service.http.context import Service, service_of
 from medner.service.http.jobs.submit import give_up, registered_judge
 from medner.service.http.messages.annotated import DocumentAnswer
 from medner.service.http.messages.answers import AnnotatedAnswer, WaitingAnswer
 from medner.service.http.messages.problems import Problem, unknown_job
 from medner.service.http.messages.requests import AnnotateBody, JobOptions
-from medner.service.http.messages.responses import body_of, json_answer
+from medner.service.http.messages.responses import json_answer
 from medner.service.http.operation import acts_on
 from medner.service.jobs.watch import remarks
 from medner.store.jobs import JobSpec, JobState, Priority, SubmitCallbacks

@@ -14,9 +14,9 @@ from medner.service.http.context import service_of
 from medner.service.http.jobs.decided import decided_results
 from medner.service.http.messages.annotated import DocumentAnswer
 from medner.service.http.messages.answers import DocumentsAnswer
+from medner.service.http.messages.comparison_answers import AgreementAnswer
 from medner.service.http.messages.requests import DocumentsQuery
 from medner.service.http.messages.responses import json_answer, place_of, query_of
-from medner.service.http.messages.trace_answers import AgreementAnswer
 from medner.service.http.messages.trace_requests import AgreementQuery
 
 #: A page looks through so many documents at most; what is left is on the next one.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from medner.service.http.access.scopes import Scope
 from medner.service.http.jobs import documents, handlers
 from medner.service.http.jobs.annotate import annotate
 from medner.service.http.jobs.events import events
@@ -10,9 +9,10 @@ from medner.service.http.jobs.page import page
 from medner.service.http.jobs.results import ZIP, results
 from medner.service.http.jobs.submit import submit
 from medner.service.http.messages import answers, requests
-from medner.service.http.messages.trace_answers import AgreementAnswer
+from medner.service.http.messages.comparison_answers import AgreementAnswer
 from medner.service.http.messages.trace_requests import AgreementQuery
 from medner.service.http.operation import EVENTS, JSON, LINES, Operation
+from medner.service.http.scopes import Scope
 
 HTML = "text/html"
 _JOB = "/v1/jobs/{id}"

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from medner.core.errors import MednerError, UserError
 from medner.service.config.judges import JudgeConfig
+from medner.service.http.bodies import body_of
 from medner.service.http.context import Service, service_of
 from medner.service.http.judges.naming import checked_definition, in_words, shown_definition
 from medner.service.http.messages.judge_answers import (
@@ -26,10 +27,9 @@ from medner.service.http.messages.judge_answers import (
     VersionAnswer,
 )
 from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.responses import body_of, json_answer, place_of, query_of
+from medner.service.http.messages.responses import json_answer, place_of, query_of
 from medner.service.http.messages.trace_requests import PageOf
-from medner.service.http.operation import acts_on
-from medner.service.http.traces.decisions import reviewer_of
+from medner.service.http.operation import acts_on, person_of
 from medner.service.worker.examine_judge import Examination
 from medner.service.worker.use_judge import examined, next_version
 from medner.store.judges import JudgeDefinition, JudgeVersion
@@ -63,7 +63,7 @@ async def define(request: Request) -> Response:
     if not re.match(NAME, name) or len(name) > 80:
         raise Problem("unfitting", "a judge's name has 1 to 80 letters, digits, or . _ -", key="name")
     _, table = await asyncio.to_thread(checked_definition, body.judge)
-    kept = await service.jobs.judges.add(JudgeDefinition(name=name, judge=table, by=reviewer_of(request)))
+    kept = await service.jobs.judges.add(JudgeDefinition(name=name, judge=table, by=person_of(request)))
     return json_answer(_definition(kept))
 
 
@@ -125,7 +125,7 @@ async def _put_in_place(request: Request, service: Service, version: JudgeVersio
                 f"{version.name} did not pass its test ({summary}); mend it, or put it in place with force",
                 test=_examination(found).model_dump(),
             )
-    changes = {"by": reviewer_of(request), "why": body.why, "forced": body.force, "smoke": summary}
+    changes = {"by": person_of(request), "why": body.why, "forced": body.force, "smoke": summary}
     return _version(await service.jobs.judges.seat(version.model_copy(update=changes)))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from medner.service.http.access.scopes import Scope
 from medner.service.http.judges import handlers, models
 from medner.service.http.messages import judge_answers as messages
 from medner.service.http.messages.trace_requests import PageOf
 from medner.service.http.operation import JSON, Operation
+from medner.service.http.scopes import Scope
 
 _JUDGE = "/v1/judges/{name}"
 

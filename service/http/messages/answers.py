@@ -10,9 +10,9 @@ from pydantic import BaseModel
 
 from medner.core.choices import JudgeFollow, TracePolicy
 from medner.core.labels import LabelSet
-from medner.service.http.access.scopes import Scope
 from medner.service.http.messages.annotated import DocumentAnswer
 from medner.service.http.messages.strict import Strict
+from medner.service.http.scopes import Scope
 from medner.store.jobs import JobCounts, JobState, JobView, Priority, WorkerView
 
 

@@ -1,4 +1,4 @@
-"""Judges, models and the audit log as they go out, and what is asked about them."""
+"""Judges and models as they go out, and what is asked about them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import Field
 
-from medner.service.http.access.audit import AuditEntry
 from medner.service.http.messages.answers import TypeAnswer
 from medner.service.http.messages.strict import Strict, Whole
 
@@ -171,10 +170,3 @@ class ModelsAnswer(Strict):
     judges: tuple[JudgeKind, ...]
     bases: tuple[BaseAnswer, ...]
     presets: tuple[PresetAnswer, ...]
-
-
-class AuditAnswer(Strict):
-    """Entries of the audit log, the newest first; ``next`` is the cursor of the next page."""
-
-    entries: tuple[AuditEntry, ...]
-    next: str | None

@@ -132,7 +132,7 @@ class AnnotateBody(JobOptionNames):
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
-        if len({"text", "documents"} & self.model_fields_set) != 1 or self.text is self.documents:
+        if len({"text", "documents"} & self.model_fields_set) != 1 or (self.text or self.documents) is None:
             raise ValueError("give one text, or documents")
         return self
 

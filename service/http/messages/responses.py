@@ -1,4 +1,4 @@
-"""Answers of models, queries and bodies as models, and cursors."""
+"""Answers of models, queries as models, and cursors."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medner.service.http.access.limits import read_body
-from medner.service.http.context import service_of
 from medner.service.http.messages.problems import Problem, refused
 
 _Model = TypeVar("_Model", bound=BaseModel)
-JSON = "application/json"
 
 
 def json_answer(answer: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A model as a JSON response."""
-    return Response(answer.model_dump_json(), status, headers, JSON)
+    return Response(answer.model_dump_json(), status, headers, "application/json")
 
 
 def query_of(request: Request, model: type[_Model]) -> _Model:
@@ -28,23 +25,6 @@ def query_of(request: Request, model: type[_Model]) -> _Model:
         return model.model_validate(dict(request.query_params))
     except ValidationError as error:
         raise refused(error, model, "the query") from error
-
-
-async def body_of(request: Request, model: type[_Model], *, required: bool = True, most: int | None = None) -> _Model:
-    """The JSON body as a model; an empty one is an empty object where none is required. Problem where it does not fit.
-
-    It has ``most`` bytes at most, None: as many as the server's limits say.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    data = await read_body(request, service_of(request).limits, most=most)
-    if not data and not required:
-        data = b"{}"
-    elif kind != JSON:
-        raise Problem("wrong-media-type", f"Content-Type {kind or '(none)'} is not read; send {JSON}")
-    try:
-        return model.model_validate_json(data, strict=True)
-    except ValidationError as error:
-        raise refused(error, model, "the body") from error
 
 
 def place_of(cursor: str | None) -> int:

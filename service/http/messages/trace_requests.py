@@ -23,7 +23,7 @@ class RunsQuery(Strict):
     """A page of runs."""
 
     limit: int = Field(default=50, ge=1, le=1_000)
-    cursor: str | None = Field(default=None, pattern=r"^[0-9]{1,12}:[!-~]{1,700}$")
+    cursor: str | None = Field(default=None, pattern=r"^[0-9]{1,11}:[!-~]{1,700}$")
 
 
 class SentencesQuery(PageOf):

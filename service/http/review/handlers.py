@@ -10,12 +10,13 @@ from starlette.responses import Response
 from medner.core.errors import UserError
 from medner.core.records import Annotation
 from medner.service.http.access.audit import without_names
+from medner.service.http.bodies import body_of
 from medner.service.http.context import Service, service_of
 from medner.service.http.judges.naming import judge_table
 from medner.service.http.messages.annotated import FullConflictAnswer, VerdictAnswer
 from medner.service.http.messages.answers import moment
 from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.responses import body_of, json_answer
+from medner.service.http.messages.responses import json_answer
 from medner.service.http.messages.review_messages import (
     AskBody,
     AskedAnswer,
@@ -30,10 +31,10 @@ from medner.service.http.messages.review_messages import (
     UndoBody,
 )
 from medner.service.http.messages.trace_requests import DecisionBody
-from medner.service.http.operation import acts_on, caller_of
+from medner.service.http.operation import acts_on, caller_of, person_of
+from medner.service.http.resources.trace_place import trace_of
 from medner.service.http.review.index import bring_up_to_date
-from medner.service.http.traces.decisions import restored, reviewer_of, ruling_of, shown_conflict
-from medner.service.http.traces.place import trace_of
+from medner.service.http.traces.decisions import restored, ruling_of, shown_conflict
 from medner.service.review.worth import decisions_for
 from medner.service.traces.forking import asked
 from medner.service.traces.overruling import overrule
@@ -74,7 +75,7 @@ async def claim(request: Request) -> Response:
     """POST /v1/jobs/{id}/review/claim"""
     service, job = service_of(request), str(request.path_params["id"])
     body = await body_of(request, ClaimBody, required=False)
-    by = reviewer_of(request, body.by)
+    by = person_of(request, body.by)
     await bring_up_to_date(service, job)
     filters = Filters(body.kinds, body.label, body.skipped)
     while (held := await service.reviews.claim(job, by, filters)) is not None:
@@ -195,7 +196,7 @@ async def undo(request: Request) -> Response:
     service, job = service_of(request), str(request.path_params["id"])
     body = await body_of(request, UndoBody, required=False)
     await service.view(job)
-    by = reviewer_of(request, body.by)
+    by = person_of(request, body.by)
     newest = await service.reviews.newest_of(job, by)
     if newest is None:
         raise Problem("wrong-state", f"{by} decided nothing in the review of this job that could be taken back")

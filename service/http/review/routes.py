@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from medner.service.http.access.scopes import Scope
 from medner.service.http.messages import review_messages as messages
 from medner.service.http.messages.annotated import FullConflictAnswer
 from medner.service.http.messages.trace_requests import DecisionBody
 from medner.service.http.operation import JSON, Operation
 from medner.service.http.review import handlers
+from medner.service.http.scopes import Scope
 
 _REVIEW = "/v1/jobs/{id}/review"
 _CLAIM = "/v1/review/claims/{token}"

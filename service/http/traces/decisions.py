@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from functools import partial
 
 from starlette.requests import Request
@@ -11,15 +10,16 @@ from starlette.responses import Response
 from medner.core.errors import UserError
 from medner.core.records import Annotation, Entity
 from medner.service.http.access.audit import without_names
+from medner.service.http.bodies import body_of
 from medner.service.http.context import Service, service_of
 from medner.service.http.judges.naming import judge_table
 from medner.service.http.messages.annotated import FullConflictAnswer, full_conflict
 from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.responses import body_of, json_answer
+from medner.service.http.messages.responses import json_answer
 from medner.service.http.messages.trace_answers import ForkAnswer
 from medner.service.http.messages.trace_requests import DecisionBody, ForkBody, OverruleBody
-from medner.service.http.operation import acts_on, caller_of
-from medner.service.http.traces.place import trace_of
+from medner.service.http.operation import acts_on, person_of
+from medner.service.http.resources.trace_place import trace_of
 from medner.service.traces.forking import ForkOrder, chosen_traces, forked
 from medner.service.traces.overruling import NotOverruledError, Ruling, overrule, take_back
 from medner.store.traces import RunRecord, TraceBackend, TraceSummary
@@ -109,20 +109,12 @@ def shown_conflict(annotation: Annotation, conflict: str) -> FullConflictAnswer:
 
 def ruling_of(request: Request, body: DecisionBody, conflict: str) -> Ruling:
     """The decision of a body. Problem for one that contradicts itself, or another's name."""
-    by = reviewer_of(request, body.by)
+    by = person_of(request, body.by)
     try:
         add = tuple(Entity(one.start, one.end, one.label) for one in body.add)
     except ValueError as error:
         raise Problem("unfitting", f"add: {error}", key="add") from error
     return Ruling(conflict, tuple(sorted(set(body.keep))), by, body.why.strip() or "reviewed", add)
-
-
-def reviewer_of(request: Request, named: str | None = None) -> str:
-    """Who decides: the key's name; where no key is needed, who is named, else who runs the server."""
-    name = caller_of(request).name
-    if name and named not in (None, name):
-        raise Problem("unfitting", f"by: this key is {name}'s; decisions go under its name", key="by")
-    return name or (named or "").strip() or getpass.getuser()
 
 
 def _names(request: Request) -> tuple[str, str, str]:

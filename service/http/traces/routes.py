@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from medner.service.http.access.scopes import Scope
+from medner.service.http.messages import comparison_answers as comparisons
 from medner.service.http.messages import trace_answers as answers
 from medner.service.http.messages import trace_requests as requests
 from medner.service.http.messages.annotated import FullConflictAnswer
 from medner.service.http.operation import JSON, LINES, Operation
+from medner.service.http.scopes import Scope
 from medner.service.http.traces import decisions, runs
 
 _RUN = "/v1/traces/{run}"
@@ -84,7 +85,7 @@ TRACE_ROUTES: tuple[Operation, ...] = (
         _RUN + "/diff/{other}",
         runs.diff,
         "What differs between two runs over the same sentences",
-        answers.DiffAnswer,
+        comparisons.DiffAnswer,
         query=requests.DiffQuery,
         problems=(404,),
     ),
@@ -93,7 +94,7 @@ TRACE_ROUTES: tuple[Operation, ...] = (
         _RUN + "/diff/{other}",
         runs.diff_with_gold,
         "The same, and both runs scored by gold entities",
-        answers.DiffAnswer,
+        comparisons.DiffAnswer,
         query=requests.DiffQuery,
         body={JSON: requests.GoldBody},
         problems=(404,),
@@ -103,7 +104,7 @@ TRACE_ROUTES: tuple[Operation, ...] = (
         _RUN + "/agreement",
         runs.agreement,
         "Who disagrees with whom, and whose word the judge takes",
-        answers.AgreementAnswer,
+        comparisons.AgreementAnswer,
         query=requests.AgreementQuery,
         problems=(404,),
     ),

@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -15,14 +16,13 @@ from starlette.responses import Response, StreamingResponse
 from medner.core.errors import UserError
 from medner.core.records import Document, Entity
 from medner.evaluation.measures.disputes import disputes_in
+from medner.service.http.bodies import body_of
 from medner.service.http.context import service_of
 from medner.service.http.messages.annotated import PlainEntity
+from medner.service.http.messages.comparison_answers import AgreementAnswer, ChangeAnswer, DiffAnswer
 from medner.service.http.messages.problems import Problem
-from medner.service.http.messages.responses import body_of, json_answer, place_of, query_of
+from medner.service.http.messages.responses import json_answer, place_of, query_of
 from medner.service.http.messages.trace_answers import (
-    AgreementAnswer,
-    ChangeAnswer,
-    DiffAnswer,
     PathAnswer,
     RemovedAnswer,
     RunAnswer,
@@ -40,7 +40,7 @@ from medner.service.http.messages.trace_requests import (
     SentencesQuery,
 )
 from medner.service.http.operation import LINES
-from medner.service.http.traces.place import trace_of
+from medner.service.http.resources.trace_place import trace_of
 from medner.service.http.traces.views import path_of
 from medner.service.traces.differences import Sides, annotations_of, compared
 from medner.service.traces.exporting import decided_annotations, judge_examples, lines_of, sentence_documents
@@ -66,25 +66,22 @@ async def runs(request: Request) -> Response:
 
 
 def _runs(backend: TraceBackend, wanted: RunsQuery) -> RunsAnswer:
-    found = backend.runs()[::-1]
-    if wanted.cursor is not None:
-        before = _place(wanted.cursor)
-        found = [run for run in found if _key(run) < before]
+    before = None if wanted.cursor is None else _place(wanted.cursor)
+    found = backend.newest(wanted.limit + 1, before)
     page = found[: wanted.limit]
     return RunsAnswer(
         runs=tuple(RunAnswer.of(run, backend.count(run.run)) for run in page),
-        next="{}:{}".format(_key(page[-1])[0], quote(page[-1].run, safe="")) if len(found) > len(page) else None,
+        next=_cursor(page[-1]) if len(found) > len(page) else None,
     )
 
 
-def _key(run: RunRecord) -> tuple[int, str]:
-    """Runs in the order of their beginning."""
-    return int(run.created.timestamp()), run.run
+def _cursor(run: RunRecord) -> str:
+    return f"{int(run.created.timestamp())}:{quote(run.run, safe='')}"
 
 
-def _place(cursor: str) -> tuple[int, str]:
+def _place(cursor: str) -> tuple[datetime, str]:
     moment, _, run = cursor.partition(":")
-    return int(moment), unquote(run)
+    return datetime.fromtimestamp(int(moment), UTC), unquote(run)
 
 
 async def show(request: Request) -> Response:
@@ -100,19 +97,15 @@ def _detail(backend: TraceBackend, run: RunRecord) -> RunDetailAnswer:
         fallbacks=sum(one.fallbacks for one in found),
         abstained=sum(one.abstained for one in found),
         overruled=sum(one.overruled for one in found),
-        forks=_forks(backend, run.run),
+        forks=tuple(backend.forks(run.run)),
     )
-
-
-def _forks(backend: TraceBackend, run: str) -> tuple[str, ...]:
-    return tuple(one.run for one in backend.runs() if one.parent == run)
 
 
 async def remove(request: Request) -> Response:
     """DELETE /v1/traces/{run}"""
 
     def removed(backend: TraceBackend, run: RunRecord) -> RemovedAnswer:
-        forks = _forks(backend, run.run)
+        forks = tuple(backend.forks(run.run))
         return RemovedAnswer(removed=backend.remove(run.run), forks=forks)
 
     return json_answer(await service_of(request).traces.call(_run(request), removed))
@@ -146,7 +139,7 @@ async def path(request: Request) -> Response:
 
     def whole(backend: TraceBackend, run: RunRecord) -> PathAnswer:
         trace = trace_of(backend, run, sentence)
-        forks = [one for one in _forks(backend, run.run) if backend.trace(one, sentence) is not None]
+        forks = [one for one in backend.forks(run.run) if backend.trace(one, sentence) is not None]
         return path_of(run, trace, forks)
 
     return json_answer(await service_of(request).traces.call(_run(request), whole))

@@ -13,12 +13,13 @@ import httpx
 import pytest
 
 from medner.core.errors import UserError
-from medner.service.http.access.audit import AuditEntry, AuditLog, audit_log
+from medner.service.http.access.audit import AuditLog, audit_log
 from medner.service.http.access.callers import Access
 from medner.service.http.access.keys import KeyFile, KeyRing
-from medner.service.http.access.scopes import ALL, Scope, granted, scopes_in
+from medner.service.http.messages.audit import AuditEntry
 from medner.service.http.openapi import description
 from medner.service.http.routes import ROUTES
+from medner.service.http.scopes import ALL, Scope, granted, scopes_in
 from tests.service.http.conftest import Serving
 from tests.service.http.disputes import disputed, sentence_path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,21 @@ def test_backends_are_alike(backend: TraceBackend, make_trace: Any) -> None:
     assert backend.remove("one") == 2
     assert (backend.count("one"), backend.count("two")) == (0, 2)
     assert [run.run for run in backend.runs()] == ["two"]
+
+
+def test_backends_find_runs_alike(backend: TraceBackend) -> None:
+    """By name, by origin, and the newest first, page by page."""
+    begun = [
+        RunRecord(run=name, labels=LABELS, created=datetime(2026, 1, day, tzinfo=UTC), parent=parent)
+        for name, day, parent in (("a", 1, None), ("b", 2, "a"), ("c", 2, "a"), ("d", 3, "b"))
+    ]
+    for run in begun:
+        backend.begin(run)
+    assert (backend.find("c"), backend.find("e")) == (begun[2], None)
+    assert (backend.forks("a"), backend.forks("c")) == (["b", "c"], [])
+    assert [run.run for run in backend.newest(10)] == ["d", "c", "b", "a"]
+    assert [run.run for run in backend.newest(2, (begun[2].created, "c"))] == ["b", "a"]
+    assert [run.run for run in backend.newest(1)] == ["d"]
 
 
 def test_a_trace_comes_back_as_it_was_written(backend: TraceBackend, make_trace: Any) -> None:

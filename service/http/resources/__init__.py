@@ -1,0 +1,1 @@
+"""What requests share beside the jobs: the place for traces, judges that the server asks, the ends of jobs."""
