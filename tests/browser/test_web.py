@@ -199,13 +199,7 @@ def test_a_key_is_asked_for_once_there_is_one(browser: Browser, tmp_path: Path) 
     """Without the key nothing is shown; with it what its scopes allow; leaving ends it. No script reads the session."""
     home = tmp_path / "home"
     home.mkdir()
-    made = subprocess.run(
-        [sys.executable, "-m", "medner.service.cli", "serve", "keys", "add", "ward-7", "--scopes", "read,submit"],
-        env={**os.environ, **environment(home)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    key = _key(home, "ward-7", "read")
     with served(home) as running, opened(browser, running.url, refusals=True) as window:
         page = window.page
         expect(page.locator("#key-form")).to_be_visible()
@@ -213,10 +207,13 @@ def test_a_key_is_asked_for_once_there_is_one(browser: Browser, tmp_path: Path) 
         page.get_by_label("API 密钥").fill("medner_wrong")
         page.get_by_role("button", name="进入").click()
         expect(page.locator("#problem")).to_contain_text("none of the server's")
-        page.get_by_label("API 密钥").fill(made.stdout.strip())
+        page.get_by_label("API 密钥").fill(key)
         page.get_by_role("button", name="进入").click()
-        expect(page.get_by_label("病历文本")).to_be_visible()
+        expect(page.locator(".view.annotate")).to_contain_text("您的密钥不能提交病历")
         assert page.evaluate("document.cookie") == ""
+        window.go("jobs")
+        expect(page.locator(".view.jobs")).to_contain_text("没有任务")
+        expect(page.get_by_role("button", name="提交")).to_have_count(0)
         window.go("review")
         expect(page.locator(".view.review")).to_contain_text("没有审阅权限")
         window.go("judges")
@@ -226,3 +223,15 @@ def test_a_key_is_asked_for_once_there_is_one(browser: Browser, tmp_path: Path) 
         expect(page.get_by_role("button", name="退出")).to_be_visible()
         page.get_by_role("button", name="退出").click()
         expect(page.locator("#key-form")).to_be_visible()
+
+
+def _key(home: Path, name: str, scopes: str) -> str:
+    """A new key of a data folder."""
+    made = subprocess.run(  # noqa: S603  our own command
+        [sys.executable, "-m", "medner.service.cli", "serve", "keys", "add", name, "--scopes", scopes],
+        env={**os.environ, **environment(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return made.stdout.strip()

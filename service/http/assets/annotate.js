@@ -12,6 +12,10 @@ const EVERY_MS = 700;
 const ENDED = ["completed", "completed_with_errors", "cancelled", "failed"];
 
 export async function show(frame) {
+  if (!frame.may("submit")) {
+    frame.root.append(make("h2", { class: "title" }, word("nav_annotate")), make("p", { class: "warn" }, word("no_submit_scope")));
+    return;
+  }
   const text = make("textarea", { id: "note", rows: "5", spellcheck: "false", lang: "zh-CN", oninput: () => {
     kept.text = text.value;
   } });
