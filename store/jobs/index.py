@@ -41,8 +41,8 @@ class JobsPage:
     next: str | None
 
 
-#: When a job was submitted, and its id.
-_Place = tuple[float, str]
+#: When a job was submitted, in milliseconds, and its id.
+_Place = tuple[int, str]
 
 
 class JobIndex:
@@ -93,25 +93,26 @@ class JobIndex:
         total = await self.refresh()
         place = None if after is None else _place_of(after)
         if state is None and not name:
-            names, more = await self._behind(place, limit)
+            places, more = await self._behind(place, limit)
         else:
-            names, more = await self._chosen(place, limit, state, name)
-        views = [view for view in await read_views(self._redis, [one for one, _ in names]) if view is not None]
-        following = f"{names[-1][1]:.0f}:{names[-1][0]}" if more and names else None
+            places, more = await self._chosen(place, limit, state, name)
+        views = [view for view in await read_views(self._redis, [job for _, job in places]) if view is not None]
+        following = "{}:{}".format(*places[-1]) if more and places else None
         return JobsPage(tuple(views), total, following)
 
-    async def _behind(self, place: _Place | None, limit: int) -> tuple[list[tuple[str, float]], bool]:
-        """The ids behind a place with their scores, and whether more follow; what they cost does not grow."""
-        highest: Any = "+inf" if place is None else place[0]
-        found: list[tuple[str, float]] = []
+    async def _behind(self, place: _Place | None, limit: int) -> tuple[list[_Place], bool]:
+        """The places behind one, and whether more follow; what they cost does not grow."""
+        # Half a millisecond more, so that no rounding leaves out those of the same one.
+        highest: Any = "+inf" if place is None else (place[0] + 0.5) / 1_000
+        found: list[_Place] = []
         begin = 0
         while len(found) <= limit:
             some = await self._redis.zrevrangebyscore(
                 INDEX, highest, "-inf", start=begin, num=limit + 1, withscores=True
             )
-            pairs = [(name.decode(), float(score)) for name, score in some]
+            pairs = [(_ms(score), name.decode()) for name, score in some]
             # Of several jobs of one millisecond those up to the place were given before.
-            found += [(name, score) for name, score in pairs if place is None or (score, name) < place]
+            found += [one for one in pairs if place is None or one < place]
             begin += len(some)
             if len(some) <= limit:
                 break
@@ -119,7 +120,7 @@ class JobIndex:
 
     async def _chosen(
         self, place: _Place | None, limit: int, state: JobState | None, name: str
-    ) -> tuple[list[tuple[str, float]], bool]:
+    ) -> tuple[list[_Place], bool]:
         """The same of those that fit; what they cost grows with how many fit."""
         fitting: list[set[str]] = []
         if state is not None:
@@ -130,9 +131,9 @@ class JobIndex:
             fitting.append({entry.rpartition(b"\0")[2].decode() for entry in entries})
         ids = sorted(set.intersection(*fitting))
         scores = await self._redis.zmscore(INDEX, ids) if ids else []
-        known = [(float(score), one) for one, score in zip(ids, scores, strict=True) if score is not None]
+        known = [(_ms(score), one) for one, score in zip(ids, scores, strict=True) if score is not None]
         behind = sorted((one for one in known if place is None or one < place), reverse=True)
-        return [(one, score) for score, one in behind[:limit]], len(behind) > limit
+        return behind[:limit], len(behind) > limit
 
     async def find(self, name: str) -> str:
         """The id of a job from its id, a beginning of it that only one has, its name, or ``last``. UserError else."""
@@ -191,4 +192,9 @@ def _place_of(cursor: str) -> _Place:
     score, _, job = cursor.partition(":")
     if not (score.isascii() and score.isdecimal()) or len(score) > 15 or not job:
         raise UserError("the cursor is none of this list")
-    return float(score), job
+    return int(score), job
+
+
+def _ms(score: Any) -> int:
+    """The milliseconds of a score, which is in seconds."""
+    return round(1_000 * float(score))
