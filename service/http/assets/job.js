@@ -1,186 +1,153 @@
-// One job: its progress while it runs, what can be done with it, its documents.
+// One job: its progress while it runs, what can be done with it, its documents, agreement and failures.
 
-import { Refused, ask, byId, jobPath, make, post, tell } from "/assets/api.js";
-import { counted, duration, onLanguage, spoken, word } from "/assets/words.js";
+import { Refused, ask, at, place, post, remove, tell } from "/assets/api.js";
+import { agreementView } from "/assets/agreement.js";
+import { documentsView } from "/assets/documents.js";
+import { button, facts, link, make, options, row, said, table } from "/assets/dom.js";
+import { progressBar, stateTag } from "/assets/jobs.js";
+import { typesOf } from "/assets/types.js";
+import { counted, duration, moment, named, word } from "/assets/words.js";
 
 const ENDED = ["completed", "completed_with_errors", "cancelled", "failed"];
-const A_PAGE = 20;
-let shown = null; // the job: {id, name, ...} as the API gives it
-let told = null; // its last event
-let source = null;
-let offset = 0;
-let seen = false; // its documents are shown
-let changed = () => {};
-let wanted = 0; // counts openings: of two at once the later one stands
+const TABS = ["documents", "agreement", "failures", "facts"];
+const FORMATS = ["entities", "full", "jsonl", "cmeee", "ccks", "bio", "brat", "label-studio", "doccano", "text"];
 
-export const onChange = (listener) => {
-  changed = listener;
-};
-
-export const shownJob = () => (shown ? shown.id : null);
-
-export async function openJob(id, { focus = true } = {}) {
-  shutJob();
-  const mine = wanted;
-  const found = await ask(jobPath(id));
-  if (mine !== wanted) return;
-  shown = found;
-  byId("job").hidden = false;
+export async function showJob(frame) {
+  const [id, tab = "documents"] = frame.parts;
+  let job = await ask(at(["jobs", id]), { signal: frame.signal });
+  let event = null;
+  let source = null;
+  const types = await typesOf(job.labels);
+  const head = make("section", { class: "card", id: "job" });
+  const body = make("section", { class: "tab-body" });
+  const title = make("h2", { class: "title", tabindex: "-1", id: "job-title" });
+  frame.root.append(make("p", { class: "crumbs" }, link(word("nav_jobs"), "#/jobs")), title, head, tabs(), body);
+  frame.title(job.name || job.id);
+  frame.signal.addEventListener("abort", () => source && source.close());
   render();
-  follow();
-  if (focus) byId("job-title").focus({ preventScroll: true });
-  byId("job").scrollIntoView({ block: "start" });
-}
+  if (!ENDED.includes(job.state)) follow();
+  await showTab();
 
-export function shutJob() {
-  wanted += 1;
-  if (source) source.close();
-  source = shown = told = null;
-  offset = 0;
-  seen = false;
-  byId("job").hidden = true;
-  byId("documents").hidden = true;
-  byId("documents").removeAttribute("src");
-}
-
-function follow() {
-  if (source) source.close();
-  const stream = (source = new EventSource(jobPath(shown.id, "/events")));
-  const heard = (event) => {
-    if (stream !== source) return;
-    told = JSON.parse(event.data);
-    shown.state = told.state;
-    shown.counts = told.counts;
-    shown.reason = told.reason;
-    tell(null);
-    render();
-    changed();
-  };
-  stream.addEventListener("progress", heard);
-  stream.addEventListener("end", (event) => {
-    stream.close();
-    heard(event);
-    if (stream === source) showDocuments();
-  });
-  stream.addEventListener("gone", () => {
-    stream.close();
-    if (stream !== source) return;
-    shutJob();
-    tell(new Error(word("gone")));
-    changed();
-  });
-  // A stream that was refused does not come again by itself; asking plainly says why.
-  stream.addEventListener("error", () => {
-    if (stream !== source || ENDED.includes(shown.state)) return;
-    tell(new Refused(0, word("offline")));
-    if (stream.readyState === EventSource.CLOSED) setTimeout(() => stream === source && follow(), 3000);
-  });
-}
-
-function render() {
-  if (!shown) return;
-  const { counts, state } = shown;
-  const ended = ENDED.includes(state);
-  byId("job-title").textContent = shown.name || shown.id;
-  byId("job-state").textContent = word(`state_${state}`);
-  byId("job-state").className = `state ${state}`;
-  byId("job-progress").value = share(counts);
-  byId("job-numbers").textContent = numbers(ended).join(" · ");
-  const remarks = [shown.reason, ...((told && told.remarks) || [])].filter(Boolean);
-  byId("job-remarks").replaceChildren(...remarks.map((one) => make("li", {}, one)));
-  byId("cancel").hidden = ended;
-  byId("replay").hidden = !["completed_with_errors", "cancelled", "failed"].includes(state);
-  byId("delete").hidden = !ended;
-  byId("download-entities").href = jobPath(shown.id, "/results?format=entities");
-  byId("download-entities").download = `${shown.id}.entities.jsonl`;
-  byId("download-full").href = jobPath(shown.id, "/results?format=full");
-  byId("download-full").download = `${shown.id}.jsonl`;
-  byId("show-done").hidden = seen && ended;
-  renderDead(counts.dead);
-  renderPaging();
-}
-
-export const share = (counts) => (counts.sentences ? (counts.done + counts.dead) / counts.sentences : 0);
-
-function numbers(ended) {
-  const { counts } = shown;
-  const words = [word("of_sentences", { done: counted(counts.done), sentences: counted(counts.sentences) })];
-  if (!ended && told && told.sentences_per_s !== null) {
-    words.push(word("speed", { n: told.sentences_per_s.toFixed(1) }), word("left", { time: duration(told.seconds_left) }));
+  function tabs() {
+    return make("nav", { class: "tabs", "aria-label": word("job") }, TABS.map((one) =>
+      link(word(`tab_${one}`), place(["jobs", id, one]), one === current() ? { "aria-current": "page" } : {})));
   }
-  words.push(word("entities", { n: counted(counts.entities) }), word("conflicts", { n: counted(counts.conflicts) }));
-  if (counts.dead) words.push(word("dead", { n: counted(counts.dead) }));
-  return words;
-}
 
-async function renderDead(count) {
-  const list = byId("dead-list");
-  const what = `${shown.id} ${count} ${spoken()}`;
-  byId("dead").hidden = count === 0;
-  if (count === 0 || list.dataset.of === what) return;
-  list.dataset.of = what;
-  const { dead } = await ask(jobPath(shown.id, "/dead")).catch(() => ({ dead: [] }));
-  if (list.dataset.of !== what) return;
-  list.replaceChildren(
-    ...dead.map((one) => make("li", {}, `${one.sentence}: ${one.kind} (${word("attempts", { n: one.attempts })})`)),
-  );
-}
+  function current() {
+    return TABS.includes(tab) ? tab : "documents";
+  }
 
-function showDocuments() {
-  seen = true;
-  const query = new URLSearchParams({ offset, limit: A_PAGE, language: spoken() });
-  const address = jobPath(shown.id, `/page?${query}`);
-  byId("documents").hidden = false;
-  byId("documents").src = address;
-  byId("open-apart").href = address;
-  render();
-}
+  async function showTab() {
+    if (current() === "documents") return documentsView(frame, body, job, types);
+    if (current() === "agreement") return body.replaceChildren(make("div", { class: "card" }, agreementView(await ask(at(["jobs", id, "agreement"]), { signal: frame.signal }), types)));
+    if (current() === "failures") return body.replaceChildren(make("div", { class: "card" }, await deadTable()));
+    return body.replaceChildren(make("div", { class: "card" }, jobFacts()));
+  }
 
-function renderPaging() {
-  const total = shown.counts.documents;
-  byId("open-apart").hidden = !seen;
-  byId("earlier").hidden = byId("later").hidden = !seen || total <= A_PAGE;
-  byId("earlier").disabled = offset === 0;
-  byId("later").disabled = offset + A_PAGE >= total;
-  const values = { from: offset + 1, to: Math.min(offset + A_PAGE, total), total: counted(total) };
-  byId("page-of").textContent = seen && total > A_PAGE ? word("page_of", values) : "";
-}
+  function render() {
+    const { counts, state } = job;
+    const ended = ENDED.includes(state);
+    title.replaceChildren(said(job.name || job.id));
+    const remarks = [job.reason, ...Object.entries(job.refusals || {}).map(([worker, why]) => `${worker}: ${why}`), ...((event && event.remarks) || [])].filter(Boolean);
+    const focused = head.contains(document.activeElement) ? document.activeElement.id : null;
+    head.replaceChildren(
+      make("div", { class: "line" }, make("span", { id: "job-state", role: "status" }, stateTag(state)), make("span", { id: "job-numbers", class: "hint" }, numbers(ended).join(" · "))),
+      progressBar(counts),
+      remarks.length ? make("ul", { class: "plain warn-list" }, [...new Set(remarks)].map((one) => make("li", {}, said(one)))) : "",
+      make("div", { class: "line actions" },
+        frame.may("submit") && !ended ? act("cancel", async () => {
+          job = await post(at(["jobs", id, "cancel"]));
+        }) : null,
+        frame.may("submit") && ["completed_with_errors", "cancelled", "failed"].includes(state) ? act("replay", async () => {
+          ({ job } = await post(at(["jobs", id, "replay"])));
+          event = null;
+          follow();
+        }) : null,
+        frame.may("submit") && ended ? act("delete", async () => {
+          if (!window.confirm(word("delete_sure"))) return;
+          await remove(at(["jobs", id]));
+          location.hash = "#/jobs";
+        }) : null,
+        counts.conflicts && frame.may("review") ? link(word("review_conflicts"), place(["review", id]), { class: "button" }) : null,
+        counts.conflicts ? link(word("open_traces"), place(["traces", id]), { class: "button" }) : null,
+        download()));
+    if (focused && document.getElementById(focused)) document.getElementById(focused).focus();
+  }
 
-async function act(work) {
-  try {
-    tell(null);
-    await work();
-    changed();
-  } catch (error) {
-    tell(error);
+  function act(key, work) {
+    return button(word(key), () => frame.attempt(async () => {
+      await work();
+      render();
+    }), { id: key });
+  }
+
+  function download() {
+    const format = options(make("select", { "aria-label": word("format"), id: "format" }), FORMATS.map((one) => [one, named("format", one)]), chosenFormat);
+    const anchor = link(word("download"), "", { class: "button", download: "", id: "download" });
+    const point = () => {
+      chosenFormat = format.value;
+      anchor.href = at(["jobs", id, "results"], { format: format.value });
+    };
+    format.addEventListener("change", point);
+    point();
+    return make("span", { class: "line joined" }, format, anchor);
+  }
+
+  function numbers(ended) {
+    const { counts } = job;
+    const words = [word("of_sentences", { done: counted(counts.done), sentences: counted(counts.sentences) })];
+    if (!ended && event && event.sentences_per_s !== null) {
+      words.push(word("speed", { n: event.sentences_per_s.toFixed(1) }), word("left", { time: duration(event.seconds_left) }));
+    }
+    words.push(word("documents", { n: counted(counts.documents) }), word("entities", { n: counted(counts.entities) }), word("conflicts", { n: counted(counts.conflicts) }));
+    if (counts.fallbacks) words.push(word("fallbacks", { n: counted(counts.fallbacks) }));
+    if (counts.dead) words.push(word("dead", { n: counted(counts.dead) }));
+    return words;
+  }
+
+  function follow() {
+    if (source) source.close();
+    const stream = (source = new EventSource(at(["jobs", id, "events"])));
+    const heard = (message) => {
+      if (stream !== source || frame.signal.aborted) return;
+      event = JSON.parse(message.data);
+      Object.assign(job, { state: event.state, counts: event.counts, reason: event.reason });
+      tell(null);
+      render();
+    };
+    stream.addEventListener("progress", heard);
+    stream.addEventListener("end", (message) => {
+      stream.close();
+      heard(message);
+      if (!frame.signal.aborted) frame.attempt(showTab);
+    });
+    stream.addEventListener("gone", () => {
+      stream.close();
+      tell(new Error(word("gone")));
+    });
+    // A stream that was refused does not come again by itself; asking plainly says why.
+    stream.addEventListener("error", () => {
+      if (stream !== source || frame.signal.aborted || ENDED.includes(job.state)) return;
+      tell(new Refused(0, word("offline")));
+      if (stream.readyState === EventSource.CLOSED) setTimeout(() => stream === source && !frame.signal.aborted && follow(), 3000);
+    });
+  }
+
+  async function deadTable() {
+    const { dead } = await ask(at(["jobs", id, "dead"]), { signal: frame.signal });
+    const columns = [word("document"), word("sentence"), word("reason"), word("attempts_title"), word("column_when")];
+    if (!dead.length) return make("p", { class: "hint" }, word("no_failures"));
+    return make("div", {}, make("p", { class: "hint" }, word("dead_hint")), table(columns, dead.map((one) => row(columns,
+      [said(one.document), said(one.sentence), make("span", {}, make("b", {}, said(one.kind)), " ", said(one.error)), counted(one.attempts), moment(one.at)]))));
+  }
+
+  function jobFacts() {
+    return facts([
+      ["id", job.id], [word("labels_label"), job.labels], [word("priority_label"), job.priority ? word(`priority_${job.priority}`) : ""],
+      [word("judge"), job.judge], [word("follow_label"), job.judge_follow ? word(`follow_${job.judge_follow}`) : ""], [word("trace_label"), job.trace], [word("fingerprint"), job.fingerprint],
+      [word("column_when"), moment(job.submitted, true)], [word("started"), job.started ? moment(job.started, true) : ""], [word("finished"), job.finished ? moment(job.finished, true) : ""],
+    ]);
   }
 }
 
-function turn(step) {
-  offset = Math.max(0, offset + step * A_PAGE);
-  showDocuments();
-}
-
-byId("cancel").addEventListener("click", () => act(async () => {
-  shown = await post(jobPath(shown.id, "/cancel"));
-  render();
-}));
-byId("replay").addEventListener("click", () => act(async () => {
-  shown = (await post(jobPath(shown.id, "/replay"))).job;
-  told = null;
-  render();
-  follow();
-}));
-byId("delete").addEventListener("click", () => act(async () => {
-  if (!window.confirm(word("delete_sure"))) return;
-  await ask(jobPath(shown.id), { method: "DELETE" });
-  location.hash = "";
-  shutJob();
-}));
-byId("show-done").addEventListener("click", showDocuments);
-byId("earlier").addEventListener("click", () => turn(-1));
-byId("later").addEventListener("click", () => turn(1));
-onLanguage(() => {
-  render();
-  if (shown && seen) showDocuments();
-});
+let chosenFormat = "entities";

@@ -1,9 +1,8 @@
-// The page's words in two languages, and the elements that show them.
+// The words of the pages in two languages.
 
 const WORDS = JSON.parse(document.getElementById("words").textContent);
 const STORED = "medner-language";
 let language = stored() === "en" ? "en" : "zh";
-const listeners = [];
 
 function stored() {
   try {
@@ -13,12 +12,15 @@ function stored() {
   }
 }
 
+export const has = (key) => key in WORDS[language];
+
 export const word = (key, values) =>
   WORDS[language][key].replace(/\{(\w+)\}/g, (whole, name) => (values && name in values ? values[name] : whole));
 
-export const spoken = () => language;
+// The word of a value that the server may know and this page not.
+export const named = (prefix, value) => (has(`${prefix}_${value}`) ? word(`${prefix}_${value}`) : String(value));
 
-export const onLanguage = (listener) => listeners.push(listener);
+export const spoken = () => language;
 
 export function speak(next) {
   language = next;
@@ -28,11 +30,11 @@ export function speak(next) {
     // It is Chinese again the next time.
   }
   document.documentElement.lang = next === "zh" ? "zh-CN" : "en";
-  document.title = word("title");
   for (const element of document.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
-  for (const element of document.querySelectorAll("[data-word-title]")) element.title = word(element.dataset.wordTitle);
+  for (const element of document.querySelectorAll("[data-word-label]")) {
+    element.setAttribute("aria-label", word(element.dataset.wordLabel));
+  }
   document.getElementById("language").lang = next === "zh" ? "en" : "zh-CN";
-  for (const listener of listeners) listener();
 }
 
 export function duration(seconds) {
@@ -41,4 +43,13 @@ export function duration(seconds) {
   return word("hours", { n: (seconds / 3600).toFixed(1) });
 }
 
-export const counted = (n) => n.toLocaleString("en");
+export const counted = (n) => Number(n).toLocaleString("en");
+
+export const percent = (share) => (Number.isFinite(share) ? `${(100 * share).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %` : "–");
+
+export const scored = (value) => (value === null || value === undefined ? "–" : value.toFixed(2));
+
+export function moment(at, long) {
+  const style = long ? { dateStyle: "medium", timeStyle: "medium" } : { dateStyle: "short", timeStyle: "short" };
+  return new Date(at).toLocaleString(language === "zh" ? "zh-CN" : "en-GB", style);
+}

@@ -10,7 +10,24 @@ import httpx
 import pytest
 
 WEB = resources.files("medner.service.http") / "assets"
-SCRIPTS = ("words.js", "api.js", "job.js", "app.js")
+SCRIPTS = tuple(sorted(file.name for file in WEB.iterdir() if file.name.endswith(".js")))
+#: Words that scripts make of a value of the server's, word(`state_${job.state}`): they begin so.
+MADE = (
+    "count_",
+    "fallback_",
+    "filter_",
+    "follow_",
+    "format_",
+    "keys_",
+    "kind_",
+    "nav_",
+    "node_",
+    "only_",
+    "priority_",
+    "rejected_",
+    "state_",
+    "tab_",
+)
 
 
 def _read(name: str) -> str:
@@ -24,9 +41,16 @@ def test_both_languages_have_the_words_that_are_used() -> None:
     named = {name for pair in used for name in pair if name}
     for script in SCRIPTS:
         named |= set(re.findall(r'word\("(\w+)"', _read(script)))
-    made = {name for name in words["zh"] if name.startswith(("state_", "priority_"))}
+    quoted = {name for script in SCRIPTS for name in re.findall(r'["`](\w+)["`]', _read(script))}
     assert set(words["zh"]) == set(words["en"])
-    assert named | made == set(words["zh"])
+    assert named <= set(words["zh"])
+    assert {one for one in words["zh"] if not one.startswith(MADE)} <= named | quoted
+
+
+def test_text_is_never_set_as_markup() -> None:
+    """No script builds elements or programs out of a string."""
+    markup = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function"
+    assert [script for script in SCRIPTS if re.search(markup, _read(script))] == []
 
 
 def test_placeholders_are_the_same_in_both_languages() -> None:
@@ -46,6 +70,7 @@ async def test_the_page_and_what_it_loads_come_with_a_policy(client: httpx.Async
     files = set(re.findall(r'"(/assets/[\w.]+)"', answer.text + "".join(map(_read, SCRIPTS))))
     kinds = {path: (await client.get(path)).headers["content-type"].split(";")[0] for path in files}
     assert set(kinds.values()) == {"text/css", "text/javascript"}
+    assert {path.rpartition("/")[2] for path in kinds} == {"app.css", *SCRIPTS}
 
 
 @pytest.mark.parametrize("name", ["nothing.js", "words.toml", "index.html", "..%2Fapp.py", "%2e%2e%2fapp.py"])
