@@ -1,5 +1,7 @@
 """The evidence judge: the filter's score beside what a lexicon says of the strings."""
 
+from typing import Any
+
 from medner.agents.evidence.lexicon import Lexicon, StringCounts
 from medner.agents.judges.evidence import Counted, EvidenceJudge, evidence_features
 from medner.agents.judges.trees import BoostedTrees
@@ -40,7 +42,7 @@ TREES = BoostedTrees.from_json(
 )
 
 
-def judge(**changes: object) -> EvidenceJudge:
+def judge(**changes: Any) -> EvidenceJudge:
     return EvidenceJudge(TREES, LEXICON, "evidence", **changes)
 
 
