@@ -6,7 +6,7 @@ import asyncio
 import io
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -145,7 +145,7 @@ _Write = Callable[[Iterator[Document], str, LabelSet | None, _Pieces], None]
 
 async def _written(
     documents: AsyncIterator[AnnotatedDocument], wanted: str, labels: LabelSet | None, write: _Write
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     """What a writer in a thread of its own writes."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[bytes | None](2)
     sink = _Pieces(loop, queue)

@@ -84,7 +84,7 @@ class TestAnswer(Strict):
 class DefinitionBody(Strict):
     """A judge: in words (hard-vote, select:openai:NAME) or as the [judge] table of a configuration."""
 
-    judge: str | dict[str, Any] = Field(examples=["hard-vote", {"kind": "best-tagger", "tagger": "span"}])
+    judge: str | dict[str, Any] = Field(examples=["hard-vote", {"kind": "best-tagger", "tagger": "symbol"}])
 
 
 class UseBody(Strict):

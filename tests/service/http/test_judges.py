@@ -109,7 +109,7 @@ async def test_models_says_what_jobs_can_be_made_of(client: httpx.AsyncClient) -
     """Label sets, the shipped taggers with their cards, kinds of judges, bases; no folder of the server."""
     found = (await client.get("/v1/models")).json()
     assert {"cmeee-v2", "ccks2019"} <= {one["name"] for one in found["label_sets"]}
-    span = next(one for one in found["taggers"] if one["name"] == "span" and one["labels"] == "cmeee-v2")
+    span = next(one for one in found["taggers"] if one["kind"] == "span" and one["labels"] == "cmeee-v2")
     assert "F1" in " ".join(span["scores"])
     assert span["card"].startswith("name =")
     assert {one["kind"] for one in found["judges"] if one["open"]} >= {"hard-vote", "best-tagger", "select"}
