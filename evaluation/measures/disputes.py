@@ -140,6 +140,8 @@ class Disputes:
             found.wins[name] = Share(one["kept"], one["disputed"])
         for one in data["wins_by_type"]:
             found.wins_by_type[one["tagger"], one["type"]] = Share(one["kept"], one["disputed"])
+        found.of_all, found.of_none = (Share(data[key]["kept"], data[key]["disputed"]) for key in ("of_all", "of_none"))
+        found.left_out.update(data["left_out"])
         for one in data["contested"]:
             found.strings[one["text"], one["type"]] = Share(one["kept"], one["disputed"])
         found.kinds.update(data["kinds"])

@@ -97,7 +97,10 @@ class ContestedAnswer(WinsAnswer):
 
 
 class AgreementAnswer(Strict):
-    """Who disagrees with whom about what, and whose word the judge takes."""
+    """Who disagrees with whom about what, and whose word the judge takes.
+
+    ``of_all`` and ``of_none`` are candidates that all taggers gave, and none; ``left_out`` counts those over the bound.
+    """
 
     sentences: int
     in_dispute: int
@@ -106,6 +109,9 @@ class AgreementAnswer(Strict):
     kinds: dict[str, int]
     wins: dict[str, WinsAnswer]
     wins_by_type: tuple[TypeWins, ...]
+    of_all: WinsAnswer
+    of_none: WinsAnswer
+    left_out: dict[str, int]
     contested: tuple[ContestedAnswer, ...]
     judges: dict[str, int]
     fallbacks: int
