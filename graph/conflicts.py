@@ -66,7 +66,10 @@ def detect_conflicts(
     settled = {candidate.entity for candidate in agreed}
     disputed = [candidate for candidate in ordered if candidate.entity not in settled]
     left_out = doubtful[wider.most :]
-    if wider.maybe is not None:
+    if wider.maybe is None:
+        # A run that is judged again may have had some.
+        disputed = [one for one in disputed if one.taggers]
+    else:
         disputed, unlikely = _with_the_likeliest(disputed, agreed, nesting, wider.most)
         left_out += unlikely
     conflicts = tuple(_conflict(group, agreed, questioned) for group in _components(disputed))

@@ -134,7 +134,7 @@ class Configuration(StrictModel):
         if self.judge.only_counts_votes:
             raise ValueError(
                 f"conflicts: the judge {self.judge.kind} goes by who gave an entity, so it cannot use doubtful and "
-                "maybe; take filter-score, trained, select or rewrite, or leave [conflicts] out"
+                "maybe; take evidence, filter-score, trained, select or rewrite, or leave [conflicts] out"
             )
         if self.filter is None:
             raise ValueError("conflicts: needs the probabilities of a filter, and none is configured; add [filter]")

@@ -12,6 +12,8 @@ from medner.core.records import (
     Annotation,
     Candidate,
     Conflict,
+    ConflictKind,
+    Decision,
     Entity,
     Rejection,
     Verdict,
@@ -141,10 +143,14 @@ def _between(text: str, start: int, end: int) -> list[Passage]:
 
 def _marks_of(annotation: Annotation, conflicts: Mapping[str, int], *, first: int) -> list[Mark]:
     found: dict[Entity, dict[str, Any]] = {}
+    everyone = {output.tagger for output in annotation.outputs}
+    doubtful = {one.id for one in annotation.conflicts if one.kind is ConflictKind.DOUBTFUL}
     for one in annotation.entities:
         conflict = None if one.conflict_id is None else conflicts.get(one.conflict_id)
+        # What all taggers gave and the judge kept is drawn as agreed; its conflict is a click away.
+        confirmed = one.decision is Decision.JUDGED and one.conflict_id in doubtful and everyone <= set(one.taggers)
         found[one.entity] = {
-            "state": one.decision.value,
+            "state": Decision.AGREED.value if confirmed else one.decision.value,
             "taggers": one.taggers,
             "score": one.score,
             "conflict": conflict,

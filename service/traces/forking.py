@@ -19,6 +19,7 @@ from medner.service.build.engines import EngineFactory, local_engine, model_fold
 from medner.service.build.judges import judging, needs_base_model
 from medner.service.build.trace_recording import TraceOrder, recording, run_record
 from medner.service.config.configuration import Configuration, validated
+from medner.service.config.judges import JUDGES
 from medner.store.traces import RunRecord, Trace, TraceBackend, TracePolicy, TraceSummary
 
 
@@ -39,8 +40,11 @@ def configuration_of(run: RunRecord) -> Configuration:
 
 
 def with_judge(configuration: Configuration, judge: dict[str, Any]) -> Configuration:
-    """The configuration under another judge."""
-    return validated({**configuration.model_dump(), "judge": judge}, where="--judge")
+    """The configuration under another judge. One that only counts votes is asked about the disagreements alone."""
+    changed = {**configuration.model_dump(), "judge": judge}
+    if JUDGES.read(judge).only_counts_votes:
+        changed["conflicts"] = None
+    return validated(changed, where="--judge")
 
 
 def chosen_traces(

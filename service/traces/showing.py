@@ -87,8 +87,9 @@ class _View:
         self._failures(tag, "tag")
 
     def _filter(self, root: Tree) -> None:
-        scored = {c.entity: c.score for conflict in self._annotation.conflicts for c in conflict.candidates}
-        scored |= {one.entity: one.score for one in self._annotation.entities}
+        # A judged entity's own score is its judge's.
+        scored = {one.entity: one.score for one in self._annotation.entities}
+        scored |= {c.entity: c.score for conflict in self._annotation.conflicts for c in conflict.candidates}
         known = {entity: score for entity, score in scored.items() if score is not None}
         branch = root.add(self._node("filter", f"{len(self._annotation.dropped)} dropped"))
         for entity, score in sorted(known.items()):

@@ -221,7 +221,7 @@ def test_a_default_made_of_spans_gives_way_to_other_taggers(tmp_path: Path) -> N
     said by an option they are the user's, and the error stands."""
     default = configured(Overrides())
     assert default.filter is not None
-    assert (default.filter.kind, default.judge.kind) == ("span", "filter-score")
+    assert (default.filter.kind, default.judge.kind) == ("span", "evidence")
     alone = configured(Overrides(taggers="symbol"))
     assert (alone.filter, alone.judge.kind) == (None, "best-tagger")
     both = configured(Overrides(taggers="span-8,symbol"))

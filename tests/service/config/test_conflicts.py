@@ -59,7 +59,7 @@ def test_what_the_default_asks_its_own_judge_goes_with_it(tmp_path: Path) -> Non
         ("[conflicts]\ndoubtful = 0.5\nmost = 0\n", "greater than or equal to 1"),
         ("[conflicts]\ndoubt = 0.5\n", "doubt"),
         ('[judge]\nkind = "hard-vote"\n' + WIDER, "the judge hard-vote goes by who gave an entity"),
-        ('[judge]\nkind = "best-tagger"\n' + WIDER, "take filter-score, trained, select or rewrite"),
+        ('[judge]\nkind = "best-tagger"\n' + WIDER, "take evidence, filter-score, trained, select or rewrite"),
         (
             'filter = "off"\n[judge]\nkind = "select"\n[conflicts]\ndoubtful = 0.5\n',
             "needs the probabilities of a filter",
@@ -84,14 +84,14 @@ def test_any_filter_makes_doubt_and_every_judge_that_weighs_can_have_it(tmp_path
 
 
 def test_a_judge_of_the_command_line_or_a_fork_must_be_able_to_use_them(tmp_path: Path) -> None:
-    """The option replaces the file's judge, so it is refused as the file's would be."""
+    """The option replaces the file's judge, so it is refused as the file's would be; a fork leaves the kinds out."""
     path = tmp_path / "c.toml"
     path.write_text(WIDER, encoding="utf-8")
     assert configured(Overrides(path, judge="filter-score:0.4")).conflicts is not None
     with pytest.raises(UserError, match="the judge hard-vote goes by who gave an entity"):
         configured(Overrides(path, judge="hard-vote"))
-    with pytest.raises(UserError, match="the judge best-tagger goes by who gave an entity"):
-        with_judge(load_configuration(path), {"kind": "best-tagger"})
+    assert with_judge(load_configuration(path), {"kind": "best-tagger"}).conflicts is None
+    assert with_judge(load_configuration(path), {"kind": "filter-score"}).conflicts is not None
 
 
 def test_the_fingerprint_is_that_of_before_where_they_are_off(tmp_path: Path) -> None:
