@@ -17,7 +17,7 @@ from medner.service.config.configuration import Configuration, is_path, validate
 from medner.service.config.default import default_configuration, tagger_of_card, tuned_taggers
 from medner.service.config.files import load_configuration
 from medner.service.config.filters import FILTERS
-from medner.service.config.judges import BestTaggerConfig, read_judge
+from medner.service.config.judges import JUDGES, BestTaggerConfig, read_judge
 from medner.service.config.recorded import with_answers
 from medner.service.config.retired import retired_note
 from medner.service.config.shelf import ShippedFilter, shipped_filters
@@ -77,7 +77,7 @@ def configured(overrides: Overrides) -> Configuration:
     if data["filter"] is None and overrides.judge is None and base.judge.needs_filter:
         # A judge by scores has none left to judge by.
         data["judge"] = BestTaggerConfig().model_dump()
-    if overrides.config is None and not _suits_the_judge(data, base):
+    if not _suits_the_judge(data, base, is_default=overrides.config is None):
         data["conflicts"] = None
     if overrides.exemplars is not None:
         data["exemplars"] = {**(data["exemplars"] or {}), "folder": overrides.exemplars}
@@ -86,11 +86,15 @@ def configured(overrides: Overrides) -> Configuration:
     return validated(data, where="options")
 
 
-def _suits_the_judge(data: Mapping[str, Any], base: Configuration) -> bool:
-    """Whether what the default puts before its judge still goes before a judge of that kind, with that filter."""
+def _suits_the_judge(data: Mapping[str, Any], base: Configuration, *, is_default: bool) -> bool:
+    """Whether doubtful and maybe still go before the judge: what the default asks its own judge is no question to
+    another kind, and none of them to one that only counts votes and was named by an option."""
+    judge = JUDGES.row(data["judge"]["kind"])
+    if data["judge"]["kind"] != base.judge.kind and (is_default or (judge is not None and judge.only_counts_votes)):
+        return False
     chosen = data["filter"]
     row = None if chosen is None else FILTERS.row(chosen["kind"])
-    return data["judge"]["kind"] == base.judge.kind and row is not None and row.is_of_span_taggers
+    return not is_default or (row is not None and row.is_of_span_taggers)
 
 
 def _free_of_the_span_filter(data: dict[str, Any], overrides: Overrides) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from medner.core.errors import BadInputError, UserError
+from medner.core.errors import BadInputError
 from medner.core.wider_conflicts import DISAGREEMENTS, WiderConflicts
 from medner.service.config.configuration import Configuration
 from medner.service.config.default import default_configuration
@@ -83,13 +83,12 @@ def test_any_filter_makes_doubt_and_every_judge_that_weighs_can_have_it(tmp_path
     assert read(tmp_path, text).wider_conflicts == WiderConflicts(0.5)
 
 
-def test_a_judge_of_the_command_line_or_a_fork_must_be_able_to_use_them(tmp_path: Path) -> None:
-    """The option replaces the file's judge, so it is refused as the file's would be; a fork leaves the kinds out."""
+def test_a_judge_of_the_command_line_or_a_fork_takes_what_it_can_use(tmp_path: Path) -> None:
+    """One that only counts votes takes the kinds out with it, by an option and in a fork."""
     path = tmp_path / "c.toml"
     path.write_text(WIDER, encoding="utf-8")
     assert configured(Overrides(path, judge="filter-score:0.4")).conflicts is not None
-    with pytest.raises(UserError, match="the judge hard-vote goes by who gave an entity"):
-        configured(Overrides(path, judge="hard-vote"))
+    assert configured(Overrides(path, judge="hard-vote")).conflicts is None
     assert with_judge(load_configuration(path), {"kind": "best-tagger"}).conflicts is None
     assert with_judge(load_configuration(path), {"kind": "filter-score"}).conflicts is not None
 
