@@ -62,7 +62,8 @@ def configuration(tmp_path_factory: pytest.TempPathFactory) -> Configuration:
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         shutil.copy(symbol.folder.parent / "llm-cls" / name, stranger)
     other = WritingTaggerConfig(name="other", strategy="html", style="brief", adapter=stranger)
-    return shipped.model_copy(update={"taggers": (symbol, other), "filter": None, "judge": HardVoteConfig()})
+    alone = {"taggers": (symbol, other), "filter": None, "judge": HardVoteConfig(), "conflicts": None}
+    return shipped.model_copy(update=alone)
 
 
 @pytest.fixture(scope="session")

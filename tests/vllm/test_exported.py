@@ -62,6 +62,7 @@ async def test_an_exported_filter_scores_on_a_server_as_here(
             "taggers": [one for one in shipped["taggers"] if one["strategy"] == "span"],
             "filter": {"kind": "llm-cls", "exported": done.folder},
             "judge": {"kind": "best-tagger"},
+            "conflicts": None,
             "engine": {"kind": "vllm", "servers": [{"url": f"http://127.0.0.1:{port}"}]},
         }
     )
