@@ -19,8 +19,6 @@ from medner.core.errors import BadInputError
 from medner.core.files.atomic import replacing_bytes
 from medner.core.labels import LabelSet
 
-#: The file's name beside a judge.
-LEXICON_FILE = "lexicon.npz"
 #: Longer strings are in no lexicon: they hardly ever occur twice.
 LONGEST = 24
 _MOST = int(np.iinfo(np.uint16).max)
@@ -136,6 +134,8 @@ def read_lexicon(path: Path, labels: LabelSet) -> Lexicon:
                 data["whole"],
                 data["nested"],
             )
+    except FileNotFoundError as error:
+        raise BadInputError("is not there; medner train lexicon writes one", path=path) from error
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise BadInputError(f"is no lexicon ({error}); medner train lexicon writes one", path=path) from error
     strings, types = len(found.hashes), len(found.types)

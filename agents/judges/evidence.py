@@ -17,8 +17,6 @@ from medner.agents.judges.judge import Case, abstention, fall_back, likeliest_ap
 from medner.agents.judges.trees import BoostedTrees
 from medner.core.records import Entity, Span, Verdict
 
-#: The layer's file in a judge's folder.
-EVIDENCE_FILE = "evidence.json"
 #: What an agreed entity, which is not in question, counts for as a probability.
 AGREED = 0.98
 #: So many characters on either side a longer entity is looked for.
@@ -42,11 +40,12 @@ class EvidenceJudge:
     abstain: tuple[float, float] | None = None
 
     async def judge(self, case: Case) -> Verdict:
-        """The probable candidates; the probabilities of all are in the verdict, the evidence is its answer."""
+        """The probable candidates; the probabilities of all are in the verdict, the evidence is its prompt."""
         began = time.perf_counter()
         if any(candidate.score is None for candidate in case.conflict.candidates):
             return fall_back(self, case, "the filter gave no score")
-        rows = evidence_features(case, Counted(self.lexicon))
+        counted = Counted(self.lexicon)
+        rows = evidence_features(case, counted)
         chances = tuple(probability(logit, 1.0) for logit in self.trees.logits(rows))
         low, high = self.abstain or (1.0, 0.0)
         if any(low < chance < high for chance in chances):
@@ -55,12 +54,11 @@ class EvidenceJudge:
             scored = {one.entity: chance for one, chance in zip(case.conflict.candidates, chances, strict=True)}
             decided = verdict(self, case, likeliest_apart(case, scored, self.threshold), mode="evidence-1")
         seconds = time.perf_counter() - began
-        return replace(decided, prompt=self.prompt(case), scores=chances, seconds=seconds)
+        return replace(decided, prompt=_in_words(case, counted), scores=chances, seconds=seconds)
 
     def prompt(self, case: Case) -> str:
         """What the lexicon says of each candidate."""
-        counted = Counted(self.lexicon)
-        return "\n".join(evidence_line(case, one.entity, counted) for one in case.conflict.candidates)
+        return _in_words(case, Counted(self.lexicon))
 
 
 class Counted:
@@ -181,6 +179,10 @@ def _stretches(size: int, span: Span) -> dict[str, list[tuple[int, int]]]:
     heads = [(span.start, end) for end in range(span.start + 1, span.end)]
     tails = [(start, span.end) for start in range(span.start + 1, span.end)]
     return {"longer": longer, "part": heads + tails}
+
+
+def _in_words(case: Case, counted: Counted) -> str:
+    return "\n".join(evidence_line(case, one.entity, counted) for one in case.conflict.candidates)
 
 
 def evidence_line(case: Case, entity: Entity, counted: Counted) -> str:

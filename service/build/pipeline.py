@@ -85,6 +85,7 @@ def check_adapters(configuration: Configuration) -> None:
     if chosen is not None and chosen.folder is not None and (chosen.folder / CARD).is_file():
         chosen.check(model)
     for judge in configuration.judge.in_order:
+        judge.check(labels)
         if judge.folder is not None and (judge.folder / CARD).is_file():
             base = by_name(judge.own_base or configuration.model)
             check_base(judge.folder, judge_card(judge.folder).base, base)

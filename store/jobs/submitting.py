@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import OutOfMemoryError
+from redis.exceptions import OutOfMemoryError, WatchError
 
 from medner.core.errors import ExternalError, UserError
 from medner.core.records import Document
@@ -71,10 +71,8 @@ class Submitter:
 
     async def _open(self, key: str | None) -> tuple[str, bool]:
         """The id of a fresh, empty job, or of the one that has this key."""
-        job = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
         now_ms = await _now_ms(self._redis)
         record = {
-            "id": job,
             "format": FORMAT,
             "spec": self._spec.model_dump_json(),
             "name": self._spec.name,
@@ -87,7 +85,7 @@ class Submitter:
             "key": key or "",
         }
         # Before the key leads to it: who finds a key must find its job.
-        await self._redis.hset(job_key(job), mapping=record)
+        job = await self._enter(record)
         while key is not None and not await self._redis.set(submit_key(key), job, nx=True):
             known = str((await self._redis.get(submit_key(key)) or b"").decode())
             view = await read_view(self._redis, known) if known else None
@@ -99,6 +97,22 @@ class Submitter:
                 await remove(self._redis, known)
         await self._scripts("register", job_key(job))
         return job, True
+
+    async def _enter(self, record: dict[str, Any]) -> str:
+        """Writes the record under a fresh id, which no other job has: hundreds may be submitted in a second."""
+        while True:
+            job = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}"
+            async with self._redis.pipeline(transaction=True) as pipe:
+                await pipe.watch(job_key(job))
+                if await pipe.exists(job_key(job)):
+                    continue
+                pipe.multi()
+                pipe.hset(job_key(job), mapping={"id": job, **record})
+                try:
+                    await pipe.execute()
+                except WatchError:
+                    continue
+            return job
 
     async def _fill(self, job: str, documents: Iterable[Document]) -> None:
         spec = self._spec

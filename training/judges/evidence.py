@@ -35,7 +35,7 @@ class EvidenceCase:
 
 @dataclass(frozen=True, slots=True)
 class FittedEvidence:
-    """The trees and their threshold; precision, recall and F1 on texts that neither was fitted to.
+    """The trees and their threshold; ``f1`` is what they have on texts that they were not fitted to.
 
     ``plain`` is the F1 that the scores alone have there, with a threshold of their own.
     """
@@ -53,7 +53,7 @@ def evidence_case(
 ) -> EvidenceCase:
     """The case of a sentence: ``scored`` are the entities somebody thinks of, with their probability.
 
-    What stands inside its label set's rule for edges alone: nothing else is ever proposed.
+    Only what keeps to the label set's rule for edges: nothing else is ever proposed.
     """
     kept = {
         entity: chance for entity, chance in scored.items() if labels.edges.trimmed(entity, sentence.text) == entity

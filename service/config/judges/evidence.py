@@ -75,6 +75,17 @@ class EvidenceJudgeConfig(JudgeConfig):
         """The lexicon that it asks."""
         return self.lexicon or self._folder / LEXICON_FILE
 
+    def check(self, labels: str) -> None:
+        """The card and its label set, and whether trees and lexicon are there."""
+        card = evidence_card(self._folder)
+        if card.labels != labels:
+            raise UserError(f"{self._folder}: this judge knows the label set {card.labels}, not {labels}")
+        for path in (self._folder / TREES_FILE, self.lexicon_file):
+            if not path.is_file():
+                raise UserError(
+                    f"{path}: is not there; medner train {'lexicon' if self.lexicon else 'evidence'} writes it"
+                )
+
     def facts(self) -> dict[str, Any]:
         """What of it may change an answer: the bytes of its files in place of their paths."""
         files = {"source": self._folder / TREES_FILE, "lexicon": self.lexicon_file}
@@ -94,9 +105,8 @@ class EvidenceJudgeConfig(JudgeConfig):
         from medner.agents.evidence.lexicon import read_lexicon  # noqa: PLC0415  configurations need no agents
         from medner.agents.judges.evidence import EvidenceJudge  # noqa: PLC0415
 
+        self.check(parts.labels.name)
         card = evidence_card(self._folder)
-        if card.labels != parts.labels.name:
-            raise UserError(f"{self._folder}: this judge knows the label set {card.labels}, not {parts.labels.name}")
         return EvidenceJudge(
             read_trees(self._folder / TREES_FILE),
             read_lexicon(self.lexicon_file, parts.labels),

@@ -104,6 +104,10 @@ class JudgeConfig(AgentConfig):
         del labels
         return self
 
+    def check(self, labels: str) -> None:
+        """UserError where its files are not there or are of another label set: said before a model is loaded."""
+        del labels
+
     def follows(self, first: str) -> str | None:
         """The tagger that it follows, if it follows one; ``first`` is the first of the run."""
         del first

@@ -22,8 +22,9 @@ from medner.service.http.messages.requests import NAME
 
 #: What stands before the folder of an adapter that ships (medner.service.config.frozen).
 _SHIPPED = "medner:models/"
-#: Keys that name a file or a folder.
-_PATHS = ("adapter", "template", "base")
+#: Keys that may name a file or a folder: these by what they hold, and all that are paths.
+_NAMES = ("template", "base")
+_PATHS = ("adapter", "source", "lexicon", *_NAMES)
 
 
 async def judge_table(service: Service, words: str) -> dict[str, Any]:
@@ -50,19 +51,20 @@ def checked_definition(given: str | dict[str, Any]) -> tuple[JudgeConfig, dict[s
     except UserError as error:
         raise Problem("unfitting", f"judge: {str(error).removeprefix('--judge: ')}", key="judge") from error
     frozen = freeze_data(judge.model_dump(mode="json"))
-    for one in (frozen, *frozen.get("fallback", ())):
-        _check_paths(one)
+    for one, table_of_one in zip(judge.in_order, (frozen, *frozen.get("fallback", ())), strict=True):
+        _check_paths(one, table_of_one)
     return judge, frozen
 
 
-def _check_paths(table: dict[str, Any]) -> None:
-    if is_plugin(str(table.get("kind", ""))):
+def _check_paths(judge: JudgeConfig, table: dict[str, Any]) -> None:
+    if is_plugin(judge.kind):
         raise Problem("unfitting", "judge: plugins are named on the machine: medner judges add NAME", key="kind")
-    for key in _PATHS:
+    paths = {key for key, value in judge if isinstance(value, Path)}
+    for key in sorted(paths.union(_NAMES)):
         value = table.get(key)
-        if value is None or str(value).startswith(_SHIPPED):
+        if value is None or (str(value).startswith(_SHIPPED) and ".." not in Path(str(value)).parts):
             continue
-        if key == "adapter" or not re.match(NAME, str(value)) or Path(str(value)).suffix == ".toml":
+        if key in paths or not re.match(NAME, str(value)) or Path(str(value)).suffix == ".toml":
             raise Problem(
                 "unfitting",
                 f"judge: {key} would name a file of the server; define such a judge there: medner judges add NAME",

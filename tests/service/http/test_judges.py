@@ -64,6 +64,9 @@ async def test_a_judge_is_defined_tested_used_and_brought_back(client: httpx.Asy
         ({"kind": "best-tagger", "fallback": [{"kind": "trained", "adapter": "/srv/secret"}]}, "adapter"),
         ({"kind": "select", "model": "openai:x", "options": {"api_key": "s"}}, "secret"),
         ({"kind": "select", "base": "/srv/model"}, "base"),
+        ({"kind": "evidence", "source": "/srv/secret"}, "source"),
+        ({"kind": "evidence", "lexicon": "/srv/secret.npz"}, "lexicon"),
+        ({"kind": "trained", "adapter": "medner:models/../../secret"}, "adapter"),
         ({"kind": "hard-vote", "colour": "red"}, "colour"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,19 @@ from medner.store.jobs.keys import job_key
 from medner.store.jobs.submitting import SubmitCallbacks, Submitter
 from medner.store.redis.client import Client
 from tests.jobs_kit import documents, spec
+
+
+async def test_two_jobs_never_share_an_id(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the id that is drawn is taken, another one is drawn, and the job that has it keeps its documents."""
+    draws = iter(["aaaaaa", "aaaaaa", "bbbbbb"])
+    token_hex = secrets.token_hex
+    monkeypatch.setattr(secrets, "token_hex", lambda size: next(draws) if size == 3 else token_hex(size))
+    monkeypatch.setattr(time, "strftime", lambda _: "20260102-030405")
+    first = await jobs.submit(spec(), [Document("a", "咳嗽三天。")])
+    second = await jobs.submit(spec(), [Document("b", "发热。"), Document("c", "头痛。")])
+    assert (first.id, second.id) == ("20260102-030405-aaaaaa", "20260102-030405-bbbbbb")
+    assert [(await jobs.show(one.id)).counts.documents for one in (first, second)] == [1, 2]
+    assert (await jobs.newest(5))[1] == 2
 
 
 async def test_the_same_key_is_the_same_job(jobs: Jobs, redis: Client) -> None:
