@@ -51,11 +51,15 @@ class FindsLikely(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SpanFilter:
-    """The mean of several span taggers' calibrated scores, as a probability."""
+    """The mean of several span taggers' calibrated scores, as a probability.
+
+    ``weights`` is how much each counts, in the order of the taggers; None: all alike.
+    """
 
     taggers: tuple[ScoresSpans, ...]
     threshold: float = 0.0
     name: str = "span"
+    weights: tuple[float, ...] | None = None
 
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """A probability for each entity, in their order."""
@@ -66,7 +70,12 @@ class SpanFilter:
     ) -> list[float]:
         """A probability for each entity; only a tagger whose scores are not there is asked for them."""
         several = await asyncio.gather(*(self._logits(tagger, scores, sentence, entities) for tagger in self.taggers))
-        return [probability(sum(column) / len(several), 1.0) for column in zip(*several, strict=True)]
+        weights = self.weights or (1.0,) * len(several)
+        total = sum(weights)
+        return [
+            probability(sum(weight * logit for weight, logit in zip(weights, column, strict=True)) / total, 1.0)
+            for column in zip(*several, strict=True)
+        ]
 
     def likely(self, scores: Mapping[str, StretchScores], least: float) -> set[Entity]:
         """What a single tagger finds likely enough: the mean is never above all of its parts."""

@@ -1,15 +1,17 @@
-"""The evidence judge: the filter's score, and what a lexicon of a corpus says of the very strings, in boosted trees.
+"""The evidence judge: what taggers think, what a corpus says of the very strings, what the judge reads itself.
 
-It is what a language model that judges has to beat: how often a string occurs in annotated text, and as what, is
-knowledge that a small model has not learnt by heart.
+How often a string occurs in annotated text, and as what, is knowledge that a small model has not learnt by heart. A
+language model larger than the taggers may read the sentence beside it: it is asked only where there is a conflict.
+Boosted trees weigh all of it.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from medner.agents.evidence.lexicon import Lexicon, StringCounts
 from medner.agents.filters.filter import probability
@@ -17,11 +19,18 @@ from medner.agents.judges.judge import Case, abstention, fall_back, likeliest_ap
 from medner.agents.judges.trees import BoostedTrees
 from medner.core.records import Entity, Span, Verdict
 
+if TYPE_CHECKING:
+    from medner.agents.judges.trained import ScoresCells
+
 #: What an agreed entity, which is not in question, counts for as a probability.
 AGREED = 0.98
 #: So many characters on either side a longer entity is looked for.
 _REACH = 4
 _LEAST = 1e-4
+#: What the judge reads itself counts so many times what the taggers think, where their logits are averaged.
+_READING = 2.0
+#: Logits of what it reads are cut here: training data lists nothing below.
+READ_LIMIT = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +38,7 @@ class EvidenceJudge:
     """Keeps the candidates of a probability of at least ``threshold``; of two that exclude one another the likelier.
 
     Every candidate needs a filter's score. ``abstain``: a conflict with a candidate whose probability lies between the
-    two is left to a person.
+    two is left to a person. ``reader`` is the language model that reads the sentence; None: there is none.
     """
 
     trees: BoostedTrees
@@ -38,6 +47,7 @@ class EvidenceJudge:
     version: str = "1"
     threshold: float = 0.5
     abstain: tuple[float, float] | None = None
+    reader: ScoresCells | None = None
 
     async def judge(self, case: Case) -> Verdict:
         """The probable candidates; the probabilities of all are in the verdict, the evidence is its prompt."""
@@ -45,16 +55,23 @@ class EvidenceJudge:
         if any(candidate.score is None for candidate in case.conflict.candidates):
             return fall_back(self, case, "the filter gave no score")
         counted = Counted(self.lexicon)
-        rows = evidence_features(case, counted)
+        entities = [one.entity for one in case.conflict.candidates]
+        read = None if self.reader is None else await self.reader.cell_logits(case.sentence, entities)
+        rows = evidence_features(case, counted, read)
         chances = tuple(probability(logit, 1.0) for logit in self.trees.logits(rows))
         low, high = self.abstain or (1.0, 0.0)
         if any(low < chance < high for chance in chances):
             decided = abstention(self, case, f"a probability between {low:g} and {high:g}")
         else:
             scored = {one.entity: chance for one, chance in zip(case.conflict.candidates, chances, strict=True)}
-            decided = verdict(self, case, likeliest_apart(case, scored, self.threshold), mode="evidence-1")
+            decided = verdict(
+                self,
+                case,
+                likeliest_apart(case, scored, self.threshold),
+                mode="evidence-1" if read is None else "evidence-read-1",
+            )
         seconds = time.perf_counter() - began
-        return replace(decided, prompt=_in_words(case, counted), scores=chances, seconds=seconds)
+        return replace(decided, prompt=_in_words(case, counted, read), scores=chances, seconds=seconds)
 
     def prompt(self, case: Case) -> str:
         """What the lexicon says of each candidate."""
@@ -80,11 +97,23 @@ class Counted:
         return self._found[part]
 
 
-def evidence_features(case: Case, counted: Counted) -> list[dict[str, float]]:
-    """The features of each candidate, in their order. Every candidate must have a score."""
-    chances = {one.entity: one.score or 0.0 for one in case.conflict.candidates}
+def evidence_features(case: Case, counted: Counted, read: Sequence[float] | None = None) -> list[dict[str, float]]:
+    """The features of each candidate, in their order. Every candidate must have a score.
+
+    ``read`` are the logits that the judge's own model gives the candidates.
+    """
+    candidates = case.conflict.candidates
+    chances = {one.entity: one.score or 0.0 for one in candidates}
+    thought = [log_odds(chances[one.entity]) for one in candidates]
+    own: list[dict[str, float]] = [{} for _ in candidates]
+    if read is not None:
+        cut = [min(max(logit, -READ_LIMIT), READ_LIMIT) for logit in read]
+        own = [{"taggers": said, "reader": seen} for said, seen in zip(thought, cut, strict=True)]
+        for one, said, seen in zip(candidates, thought, cut, strict=True):
+            chances[one.entity] = probability((said + _READING * seen) / (1.0 + _READING), 1.0)
     chances |= dict.fromkeys(case.conflict.context, AGREED)
-    return [_features(case, one.entity, chances, counted) for one in case.conflict.candidates]
+    rows = [_features(case, one.entity, chances, counted) for one in candidates]
+    return [row | more for row, more in zip(rows, own, strict=True)]
 
 
 def _features(case: Case, entity: Entity, chances: Mapping[Entity, float], counted: Counted) -> dict[str, float]:
@@ -181,8 +210,11 @@ def _stretches(size: int, span: Span) -> dict[str, list[tuple[int, int]]]:
     return {"longer": longer, "part": heads + tails}
 
 
-def _in_words(case: Case, counted: Counted) -> str:
-    return "\n".join(evidence_line(case, one.entity, counted) for one in case.conflict.candidates)
+def _in_words(case: Case, counted: Counted, read: Sequence[float] | None = None) -> str:
+    lines = [evidence_line(case, one.entity, counted) for one in case.conflict.candidates]
+    if read is not None:
+        lines = [f"{line}; read as {probability(logit, 1.0):.2f}" for line, logit in zip(lines, read, strict=True)]
+    return "\n".join(lines)
 
 
 def evidence_line(case: Case, entity: Entity, counted: Counted) -> str:

@@ -26,7 +26,6 @@ from medner.service.build.exemplars import planned_exemplars
 from medner.service.build.further_bases import FurtherBases, can_run
 from medner.service.build.run_engines import engine_orders, loaded
 from medner.service.config.bases import base_name
-from medner.service.config.cards import judge_card
 from medner.service.config.configuration import Configuration, with_own_bases
 from medner.service.config.judges import JUDGES, ChatJudgeConfig, JudgeConfig, settled_judge
 from medner.service.config.plugins import NoEngine
@@ -66,7 +65,7 @@ class JudgeParts:
             engine = self.needed_engine(one.own_base)
             if not isinstance(engine, AdapterLoader):
                 raise UserError(f"{folder}: the engine here takes no further adapter while it runs")
-            judge_card(folder)  # says in plain words what is wrong with a folder
+            one.check(self.labels.name)  # says in plain words what is wrong with a folder
             name = free_name("judge", self.adapters.values())
             await engine.load_adapter(name, folder)
             self.adapters[folder] = name

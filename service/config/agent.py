@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 from medner.service.config.kinds import KindSettings
 
 
 class AgentConfig(KindSettings):
     """A tagger or a judge."""
-
-    #: Whether it is made of hidden states, which only a model in this process gives.
-    needs_hidden_states: ClassVar[bool] = False
 
     @property
     def folder(self) -> Path | None:
@@ -24,6 +20,11 @@ class AgentConfig(KindSettings):
         """The base model that it names with its key ``base``, a name or a path; None: that of the run."""
         base: str | None = getattr(self, "base", None)
         return base
+
+    @property
+    def needs_hidden_states(self) -> bool:
+        """Whether it is made of hidden states, which only a model in this process gives."""
+        return False
 
     @property
     def asks_model(self) -> bool:

@@ -130,11 +130,15 @@ class JudgeCard(BaseModel):
 
 
 class EvidenceCard(BaseModel):
-    """What ``card.toml`` says of an evidence judge: from which probability on it keeps a candidate."""
+    """What ``card.toml`` says of an evidence judge: from which probability on it keeps a candidate.
+
+    ``base`` is the base model of the adapter that lies beside the trees, where the judge reads the sentence itself.
+    """
 
     model_config = ConfigDict(extra="ignore")
     name: str
     kind: Literal["evidence"]
+    base: str | None = None
     labels: str
     threshold: float = Field(ge=0, le=1)
 

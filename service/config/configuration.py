@@ -93,6 +93,11 @@ class Configuration(StrictModel):
         spans = [tagger for tagger in self.taggers if tagger.scores_spans]
         if not spans:
             raise ValueError("filter.kind: the filter span is made of the span taggers, and none is configured")
+        if unknown := sorted(set(self.filter.named_taggers) - {tagger.name for tagger in spans}):
+            raise ValueError(
+                f"filter.weights: no span tagger {', '.join(unknown)} is configured; there are "
+                f"{', '.join(tagger.name for tagger in spans)}"
+            )
         if recorded := [tagger.name for tagger in spans if tagger.answers is not None]:
             raise ValueError(
                 f"filter.kind: the filter span asks the span taggers, and the answers of {', '.join(recorded)} are "

@@ -8,7 +8,7 @@ from pathlib import Path
 from medner.core.choices import DEFAULT_LABELS, DEFAULT_MODEL
 from medner.core.errors import UserError
 from medner.service.config.cards import AdapterCard
-from medner.service.config.configuration import Configuration, ConflictsConfig
+from medner.service.config.configuration import Configuration, ConflictsConfig, with_own_bases
 from medner.service.config.filters import FILTERS, FilterConfig
 from medner.service.config.judges import JUDGES
 from medner.service.config.shelf import Preset, ShippedAdapter, shipped_adapters, shipped_filters, shipped_plan
@@ -42,15 +42,17 @@ def default_configuration(
     plan = None if shelf is None else shelf.named(preset)
     shipped = shipped_adapters(labels, root) if adapters is None else adapters
     tuned = tuned_taggers(labels, model, shipped)
-    if plan is not None and {one.name for one in tuned} >= set(plan.taggers):
-        by_name = {one.name: one for one in tuned}
-        return Configuration(
-            labels=labels,
-            model=model,
-            taggers=tuple(by_name[name] for name in plan.taggers),
-            filter=_planned_filter(plan, labels, model, root),
-            judge=JUDGES.read(plan.judge).placed(labels),
-            conflicts=None if plan.conflicts is None else ConflictsConfig.model_validate(plan.conflicts),
+    by_name = {one.name: one for one in (*tuned_taggers(labels, None, shipped), *tuned)}
+    if plan is not None and by_name.keys() >= set(plan.taggers) and plan.taggers[0] in {one.name for one in tuned}:
+        return with_own_bases(
+            Configuration(
+                labels=labels,
+                model=model,
+                taggers=tuple(by_name[name] for name in plan.taggers),
+                filter=_planned_filter(plan, labels, model, root),
+                judge=JUDGES.read(plan.judge).placed(labels),
+                conflicts=None if plan.conflicts is None else ConflictsConfig.model_validate(plan.conflicts),
+            )
         )
     if preset is not None:
         raise UserError(
@@ -61,7 +63,9 @@ def default_configuration(
 
 
 def _planned_filter(plan: Preset, labels: str, model: str, root: Path | None) -> FilterConfig | None:
-    """The filter that a plan names: a kind that needs no folder, or one of the shelf."""
+    """The filter that a plan names: a table, a kind that needs no folder, or one of the shelf."""
+    if isinstance(plan.filter, dict):
+        return FILTERS.read(plan.filter)
     kind = FILTERS.row(plan.filter)
     if kind is not None and kind.is_of_span_taggers:
         return FILTERS.read({"kind": plan.filter})

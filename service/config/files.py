@@ -99,7 +99,8 @@ def _shipped(tagger: object, labels: str, model: str, path: Path) -> object:
     """The tagger that ships under a name; a table as it is."""
     if not isinstance(tagger, str):
         return tagger
-    known = {one.name: one for one in tuned_taggers(labels, model)}
+    # Of two with one name that of the run's model counts.
+    known = {one.name: one for one in (*tuned_taggers(labels, None), *tuned_taggers(labels, model))}
     if tagger not in known:
         if (note := retired_note(labels, tagger)) is not None:
             raise BadInputError(note, path=path, key="taggers")

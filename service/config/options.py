@@ -64,6 +64,8 @@ def configured(overrides: Overrides) -> Configuration:
         known = (*tuned_taggers(base.labels, None), *tuned_taggers(base.labels, base.model), *base.taggers)
         data["taggers"] = [tagger.model_dump() for tagger in read_taggers(overrides.taggers, known, base.labels)]
         data["min_taggers"] = min(base.min_taggers, len(data["taggers"]))
+        if base.filter is not None and overrides.filter is None:
+            data["filter"] = base.filter.of_taggers({tagger["name"] for tagger in data["taggers"]}).model_dump()
     if overrides.answers:
         data["taggers"] = with_answers(data["taggers"], overrides.answers)
         _free_of_the_span_filter(data, overrides)

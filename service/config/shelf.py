@@ -25,11 +25,15 @@ PLAN = "default.toml"
 
 
 class Preset(BaseModel):
-    """Some of the shipped taggers, by name and in order, with a filter, a judge and what goes before it."""
+    """Some of the shipped taggers, by name and in order, with a filter, a judge and what goes before it.
+
+    They may have several base models; the first one's is that of the run. ``filter`` is the name of one that ships, a
+    kind that needs no folder, or a table.
+    """
 
     model_config = ConfigDict(extra="forbid")
     taggers: tuple[str, ...] = Field(min_length=1)
-    filter: str | None = None
+    filter: str | dict[str, Any] | None = None
     judge: dict[str, Any] = Field(default_factory=dict)
     conflicts: dict[str, Any] | None = None
 

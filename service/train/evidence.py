@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from medner.agents.evidence.lexicon import Lexicon, StringCounts
+from medner.agents.taggers.spans.head import WEIGHTS as SPAN_HEAD
+from medner.agents.taggers.spans.settings import SETTINGS as SPAN_SETTINGS
 from medner.core.errors import UserError
 from medner.core.files.atomic import replacing_file, replacing_folder
+from medner.core.files.names import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.records import Document, Entity
-from medner.service.config.cards import EVIDENCE_KIND, EvidenceCard, write_card
+from medner.service.config.cards import EVIDENCE_KIND, EvidenceCard, adapter_card, names_labels, write_card
 from medner.service.config.judges.evidence import LEXICON_FILE, TREES_FILE
 from medner.service.inputs.overwriting import refuse_overwriting
 from medner.service.train.orders import EvidenceOrder, LexiconOrder
@@ -26,6 +30,8 @@ from medner.training.spans.soft_labels import SoftCells, read_soft_labels
 
 Say = Callable[[str], None]
 _SALT_BYTES = 16
+#: What a span tagger's folder holds, its card left out.
+READER_FILES = (ADAPTER_CONFIG, ADAPTER_WEIGHTS, SPAN_HEAD, SPAN_SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +59,13 @@ def write_evidence_judge(order: EvidenceOrder, say: Say) -> None:
     corpus = _counted(order, say)
     lexicon = corpus.lexicon()
     soft = read_soft_labels(order.soft_labels, corpus.labels)
-    cases = list(_cases(corpus, soft))
+    base = _checked_reader(order)
+    read = read_soft_labels(order.reader_labels, corpus.labels) if order.reader is not None else None
+    cases = list(_cases(corpus, soft, read))
     if not cases:
         raise UserError(
-            "--soft-labels: knows none of the gold sentences; make it of the same files: medner train soft-labels"
+            f"--soft-labels{'' if read is None else ', --reader-labels'}: knows none of the gold sentences; make it of "
+            "the same files: medner train soft-labels"
         )
     say(f"{len(cases):,} of {len(corpus.complete):,} sentences have soft labels")
     found = fit_evidence(cases, lexicon)
@@ -64,14 +73,20 @@ def write_evidence_judge(order: EvidenceOrder, say: Say) -> None:
         with replacing_file(folder / TREES_FILE) as out:
             json.dump(found.trees.to_json(), out, ensure_ascii=False)
         lexicon.save(folder / LEXICON_FILE)
+        if order.reader is not None:
+            for name in READER_FILES:
+                shutil.copyfile(order.reader / name, folder / name)
         scores = _score_lines(found)
         write_card(
             folder,
-            EvidenceCard(name=order.name, kind=EVIDENCE_KIND, labels=corpus.labels.name, threshold=found.threshold),
+            EvidenceCard(
+                name=order.name, kind=EVIDENCE_KIND, base=base, labels=corpus.labels.name, threshold=found.threshold
+            ),
             {
                 "data": named_hashes([*order.files, *order.partial]),
                 "excluded": named_hashes(order.exclude),
-                "soft_labels": named_hashes(order.soft_labels),
+                "soft_labels": named_hashes([*order.soft_labels, *order.reader_labels]),
+                "start": "" if order.reader is None else named_hashes([order.reader / ADAPTER_WEIGHTS])[0],
                 "command": order.command,
                 "licence_note": order.data_note,
                 "scores": list(scores),
@@ -79,6 +94,21 @@ def write_evidence_judge(order: EvidenceOrder, say: Say) -> None:
         )
     for line in scores:
         say(line)
+
+
+def _checked_reader(order: EvidenceOrder) -> str | None:
+    """The base model of the span tagger that reads, None where nothing does. UserError where it is none."""
+    if (order.reader is None) != (not order.reader_labels):
+        raise UserError("--reader and --reader-labels: give both, or neither")
+    if order.reader is None:
+        return None
+    for name in READER_FILES:
+        if not (order.reader / name).is_file():
+            raise UserError(f"--reader: {order.reader} holds no {name}; medner train span writes such a folder")
+    card = adapter_card(order.reader)
+    if not names_labels(card.labels, load_label_set(order.labels).name):
+        raise UserError(f"--reader: {order.reader} was trained for the label set {card.labels}, not {order.labels}")
+    return card.base
 
 
 def _counted(order: EvidenceOrder | LexiconOrder, say: Say) -> _Corpus:
@@ -102,17 +132,23 @@ def _sentences(files: tuple[Path, ...], order: EvidenceOrder | LexiconOrder, lab
         yield from annotated_sentences(document, join_lines=order.options.join_lines)[0]
 
 
-def _cases(corpus: _Corpus, soft: Mapping[str, SoftCells]) -> Iterable[EvidenceCase]:
-    codes = corpus.labels.codes
+def _cases(
+    corpus: _Corpus, soft: Mapping[str, SoftCells], read: Mapping[str, SoftCells] | None
+) -> Iterable[EvidenceCase]:
     for sentence in {one.text: one for one in corpus.complete}.values():
         found = soft.get(sentence.text)
-        if found is None:
+        reading = None if read is None else read.get(sentence.text)
+        if found is None or (read is not None and reading is None):
             continue
-        scored = {
-            Entity(start, last + 1, codes[number]): chance
-            for (start, last, number), chance in zip(found.cells, found.probabilities, strict=True)
-        }
-        yield evidence_case(sentence, scored, corpus.labels, corpus.counts)
+        own = None if reading is None else _chances(reading, corpus.labels)
+        yield evidence_case(sentence, _chances(found, corpus.labels), corpus.labels, corpus.counts, own)
+
+
+def _chances(found: SoftCells, labels: LabelSet) -> dict[Entity, float]:
+    return {
+        Entity(start, last + 1, labels.codes[number]): chance
+        for (start, last, number), chance in zip(found.cells, found.probabilities, strict=True)
+    }
 
 
 def _score_lines(found: FittedEvidence) -> tuple[str, ...]:

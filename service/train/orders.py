@@ -135,12 +135,16 @@ class EvidenceOrder:
     """An evidence judge, written to the folder ``out``.
 
     It learns what out-of-fold span taggers think (``soft_labels``, of weight 0) of the sentences of the annotated
-    ``files``. The strings of ``files`` and ``partial``, without the texts of ``exclude``, are its lexicon.
+    ``files``. The strings of ``files`` and ``partial``, without the texts of ``exclude``, are its lexicon. ``reader``
+    is the span tagger that reads sentences for the judge, ``reader_labels`` what such taggers, trained in the same way
+    without these sentences, think of them.
     """
 
     files: tuple[Path, ...]
     out: Path
     soft_labels: tuple[Path, ...]
+    reader: Path | None = None
+    reader_labels: tuple[Path, ...] = ()
     partial: tuple[Path, ...] = ()
     exclude: tuple[Path, ...] = ()
     labels: str = DEFAULT_LABELS

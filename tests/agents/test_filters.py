@@ -91,6 +91,8 @@ async def test_span_taggers_give_the_probability_of_their_mean_score() -> None:
     assert await both.score(SENTENCE, []) == []
     assert both.likely({"a": Known()}, 0.1) == {SECOND}
     assert both.likely({}, 0.1) == set()
+    weighed = SpanFilter(both.taggers, weights=(1.0, 3.0))
+    assert await weighed.score(SENTENCE, [FIRST, SECOND]) == [probability(0.5, 1.0), probability(0.0, 1.0)]
 
 
 async def test_no_candidates_ask_nothing() -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medner.agents.evidence.lexicon import Lexicon, StringCounts
-from medner.agents.judges.evidence import Counted, evidence_features
+from medner.agents.judges.evidence import Counted, evidence_features, log_odds
 from medner.agents.judges.judge import Case, likeliest_apart
 from medner.agents.judges.trees import BoostedTrees
 from medner.core.labels import LabelSet
@@ -21,11 +21,15 @@ _THRESHOLDS = tuple(place / 100 for place in range(20, 71))
 
 @dataclass(frozen=True, slots=True)
 class EvidenceCase:
-    """All candidates of an annotated sentence in one case, and how often its strings occur in it, as what."""
+    """All candidates of an annotated sentence in one case, and how often its strings occur in it, as what.
+
+    ``read`` are the logits that the judge's own model gives the candidates, in their order; None: it has none.
+    """
 
     case: Case
     gold: frozenset[Entity]
     own: Mapping[str, StringCounts]
+    read: tuple[float, ...] | None = None
 
     @property
     def truth(self) -> list[bool]:
@@ -49,11 +53,16 @@ class FittedEvidence:
 
 
 def evidence_case(
-    sentence: Document, scored: Mapping[Entity, float], labels: LabelSet, known: frozenset[str] | Mapping[str, object]
+    sentence: Document,
+    scored: Mapping[Entity, float],
+    labels: LabelSet,
+    known: frozenset[str] | Mapping[str, object],
+    read: Mapping[Entity, float] | None = None,
 ) -> EvidenceCase:
     """The case of a sentence: ``scored`` are the entities somebody thinks of, with their probability.
 
-    Only what keeps to the label set's rule for edges: nothing else is ever proposed.
+    Only what keeps to the label set's rule for edges: nothing else is ever proposed. ``read`` are probabilities by the
+    judge's own model; what it does not list has the lowest that there is.
     """
     kept = {
         entity: chance for entity, chance in scored.items() if labels.edges.trimmed(entity, sentence.text) == entity
@@ -62,13 +71,16 @@ def evidence_case(
     conflict = Conflict("c0", Span(0, len(sentence.text)), ConflictKind.NO_OVERLAP, candidates)
     own = sentence_counts(sentence, known, labels)
     return EvidenceCase(
-        Case(Sentence(sentence.id, sentence.text, 0), conflict, labels, ()), frozenset(sentence.entities), own
+        Case(Sentence(sentence.id, sentence.text, 0), conflict, labels, ()),
+        frozenset(sentence.entities),
+        own,
+        None if read is None else tuple(log_odds(read.get(one.entity, 0.0)) for one in candidates),
     )
 
 
 def fit_evidence(cases: Sequence[EvidenceCase], lexicon: Lexicon) -> FittedEvidence:
     """The trees, and the threshold of the best F1 on sentences that they were not fitted to."""
-    rows = [row for one in cases for row in evidence_features(one.case, Counted(lexicon, one.own))]
+    rows = [row for one in cases for row in evidence_features(one.case, Counted(lexicon, one.own), one.read)]
     truth = np.array([right for one in cases for right in one.truth], dtype=np.float64)
     texts = [one.case.sentence.text for one in cases for _ in one.truth]
     found = cross_boosted(rows, truth, texts)

@@ -14,9 +14,10 @@ from medner.store.corpora.reading.read_options import ReadOptions
 
 HELP = """Fit an evidence judge: it weighs the span taggers' scores with how often the very string occurs as what.
 
-It needs no model of its own and is fitted in a minute. It learns from gold files and what span taggers think of them \
-(--soft-labels). These taggers must not have learnt the texts: train one for each part of the data with --fold, and \
-label with it the part that it left out.
+It is fitted in a minute. It needs no model of its own, but may have one: with --reader, a span tagger that is larger \
+than the others reads each sentence that has a conflict. It learns from gold files and what span taggers think of \
+them (--soft-labels). These taggers must not have learnt the texts: train one for each part of the data with --fold, \
+and label with it the part that it left out.
 
 The folder holds the trees (evidence.json), the lexicon (lexicon.npz: counts by salted hash, no text) and a card. \
 Candidates that all taggers gave, and those that none gave, are judged where the configuration has [conflicts].
@@ -60,6 +61,14 @@ def train_evidence(  # noqa: PLR0913, PLR0917  one parameter an option
         list[Path],
         typer.Option(metavar="FILE", help="What span taggers think of texts they did not learn; repeatable."),
     ],
+    reader: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="A span tagger, on any base model, that reads for the judge."),
+    ] = None,
+    reader_labels: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="As --soft-labels, by such taggers as --reader; repeatable."),
+    ] = None,
     partial: shared.Partial = None,
     exclude: shared.Exclude = None,
     labels: shared.Labels = DEFAULT_LABELS,

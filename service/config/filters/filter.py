@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -37,6 +37,16 @@ class FilterConfig(KindSettings):
     writes: ClassVar[bool] = False
 
     kind: str
+
+    @property
+    def named_taggers(self) -> tuple[str, ...]:
+        """The taggers that it names; all of them must be configured."""
+        return ()
+
+    def of_taggers(self, names: Collection[str]) -> Self:
+        """The filter for a run with these taggers: what it says of others is left out."""
+        del names
+        return self
 
     @property
     def folder(self) -> Path | None:

@@ -7,16 +7,20 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.hashing import sha256_of
+from medner.core.files.names import ADAPTER_WEIGHTS
+from medner.service.config.bases import base_name
 from medner.service.config.cards import evidence_card
 from medner.service.config.judges.judge import JudgeConfig
+from medner.service.config.parts import encoder
 from medner.service.config.shelf import shipped_folder
 
 if TYPE_CHECKING:
     from medner.agents.judges.judge import Judge
+    from medner.agents.judges.trained import ScoresCells
     from medner.agents.judges.trees import BoostedTrees
     from medner.service.config.parts import JudgeParts
 
@@ -28,9 +32,11 @@ TREES_FILE, LEXICON_FILE = "evidence.json", "lexicon.npz"
 class EvidenceJudgeConfig(JudgeConfig):
     """The filter's score, and how often a corpus has the very string as what, in boosted trees.
 
-    ``source`` is the folder that medner train evidence wrote, None: the one that ships for the label set. ``lexicon``
-    is the counts of another corpus, of your own, in place of the folder's. ``abstain`` are the probabilities between
-    which it leaves a conflict to a person.
+    ``source`` is the folder that medner train evidence wrote, or the name of one that ships for the label set; None:
+    the one that needs no model. Where the folder holds an adapter (--reader), a language model reads each sentence that
+    has a conflict; ``base`` is its base model where that is another one than the run's ``model``. ``lexicon`` is the
+    counts of another corpus, of your own, in place of the folder's. ``abstain`` are the probabilities between which it
+    leaves a conflict to a person.
     """
 
     needs_filter: ClassVar[bool] = True
@@ -38,6 +44,7 @@ class EvidenceJudgeConfig(JudgeConfig):
 
     kind: Literal["evidence"] = "evidence"
     source: Path | None = None
+    base: str | None = Field(default=None, min_length=1)
     lexicon: Path | None = None
     abstain: tuple[float, float] | None = None
 
@@ -55,14 +62,31 @@ class EvidenceJudgeConfig(JudgeConfig):
 
     def placed(self, labels: str) -> Self:
         """The judge with the folder that ships for a label set, where it names none. UserError where none ships."""
-        if self.source is not None:
+        if self.source is not None and (self.source.exists() or self.source.name != str(self.source)):
             return self
-        folder = shipped_folder(labels, SHIPPED)
+        folder = shipped_folder(labels, SHIPPED if self.source is None else self.source.name)
+        if folder is None and self.source is not None:
+            return self
         if folder is None:
             raise UserError(
                 f"judge: no evidence judge ships for {labels}; name a folder that medner train evidence wrote"
             )
         return self.model_copy(update={"source": folder})
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the adapter that reads; None where the judge has no language model."""
+        return self.source if self.source is not None and (self.source / ADAPTER_WEIGHTS).is_file() else None
+
+    @property
+    def needs_hidden_states(self) -> bool:
+        """What reads is a span tagger."""
+        return self.folder is not None
+
+    @property
+    def asks_model(self) -> bool:
+        """Whether its folder holds one."""
+        return self.folder is not None
 
     @property
     def _folder(self) -> Path:
@@ -97,8 +121,9 @@ class EvidenceJudgeConfig(JudgeConfig):
         return None if self.source is None else self.source.name
 
     def manner(self) -> str:
-        """The lexicon, where it is another one than the folder's."""
-        return "" if self.lexicon is None else f" (lexicon {self.lexicon.name})"
+        """The base model that reads, and the lexicon where it is another one than the folder's."""
+        on = "" if self.base is None else f" (on {base_name(self.base)})"
+        return on if self.lexicon is None else f"{on} (lexicon {self.lexicon.name})"
 
     def build(self, parts: JudgeParts, name: str | None, version: str) -> Judge:
         """The judge of its folder."""
@@ -114,6 +139,20 @@ class EvidenceJudgeConfig(JudgeConfig):
             version,
             card.threshold,
             self.abstain,
+            self._reader(parts),
+        )
+
+    def _reader(self, parts: JudgeParts) -> ScoresCells | None:
+        if self.folder is None:
+            return None
+        try:
+            from medner.agents.taggers.spans.settings import load_span_tagger  # noqa: PLC0415  heavy
+        except ImportError as error:
+            raise UserError(f"{error.name} is missing: this judge needs pip install 'medner[local]'") from error
+        states = encoder(parts.needed_engine(self.base), f"judge {self.folder.name!r}", "it reads sentences with")
+        adapter = parts.adapters[self.folder]
+        return load_span_tagger(
+            self.folder, name=self.folder.name, adapter=adapter, encoder=states, labels=parts.labels
         )
 
 

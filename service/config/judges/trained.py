@@ -33,7 +33,6 @@ class TrainedJudgeConfig(JudgeConfig):
     the probabilities between which it leaves a conflict to a person.
     """
 
-    needs_hidden_states: ClassVar[bool] = True
     behind_colon: ClassVar[str] = "FOLDER"
     needed: ClassVar[Mapping[str, str]] = {"adapter": "a trained judge needs the folder that medner train judge wrote"}
 
@@ -60,9 +59,19 @@ class TrainedJudgeConfig(JudgeConfig):
         return self.adapter
 
     @property
+    def needs_hidden_states(self) -> bool:
+        """Its head reads them."""
+        return True
+
+    @property
     def asks_model(self) -> bool:
         """It always does."""
         return True
+
+    def check(self, labels: str) -> None:
+        """Its card; the label set is compared where the judge is made."""
+        del labels
+        judge_card(self.adapter)
 
     def more(self, followed: str | None) -> str:
         """The folder's name."""

@@ -23,7 +23,6 @@ class SpanTaggerConfig(TaggerConfig):
     ``base`` is its base model, a name or a folder, where that is another one than the run's ``model``.
     """
 
-    needs_hidden_states: ClassVar[bool] = True
     scores_spans: ClassVar[bool] = True
     needed: ClassVar[Mapping[str, str]] = {"adapter": "a span tagger needs the folder that medner train span wrote"}
     meaningless: ClassVar[frozenset[str]] = frozenset({"style", "shots", "constrained", "served"})
@@ -33,6 +32,11 @@ class SpanTaggerConfig(TaggerConfig):
     strategy: Literal["span"] = "span"
     adapter: Path
     base: str | None = Field(default=None, min_length=1)
+
+    @property
+    def needs_hidden_states(self) -> bool:
+        """Its head reads them."""
+        return True
 
     @property
     def folder(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from medner.core.choices import DEFAULT_MODEL
 from medner.core.errors import BadInputError, UserError
@@ -122,6 +123,42 @@ def test_a_preset_is_another_choice_of_the_shelf(tmp_path: Path) -> None:
         default_configuration(root=tmp_path, preset="large")
     with pytest.raises(UserError, match="the label set mine has no presets"):
         default_configuration("mine", root=tmp_path, preset="fast")
+
+
+def _ship_spans(root: Path, name: str, base: str) -> None:
+    card = _ship(root, name, base=base) / "card.toml"
+    card.write_text(card.read_text().replace('"symbol"', '"span"'))
+
+
+def test_a_preset_may_have_taggers_of_several_bases(tmp_path: Path) -> None:
+    """The first one's base is the run's; the others name theirs, and the filter's table says how much each counts."""
+    large = "qwen2.5-coder-1.5b-instruct"
+    _ship_spans(tmp_path, "a", DEFAULT_MODEL)
+    _ship_spans(tmp_path, "b", large)
+    plan = 'taggers = ["a"]\n[presets.best]\ntaggers = ["a", "b"]\nfilter = {kind = "span", weights = {b = 2}}\n'
+    (tmp_path / "cmeee-v2" / "default.toml").write_text(plan + '[presets.best.judge]\nkind = "filter-score"\n')
+    best = default_configuration(root=tmp_path, preset="best")
+    assert (best.model, best.bases) == (DEFAULT_MODEL, (large,))
+    assert [(one.name, one.own_base) for one in best.taggers] == [("a", None), ("b", large)]
+    assert best.filter is not None
+    assert best.filter.facts()["weights"] == {"b": 2.0}
+    assert best.described()["filter"] == "span, threshold 0, b counts 2"
+    assert _names(default_configuration(root=tmp_path)) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"b": 2}, r"filter\.weights: no span tagger b is configured; there are a"),
+        ({"a": 0}, r"filter\.span\.weights\.a|greater than 0"),
+    ],
+)
+def test_weights_are_those_of_taggers_that_are_there(tmp_path: Path, weights: dict[str, float], message: str) -> None:
+    """A name that is none, or a weight that is none, would silently change what counts."""
+    tagger = {"name": "a", "strategy": "span", "adapter": tmp_path}
+    data = {"taggers": [tagger], "filter": {"kind": "span", "weights": weights}}
+    with pytest.raises(ValidationError, match=message):
+        Configuration.model_validate(data)
 
 
 def test_an_encoder_of_its_own_filters_for_every_base(tmp_path: Path) -> None:
