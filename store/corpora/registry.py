@@ -38,6 +38,10 @@ _SHIPPED: dict[str, Format] = {
 }
 
 
+#: Formats whose documents are the rows of a table.
+TABLES = frozenset(one.name for one in (delimited.FORMAT, excel.FORMAT, parquet.FORMAT, sql.FORMAT))
+
+
 class _Formats(Mapping[str, Format]):
     """The formats that ship, then those of other packages, which are looked for when a name does not ship."""
 

@@ -15,7 +15,7 @@ import typer
 
 from medner.core.errors import UserError
 from medner.core.files.paths import readable_path
-from medner.service.cli.read_options import with_read_options
+from medner.service.cli.read_options import with_table_options
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class _Inputs:
 
     def documents(self) -> Iterator[Document]:
         """All documents in order, no two with one id."""
-        from medner.service.inputs.annotation_inputs import DocumentIds
+        from medner.service.inputs.document_ids import DocumentIds
 
         ids = DocumentIds()
         for corpus, reading in zip(self.corpora, self.readings, strict=True):
@@ -81,7 +81,7 @@ def register(app: typer.Typer) -> None:
     app.command("convert", help=_HELP)(convert)
 
 
-@with_read_options
+@with_table_options
 def convert(  # noqa: PLR0913 - one parameter an option
     inputs: Annotated[
         list[Path],

@@ -31,6 +31,12 @@ class DatabaseUrl:
         found = [one[2] for pattern in (_PASSWORD, _PARAMETER) for one in pattern.finditer(url)]
         self._secrets = sorted({each for one in found for each in (one, unquote(one)) if each}, key=len, reverse=True)
 
+    @property
+    def name(self) -> str:
+        """A short name: that of the database."""
+        path = self._url.partition("?")[0].rpartition("://")[2]
+        return Path(path.rpartition("/")[2]).stem or self.dialect or "database"
+
     def __repr__(self) -> str:
         return f"DatabaseUrl({self.shown!r})"
 

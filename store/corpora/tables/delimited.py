@@ -30,7 +30,7 @@ def _read(reading: Reading) -> Iterator[Document]:
             head = file.read(_HEAD_CHARACTERS)
             file.seek(0)
             delimiter = reading.options.table.delimiter or _delimiter(reading, head)
-            told = f"a table in {encoding.told}; delimiter: {DELIMITERS.get(delimiter, repr(delimiter))}"
+            told = f"read as a table in {encoding.told}; delimiter: {DELIMITERS.get(delimiter, repr(delimiter))}"
             yield from headed_documents(reading, _rows(file, delimiter), told, ragged=False)
     except UnicodeDecodeError as error:
         raise reading.error(f"bytes that are not {encoding.name}", None) from error

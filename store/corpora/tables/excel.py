@@ -25,7 +25,7 @@ def _read(reading: Reading) -> Iterator[Document]:
     with closing(_opened(reading.path, saved_values=False)) as book:
         sheet = _sheet(reading, book)
         others = [name for name in _names(book) if name != sheet.title]
-        told = f"the sheet {sheet.title!r} of a workbook"
+        told = f"read as the sheet {sheet.title!r} of a workbook"
         if others:
             told += f" (not read: {', '.join(map(repr, others))}; another: --sheet NAME)"
         with closing(_SavedValues(reading.path, sheet.title)) as saved:

@@ -30,7 +30,7 @@ def _read(reading: Reading) -> Iterator[Document]:
         schema = file.schema_arrow
         columns = chosen_columns(reading, [clean_name(name) for name in schema.names], None)
         _check_text(reading, schema, columns, pyarrow.types)
-        reading.tell(f"a Parquet table of {file.metadata.num_rows:,} rows; {columns.in_words()}")
+        reading.tell(f"read as a Parquet table of {file.metadata.num_rows:,} rows; {columns.in_words()}")
         yield from documents_of(reading, *_needed(file, columns))
 
 
