@@ -61,7 +61,9 @@ class RunOutputs:
     def check(self) -> None:
         """UserError when a file could not be written at the end, so that it is said at the beginning."""
         if self.output is not None and self.output.suffix.lower() in FORMS:
-            raise UserError(f"-o {self.output}: is written as JSON lines; for a table of entities: --table {self.output}")
+            raise UserError(
+                f"-o {self.output}: is written as JSON lines; for a table of entities: --table {self.output}"
+            )
         if self.table is not None:
             form_of(self.table)
         targets = self._files

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from medner.core.choices import TracePolicy
-from medner.service.cli.bounds import MOST, column_names, delimiter, not_empty, server_urls
+from medner.service.cli.bounds import MOST, not_empty, server_urls
 
 
 class EndChoice(StrEnum):
@@ -38,8 +38,8 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, json, cmeee-v1, ccks2017, "
-        "ccks2018, csv (TSV too), excel, parquet or sql; by default detected from name and content, and printed.",
+        help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, json, cmeee-v1, "
+        "ccks2017, ccks2018, csv (TSV too), excel, parquet or sql; by default detected from name and content, and printed.",
     ),
 ]
 SkipBad = Annotated[
@@ -208,72 +208,6 @@ READ_OPTIONS: dict[str, tuple[Any, Any]] = {
                 metavar="NAME",
                 callback=not_empty,
                 help="Whose annotations to read (number, mail address or name), if there are several people's.",
-            ),
-        ],
-        None,
-    ),
-}
-
-#: The options of a command that reads tables, which become the ``table`` of its ReadOptions, by that record's fields.
-TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "keep": (
-        Annotated[
-            list[str] | None,
-            typer.Option(
-                "--keep",
-                metavar="A,B",
-                callback=column_names,
-                help="Columns of a table, or keys of JSON records, that go along to the result; repeatable.",
-            ),
-        ],
-        None,
-    ),
-    "sheet": (
-        Annotated[
-            str | None,
-            typer.Option(
-                "--sheet",
-                metavar="NAME|N",
-                callback=not_empty,
-                help="The sheet of an Excel file to read, by name or number; by default the first one.",
-            ),
-        ],
-        None,
-    ),
-    "query": (
-        Annotated[
-            str | None,
-            typer.Option(
-                "--query",
-                metavar="SQL",
-                callback=not_empty,
-                help="What to ask the database whose address (SQLAlchemy) or SQLite file is the input; it is only read.",
-            ),
-        ],
-        None,
-    ),
-    "delimiter": (
-        Annotated[
-            str | None,
-            typer.Option(
-                "--delimiter",
-                metavar="CHAR",
-                callback=delimiter,
-                help="What parts the fields of a CSV file: a character, or tab; by default detected, and printed.",
-            ),
-        ],
-        None,
-    ),
-    "header_row": (
-        Annotated[
-            int | None,
-            typer.Option(
-                "--header-row",
-                metavar="N",
-                min=0,
-                max=MOST,
-                help="The row with the names of the columns, if a title is above it; 0: there is none, columns are "
-                "1, 2, 3 ...",
             ),
         ],
         None,

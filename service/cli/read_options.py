@@ -12,7 +12,8 @@ import typer
 
 from medner.core.renamed import renamed_note
 from medner.service.cli.exit_codes import ReportedExit
-from medner.service.cli.options import READ_OPTIONS, TABLE_OPTIONS, SkipBad
+from medner.service.cli.options import READ_OPTIONS, SkipBad
+from medner.service.cli.table_options import JOB_TABLE_OPTIONS, TABLE_OPTIONS
 from medner.store.corpora.reading.bad_records import BadRecord, BadRecords
 from medner.store.corpora.reading.read_log import ReadLog
 from medner.store.corpora.reading.read_options import ReadOptions, TableOptions
@@ -23,8 +24,12 @@ _MOST_BAD = 10
 
 
 def with_table_options(command: Callable[..., _Result]) -> Callable[..., _Result]:
-    """As :func:`with_read_options`, with the options about tables too, for a command whose inputs may be such."""
-    return _with_options(command, TABLE_OPTIONS)
+    """As :func:`with_read_options`, with the options about tables too, for a command whose inputs may be such.
+
+    Where the command has a ``keep`` of its own, the columns are kept by --keep-columns alone.
+    """
+    has_keep = "keep" in inspect.signature(command).parameters
+    return _with_options(command, JOB_TABLE_OPTIONS if has_keep else TABLE_OPTIONS)
 
 
 def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]:
@@ -57,7 +62,8 @@ def _with_options(command: Callable[..., _Result], tables: Mapping[str, tuple[An
         end = given.pop("end")
         about = {name: values.pop(name) for name in tables}
         if tables:
-            given["table"] = TableOptions(**about | {"keep": tuple(about["keep"] or ())})
+            kept = about.pop("keep_columns" if "keep_columns" in about else "keep")
+            given["table"] = TableOptions(keep=tuple(kept or ()), **about)
         skips = "skip_bad" not in own.parameters and values.pop("skip_bad", False)
         log = ReadLog(_print_note, BadRecords() if skips else None)
         options = ReadOptions(**given, end=None if end is None else end.value, log=log)

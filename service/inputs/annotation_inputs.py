@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,16 +20,15 @@ from medner.service.inputs.document_ids import DocumentIds
 from medner.service.inputs.source_names import NAMED_BY_FILE, InputFile
 from medner.service.inputs.sources import find_sources
 from medner.service.inputs.splitting import SplitDocument, Splitting
+from medner.service.inputs.typed_text import TEXT_OPTION, typed_document
 from medner.store.corpora import FORMATS, NO_OPTIONS, TABLES, ReadOptions, guess_format, read_documents
 from medner.store.corpora.reading.bad_records import BadRecords
-from medner.store.corpora.reading.encoding import decode_text
 
 _SCRATCH = "medner-"
-_TEXT_OPTION = "--text"
 #: So many files are named with what they were read as.
 _MOST_GUESSES = 20
-#: Code points of documents that a survey holds for the run. Inputs with more are read a second time; of a table that has
-#: more documents than this either, the rest is read while the run goes on.
+#: Code points of documents that a survey holds for the run. Inputs with more are read a second time; of a table with
+#: more, or with more documents than this, the rest is read while the run goes on.
 HELD_CHARACTERS = 1 << 24
 HELD_DOCUMENTS = 20_000
 
@@ -136,9 +134,9 @@ class Inputs:
 
     def _read(self, bad: BadRecords, hashes: dict[str, str] | None) -> Iterator[Document]:
         if self._text is not None:
-            document, digest = _typed(self._text)
+            document, digest = typed_document(self._text)
             if hashes is not None:
-                hashes[_TEXT_OPTION] = digest
+                hashes[TEXT_OPTION] = digest
             yield document
         ids = DocumentIds()
         for source in self.sources:
@@ -234,8 +232,8 @@ def open_inputs(
     """The sources that the arguments name, none for ``text``; a copy of standard input lives until the block ends.
 
     ``outputs`` are the files that the run writes, by their options; ``tables``: those in folders are read too;
-    ``on_remark`` gets which files of folders are not read. UserError for an argument that is no path, for an input that is an output, and when there is nothing to
-    annotate.
+    ``on_remark`` gets which files of folders are not read. UserError for an argument that is no path, for an input that
+    is an output, and when there is nothing to annotate.
     """
     if (text is None) == (not arguments):
         raise UserError(
@@ -262,22 +260,3 @@ def discard_copies(sources: Sequence[InputFile]) -> None:
 def standard_input() -> BinaryIO | None:
     """Standard input in bytes; None where it is closed."""
     return None if sys.stdin is None else sys.stdin.buffer
-
-
-def _typed(text: str) -> tuple[Document, str]:
-    """The document of a text that was typed, and the hash of its bytes. BadInputError where it is blank or binary."""
-    data = _encoded(text)
-    read, _ = decode_text(data, Path(_TEXT_OPTION))
-    return Document("text", read), hashlib.sha256(data).hexdigest()
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        # What a terminal of another encoding gave comes back as the bytes it was.
-        return os.fsencode(text)
-    except UnicodeEncodeError:
-        pass
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UserError("--text: not UTF-8; set the terminal to UTF-8, or give the text as a file") from error

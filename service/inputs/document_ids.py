@@ -17,7 +17,7 @@ _MOST_RECENT = 1 << 16
 class DocumentIds:
     """The ids of the documents so far, of the first ones each with the source it came from.
 
-    Of many ids only hashes are held: 8 bytes an id, of which two alike are as unlikely as 1 in 30 million a million ids.
+    Of further ids only hashes are held, 8 bytes each: that two of a million are alike is as likely as 1 in 30 million.
     """
 
     def __init__(self) -> None:

@@ -116,7 +116,9 @@ def documents_of(chunk: Chunk, results: Results) -> list[AnnotatedDocument]:
         at += len(piece.places)
         name = piece.document if piece.is_whole else f"{piece.document}@{piece.start}"
         moved = tuple(_moved(one, -piece.start) for one in annotations)
-        found.append(AnnotatedDocument(Document(name, piece.text, piece.given if piece.is_whole else (), piece.kept), moved))
+        found.append(
+            AnnotatedDocument(Document(name, piece.text, piece.given if piece.is_whole else (), piece.kept), moved)
+        )
     return found
 
 
@@ -131,7 +133,10 @@ def pieces_of(
             yield replace(piece, text=one.document.text, kept=one.document.kept), annotations
         else:
             places = tuple((it.sentence.offset, len(it.sentence.text)) for it in one.annotations)
-            yield Piece(one.document.id, one.document.text, places, given=one.document.entities, kept=one.document.kept), one.annotations
+            yield (
+                Piece(one.document.id, one.document.text, places, given=one.document.entities, kept=one.document.kept),
+                one.annotations,
+            )
 
 
 def _moved(annotation: Annotation, by: int) -> Annotation:

@@ -46,8 +46,8 @@ Examples:
   medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
 
 --answers takes the taggers' answers from an earlier result: only filter and judge run. After --trace, medner traces \
-show last/1 shows how a sentence was decided. If a run with -o or --table was stopped (Ctrl-C) or crashed, the same command \
-goes on from OUT.journal.
+show last/1 shows how a sentence was decided. If a run with -o or --table was stopped (Ctrl-C) or crashed, the same \
+command goes on from OUT.journal.
 
 Exit code: 0 done; 1 done, but sentences failed or inputs were skipped; 2 wrong input or option; 3 disk or model \
 failed; 130 stopped.

@@ -56,9 +56,11 @@ class _Inputs:
 
     def open(self) -> None:
         """Opens all inputs, so that a missing file or an unknown format is an error before anything is written."""
+        from medner.store.corpora import TABLES
+
         for corpus in self.corpora:
             reading = corpus.reading(format=self.format, labels=self.labels, bad=self.bad, options=self.options)
-            if reading.guessed:
+            if reading.guessed and reading.format.name not in TABLES:
                 typer.echo(f"{corpus.source.shown}: read as {reading.format.name}", err=True)
             self.readings.append(reading)
 

@@ -35,7 +35,7 @@ the Redis of MEDNER_REDIS_URL, else the embedded one in the data folder, which s
 \b
 Examples:
   medner submit notes/ --name ward-7
-  medner submit 病历.xlsx --text-column 主诉 --id-column 住院号 --keep 科室
+  medner submit 病历.xlsx --text-column 主诉 --id-column 住院号 --keep-columns 科室
   medner submit big.jsonl --results /data/out --parts parquet --priority low
   medner submit notes/ --taggers symbol,span-8 --judge hard-vote --trace all
   medner submit notes/ --key nightly-2026-01-31     # run twice, it makes one job

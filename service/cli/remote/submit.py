@@ -35,7 +35,7 @@ def refuse_options(remote: Remote, order: SubmitOrder) -> None:
         max_chars=overrides.max_chars,
         join_lines=overrides.join_lines,
         server=overrides.servers,
-        keep=order.options.table.keep or None,
+        keep_columns=order.options.table.keep or None,
     )
     usual = {
         "results": None,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from medner.core.errors import UserError
 from medner.core.files.atomic import replacing_bytes, replacing_file
@@ -44,7 +45,7 @@ def _excel(path: Path, names: Sequence[str], cut: Callable[[], None]) -> Iterato
     openpyxl, cells = library("openpyxl", "Excel files"), library("openpyxl.cell", "Excel files")
     book = openpyxl.Workbook(write_only=True)
     row = _SHEET_ROWS
-    sheet = None
+    sheet: Any = None
 
     def cell(value: KeptValue) -> object:
         if not isinstance(value, str):
@@ -90,13 +91,18 @@ def _parquet(path: Path, names: Sequence[str], cut: Callable[[], None]) -> Itera
     with replacing_bytes(path) as out, pq.ParquetWriter(out, schema, compression="zstd") as writer:
 
         def flush() -> None:
-            columns = [pa.array(values, field.type) for values, field in zip(zip(*waiting, strict=True), schema)]
+            columns = [
+                pa.array(values, field.type) for values, field in zip(zip(*waiting, strict=True), schema, strict=True)
+            ]
             writer.write_table(pa.Table.from_arrays(columns, schema=schema))
             waiting.clear()
 
         def write(values: Sequence[KeptValue]) -> None:
             waiting.append(
-                [value if name in _NUMBERS or value is None else str(value) for name, value in zip(names, values)]
+                [
+                    value if name in _NUMBERS or value is None else str(value)
+                    for name, value in zip(names, values, strict=True)
+                ]
             )
             if len(waiting) == _BATCH_ROWS:
                 flush()

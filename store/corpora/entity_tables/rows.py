@@ -12,16 +12,18 @@ COLUMNS = ("document", "start", "end", "text", "label", "label_name", "score", "
 Values = tuple[KeptValue, ...]
 
 
-def entity_rows(document: AnnotatedDocument, labels: LabelSet) -> Iterator[Values]:
-    """The values of ``COLUMNS`` for each entity of a document, in text order."""
+def entity_rows(document: AnnotatedDocument, labels: LabelSet | None) -> Iterator[Values]:
+    """The values of ``COLUMNS`` for each entity of a document, in text order; no names of types without ``labels``."""
     found: dict[tuple[int, int, str], Values] = {}
     several = len(document.annotations) > 1
     text = document.document.text
     for number, annotation in enumerate(document.annotations):
         for one in annotation.entities:
             entity = one.entity.shifted(annotation.sentence.offset)
-            conflict = None if one.conflict_id is None else f"s{number}.{one.conflict_id}" if several else one.conflict_id
-            name = labels.type_of(entity.label).name if entity.label in labels else ""
+            conflict = (
+                None if one.conflict_id is None else f"s{number}.{one.conflict_id}" if several else one.conflict_id
+            )
+            name = labels.type_of(entity.label).name if labels is not None and entity.label in labels else ""
             found.setdefault(
                 (entity.start, -entity.end, entity.label),
                 (

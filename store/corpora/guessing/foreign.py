@@ -29,7 +29,7 @@ class Foreign:
     @property
     def is_table(self) -> bool:
         """Whether it is a table with delimiters, which is read where the user says so."""
-        return self.what == _TABLE.what
+        return self.way_out == _TABLE.way_out
 
     def error(self, path: Path) -> BadInputError:
         """The error for such a file."""
@@ -219,6 +219,6 @@ _LIKELY: _Signs = (
     (Foreign("tokens with tags behind a slash", "write a token, a tab and its tag a line"), _is_slashed),
     (Foreign("lines of tags", "write a token, a tab and its tag a line"), _is_tag_lines),
     (Foreign("a table of entities without its text", _AS_STANDOFF), _is_standoff),
-    (_TABLE, _is_pipe_table),
+    (Foreign("a table with bars", _TABLE.way_out), _is_pipe_table),
     (_TABLE, _is_headed_table),
 )

@@ -11,7 +11,16 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from medner.core.characters import is_blank
 from medner.core.errors import BadInputError, UserError
-from medner.core.records import AnnotatedDocument, AnnotatedEntity, Annotation, Decision, Document, Entity, KeptValue, in_order
+from medner.core.records import (
+    AnnotatedDocument,
+    AnnotatedEntity,
+    Annotation,
+    Decision,
+    Document,
+    Entity,
+    KeptValue,
+    in_order,
+)
 from medner.store.corpora.json.entities import EntityKeys, as_in_text, entity_mentions, with_ends
 from medner.store.corpora.json.fields import drop_unread, id_field, kept_fields, record_fields, text_field
 from medner.store.corpora.json.output import to_line, write_records

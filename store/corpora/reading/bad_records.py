@@ -38,6 +38,11 @@ class BadRecords:
 
     records: list[BadRecord] = field(default_factory=list)
 
+    def taken(self) -> list[BadRecord]:
+        """The records so far, which are forgotten here."""
+        records, self.records = self.records, []
+        return records
+
     def take(self, other: BadRecords, name: Callable[[str], str]) -> None:
         """Moves the other's records here without what they hold, their files under the names messages call them."""
         self.records += [replace(record, path=name(record.path), raw="") for record in other.records]

@@ -17,7 +17,6 @@ from medner.store.corpora.reading.bad_records import BadRecords
 from medner.store.corpora.reading.notes import Loss, Note
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
 
-
 #: So many rows that a note is about are named.
 _NAMED_ROWS = 5
 
@@ -159,7 +158,7 @@ class Reading(Iterator[Document]):
         self.layout = replace(self.layout, own_ids=False)
         return f"{self.stem}-{number}"
 
-    def document(  # noqa: PLR0913  the parts of a document
+    def document(
         self,
         id: str,  # noqa: A002
         text: str,

@@ -47,7 +47,9 @@ def headed_documents(reading: Reading, rows: Iterator[Row], told: str, *, ragged
     yield from documents_of(reading, columns, rows, ragged=ragged)
 
 
-def documents_of(reading: Reading, columns: Columns, rows: Iterator[Row], *, ragged: bool = False) -> Iterator[Document]:
+def documents_of(
+    reading: Reading, columns: Columns, rows: Iterator[Row], *, ragged: bool = False
+) -> Iterator[Document]:
     """The documents of rows that all hold values."""
     reading.unit = "row"
     numbers = texts = 0

@@ -32,7 +32,7 @@ def _read(reading: Reading) -> Iterator[Document]:
         _refuse_writing(query)
         # Values may hold colons, which text() would take for parameters.
         result = connection.execution_options(yield_per=_BATCH_ROWS).exec_driver_sql(query)
-        names = [clean_name(name) for name in result.keys()]
+        names = [clean_name(name) for name in result.keys()]  # noqa: SIM118  no dict
         reading.unit = "row"
         columns = chosen_columns(reading, names, None)
         reading.tell(f"the rows of the query, only read; {columns.in_words()}")
@@ -95,7 +95,9 @@ def _asking(url: DatabaseUrl) -> Iterator[None]:
 
 def _is_mistake(reason: str) -> bool:
     """Whether a database that calls all its errors operational means the query: SQLite and MySQL do."""
-    return re.search(r"syntax|no such|unknown (column|table)|doesn't exist|readonly|read.only", reason, re.I) is not None
+    return (
+        re.search(r"syntax|no such|unknown (column|table)|doesn't exist|readonly|read.only", reason, re.I) is not None
+    )
 
 
 def _tables(connection: Any) -> str:
