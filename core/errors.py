@@ -21,8 +21,8 @@ from typing import Any, Literal
 
 from medner.core.files.paths import readable_path
 
-#: What a place in a file counts: lines; the records of a JSON array, which may share a line or take several; the rows of
-#: a table, as a spreadsheet numbers them.
+#: What a place in a file counts: lines; the records of a JSON array, which may share a line or take several; the rows
+#: of a table, as a spreadsheet numbers them.
 Unit = Literal["line", "record", "row"]
 
 

@@ -39,7 +39,8 @@ Format = Annotated[
         "--format",
         metavar="FORMAT",
         help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, json, cmeee-v1, "
-        "ccks2017, ccks2018, csv (TSV too), excel, parquet or sql; by default detected from name and content, and printed.",
+        "ccks2017, ccks2018, csv (TSV too), excel, parquet or sql; by default detected from name and content, and "
+        "printed.",
     ),
 ]
 SkipBad = Annotated[

@@ -16,7 +16,7 @@ from medner.store.corpora.reading.format import Reading
 from medner.store.corpora.reading.notes import Note
 from medner.store.corpora.tables.columns import Column
 
-_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|\.\d+)([eE][+-]?\d+)?\s*%?\s*")
+_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d+)*|\.\d+)([eE][+-]?\d+)?\s*%?\s*", re.ASCII)
 #: A whole number beyond this cannot be told from its neighbours in a spreadsheet, which keeps 15 digits.
 _MOST_EXACT = 10**15
 
