@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -66,7 +66,10 @@ def find_sources(
             found.sources.append(copied)
             continue
         if (database := _database(argument)) is not None:
-            found.sources.append(database)
+            alike = sum(one.database != "" and one.path.name == database.path.name for one in found.sources)
+            found.sources.append(
+                replace(database, path=Path(f"{database.path.name}-{alike + 1}")) if alike else database
+            )
             continue
         path, shown = Path(argument), readable_path(argument)
         status = _status(path, shown)

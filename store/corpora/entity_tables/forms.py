@@ -73,7 +73,13 @@ def _excel(path: Path, names: Sequence[str], cut: Callable[[], None]) -> Iterato
         row += 1
 
     with replacing_bytes(path) as out, closing(book):
-        yield write
+        try:
+            yield write
+        except BaseException:
+            # Else its rows, which are no file yet, would complain when they are let go of.
+            for begun in book.worksheets:
+                begun.close()
+            raise
         if sheet is None:
             row = _SHEET_ROWS - 1
             sheet = book.create_sheet("entities")
