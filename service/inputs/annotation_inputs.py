@@ -21,7 +21,7 @@ from medner.service.inputs.source_names import NAMED_BY_FILE, InputFile
 from medner.service.inputs.sources import find_sources
 from medner.service.inputs.splitting import SplitDocument, Splitting
 from medner.service.inputs.typed_text import TEXT_OPTION, typed_document
-from medner.store.corpora import FORMATS, NO_OPTIONS, TABLES, ReadOptions, guess_format, read_documents
+from medner.store.corpora import FORMATS, NO_OPTIONS, TABLES, Reading, ReadOptions, guess_format, read_documents
 from medner.store.corpora.reading.bad_records import BadRecords
 
 _SCRATCH = "medner-"
@@ -77,7 +77,7 @@ class Inputs:
         self._options = options
         self._held: list[SplitDocument] | None = None
         self._rest: Iterator[Document] = iter(())
-        self._in_table = False
+        self._reading: Reading | None = None
         self.bad = BadRecords()
         self.guesses: dict[str, str] = {}
 
@@ -118,6 +118,10 @@ class Inputs:
         self._rest = iter(()) if complete else reading
         return Survey(documents, sentences, found, complete)
 
+    @property
+    def _in_table(self) -> bool:
+        return self._reading is not None and self._reading.row is not None
+
     def split_documents(self, how: Splitting) -> Iterator[SplitDocument]:
         """The documents of the survey, split the same way; each is let go of as it is taken."""
         if self._held is None:
@@ -147,14 +151,19 @@ class Inputs:
                     try:
                         ids.add(document.id, source)
                     except BadInputError as error:
+                        named = error if self._reading is None else self._reading.with_row(error)
                         if not self._skip_bad:
-                            raise
-                        bad.add(error, "")
+                            raise named from error
+                        bad.add(named, "")
                     else:
                         yield document
             except BadInputError as error:
                 guess = self.guesses.get(source.shown)
-                reason = error.reason if guess is None else f"{error.reason} (read as {guess}; another: --format)"
+                reason = (
+                    error.reason
+                    if guess is None or guess in TABLES
+                    else f"{error.reason} (read as {guess}; another: --format)"
+                )
                 told = BadInputError(
                     reason, path=source.name(error.path), line=error.line, unit=error.unit, key=error.key
                 )
@@ -164,7 +173,7 @@ class Inputs:
 
     def _documents_of(self, source: InputFile, bad: BadRecords) -> Iterator[Document]:
         name = "sql" if source.database else self._format or self._guess(source)
-        self._in_table = name in TABLES
+        self._reading = None
         refused = BadRecords()
         if self._options.log is not None:
             self._options.log.names[source.path] = source.shown
@@ -175,6 +184,7 @@ class Inputs:
             stem=source.stem or None,
             options=self._options if not source.database else replace(self._options, database=source.database),
         )
+        self._reading = reading
         for document in reading:
             yield replace(document, id=source.id) if name in NAMED_BY_FILE else document
             bad.take(refused, source.name)

@@ -58,8 +58,8 @@ class CorpusInput:
                     ids.add(named.id, self.source)
                 except BadInputError as error:
                     if bad is None:
-                        raise
-                    bad.add(error, "")
+                        raise reading.with_row(error) from error
+                    bad.add(reading.with_row(error), "")
                     continue
                 yield named
 

@@ -33,8 +33,8 @@ def test_rows_are_documents(suffix: str, tmp_path: Path) -> None:
 def test_from_a_table_to_a_table_in_a_stream(nlp: medner.Annotator, tmp_path: Path) -> None:
     """Nothing is held but what is under way; the frame has the same columns and rows."""
     path = write_table(tmp_path / "病历.csv", ROWS, encoding="gb18030")
+    rows = medner.stream(path, text_column="主诉", id_column="住院号", keep=["科室"])
     with pytest.warns(UserWarning, match="GB18030, not UTF-8"):
-        rows = medner.stream(path, text_column="主诉", id_column="住院号", keep=["科室"])
         written = medner.write(nlp.pipe(rows), tmp_path / "实体.xlsx")
     assert (written.documents, written.entities) == (2, 3)
     table = pandas.read_excel(tmp_path / "实体.xlsx", dtype={"document": str})
@@ -49,14 +49,14 @@ def test_a_stream_reads_as_it_is_taken(tmp_path: Path) -> None:
     """A broken row is an error when it is met, after the documents before it; or a warning with skip_bad."""
     path = write_table(tmp_path / "a.csv", ROWS)
     path.write_bytes(path.read_bytes() + "003\r\n004,外科,头痛\r\n".encode())
+    rows = medner.stream(path, text_column="主诉", id_column="住院号")
+    assert isinstance(rows, Iterator)
     with pytest.warns(UserWarning, match="read as a table in UTF-8"):
-        rows = medner.stream(path, text_column="主诉", id_column="住院号")
-        assert isinstance(rows, Iterator)
         assert [next(rows).id, next(rows).id] == ["001", "002"]
     with pytest.raises(medner.BadInputError, match="row 4: 1 fields"):
         next(rows)
+    rows = medner.stream(path, text_column="主诉", id_column="住院号", skip_bad=True)
     with pytest.warns(UserWarning, match="skipped: .*row 4: 1 fields"):
-        rows = medner.stream(path, text_column="主诉", id_column="住院号", skip_bad=True)
         assert [one.id for one in rows] == ["001", "002", "004"]
 
 

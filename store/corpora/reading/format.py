@@ -63,7 +63,7 @@ class Reading(Iterator[Document]):
     ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
     ``layout`` is settled with the first document. ``unread`` counts dropped keys that seem to hold annotation, and
     ``provenance`` those of medner's own files that say how the entities came about. ``stem`` begins the ids of records
-    without an id.
+    without an id. ``row`` is that of the last document where they are rows of a table.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class Reading(Iterator[Document]):
         self.documents = 0
         self.entities = 0
         self.unit: Unit = "line"
+        self.row: int | None = None
         self._ended = False
         self._bad = bad
         self._source = format.read(self)
@@ -207,6 +208,13 @@ class Reading(Iterator[Document]):
         if self.layout.chinese_names is None:
             self.layout = replace(self.layout, chinese_names=mention.label != code)
         return code
+
+    def with_row(self, error: BadInputError) -> BadInputError:
+        """An error about the document that was read last, with its row where documents are rows of a table."""
+        if self.row is None:
+            return error
+        key = self.options.id_key or error.key
+        return BadInputError(error.reason, path=error.path, line=self.row, unit="row", key=key)
 
     def error(self, reason: str, line: int | None, key: str | None = None) -> BadInputError:
         """The error for a record of this file."""

@@ -69,6 +69,7 @@ def documents_of(
             texts += 1
         if numbers == _ALL_NUMBERS and not texts:
             raise _only_numbers(reading, columns)
+        reading.row = row.number
         yield document
     if numbers and not texts:
         raise _only_numbers(reading, columns)

@@ -13,7 +13,7 @@ import pytest
 from medner.core.errors import BadInputError
 from tests.store.corpora.tables.tables_kit import Reader
 
-HEADER = ["住院号", "日期", "主诉"]
+HEADER: list[Any] = ["住院号", "日期", "主诉"]
 
 
 def _book(path: Path, *sheets: tuple[str, list[list[Any]]]) -> Path:

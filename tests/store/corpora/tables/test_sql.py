@@ -52,7 +52,7 @@ def test_nothing_is_written(query: str, tmp_path: Path) -> None:
 
 
 def test_mistakes_have_the_way_out(tmp_path: Path) -> None:
-    """No query: the tables there are; a wrong column of the query, a missing file, a missing driver, an unknown name."""
+    """No query: the tables there are; wrong columns in the query and of its rows; a missing file, which is not made."""
     path = write_table(tmp_path / "emr.db", ROWS[:3])
     with pytest.raises(BadInputError, match=r"--query 'SELECT ...'; the database has the tables notes"):
         _read(f"sqlite:///{path}", None)
