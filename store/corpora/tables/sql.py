@@ -30,8 +30,9 @@ def _read(reading: Reading) -> Iterator[Document]:
         if query is None:
             raise reading.error(f"what shall be read? --query 'SELECT ...'{_tables(connection)}", None)
         _refuse_writing(query)
-        # Values may hold colons, which text() would take for parameters.
-        result = connection.execution_options(yield_per=_BATCH_ROWS).exec_driver_sql(query)
+        # Colons and percent signs of the query are no parameters.
+        options = {"yield_per": _BATCH_ROWS, "no_parameters": True}
+        result = connection.execution_options(**options).exec_driver_sql(query)
         names = [clean_name(name) for name in result.keys()]  # noqa: SIM118  no dict
         reading.unit = "row"
         columns = chosen_columns(reading, names, None)
