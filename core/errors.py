@@ -21,8 +21,9 @@ from typing import Any, Literal
 
 from medner.core.files.paths import readable_path
 
-#: What a place in a file counts: lines, or the records of a JSON array, which may share a line or take several.
-Unit = Literal["line", "record"]
+#: What a place in a file counts: lines; the records of a JSON array, which may share a line or take several; the rows
+#: of a table, as a spreadsheet numbers them.
+Unit = Literal["line", "record", "row"]
 
 
 class MednerError(Exception):
@@ -40,8 +41,8 @@ class UserError(MednerError):
 class BadInputError(UserError):
     """A record of an input file that cannot be read.
 
-    ``line`` counts from 1 what ``unit`` says (a JSON array's records, else lines); None when the whole file is
-    meant. ``key`` is the field at fault, where one is.
+    ``line`` counts from 1 what ``unit`` says (a JSON array's records, a table's rows, else lines); None when the whole
+    file is meant. ``key`` is the field at fault, where one is.
     """
 
     def __init__(
@@ -76,10 +77,10 @@ class RefusedError(UserError):
 
 
 def shown_place(path: str | None, line: int | None, unit: Unit, key: str | None) -> str:
-    """What messages call a place in a file: ``a.jsonl:3 [text]``, ``a.json: record 3 [text]``."""
+    """What messages call a place in a file: ``a.jsonl:3 [text]``, ``a.json: record 3 [text]``, ``a.csv: row 3``."""
     place = path or "input"
     if line is not None:
-        place += f":{line}" if unit == "line" else f": record {line}"
+        place += f":{line}" if unit == "line" else f": {unit} {line}"
     return place if key is None else f"{place} [{key}]"
 
 

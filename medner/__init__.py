@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from medner._client.review import ReviewItem, ReviewProgress
     from medner._client.server import AsyncServer, Server, connect, connect_async
     from medner._client.settings import ServerSettings
-    from medner._corpora import Written, read, write
+    from medner._corpora import Written, read, stream, write
     from medner._documents import Candidate, Conflict, Document, Entity
     from medner._jobs import AsyncJobs, FailedSentence, Job, Jobs
     from medner._judges import AsyncJudges, Judge, JudgeInUse, Judges, JudgeTest
     from medner._load import annotate, load, load_async
+    from medner._read_settings import ReadSettings
     from medner._scores import Comparison, Evaluation, Score, compare, evaluate
     from medner._settings import Settings
     from medner._traces import AsyncTraces, SentenceTrace, TraceDifference, TraceRun, Traces
@@ -48,10 +49,11 @@ _HOMES = {
     "medner._client.server": ("AsyncServer", "Server", "connect", "connect_async"),
     "medner._client.settings": ("ServerSettings",),
     "medner._load": ("annotate", "load", "load_async"),
-    "medner._corpora": ("Written", "read", "write"),
+    "medner._corpora": ("Written", "read", "stream", "write"),
     "medner._documents": ("Candidate", "Conflict", "Document", "Entity"),
     "medner._jobs": ("AsyncJobs", "FailedSentence", "Job", "Jobs"),
     "medner._judges": ("AsyncJudges", "Judge", "JudgeInUse", "Judges", "JudgeTest"),
+    "medner._read_settings": ("ReadSettings",),
     "medner._scores": ("Comparison", "Evaluation", "Score", "compare", "evaluate"),
     "medner._traces": ("AsyncTraces", "SentenceTrace", "TraceDifference", "TraceRun", "Traces"),
     "medner._settings": ("Settings",),
@@ -93,6 +95,7 @@ __all__ = [
     "LabelType",
     "MednerError",
     "ModelOutputError",
+    "ReadSettings",
     "RefusedError",
     "ReviewItem",
     "ReviewProgress",
@@ -114,6 +117,7 @@ __all__ = [
     "load",
     "load_async",
     "read",
+    "stream",
     "write",
 ]
 

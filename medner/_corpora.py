@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Unpack
 
 from medner._documents import Document, RunFacts, as_plain, facts_of, from_annotated, from_plain
+from medner._read_settings import ReadSettings, read_options
 from medner._settings import in_settings
 from medner.core.errors import UserError
+from medner.store.corpora.reading.bad_records import BadRecords
 
 if TYPE_CHECKING:
     from medner.core.labels import LabelSet
+    from medner.store.corpora import Reading
 
 Place = str | os.PathLike[str]
 #: Formats by the suffix of a file, where it tells.
@@ -31,42 +35,88 @@ class Written:
     losses: Mapping[str, int] = field(default_factory=dict)
 
 
-def read(  # noqa: PLR0913  the options of reading
+def read(
     path: Place,
     *,
     format: str | None = None,  # noqa: A002
     labels: Place | LabelSet | None = None,
     skip_bad: bool = False,
-    encoding: str | None = None,
-    text_key: str | None = None,
-    id_key: str | None = None,
-    end: Literal["inclusive", "exclusive"] | None = None,
-    annotator: str | None = None,
+    **settings: Unpack[ReadSettings],
 ) -> list[Document]:
-    """The documents of a file or folder, every entity checked against its text.
+    """The documents of a file, folder or database, every entity checked against its text.
 
     ``format`` None: it is found from name and content. With ``labels`` Chinese names become codes and other labels are
     errors. BadInputError names the place of the first bad record; with ``skip_bad`` such records are left out, each
-    with a warning. Results of medner come back with their conflicts. The other options are those of
-    `medner convert`.
+    with a warning. Results of medner come back with their conflicts. Rows of tables are documents
+    (``text_column=``); a database is named by its SQLAlchemy URL, with ``query=``.
     """
-    from medner.store.corpora import BadRecords, ReadOptions, read_documents
-    from medner.store.corpora.reading.read_log import ReadLog
-
     known = label_set_of(labels)
     bad = BadRecords() if skip_bad else None
-    options = ReadOptions(encoding, False, text_key, id_key, end, annotator, ReadLog(_warn))
-    try:
-        reading = read_documents(Path(path), format=format, labels=known, skip_bad=bad, options=options)
+    with _in_settings():
+        reading = _reading(path, format, known, bad, settings)
         documents = list(reading)
-    except UserError as error:
-        error.args = (in_settings(str(error)),)
-        raise
     for record in bad or ():
         _warn(f"skipped: {record}")
     run = RunFacts(known)
     whole = _whole_results(Path(path), run) if reading.provenance["sentences"] else {}
     return [whole.get(one.id) or from_plain(one, run) for one in documents]
+
+
+def stream(
+    path: Place,
+    *,
+    format: str | None = None,  # noqa: A002
+    labels: Place | LabelSet | None = None,
+    skip_bad: bool = False,
+    **settings: Unpack[ReadSettings],
+) -> Iterator[Document]:
+    """The documents of :func:`read` one after the other, for files that are larger than memory.
+
+    For ``nlp.pipe`` and ``write``. Entities come without what is known of how they came about.
+    """
+    known = label_set_of(labels)
+    bad = BadRecords() if skip_bad else None
+    with _in_settings():
+        reading = _reading(path, format, known, bad, settings)
+    return _streamed(reading, bad, RunFacts(known))
+
+
+def _streamed(reading: Reading, bad: BadRecords | None, run: RunFacts) -> Iterator[Document]:
+    with _in_settings():
+        for document in reading:
+            yield from_plain(document, run)
+            for record in bad.taken() if bad else ():
+                _warn(f"skipped: {record}")
+        for record in bad.taken() if bad else ():
+            _warn(f"skipped: {record}")
+
+
+def _reading(
+    path: Place, name: str | None, labels: LabelSet | None, bad: BadRecords | None, settings: ReadSettings
+) -> Reading:
+    from medner.store.corpora import read_documents
+    from medner.store.corpora.tables.database_url import DatabaseUrl, is_database_url
+
+    for setting in settings:
+        if setting not in ReadSettings.__annotations__:
+            raise TypeError(f"read() got an unexpected keyword argument {setting!r}")
+    options = read_options(settings, _warn)
+    if not is_database_url(os.fspath(path)):
+        return read_documents(Path(path), format=name, labels=labels, skip_bad=bad, options=options)
+    url = DatabaseUrl(os.fspath(path))
+    if options.log is not None:
+        options.log.names[Path(url.name)] = url.shown
+    return read_documents(url.name, labels=labels, skip_bad=bad, options=replace(options, database=os.fspath(path)))
+
+
+@contextmanager
+def _in_settings() -> Iterator[None]:
+    """Messages in the words of Python."""
+    try:
+        yield
+    except UserError as error:
+        error.args = (in_settings(str(error)),)
+        raise
 
 
 def _whole_results(path: Path, run: RunFacts) -> dict[str, Document]:
@@ -91,11 +141,15 @@ def write(
 
     ``format`` is a corpus format (``jsonl``, ``cmeee``, ``ccks``, ``bio``, ``brat``, ``label-studio``, ``doccano``,
     ``text``) or ``html``; None: ``.jsonl``, ``.bio`` and ``.html`` tell it. JSON lines hold everything, conflicts and
-    decisions too; what another format cannot hold is counted in ``losses``, with a warning.
+    decisions too; what another format cannot hold is counted in ``losses``, with a warning. ``.xlsx``, ``.csv``,
+    ``.tsv`` and ``.parquet`` are tables of the entities, a row an entity, with the kept columns of the documents.
     """
     from medner.store.corpora import write_documents
+    from medner.store.corpora.entity_tables.forms import FORMS
 
     target = Path(path)
+    if format is None and target.suffix.lower() in FORMS:
+        return _write_table([documents] if isinstance(documents, Document) else documents, target)
     name = format or _SUFFIXES.get(target.suffix.lower())
     if name is None:
         raise UserError(f"{target}: its name does not tell the format; name it, for example format='brat'")
@@ -123,6 +177,20 @@ def _write_page(documents: list[Document], path: Path) -> Written:
     with replacing_file(path) as out:
         out.write(page(documents))
     return Written(path, len(documents), sum(len(one.entities) for one in documents))
+
+
+def _write_table(documents: Iterable[Document], path: Path) -> Written:
+    from medner._display import rows_of
+    from medner.store.corpora.entity_tables.table import entity_table
+
+    number = 0
+    with entity_table(path) as table:
+        for document in documents:
+            table.add(tuple(document.kept.items()), rows_of(document))
+            number += 1
+    for remark in table.remarks():
+        _warn(remark)
+    return Written(path, number, table.rows)
 
 
 def _write_lines(documents: Iterator[Document], path: Path) -> Written:

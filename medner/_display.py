@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib.metadata import version
 from itertools import pairwise
@@ -21,11 +21,11 @@ from medner.core.records import (
     TaggerOutput,
 )
 from medner.core.records import Entity as PlainEntity
+from medner.store.corpora.entity_tables.rows import Values, columns_with
 
 if TYPE_CHECKING:
     import pandas
 
-COLUMNS = ("document", "start", "end", "text", "label", "label_name", "score", "decision", "taggers", "conflict")
 _CELL = "text-align:left;padding:1px 8px"
 
 
@@ -102,13 +102,28 @@ def _row(entity: Entity, colours: dict[str, str]) -> str:
 
 
 def frame(documents: Iterable[Document]) -> pandas.DataFrame:
-    """A pandas table with a row an entity. UserError with the way out where pandas is not installed."""
+    """A pandas table with a row an entity; kept columns stand behind the document's id.
+
+    UserError with the way out where pandas is not installed.
+    """
     try:
         import pandas
     except ImportError as error:
         raise UserError("pandas is missing: tables need pip install 'medner[frame]'") from error
+    found = list(documents)
+    kept = tuple(dict.fromkeys(name for document in found for name in document.kept))
     rows = [
-        (
+        (row[0], *(document.kept.get(name) for name in kept), *row[1:])
+        for document in found
+        for row in rows_of(document)
+    ]
+    return pandas.DataFrame(rows, columns=list(columns_with(kept)))
+
+
+def rows_of(document: Document) -> Iterator[Values]:
+    """The values of a table of entities for each entity of a document."""
+    for one in document.entities:
+        yield (
             document.id,
             one.start,
             one.end,
@@ -120,7 +135,3 @@ def frame(documents: Iterable[Document]) -> pandas.DataFrame:
             ",".join(one.taggers),
             None if one.conflict is None else one.conflict.id,
         )
-        for document in documents
-        for one in document.entities
-    ]
-    return pandas.DataFrame(rows, columns=list(COLUMNS))

@@ -92,7 +92,8 @@ class Document:
     """A text with its entities, in text order, outer before inner.
 
     ``conflicts`` are the places where taggers disagreed. ``failures`` say in words which agent could not answer;
-    ``complete`` is False where a sentence has no result at all. Documents of your own: ``Document("1", text,
+    ``complete`` is False where a sentence has no result at all. ``kept`` are the columns of its row that go along
+    (:func:`medner.read` with ``keep``). Documents of your own: ``Document("1", text,
     [Entity(0, 2, "sym")])``; UserError for an entity outside the text.
     """
 
@@ -102,6 +103,7 @@ class Document:
     conflicts: tuple[Conflict, ...] = field(default=(), repr=False)
     failures: tuple[str, ...] = ()
     complete: bool = True
+    kept: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
     _source: AnnotatedDocument | None = field(default=None, repr=False, compare=False)
     _run: RunFacts = field(default=RunFacts(), repr=False, compare=False)
 
@@ -171,13 +173,13 @@ def as_plain(document: Document) -> PlainDocument:
     from medner.core.records import Entity as PlainEntity
 
     entities = tuple(PlainEntity(one.start, one.end, one.label) for one in document.entities)
-    return PlainDocument(document.id, document.text, entities)
+    return PlainDocument(document.id, document.text, entities, tuple(document.kept.items()))
 
 
 def from_plain(document: PlainDocument, run: RunFacts) -> Document:
     """A document as it was read: entities without provenance."""
     entities = tuple(Entity(one.start, one.end, one.label) for one in document.entities)
-    return Document(document.id, document.text, entities, _run=run)
+    return Document(document.id, document.text, entities, kept=dict(document.kept), _run=run)
 
 
 def from_annotated(source: AnnotatedDocument, run: RunFacts) -> Document:
@@ -192,7 +194,17 @@ def from_annotated(source: AnnotatedDocument, run: RunFacts) -> Document:
     failures = tuple(f"{one.agent}: {one.message}" for annotation in source.annotations for one in annotation.failures)
     complete = all(annotation.complete for annotation in source.annotations)
     document = source.document
-    return Document(document.id, document.text, tuple(entities), tuple(conflicts), failures, complete, source, run)
+    return Document(
+        document.id,
+        document.text,
+        tuple(entities),
+        tuple(conflicts),
+        failures,
+        complete,
+        dict(document.kept),
+        source,
+        run,
+    )
 
 
 def annotated_of(document: Document) -> AnnotatedDocument | None:

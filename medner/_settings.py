@@ -47,7 +47,10 @@ class Settings(TypedDict, total=False):
     join_lines: bool
 
 
-_OPTION = re.compile(r"--(taggers|filter|preset|judge|labels|model|answers|dtype|max-chars|join-lines|config|server)\b")
+_OPTION = re.compile(
+    r"--(taggers|filter|preset|judge|labels|model|answers|dtype|max-chars|join-lines|config|server|encoding|text-column"
+    r"|id-column|keep|sheet|query|delimiter|header-row)\b"
+)
 
 
 def overrides_of(labels: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> Overrides:

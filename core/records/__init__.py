@@ -24,7 +24,7 @@ from medner.core.records.conflicts import (
     Overruled,
     Verdict,
 )
-from medner.core.records.text import Document, Entity, Sentence, Span, in_order
+from medner.core.records.text import Document, Entity, KeptValue, Sentence, Span, in_order
 
 __all__ = [
     "TOO_FEW_TAGGERS",
@@ -44,6 +44,7 @@ __all__ = [
     "Failure",
     "Fallback",
     "FilterDrop",
+    "KeptValue",
     "Overruled",
     "Rejected",
     "Rejection",

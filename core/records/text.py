@@ -59,13 +59,21 @@ class Entity:
         return Entity(self.start + offset, self.end + offset, self.label)
 
 
+#: The value of a column that is kept: text, a number, true or false, or nothing.
+KeptValue = str | int | float | bool | None
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A text with an id and, where known, its entities (gold or predicted), in order and without repeats."""
+    """A text with an id and, where known, its entities (gold or predicted), in order and without repeats.
+
+    ``kept`` are further columns of the row that it comes from, by name, which go along to the result.
+    """
 
     id: str
     text: str
     entities: tuple[Entity, ...] = ()
+    kept: tuple[tuple[str, KeptValue], ...] = ()
 
     def __post_init__(self) -> None:
         for entity in self.entities:

@@ -15,10 +15,10 @@ class RunCounts:
     """Counts sentences as they are done; ``reused`` ones come from an earlier run or an equal sentence.
 
     ``failed``: no tagger answered, so there is no result. ``partial``: some agent failed, the others went on.
-    ``left_out``: doubtful and likely entities that were too many to be questioned.
+    ``left_out``: doubtful and likely entities that were too many to be questioned. ``total`` None: nobody knows yet.
     """
 
-    total: int
+    total: int | None
     clock: Callable[[], float] = time.monotonic
     done: int = 0
     reused: int = 0
@@ -57,13 +57,18 @@ class RunCounts:
         seconds, own = self.clock() - self._began, self.done - self.reused
         return own / seconds if own and seconds > 0 else float("nan")
 
+    @property
+    def progress(self) -> str:
+        """How many are done, and of how many where that is known."""
+        return f"{self.done:,}" if self.total is None else f"{self.done:,} of {self.total:,}"
+
     def line(self) -> str:
         """The state in one line."""
-        parts = [f"{self.done:,} of {self.total:,} sentences"]
+        parts = [f"{self.progress} sentences"]
         per_second = self.per_second
         if not math.isnan(per_second):
             parts.append(f"{per_second:.2f} sentences/s")
-            if self.done < self.total:
+            if self.total is not None and self.done < self.total:
                 parts.append(f"{duration((self.total - self.done) / per_second)} left")
         parts += [f"{self.conflicts:,} conflicts", f"{self.failed:,} failed"]
         return ", ".join(parts)

@@ -27,12 +27,12 @@ class RunMessages:
         """A line."""
         self.console.print(printable(message), markup=False)
 
-    def bad(self, records: Collection[BadRecord]) -> None:
-        """The first records that were skipped, and how many more there are."""
-        for record in list(records)[:_BAD_SHOWN]:
+    def bad(self, records: Collection[BadRecord], *, since: int = 0) -> None:
+        """The first records that were skipped, and how many more there are; ``since``: so many were told earlier."""
+        for record in list(records)[since : since + _BAD_SHOWN]:
             self.say(f"skipped: {record}")
-        if len(records) > _BAD_SHOWN:
-            self.say(f"skipped: {len(records) - _BAD_SHOWN:,} more")
+        if len(records) - since > _BAD_SHOWN:
+            self.say(f"skipped: {len(records) - since - _BAD_SHOWN:,} more")
 
     def resumed(self, journal: Journal) -> None:
         """From where a run goes on."""
@@ -49,7 +49,7 @@ class RunMessages:
     def stopped(self, tally: RunCounts, journal: Journal | None) -> None:
         """The end of a run that was stopped by Ctrl-C."""
         kept = f"; {_kept(journal)}" if journal else ""
-        self.say(f"stopped after {tally.done:,} of {tally.total:,} sentences{kept}")
+        self.say(f"stopped after {tally.progress} sentences{kept}")
 
     def ended(self, tally: RunCounts, journal: Journal | None) -> None:
         """The end of a run that did all it could."""

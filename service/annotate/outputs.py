@@ -1,9 +1,9 @@
-"""Where annotated documents go: a JSON lines file, standard output, an HTML page."""
+"""Where annotated documents go: a JSON lines file, standard output, a table of entities, an HTML page."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape
@@ -17,6 +17,9 @@ from medner.core.records import AnnotatedDocument
 from medner.service.annotate.terminal import plain_view
 from medner.service.page.page import Language, render_page
 from medner.store.corpora import annotated_to_line
+from medner.store.corpora.entity_tables.forms import FORMS, form_of
+from medner.store.corpora.entity_tables.rows import entity_rows
+from medner.store.corpora.entity_tables.table import entity_table
 
 Emit = Callable[[AnnotatedDocument], None]
 
@@ -35,8 +38,9 @@ class Page:
 class RunOutputs:
     """Where documents go. ``output`` and the page appear whole, when all documents are there.
 
-    Standard output gets JSON lines with ``as_json``, else a readable view if there is no ``output``; ``heading``
-    puts the document's id over each. Documents stay in memory only for a page.
+    Standard output gets JSON lines with ``as_json``, else a readable view if there is no other output; ``heading``
+    puts the document's id over each. ``table`` is a table of the entities, with the columns ``kept`` of the inputs.
+    Documents stay in memory only for a page. ``on_remark`` gets what the table cannot hold.
     """
 
     labels: LabelSet
@@ -45,10 +49,24 @@ class RunOutputs:
     as_json: bool = False
     heading: bool = False
     page: Page | None = None
+    table: Path | None = None
+    kept: tuple[str, ...] = ()
+    on_remark: Callable[[str], None] = lambda _: None
+
+    @property
+    def _files(self) -> list[Path]:
+        named = (self.output, self.table, self.page.path if self.page else None)
+        return [path for path in named if path is not None]
 
     def check(self) -> None:
         """UserError when a file could not be written at the end, so that it is said at the beginning."""
-        targets = [path for path in (self.output, self.page.path if self.page else None) if path is not None]
+        if self.output is not None and self.output.suffix.lower() in FORMS:
+            raise UserError(
+                f"-o {self.output}: is written as JSON lines; for a table of entities: --table {self.output}"
+            )
+        if self.table is not None:
+            form_of(self.table)
+        targets = self._files
         for path in targets:
             if path.is_dir():
                 raise UserError(f"{path}: is a folder; name a file")
@@ -57,7 +75,7 @@ class RunOutputs:
             if (path.is_file() or not path.exists()) and not os.access(path.resolve().parent, os.W_OK):
                 raise UserError(f"{path}: cannot be written: no permission to write in {path.parent}")
         if len({path.resolve() for path in targets}) < len(targets):
-            raise UserError(f"{self.output}: is named for the result and for the page; give two files")
+            raise UserError(f"{targets[0]}: is named for two outputs; give each a file of its own")
 
     @contextmanager
     def opened(self) -> Iterator[Emit]:
@@ -68,28 +86,39 @@ class RunOutputs:
             if self.output is not None:
                 _sweep(self.output)
                 outs.append(stack.enter_context(replacing_file(self.output)))
+            table = None
+            if self.table is not None:
+                _sweep(self.table)
+                table = stack.enter_context(entity_table(self.table, self.kept))
 
             def emit(document: AnnotatedDocument) -> None:
-                lines = (
-                    [annotated_to_line(document)] if outs else plain_view(document, self.labels, heading=self.heading)
-                )
+                lines = self._lines(document, in_json=bool(outs))
                 text = "".join(line + "\n" for line in lines)
                 for out in outs or [self.stdout]:
                     out.write(text)
                 self.stdout.flush()
+                if table is not None:
+                    table.add(document.document.kept, entity_rows(document, self.labels))
                 if self.page is not None:
                     kept.append(document)
 
             yield emit
             if self.page is not None:
                 self._write_page(self.page, kept)
+            for remark in () if table is None else table.remarks():
+                self.on_remark(remark)
+
+    def _lines(self, document: AnnotatedDocument, *, in_json: bool) -> Iterable[str]:
+        """What is written of a document to the streams: JSON, or where no file takes the result what people read."""
+        if in_json:
+            return [annotated_to_line(document)]
+        return plain_view(document, self.labels, heading=self.heading) if self.table is None else ()
 
     def discard(self) -> None:
         """Removes what this process has half written."""
-        for path in (self.output, self.page.path if self.page else None):
-            if path is not None:
-                with suppress(OSError):
-                    part_of(path).unlink()
+        for path in self._files:
+            with suppress(OSError):
+                part_of(path).unlink()
 
     def _write_page(self, page: Page, documents: list[AnnotatedDocument]) -> None:
         title = f"{documents[0].document.id} · medner" if len(documents) == 1 else "medner"

@@ -42,6 +42,7 @@ class Order:
     inputs: tuple[str, ...] = ()
     text: str | None = None
     output: Path | None = None
+    table: Path | None = None
     html: Path | None = None
     as_json: bool = False
     language: Language = "zh"
@@ -83,8 +84,8 @@ class _Session:
 
     def __init__(self, order: Order, engine_factory: EngineFactory | None) -> None:
         self._order = order
-        written = tuple(path for path in (order.output, order.html) if path is not None)
-        self._messages = RunMessages(written, legend=order.output is None and not order.as_json)
+        written = tuple(path for path in (order.output, order.table, order.html) if path is not None)
+        self._messages = RunMessages(written, legend=self._resumable is None and not order.as_json)
         self._say = self._messages.say
         self._configuration = configured(order.overrides)
         self._labels = self._configuration.label_set
@@ -108,7 +109,12 @@ class _Session:
         order = self._order
         refuse_overwriting(self._written(), [*order.overrides.answers, order.overrides.config])
         with open_inputs(
-            order.inputs, order.text, standard_input(), outputs=self._written(), on_remark=self._say
+            order.inputs,
+            order.text,
+            standard_input(),
+            outputs=self._written(),
+            tables=order.options.text_key is not None,
+            on_remark=self._say,
         ) as sources:
             inputs = Inputs(
                 sources,
@@ -122,13 +128,17 @@ class _Session:
             for line in inputs.guess_lines():
                 self._say(line)
             self._messages.bad(inputs.bad)
+            told = len(inputs.bad)
+            if not survey.complete:
+                self._say(f"a large table: {survey.documents:,} rows are read, the others while the work goes on")
             if survey.documents == 0:
                 raise UserError("nothing to annotate: no document could be read")
             self._outlets(several=False).check()
-            tally = RunCounts(survey.sentences)
+            tally = RunCounts(survey.sentences if survey.complete else None)
             with self._journal(survey) as journal:
                 with self._recording() as recorded:
                     stopped = self._annotate(inputs, survey, _Progress(tally, journal, recorded))
+                self._messages.bad(inputs.bad, since=told)
                 (self._messages.stopped if stopped else self._messages.ended)(tally, journal)
                 if recorded is not None:
                     for line in recorded.closing_lines():
@@ -193,9 +203,9 @@ class _Session:
     def _written(self) -> dict[str, Path]:
         """The files that the run writes, by their options."""
         order = self._order
-        named = {"-o": order.output, "--html": order.html, "--traces": order.traces.file}
-        if order.output is not None:
-            named["the journal"] = journal_path(order.output)
+        named = {"-o": order.output, "--table": order.table, "--html": order.html, "--traces": order.traces.file}
+        if self._resumable is not None:
+            named["the journal"] = journal_path(self._resumable)
         return {option: path for option, path in named.items() if path is not None}
 
     def _outlets(self, *, several: bool) -> RunOutputs:
@@ -208,17 +218,32 @@ class _Session:
                 "medner": version("medner"),
             }
             page = Page(order.html, facts, self._configuration.notice(order.language), order.language)
-        return RunOutputs(self._labels, sys.stdout, order.output, order.as_json, several, page)
+        return RunOutputs(
+            self._labels,
+            sys.stdout,
+            order.output,
+            order.as_json,
+            several,
+            page,
+            order.table,
+            order.options.table.keep,
+            self._say,
+        )
+
+    @property
+    def _resumable(self) -> Path | None:
+        """The output that the journal lies beside."""
+        return self._order.output or self._order.table
 
     @property
     def _keeps_journal(self) -> bool:
-        output = self._order.output
+        output = self._resumable
         # A device or a pipe has nothing to come back to.
         return output is not None and (output.is_file() or not output.exists())
 
     @contextmanager
     def _journal(self, survey: Survey) -> Iterator[Journal | None]:
-        output = self._order.output
+        output = self._resumable
         if output is None or not self._keeps_journal:
             yield None
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 
@@ -60,6 +61,22 @@ def server_urls(value: list[str] | None) -> list[str] | None:
     for url in value or ():
         if not _URL.fullmatch(url):
             raise typer.BadParameter(f"{url!r} is no server's address; write http://127.0.0.1:8101")
+    return value
+
+
+def column_names(value: list[str] | None) -> list[str] | None:
+    """Names with commas between them; one that holds a comma stands in double quotation marks."""
+    names = [name.strip() for each in value or () for name in next(csv.reader([each], skipinitialspace=True), [])]
+    if any(map(is_blank, names)):
+        raise typer.BadParameter("names no column; write names with commas between them: --keep 科室,性别")
+    return names or None
+
+
+def delimiter(value: str | None) -> str | None:
+    """One character; ``tab`` is one too."""
+    value = "\t" if value in ("tab", "\\t") else value
+    if value is not None and (len(value) != 1 or value in '"\r\n'):
+        raise typer.BadParameter(f"{value!r} is no delimiter: a character such as ; or |, or the word tab")
     return value
 
 

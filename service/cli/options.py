@@ -29,7 +29,7 @@ class DtypeChoice(StrEnum):
     F32 = "f32"
 
 
-_INPUTS = "Files, folders (with their subfolders), or - for standard input."
+_INPUTS = "Files, folders (with their subfolders), - for standard input, or the address of a database (--query)."
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help=_INPUTS)]
 InputsIfAny = Annotated[list[str] | None, typer.Argument(metavar="[INPUT]...", help=_INPUTS)]
@@ -38,8 +38,9 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, json, cmeee-v1, ccks2017 "
-        "or ccks2018; by default detected from name and content, and printed.",
+        help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, json, cmeee-v1, "
+        "ccks2017, ccks2018, csv (TSV too), excel, parquet or sql; by default detected from name and content, and "
+        "printed.",
     ),
 ]
 SkipBad = Annotated[
@@ -169,7 +170,11 @@ READ_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             typer.Option(
-                "--text-key", metavar="KEY", callback=not_empty, help="The key of JSON records that holds the text."
+                "--text-key",
+                "--text-column",
+                metavar="NAME",
+                callback=not_empty,
+                help="The key of JSON records, or the column of a table, that holds the text.",
             ),
         ],
         None,
@@ -178,7 +183,11 @@ READ_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             str | None,
             typer.Option(
-                "--id-key", metavar="KEY", callback=not_empty, help="The key of JSON records that holds the id."
+                "--id-key",
+                "--id-column",
+                metavar="NAME",
+                callback=not_empty,
+                help="The key of JSON records, or the column of a table, that holds the id.",
             ),
         ],
         None,

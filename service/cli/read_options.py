@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,13 +13,23 @@ import typer
 from medner.core.renamed import renamed_note
 from medner.service.cli.exit_codes import ReportedExit
 from medner.service.cli.options import READ_OPTIONS, SkipBad
+from medner.service.cli.table_options import JOB_TABLE_OPTIONS, TABLE_OPTIONS
 from medner.store.corpora.reading.bad_records import BadRecord, BadRecords
 from medner.store.corpora.reading.read_log import ReadLog
-from medner.store.corpora.reading.read_options import ReadOptions
+from medner.store.corpora.reading.read_options import ReadOptions, TableOptions
 
 _Result = TypeVar("_Result")
 #: So many bad records are shown, and the number of all.
 _MOST_BAD = 10
+
+
+def with_table_options(command: Callable[..., _Result]) -> Callable[..., _Result]:
+    """As :func:`with_read_options`, with the options about tables too, for a command whose inputs may be such.
+
+    Where the command has a ``keep`` of its own, the columns are kept by --keep-columns alone.
+    """
+    has_keep = "keep" in inspect.signature(command).parameters
+    return _with_options(command, JOB_TABLE_OPTIONS if has_keep else TABLE_OPTIONS)
 
 
 def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]:
@@ -28,13 +38,19 @@ def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]
     What the readings leave out is said on stderr. A command without ``skip_bad`` of its own gets the option as well:
     what is skipped is listed, and the exit code is 1.
     """
+    return _with_options(command, {})
+
+
+def _with_options(command: Callable[..., _Result], tables: Mapping[str, tuple[Any, Any]]) -> Callable[..., _Result]:
     own = inspect.signature(command, eval_str=True)
     parameters: list[inspect.Parameter] = []
     for parameter in own.parameters.values():
         if parameter.name != "options":
             parameters.append(parameter)
             continue
-        added = READ_OPTIONS if "skip_bad" in own.parameters else {**READ_OPTIONS, "skip_bad": (SkipBad, False)}
+        added = {**READ_OPTIONS, **tables}
+        if "skip_bad" not in own.parameters:
+            added["skip_bad"] = (SkipBad, False)
         parameters += [
             inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
             for name, (annotation, default) in added.items()
@@ -44,6 +60,10 @@ def with_read_options(command: Callable[..., _Result]) -> Callable[..., _Result]
     def run(*arguments: Any, **values: Any) -> _Result:
         given = {name: values.pop(name) for name in READ_OPTIONS}
         end = given.pop("end")
+        about = {name: values.pop(name) for name in tables}
+        if tables:
+            kept = about.pop("keep_columns" if "keep_columns" in about else "keep")
+            given["table"] = TableOptions(keep=tuple(kept or ()), **about)
         skips = "skip_bad" not in own.parameters and values.pop("skip_bad", False)
         log = ReadLog(_print_note, BadRecords() if skips else None)
         options = ReadOptions(**given, end=None if end is None else end.value, log=log)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,28 +16,34 @@ from typing import BinaryIO
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.hashing import sha256_of
 from medner.core.records import Document
+from medner.service.inputs.document_ids import DocumentIds
 from medner.service.inputs.source_names import NAMED_BY_FILE, InputFile
 from medner.service.inputs.sources import find_sources
 from medner.service.inputs.splitting import SplitDocument, Splitting
-from medner.store.corpora import FORMATS, NO_OPTIONS, ReadOptions, guess_format, read_documents
+from medner.service.inputs.typed_text import TEXT_OPTION, typed_document
+from medner.store.corpora import FORMATS, NO_OPTIONS, TABLES, Reading, ReadOptions, guess_format, read_documents
 from medner.store.corpora.reading.bad_records import BadRecords
-from medner.store.corpora.reading.encoding import decode_text
 
 _SCRATCH = "medner-"
-_TEXT_OPTION = "--text"
 #: So many files are named with what they were read as.
 _MOST_GUESSES = 20
-#: Code points of documents that a survey holds for the run; inputs with more are read a second time.
+#: Code points of documents that a survey holds for the run. Inputs with more are read a second time; of a table with
+#: more, or with more documents than this, the rest is read while the run goes on.
 HELD_CHARACTERS = 1 << 24
+HELD_DOCUMENTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What the first reading of all inputs gives: how much there is, and where asked for the hash of each file."""
+    """What the first reading of all inputs gives: how much there is, and where asked for the hash of each file.
+
+    ``complete`` False: there is a large table, of which only the beginning was read.
+    """
 
     documents: int
     sentences: int
     hashes: dict[str, str]
+    complete: bool = True
 
 
 class Inputs:
@@ -71,29 +76,51 @@ class Inputs:
         self._limit = limit
         self._options = options
         self._held: list[SplitDocument] | None = None
+        self._rest: Iterator[Document] = iter(())
+        self._reading: Reading | None = None
         self.bad = BadRecords()
         self.guesses: dict[str, str] = {}
 
-    def survey(self, how: Splitting, *, hashes: bool = False, hold: int = HELD_CHARACTERS) -> Survey:
+    def survey(
+        self,
+        how: Splitting,
+        *,
+        hashes: bool = False,
+        hold: int = HELD_CHARACTERS,
+        hold_documents: int = HELD_DOCUMENTS,
+    ) -> Survey:
         """Reads and splits everything, so that what is wrong is said before the work begins. Fills ``bad``.
 
-        The documents stay in memory for :meth:`split_documents`, unless they have more than ``hold`` characters.
+        The documents stay in memory for :meth:`split_documents`, unless they have more than ``hold`` characters. Of a
+        table with more than that, or more than ``hold_documents`` rows, what follows is read and split with the work.
         """
         self.bad = BadRecords()
         found: dict[str, str] = {}
         held: list[SplitDocument] | None = []
         documents = sentences = characters = 0
-        for document in islice(self._read(self.bad, found if hashes else None), self._limit):
+        reading = islice(self._read(self.bad, found if hashes else None), self._limit)
+        complete = True
+        for document in reading:
             split = how.split(document)
             documents += 1
             sentences += len(split.sentences)
             characters += len(document.text)
             if held is not None:
                 held.append(split)
+                if self._in_table and (characters > hold or documents >= hold_documents):
+                    complete = False
+                    break
             if characters > hold:
                 held = None
+        if hashes and not complete:
+            found |= {one.shown: _hash(one, self._options) for one in self.sources if one.shown not in found}
         self._held = held
-        return Survey(documents, sentences, found)
+        self._rest = iter(()) if complete else reading
+        return Survey(documents, sentences, found, complete)
+
+    @property
+    def _in_table(self) -> bool:
+        return self._reading is not None and self._reading.row is not None
 
     def split_documents(self, how: Splitting) -> Iterator[SplitDocument]:
         """The documents of the survey, split the same way; each is let go of as it is taken."""
@@ -103,6 +130,7 @@ class Inputs:
         held, self._held = self._held[::-1], None
         while held:
             yield held.pop()
+        yield from map(how.split, self._rest)
 
     def documents(self, *, count_bad: bool = False) -> Iterator[Document]:
         """The documents that can be read. ``count_bad``: there was no survey; fills ``bad`` on the way."""
@@ -110,27 +138,32 @@ class Inputs:
 
     def _read(self, bad: BadRecords, hashes: dict[str, str] | None) -> Iterator[Document]:
         if self._text is not None:
-            document, digest = _typed(self._text)
+            document, digest = typed_document(self._text)
             if hashes is not None:
-                hashes[_TEXT_OPTION] = digest
+                hashes[TEXT_OPTION] = digest
             yield document
         ids = DocumentIds()
         for source in self.sources:
             try:
                 if hashes is not None:
-                    hashes[source.shown] = _hash(source)
+                    hashes[source.shown] = _hash(source, self._options)
                 for document in self._documents_of(source, bad):
                     try:
                         ids.add(document.id, source)
                     except BadInputError as error:
+                        named = error if self._reading is None else self._reading.with_row(error)
                         if not self._skip_bad:
-                            raise
-                        bad.add(error, "")
+                            raise named from error
+                        bad.add(named, "")
                     else:
                         yield document
             except BadInputError as error:
                 guess = self.guesses.get(source.shown)
-                reason = error.reason if guess is None else f"{error.reason} (read as {guess}; another: --format)"
+                reason = (
+                    error.reason
+                    if guess is None or guess in TABLES
+                    else f"{error.reason} (read as {guess}; another: --format)"
+                )
                 told = BadInputError(
                     reason, path=source.name(error.path), line=error.line, unit=error.unit, key=error.key
                 )
@@ -139,7 +172,8 @@ class Inputs:
                 bad.add(told, "")
 
     def _documents_of(self, source: InputFile, bad: BadRecords) -> Iterator[Document]:
-        name = self._format or self._guess(source)
+        name = "sql" if source.database else self._format or self._guess(source)
+        self._reading = None
         refused = BadRecords()
         if self._options.log is not None:
             self._options.log.names[source.path] = source.shown
@@ -148,11 +182,13 @@ class Inputs:
             format=name,
             skip_bad=refused if self._skip_bad else None,
             stem=source.stem or None,
-            options=self._options,
+            options=self._options if not source.database else replace(self._options, database=source.database),
         )
+        self._reading = reading
         for document in reading:
             yield replace(document, id=source.id) if name in NAMED_BY_FILE else document
-        bad.records += [replace(record, path=source.name(record.path)) for record in refused]
+            bad.take(refused, source.name)
+        bad.take(refused, source.name)
 
     def _guess(self, source: InputFile) -> str:
         name = _guess(source, self._options)
@@ -161,37 +197,22 @@ class Inputs:
         return name
 
     def guess_lines(self) -> Iterator[str]:
-        """What the files were taken for, where it is not plain text: a line a file, of many the first ones."""
-        for number, (shown, name) in enumerate(self.guesses.items()):
+        """What the files were taken for, where it is not plain text: a line a file, of many the first ones.
+
+        Tables are not among them: their readers say more.
+        """
+        guesses = {shown: name for shown, name in self.guesses.items() if name not in TABLES}
+        for number, (shown, name) in enumerate(guesses.items()):
             if number == _MOST_GUESSES:
-                names = sorted(set(self.guesses.values()))
-                yield f"{len(self.guesses) - number:,} more files read as {', '.join(names)}"
+                names = sorted(set(guesses.values()))
+                yield f"{len(guesses) - number:,} more files read as {', '.join(names)}"
                 return
             yield f"{shown}: read as {name}"
 
 
-class DocumentIds:
-    """The ids of the documents so far, each with the source it came from."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, InputFile] = {}
-
-    def add(self, id: str, source: InputFile) -> None:  # noqa: A002
-        """Takes note of a document's id; BadInputError for one that another document has."""
-        first = self._known.get(id)
-        if first is None:
-            self._known[id] = source
-            return
-        where = "another of its documents" if first is source else f"a document of {first.shown}"
-        raise BadInputError(
-            f"{id!r} is the id of {where} too; give every document an id of its own"
-            f"{'' if first is source else ', or annotate the files one by one'} (--skip-bad leaves it out)",
-            path=source.shown,
-            key="id",
-        )
-
-
-def _hash(source: InputFile) -> str:
+def _hash(source: InputFile, options: ReadOptions) -> str:
+    if source.database:
+        return hashlib.sha256(repr((source.shown, options.table.query)).encode("utf-8")).hexdigest()
     try:
         return sha256_of(source.path)
     except OSError as error:
@@ -215,13 +236,14 @@ def open_inputs(
     stdin: BinaryIO | None,
     *,
     outputs: Mapping[str, Path] | None = None,
+    tables: bool = False,
     on_remark: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[InputFile, ...]]:
     """The sources that the arguments name, none for ``text``; a copy of standard input lives until the block ends.
 
-    ``outputs`` are the files that the run writes, by their options; ``on_remark`` gets which files of folders are
-    not read. UserError for an argument that is no path, for an input that is an output, and when there is nothing to
-    annotate.
+    ``outputs`` are the files that the run writes, by their options; ``tables``: those in folders are read too;
+    ``on_remark`` gets which files of folders are not read. UserError for an argument that is no path, for an input that
+    is an output, and when there is nothing to annotate.
     """
     if (text is None) == (not arguments):
         raise UserError(
@@ -231,7 +253,7 @@ def open_inputs(
         yield ()
         return
     with TemporaryDirectory(prefix=_SCRATCH) as scratch:
-        found = find_sources(arguments, outputs or {}, Path(scratch), stdin)
+        found = find_sources(arguments, outputs or {}, Path(scratch), stdin, tables=tables)
         for remark in found.remarks():
             on_remark(remark)
         yield tuple(found.sources)
@@ -248,22 +270,3 @@ def discard_copies(sources: Sequence[InputFile]) -> None:
 def standard_input() -> BinaryIO | None:
     """Standard input in bytes; None where it is closed."""
     return None if sys.stdin is None else sys.stdin.buffer
-
-
-def _typed(text: str) -> tuple[Document, str]:
-    """The document of a text that was typed, and the hash of its bytes. BadInputError where it is blank or binary."""
-    data = _encoded(text)
-    read, _ = decode_text(data, Path(_TEXT_OPTION))
-    return Document("text", read), hashlib.sha256(data).hexdigest()
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        # What a terminal of another encoding gave comes back as the bytes it was.
-        return os.fsencode(text)
-    except UnicodeEncodeError:
-        pass
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise UserError("--text: not UTF-8; set the terminal to UTF-8, or give the text as a file") from error

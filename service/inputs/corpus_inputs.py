@@ -13,7 +13,7 @@ from medner.core.errors import BadInputError
 from medner.core.files.paths import readable_path
 from medner.core.labels import LabelSet
 from medner.core.records import Document
-from medner.service.inputs.annotation_inputs import DocumentIds
+from medner.service.inputs.document_ids import DocumentIds
 from medner.service.inputs.overwriting import refuse_overwriting
 from medner.service.inputs.source_names import NAMED_BY_FILE, InputFile, with_distinct_names, without_paired_texts
 from medner.service.inputs.sources import copied_stream, listed
@@ -58,8 +58,8 @@ class CorpusInput:
                     ids.add(named.id, self.source)
                 except BadInputError as error:
                     if bad is None:
-                        raise
-                    bad.add(error, "")
+                        raise reading.with_row(error) from error
+                    bad.add(reading.with_row(error), "")
                     continue
                 yield named
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from medner.core.files.paths import percent_encoded, readable_path
@@ -22,6 +22,7 @@ class InputFile:
     """A file to read. ``folder`` is the input folder it was found in; ``shown`` is what messages call it.
 
     ``id`` is that of its document where the file is one; ``stem`` begins the ids of records without an id.
+    ``database`` is the address where it is a database in place of a file.
     """
 
     path: Path
@@ -29,6 +30,8 @@ class InputFile:
     folder: Path | None = None
     id: str = ""
     stem: str = ""
+    # May hold a password.
+    database: str = field(default="", repr=False)
 
     @property
     def short_id(self) -> str:

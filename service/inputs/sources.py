@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,13 +14,15 @@ from medner.core.files.paths import readable_path
 from medner.service.inputs.overwriting import WrittenFiles
 from medner.service.inputs.own_files import is_written_by_medner
 from medner.service.inputs.source_names import InputFile, with_distinct_names, without_paired_texts
-from medner.store.corpora.guessing.guess import JSON_SUFFIXES, TAGGED_SUFFIXES, TEXT_SUFFIXES
+from medner.store.corpora.guessing.guess import JSON_SUFFIXES, TABLE_SUFFIXES, TAGGED_SUFFIXES, TEXT_SUFFIXES
+from medner.store.corpora.tables.database_url import DatabaseUrl, is_database_url
 
 SUFFIXES = (*TEXT_SUFFIXES, *JSON_SUFFIXES, *TAGGED_SUFFIXES)
 STDIN = "standard input"
 #: Paths that are the same stream as ``-``.
 _STDIN_PATHS = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 _NAMED_MOST = 8
+_VARIABLE = "env:"
 
 
 @dataclass(slots=True)
@@ -30,30 +32,44 @@ class FoundSources:
     sources: list[InputFile] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
     own: list[str] = field(default_factory=list)
+    suffixes: tuple[str, ...] = SUFFIXES
 
     def remarks(self) -> Iterator[str]:
         """What was left out, in a line a reason."""
         if self.unread:
-            yield f"not read: {listed(self.unread)} (read are {', '.join(SUFFIXES)})"
+            yield f"not read: {listed(self.unread)} (read are {', '.join(self.suffixes)})"
         if self.own:
             yield f"not read, written by medner: {listed(self.own)} (to read such a file, name the file itself)"
 
 
 def find_sources(
-    arguments: Sequence[str], outputs: Mapping[str, Path], scratch: Path, stdin: BinaryIO | None
+    arguments: Sequence[str],
+    outputs: Mapping[str, Path],
+    scratch: Path,
+    stdin: BinaryIO | None,
+    *,
+    tables: bool = False,
 ) -> FoundSources:
     """The files that the arguments name. ``outputs`` are files this run writes, by the option that names them.
+
+    ``tables``: those in folders are read too, as their columns are known.
 
     What comes through a pipe is copied into ``scratch``, once. UserError for an argument that is no path, and for an
     input that the run would write over.
     """
-    found = FoundSources()
+    found = FoundSources(suffixes=(*SUFFIXES, *TABLE_SUFFIXES) if tables else SUFFIXES)
     writes = WrittenFiles(outputs)
     for number, argument in enumerate(dict.fromkeys("-" if one in _STDIN_PATHS else one for one in arguments)):
         if (copied := copied_stream(argument, scratch / str(number), stdin)) is not None:
             if argument == "-" and stdin is not None and _is_real(stdin):
                 writes.refuse(os.fstat(0), STDIN)
             found.sources.append(copied)
+            continue
+        if (database := _database(argument)) is not None:
+            alike = sum(one.database != "" and one.path.name == database.path.name for one in found.sources)
+            found.sources.append(
+                replace(database, path=Path(f"{database.path.name}-{alike + 1}")) if alike else database
+            )
             continue
         path, shown = Path(argument), readable_path(argument)
         status = _status(path, shown)
@@ -62,9 +78,23 @@ def find_sources(
         else:
             writes.refuse(status, shown)
             found.sources.append(InputFile(path, shown))
-    once = {os.path.realpath(one.path): one for one in reversed(found.sources)}
+    once = {one.database or os.path.realpath(one.path): one for one in reversed(found.sources)}
     found.sources = with_distinct_names(without_paired_texts(list(once.values())[::-1]))
     return found
+
+
+def _database(argument: str) -> InputFile | None:
+    """The database that an argument is the address of, itself or in the environment variable after ``env:``."""
+    if argument.startswith(_VARIABLE):
+        name = argument.removeprefix(_VARIABLE)
+        argument = os.environ.get(name, "")
+        if not is_database_url(argument):
+            what = "holds no address of a database" if argument else "is not set"
+            raise UserError(f"{_VARIABLE}{name}: the environment variable {what}, such as postgresql://USER@HOST/NAME")
+    elif not is_database_url(argument):
+        return None
+    url = DatabaseUrl(argument)
+    return InputFile(Path(url.name), url.shown, database=argument)
 
 
 def _status(path: Path, shown: str) -> os.stat_result:
@@ -139,7 +169,7 @@ def _look_into(folder: Path, writes: WrittenFiles, found: FoundSources) -> None:
         shown = readable_path(path)
         if _belongs_to_brat(path):
             continue
-        if path.suffix.lower() not in SUFFIXES:
+        if path.suffix.lower() not in found.suffixes:
             (own if is_written_by_medner(path) else unread).append(shown)
             continue
         status = _status_or_none(path)
@@ -153,7 +183,7 @@ def _look_into(folder: Path, writes: WrittenFiles, found: FoundSources) -> None:
     found.own += own
     if len(found.sources) == before:
         there = f"; not read: {listed([*own, *unread])}" if own or unread else ""
-        raise UserError(f"{readable_path(folder)}: holds no file that ends in {', '.join(SUFFIXES)}{there}")
+        raise UserError(f"{readable_path(folder)}: holds no file that ends in {', '.join(found.suffixes)}{there}")
 
 
 def _is_own(path: Path, status: os.stat_result, writes: WrittenFiles, shown: str) -> bool:

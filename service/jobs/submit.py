@@ -70,7 +70,8 @@ async def submit(jobs: Jobs, order: SubmitOrder, console: Console) -> tuple[Subm
     spec = spec_of(configured(overrides), **settings)
     said = _SubmitProgress(console)
     on_remark = partial(console.print, markup=False)
-    with open_inputs(order.inputs, None, standard_input(), on_remark=on_remark) as sources:
+    tables = order.options.text_key is not None
+    with open_inputs(order.inputs, None, standard_input(), tables=tables, on_remark=on_remark) as sources:
         inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options)
         submitted = await jobs.submit(spec, inputs.documents(count_bad=True), key=order.key, progress=said.calls())
         for line in inputs.guess_lines():

@@ -6,12 +6,13 @@ from medner.store.corpora.reading.bad_records import BadRecord, BadRecords
 from medner.store.corpora.reading.format import Format, Layout, Reading, Writing
 from medner.store.corpora.reading.notes import Loss, Note
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
-from medner.store.corpora.registry import FORMATS, guess_format
+from medner.store.corpora.registry import FORMATS, TABLES, guess_format
 from medner.store.corpora.write import write_documents
 
 __all__ = [
     "FORMATS",
     "NO_OPTIONS",
+    "TABLES",
     "BadRecord",
     "BadRecords",
     "Format",

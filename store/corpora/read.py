@@ -29,8 +29,11 @@ def read_documents(
     Every entity is checked: it lies in the text, its string stands there, its label is known. With ``labels`` the
     labels become codes (a code or a Chinese name is understood); without, they stay as they are. BadInputError at
     the first bad record; with ``skip_bad`` bad records go there and the reading goes on. ``stem`` begins the ids of
-    records without an id, in the place of the file's name. ``options`` say what the files do not tell.
+    records without an id, in the place of the file's name. ``options`` say what the files do not tell; with their
+    ``database``, ``path`` is only what messages call it.
     """
+    if options.database is not None:
+        return Reading(Path(path), format_named("sql"), labels=labels, bad=skip_bad, guessed=False, options=options)
     path = Path(path)
     try:
         mode = path.stat().st_mode

@@ -11,6 +11,7 @@ from medner.store.corpora.guessing.guess import format_of_file, format_of_folder
 from medner.store.corpora.json_formats import ccks, cmeee, doccano, jsonl, label_studio, other_json
 from medner.store.corpora.reading.format import Format
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
+from medner.store.corpora.tables import delimited, excel, parquet, sql
 from medner.store.corpora.text_formats import bio, brat, ccks2017, ccks2018, cmeee_v1
 from medner.store.corpora.text_formats.text import text_format
 
@@ -29,8 +30,16 @@ _SHIPPED: dict[str, Format] = {
         cmeee_v1.FORMAT,
         ccks2017.FORMAT,
         ccks2018.FORMAT,
+        delimited.FORMAT,
+        excel.FORMAT,
+        parquet.FORMAT,
+        sql.FORMAT,
     )
 }
+
+
+#: Formats whose documents are the rows of a table.
+TABLES = frozenset(one.name for one in (delimited.FORMAT, excel.FORMAT, parquet.FORMAT, sql.FORMAT))
 
 
 class _Formats(Mapping[str, Format]):

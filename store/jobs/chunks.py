@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from medner.core.records import AnnotatedDocument, Annotation, Document, Entity, Sentence
+from medner.core.records import AnnotatedDocument, Annotation, Document, Entity, KeptValue, Sentence
 from medner.core.sentences import split_sentences
 
 #: A document with more sentences than this many chunks' worth is cut into pieces.
@@ -19,7 +19,8 @@ class Piece:
     """A document, or one piece of a long one: its part of the text, and where its sentences stand.
 
     ``start`` is where ``text`` begins in the document, ``places`` are (offset in the document, length). ``number``
-    is the number of its first sentence; ``last``: no piece of the document follows.
+    is the number of its first sentence; ``last``: no piece of the document follows. ``kept`` are the columns that go
+    along to the result.
     """
 
     document: str
@@ -29,6 +30,7 @@ class Piece:
     number: int = 0
     last: bool = True
     given: tuple[Entity, ...] = ()
+    kept: tuple[tuple[str, KeptValue], ...] = ()
 
     def sentences(self) -> list[Sentence]:
         """Its sentences, with their ids and offsets in the whole document."""
@@ -89,7 +91,7 @@ def chunks_of(documents: Iterable[Document], *, size: int, max_chars: int, join_
 def _pieces(document: Document, sentences: tuple[Sentence, ...], most: int) -> Iterator[Piece]:
     places = tuple((sentence.offset, len(sentence.text)) for sentence in sentences)
     if len(places) <= most:
-        yield Piece(document.id, document.text, places, given=document.entities)
+        yield Piece(document.id, document.text, places, given=document.entities, kept=document.kept)
         return
     begins = range(0, len(places), most)
     for begin in begins:
@@ -104,6 +106,7 @@ def _pieces(document: Document, sentences: tuple[Sentence, ...], most: int) -> I
             begin,
             last,
             () if begin else document.entities,
+            document.kept,
         )
 
 
@@ -118,4 +121,4 @@ def joined(pieces: Iterable[tuple[Piece, tuple[Annotation, ...]]]) -> Iterator[A
         texts.append(piece.text)
         annotations.extend(found)
         if piece.last:
-            yield AnnotatedDocument(Document(piece.document, "".join(texts), given), tuple(annotations))
+            yield AnnotatedDocument(Document(piece.document, "".join(texts), given, piece.kept), tuple(annotations))

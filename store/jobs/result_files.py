@@ -116,7 +116,9 @@ def documents_of(chunk: Chunk, results: Results) -> list[AnnotatedDocument]:
         at += len(piece.places)
         name = piece.document if piece.is_whole else f"{piece.document}@{piece.start}"
         moved = tuple(_moved(one, -piece.start) for one in annotations)
-        found.append(AnnotatedDocument(Document(name, piece.text, piece.given if piece.is_whole else ()), moved))
+        found.append(
+            AnnotatedDocument(Document(name, piece.text, piece.given if piece.is_whole else (), piece.kept), moved)
+        )
     return found
 
 
@@ -128,10 +130,13 @@ def pieces_of(
         if row in cut:
             piece = cut[row]
             annotations = tuple(_moved(annotation, piece.start) for annotation in one.annotations)
-            yield replace(piece, text=one.document.text), annotations
+            yield replace(piece, text=one.document.text, kept=one.document.kept), annotations
         else:
             places = tuple((it.sentence.offset, len(it.sentence.text)) for it in one.annotations)
-            yield Piece(one.document.id, one.document.text, places, given=one.document.entities), one.annotations
+            yield (
+                Piece(one.document.id, one.document.text, places, given=one.document.entities, kept=one.document.kept),
+                one.annotations,
+            )
 
 
 def _moved(annotation: Annotation, by: int) -> Annotation:

@@ -42,6 +42,7 @@ PUBLIC = {
     "LabelType",
     "MednerError",
     "ModelOutputError",
+    "ReadSettings",
     "RefusedError",
     "ReviewItem",
     "ReviewProgress",
@@ -63,6 +64,7 @@ PUBLIC = {
     "load",
     "load_async",
     "read",
+    "stream",
     "write",
 }
 TWINS = [

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, assert_type
 
 import medner
@@ -63,6 +63,9 @@ async def asynchronous() -> None:
 def files_and_scores() -> None:
     gold = medner.read("gold.json", labels="cmeee-v2")
     assert_type(gold, list[medner.Document])
+    rows = medner.stream("病历.csv", text_column="主诉", id_column="住院号", keep=["科室"], skip_bad=True)
+    assert_type(rows, Iterator[medner.Document])
+    assert_type(gold[0].kept, Mapping[str, str | int | float | bool | None])
     assert_type(medner.write(gold, "out", format="brat"), medner.Written)
     found = medner.evaluate(gold, "predicted.jsonl")
     assert_type(found, medner.Evaluation)

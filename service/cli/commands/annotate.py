@@ -20,7 +20,7 @@ from medner.service.cli.options import (
     SkipBad,
     Trace,
 )
-from medner.service.cli.read_options import with_old_answers, with_read_options
+from medner.service.cli.read_options import with_old_answers, with_table_options
 from medner.store.corpora.reading.read_options import ReadOptions
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 HELP = """Find medical entities in Chinese clinical text: files, folders, standard input or a text.
 
 Several taggers tag every sentence; a judge decides where they disagree. Without -o the command prints the result. \
-With -o it writes JSON lines, one document a line, with each tagger's answer and the reason why an entity was kept.
+With -o it writes JSON lines, one document a line, with each tagger's answer and the reason why an entity was kept. \
+With --table it writes a table, a row an entity, for Excel and the like.
 
 \b
 Examples:
@@ -40,11 +41,13 @@ Examples:
   medner annotate notes/ -o out.jsonl --taggers span-8,symbol
   medner annotate notes/ -o other.jsonl --answers out.jsonl --judge hard-vote
   medner annotate notes/ -o out.jsonl --trace conflicts
+  medner annotate 病历.csv --text-column 主诉 --id-column 住院号 --keep 科室 --table entities.xlsx
+  medner annotate env:EMR_URL --query 'SELECT id, note FROM notes' --text-column note --table out.csv
   medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
 
 --answers takes the taggers' answers from an earlier result: only filter and judge run. After --trace, medner traces \
-show last/1 shows how a sentence was decided. If a run with -o was stopped (Ctrl-C) or crashed, the same command goes \
-on from OUT.journal.
+show last/1 shows how a sentence was decided. If a run with -o or --table was stopped (Ctrl-C) or crashed, the same \
+command goes on from OUT.journal.
 
 Exit code: 0 done; 1 done, but sentences failed or inputs were skipped; 2 wrong input or option; 3 disk or model \
 failed; 130 stopped.
@@ -63,7 +66,7 @@ def register(app: typer.Typer) -> None:
     app.command("annotate", help=HELP)(annotate)
 
 
-@with_read_options
+@with_table_options
 @with_configuration
 def annotate(  # noqa: PLR0913  the options of a command are its parameters
     context: typer.Context,
@@ -85,6 +88,14 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         ),
     ] = None,
     said: OldAnswers = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table",
+            metavar="FILE",
+            help="Write the entities as a table, a row an entity: .xlsx (Excel), .csv, .tsv or .parquet.",
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write the result as one HTML page.")
     ] = None,
@@ -124,6 +135,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         inputs=tuple(inputs or ()),
         text=text,
         output=output,
+        table=table,
         html=html,
         as_json=as_json,
         language=language.value,

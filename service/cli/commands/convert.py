@@ -15,7 +15,7 @@ import typer
 
 from medner.core.errors import UserError
 from medner.core.files.paths import readable_path
-from medner.service.cli.read_options import with_read_options
+from medner.service.cli.read_options import with_table_options
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
 
 if TYPE_CHECKING:
@@ -56,15 +56,17 @@ class _Inputs:
 
     def open(self) -> None:
         """Opens all inputs, so that a missing file or an unknown format is an error before anything is written."""
+        from medner.store.corpora import TABLES
+
         for corpus in self.corpora:
             reading = corpus.reading(format=self.format, labels=self.labels, bad=self.bad, options=self.options)
-            if reading.guessed:
+            if reading.guessed and reading.format.name not in TABLES:
                 typer.echo(f"{corpus.source.shown}: read as {reading.format.name}", err=True)
             self.readings.append(reading)
 
     def documents(self) -> Iterator[Document]:
         """All documents in order, no two with one id."""
-        from medner.service.inputs.annotation_inputs import DocumentIds
+        from medner.service.inputs.document_ids import DocumentIds
 
         ids = DocumentIds()
         for corpus, reading in zip(self.corpora, self.readings, strict=True):
@@ -81,7 +83,7 @@ def register(app: typer.Typer) -> None:
     app.command("convert", help=_HELP)(convert)
 
 
-@with_read_options
+@with_table_options
 def convert(  # noqa: PLR0913 - one parameter an option
     inputs: Annotated[
         list[Path],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -152,27 +153,34 @@ def results(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="OUT", help="JSON lines file; without it, stdout.")
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--table", metavar="FILE", help="The entities as a table, a row an entity: .xlsx, .csv, .tsv or .parquet."
+        ),
+    ] = None,
 ) -> None:
     """Write a job's documents with their entities, as medner annotate -o does; of a running job, those that are done.
 
     Example: medner jobs results ward-7 -o ward-7.jsonl
 
+    Example: medner jobs results ward-7 --table ward-7.xlsx
+
     Exit code: 0 complete; 1 sentences are missing; 2 there is no such job; 3 Redis, server or disk failed.
     """
 
     async def run(jobs: JobsThere, name: str, console: Console) -> int:
-        from medner.core.files.atomic import replacing_file
+        from medner.service.jobs.results import labels_of, write_results
         from medner.service.jobs.watch import end_in_words
         from medner.store.corpora import annotated_to_line
 
-        if output is None:
+        if output is None and table is None:
             async for document in jobs.results(name):
                 typer.echo(annotated_to_line(document))
         else:
-            with replacing_file(output) as out:
-                async for document in jobs.results(name):
-                    out.write(annotated_to_line(document) + "\n")
-            console.print(f"written: {output}", markup=False)
+            labels = labels_of(await jobs.show(name))
+            say = partial(console.print, markup=False)
+            await write_results(jobs.results(name), labels, output=output, table=table, on_remark=say)
         view = await jobs.show(name)
         console.print(end_in_words(view), markup=False)
         return 1 if view.counts.done < view.counts.sentences else 0

@@ -16,7 +16,7 @@ from medner.service.cli.options import (
     SkipBad,
     Trace,
 )
-from medner.service.cli.read_options import with_read_options
+from medner.service.cli.read_options import with_table_options
 from medner.service.cli.remote.options import Remote, with_server_as
 from medner.store.corpora.reading.read_options import ReadOptions
 
@@ -35,6 +35,7 @@ the Redis of MEDNER_REDIS_URL, else the embedded one in the data folder, which s
 \b
 Examples:
   medner submit notes/ --name ward-7
+  medner submit 病历.xlsx --text-column 主诉 --id-column 住院号 --keep-columns 科室
   medner submit big.jsonl --results /data/out --parts parquet --priority low
   medner submit notes/ --taggers symbol,span-8 --judge hard-vote --trace all
   medner submit notes/ --key nightly-2026-01-31     # run twice, it makes one job
@@ -54,7 +55,7 @@ def register(app: typer.Typer) -> None:
     app.command("submit", help=HELP)(submit)
 
 
-@with_read_options
+@with_table_options
 @with_configuration
 @with_server_as(url="--to")
 def submit(  # noqa: PLR0913  the options of a command are its parameters

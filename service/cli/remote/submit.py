@@ -35,6 +35,7 @@ def refuse_options(remote: Remote, order: SubmitOrder) -> None:
         max_chars=overrides.max_chars,
         join_lines=overrides.join_lines,
         server=overrides.servers,
+        keep_columns=order.options.table.keep or None,
     )
     usual = {
         "results": None,
@@ -65,7 +66,8 @@ async def submit(jobs: RemoteJobs, order: SubmitOrder, console: Console) -> tupl
         **{name: settings[name].value for name in ("priority", "trace", "judge_follow")},
     }
     on_remark = partial(console.print, markup=False)
-    with open_inputs(order.inputs, None, standard_input(), on_remark=on_remark) as sources:
+    tables = order.options.text_key is not None
+    with open_inputs(order.inputs, None, standard_input(), tables=tables, on_remark=on_remark) as sources:
         inputs = Inputs(sources, format=order.format, skip_bad=order.skip_bad, limit=order.limit, options=order.options)
         documents = _counted(inputs.documents(count_bad=True), console)
         found = await jobs.connection.run(requests.submit(documents, options, key=order.key))

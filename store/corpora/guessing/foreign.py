@@ -14,7 +14,6 @@ from medner.core.errors import BadInputError
 from medner.store.corpora.text_formats.tag_rows import tag_of
 
 _AS_TEXT = "save its text as a .txt file (UTF-8), one a note"
-_AS_LINES = 'write it as JSON lines, {"id": "1", "text": "..."} a line'
 _AS_STANDOFF = 'write it as JSON lines, {"text": "...", "entities": [{"start": 0, "end": 2, "label": "sym"}]} a line'
 _ROWS = 2
 
@@ -27,6 +26,11 @@ class Foreign:
     way_out: str
     may_be_note: bool = False
 
+    @property
+    def is_table(self) -> bool:
+        """Whether it is a table with delimiters, which is read where the user says so."""
+        return self.way_out == _TABLE.way_out
+
     def error(self, path: Path) -> BadInputError:
         """The error for such a file."""
         after_all = "; if it is a note after all, name its format: text" if self.may_be_note else ""
@@ -34,8 +38,8 @@ class Foreign:
 
 
 _WORD = Foreign("a Word document", f"{_AS_TEXT} (pandoc -t plain FILE -o FILE.txt)")
-_SHEET = Foreign("a spreadsheet", f"save it as CSV and {_AS_LINES}")
-_TABLE = Foreign("a table (CSV or TSV)", _AS_LINES)
+_SHEET = Foreign("a spreadsheet of another form than .xlsx, or one with a password", "save it as .xlsx or CSV")
+_TABLE = Foreign("a table", "say so, and name the column of the texts: --format csv --text-column NAME")
 _PDF = Foreign("a PDF", f"{_AS_TEXT} (pdftotext FILE FILE.txt), and say --join-lines where lines are cut")
 _RTF = Foreign("RTF", f"{_AS_TEXT} (pandoc -f rtf -t plain FILE -o FILE.txt)")
 _HTML = Foreign("HTML", f"{_AS_TEXT} (pandoc -f html -t plain FILE -o FILE.txt)")
@@ -52,14 +56,11 @@ _BYTES: tuple[tuple[bytes, Foreign], ...] = (
     (b"Rar!", Foreign("a RAR archive", "unpack it")),
     (b"\x89PNG", Foreign("an image", "its text must be recognised (OCR) and saved as a .txt file first")),
     (b"\xff\xd8\xff", Foreign("an image", "its text must be recognised (OCR) and saved as a .txt file first")),
-    (b"PAR1", Foreign("Parquet", _AS_LINES)),
-    (b"SQLite format 3", Foreign("an SQLite database", _AS_LINES)),
 )
 _PACKED = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 _SUFFIXES: dict[str, Foreign] = {
     **dict.fromkeys((".doc", ".docx", ".docm", ".odt", ".wps"), _WORD),
     **dict.fromkeys((".xls", ".xlsx", ".xlsm", ".ods", ".et"), _SHEET),
-    **dict.fromkeys((".csv", ".tsv", ".tab"), _TABLE),
     **dict.fromkeys((".htm", ".html", ".xhtml", ".mht"), _HTML),
     **dict.fromkeys((".xml", ".xmi"), _XML),
     ".pdf": _PDF,
@@ -218,6 +219,6 @@ _LIKELY: _Signs = (
     (Foreign("tokens with tags behind a slash", "write a token, a tab and its tag a line"), _is_slashed),
     (Foreign("lines of tags", "write a token, a tab and its tag a line"), _is_tag_lines),
     (Foreign("a table of entities without its text", _AS_STANDOFF), _is_standoff),
-    (Foreign("a table with bars", _AS_LINES), _is_pipe_table),
+    (Foreign("a table with bars", _TABLE.way_out), _is_pipe_table),
     (_TABLE, _is_headed_table),
 )

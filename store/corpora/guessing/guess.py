@@ -13,14 +13,18 @@ from medner.store.corpora.guessing.json_signs import json_format
 from medner.store.corpora.reading.encoding import head_text, refuse_binary
 from medner.store.corpora.reading.raw_records import files_in, open_bytes
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
+from medner.store.corpora.tables import excel
+from medner.store.corpora.tables.delimited import is_delimited
 from medner.store.corpora.text_formats import ccks2017, ccks2018, cmeee_v1
 from medner.store.corpora.text_formats.tag_rows import look_tagged
 
-#: How the names of files end: of notes, of JSON, of tokens with tags.
+#: How the names of files end: of tables, of notes, of JSON, of tokens with tags.
+TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".parquet")
 TEXT_SUFFIXES = (".txt", ".text", ".md")
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 TAGGED_SUFFIXES = (".bio", ".conll", ".iob", ".iob2", ".bioes", ".bieos", ".bmes", ".bilou", ".bmeo")
 _HEAD_BYTES = 1 << 16
+_TABLE_MARKS = ((b"PAR1", "parquet"), (b"SQLite format 3\0", "sql"))
 #: How a JSON object, or an array of objects, begins; and a key anywhere.
 _JSON_START = re.compile(r'\[?\s*\{\s*"[^"\n]*"\s*:')
 _KEY = re.compile(r'(?<!\\)"(\w+)"\s*:')
@@ -49,6 +53,8 @@ def format_of_file(path: Path, options: ReadOptions = NO_OPTIONS) -> str | None:
         return "ccks2017"
     with open_bytes(path) as file:
         data = file.read(_HEAD_BYTES)
+    if (table := _table_by_bytes(path, data)) is not None:
+        return table
     if (foreign := foreign_bytes(data, path)) is not None:
         raise foreign.error(path)
     refuse_binary(data, path, options)
@@ -62,7 +68,17 @@ def format_of_file(path: Path, options: ReadOptions = NO_OPTIONS) -> str | None:
     is_note = suffix in TEXT_SUFFIXES and _KEY.search(start) is None
     if start[0] in "[{" and not is_note and (suffix in JSON_SUFFIXES or looks_like_json(start)):
         return _of_json(path, start, options)
-    return _of_text(path, head, suffix, cut=len(data) == _HEAD_BYTES)
+    name = _of_annotated(path, head, cut=len(data) == _HEAD_BYTES)
+    return name if name is not None else _of_text(path, head, options)
+
+
+def _table_by_bytes(path: Path, data: bytes) -> str | None:
+    """The format of a table that its first bytes tell, together with the file's name."""
+    if data.startswith(b"PK\x03\x04") and path.suffix.lower() in excel.SUFFIXES:
+        return "excel"
+    if is_delimited(path) and b"\0" in data:
+        return "csv"  # UTF-16, whose reader knows more
+    return next((name for mark, name in _TABLE_MARKS if data.startswith(mark)), None)
 
 
 def looks_like_json(head: str) -> bool:
@@ -89,7 +105,8 @@ def _of_json(path: Path, head: str, options: ReadOptions) -> str | None:
     return name
 
 
-def _of_text(path: Path, head: str, suffix: str, *, cut: bool) -> str | None:
+def _of_annotated(path: Path, head: str, *, cut: bool) -> str | None:
+    """The format of text with annotation; None where it has none."""
     lines = [line.removesuffix("\r") for line in head.split("\n") if not is_blank(line)]
     # The last line of a long file's beginning is half a line.
     lines = lines[:-1] if cut and len(lines) > 1 else lines
@@ -99,9 +116,16 @@ def _of_text(path: Path, head: str, suffix: str, *, cut: bool) -> str | None:
         return "ccks2018"
     if ccks2017.looks_like_table(lines):
         raise ccks2017.without_text(path)
-    if look_tagged(lines):
-        return "bio"
+    return "bio" if look_tagged(lines) else None
+
+
+def _of_text(path: Path, head: str, options: ReadOptions) -> str | None:
+    suffix = path.suffix.lower()
     foreign = foreign_text(head)
+    if is_delimited(path) and (foreign is None or foreign.may_be_note):
+        return "csv"
+    if foreign is not None and foreign.is_table and options.text_key is not None:
+        return "csv"
     if foreign is None and suffix in TAGGED_SUFFIXES:
         return "bio"
     if foreign is None and suffix not in TEXT_SUFFIXES:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from medner.core.characters import is_unicode
 from medner.core.listing import first_few
+from medner.core.records import KeptValue
 from medner.store.corpora.reading.format import Reading
 from medner.store.corpora.reading.raw_records import RawRecord
 
@@ -85,6 +87,27 @@ def id_field(reading: Reading, place: int, fields: Mapping[str, object], keys: S
     return reading.made_up_id(place)
 
 
+def kept_fields(reading: Reading, place: int, fields: Mapping[str, object]) -> tuple[tuple[str, KeptValue], ...]:
+    """The values of the keys that --keep names, lists and objects as JSON; else those that medner kept earlier.
+
+    BadInputError for a key that the record has not.
+    """
+    earlier = fields.get("kept")
+    held: dict[str, object] = {}
+    for key in reading.options.table.keep:
+        found, held[key] = lookup(fields, key)
+        if not found and isinstance(earlier, dict):
+            found, held[key] = key in earlier, earlier.get(key)
+        if not found:
+            raise reading.error(f"there is no such key to keep; the record has the keys {listed(fields)}", place, key)
+    if not reading.options.table.keep and isinstance(earlier, dict):
+        held = dict(earlier)
+    return tuple(
+        (key, value if value is None or isinstance(value, str | int | float) else json.dumps(value, ensure_ascii=False))
+        for key, value in held.items()
+    )
+
+
 def id_text(value: object) -> str | None:
     """The id as text where it is a string or a whole number that says something; else None."""
     if isinstance(value, str):
@@ -146,6 +169,7 @@ def drop_unread(reading: Reading, fields: Mapping[str, object], read: Iterable[s
         *read,
         *((reading.options.text_key or "").split(".")[:1]),
         *((reading.options.id_key or "").split(".")[:1]),
+        *(key.split(".")[0] for key in reading.options.table.keep),
     }
     unread = {
         key: value

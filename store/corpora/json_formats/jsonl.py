@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,9 +11,18 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from medner.core.characters import is_blank
 from medner.core.errors import BadInputError, UserError
-from medner.core.records import AnnotatedDocument, AnnotatedEntity, Annotation, Decision, Document, Entity, in_order
+from medner.core.records import (
+    AnnotatedDocument,
+    AnnotatedEntity,
+    Annotation,
+    Decision,
+    Document,
+    Entity,
+    KeptValue,
+    in_order,
+)
 from medner.store.corpora.json.entities import EntityKeys, as_in_text, entity_mentions, with_ends
-from medner.store.corpora.json.fields import drop_unread, id_field, record_fields, text_field
+from medner.store.corpora.json.fields import drop_unread, id_field, kept_fields, record_fields, text_field
 from medner.store.corpora.json.output import to_line, write_records
 from medner.store.corpora.json.records import json_records
 from medner.store.corpora.reading.format import Format, Mention, Reading, Writing
@@ -40,12 +50,13 @@ class DocumentLine(BaseModel):
     """A line of the file.
 
     ``entities`` are the result. ``sentences`` is the whole annotation it comes from, in offsets of the sentences;
-    ``given`` are the entities the document had before it was annotated.
+    ``given`` are the entities the document had before it was annotated, ``kept`` further columns of its row.
     """
 
     model_config = ConfigDict(extra="forbid")
     id: str | None = None
     text: str
+    kept: dict[str, KeptValue] = {}
     entities: tuple[EntityLine, ...] = ()
     given: tuple[EntityLine, ...] = ()
     sentences: tuple[Annotation, ...] | None = None
@@ -57,7 +68,7 @@ _ANNOTATIONS = TypeAdapter(tuple[Annotation, ...])
 def annotated_to_line(document: AnnotatedDocument) -> str:
     """The annotated document as one line of JSON without its end; :func:`line_to_annotated` gives it back equal."""
     text = document.document.text
-    record: dict[str, Any] = {"id": document.document.id, "text": text}
+    record: dict[str, Any] = {"id": document.document.id, "text": text, **_kept(document.document)}
     record["entities"] = [
         {**_entity(annotated.entity, text), **_provenance(annotated)} for annotated in _result_of(document.annotations)
     ]
@@ -85,7 +96,8 @@ def line_to_annotated(line: str) -> AnnotatedDocument:
         raise BadInputError("an annotated document needs its id", key="id")
     own = parsed.given if parsed.sentences is not None else parsed.entities
     _check_texts(parsed)
-    document = Document(parsed.id, parsed.text, tuple(Entity(one.start, one.end, one.label) for one in own))
+    entities = tuple(Entity(one.start, one.end, one.label) for one in own)
+    document = Document(parsed.id, parsed.text, entities, tuple(parsed.kept.items()))
     return AnnotatedDocument(document, parsed.sentences or ())
 
 
@@ -117,8 +129,13 @@ def _record(document: Document) -> dict[str, object]:
     return {
         "id": document.id,
         "text": document.text,
+        **_kept(document),
         "entities": [_entity(entity, document.text) for entity in document.entities],
     }
+
+
+def _kept(document: Document) -> dict[str, object]:
+    return {"kept": dict(document.kept)} if document.kept else {}
 
 
 def _entity(entity: Entity, text: str) -> dict[str, object]:
@@ -182,9 +199,10 @@ def _understand(reading: Reading, record: RawRecord) -> Document:
     if isinstance(items, list):
         reading.provenance.update(key for one in items if isinstance(one, dict) for key in PROVENANCE if one.get(key))
     reading.provenance.update(key for key in ("given",) if fields.get(key))
-    drop_unread(reading, fields, (text_key, "entities", "id", "given", "sentences"))
+    drop_unread(reading, fields, (text_key, "entities", "id", "kept", "given", "sentences"))
     found = as_in_text(reading, text, with_ends(reading, mentions, inclusive=False))
-    return reading.document(id_field(reading, place, fields), text, found, line=place)
+    kept = kept_fields(reading, place, fields)
+    return reading.document(id_field(reading, place, fields), text, found, line=place, kept=kept)
 
 
 def _understand_annotated(reading: Reading, record: RawRecord) -> Document:
@@ -200,7 +218,7 @@ def _understand_annotated(reading: Reading, record: RawRecord) -> Document:
         mentions.append(Mention(one.start, one.end, one.label, one.text, f"entities.{number}"))
         reading.provenance.update(one.model_fields_set - {"start", "end", "label", "text"})
     name = reading.made_up_id(record.place) if parsed.id is None else parsed.id
-    return reading.document(name, parsed.text, mentions, line=record.place)
+    return reading.document(name, parsed.text, mentions, line=record.place, kept=tuple(parsed.kept.items()))
 
 
 def _is_record(value: object) -> bool:
@@ -214,7 +232,7 @@ def _write(documents: Iterable[Document], out: TextIO, writing: Writing) -> None
 def _line(document: Document, writing: Writing) -> dict[str, object]:
     if writing.labels is not None:
         named = tuple(Entity(one.start, one.end, writing.label(one.label)) for one in document.entities)
-        document = Document(document.id, document.text, named)
+        document = replace(document, entities=named)
     return _record(document)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 
 from medner.core.errors import BadInputError, Unit, shown_place
 
@@ -37,6 +37,16 @@ class BadRecords:
     """The bad records of one or more files, in the order they were met."""
 
     records: list[BadRecord] = field(default_factory=list)
+
+    def taken(self) -> list[BadRecord]:
+        """The records so far, which are forgotten here."""
+        records, self.records = self.records, []
+        return records
+
+    def take(self, other: BadRecords, name: Callable[[str], str]) -> None:
+        """Moves the other's records here without what they hold, their files under the names messages call them."""
+        self.records += [replace(record, path=name(record.path), raw="") for record in other.records]
+        other.records.clear()
 
     def add(self, error: BadInputError, raw: str) -> None:
         """Keeps a record with the error it raised."""

@@ -12,10 +12,13 @@ from medner.core.characters import is_blank
 from medner.core.errors import BadInputError, Unit, UserError
 from medner.core.files.paths import readable_path
 from medner.core.labels import LabelSet
-from medner.core.records import Document, Entity
+from medner.core.records import Document, Entity, KeptValue
 from medner.store.corpora.reading.bad_records import BadRecords
 from medner.store.corpora.reading.notes import Loss, Note
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
+
+#: So many rows that a note is about are named.
+_NAMED_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Reading(Iterator[Document]):
     ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
     ``layout`` is settled with the first document. ``unread`` counts dropped keys that seem to hold annotation, and
     ``provenance`` those of medner's own files that say how the entities came about. ``stem`` begins the ids of records
-    without an id.
+    without an id. ``row`` is that of the last document where they are rows of a table.
     """
 
     def __init__(
@@ -81,12 +84,14 @@ class Reading(Iterator[Document]):
         self.options = options
         self.layout = Layout()
         self.notes: Counter[Note] = Counter()
+        self.noted_rows: dict[Note, list[int]] = {}
         self.dropped_keys: Counter[str] = Counter()
         self.unread: Counter[str] = Counter()
         self.provenance: Counter[str] = Counter()
         self.documents = 0
         self.entities = 0
         self.unit: Unit = "line"
+        self.row: int | None = None
         self._ended = False
         self._bad = bad
         self._source = format.read(self)
@@ -122,6 +127,18 @@ class Reading(Iterator[Document]):
         """Counts keys of a record that have no place in a document."""
         self.dropped_keys.update(list(keys or ()))
 
+    def note_row(self, note: Note, row: int) -> None:
+        """Counts a row of a table that is no error and that the user should know; the first ones are named."""
+        self.notes[note] += 1
+        rows = self.noted_rows.setdefault(note, [])
+        if len(rows) < _NAMED_ROWS:
+            rows.append(row)
+
+    def tell(self, line: str) -> None:
+        """Says how the file is read, before the first document; once, however often the file is read."""
+        if self.options.log is not None:
+            self.options.log.tell(self, line)
+
     def set_layout(self, layout: Layout) -> None:
         """Takes over what a reader found out about the file's layout."""
         self.layout = layout
@@ -142,10 +159,18 @@ class Reading(Iterator[Document]):
         self.layout = replace(self.layout, own_ids=False)
         return f"{self.stem}-{number}"
 
-    def document(self, id: str, text: str, mentions: Iterable[Mention], *, line: int | None) -> Document:  # noqa: A002
+    def document(
+        self,
+        id: str,  # noqa: A002
+        text: str,
+        mentions: Iterable[Mention],
+        *,
+        line: int | None,
+        kept: tuple[tuple[str, KeptValue], ...] = (),
+    ) -> Document:
         """A document whose entities were all checked against the text; BadInputError at the first that is wrong."""
         entities = [self.check(mention, text, line=line) for mention in mentions]
-        document = Document(id, text, tuple(entities))
+        document = Document(id, text, tuple(entities), kept)
         self.notes[Note.REPEATED] += len(entities) - len(document.entities)
         for entity in document.entities:
             self.notes[Note.EDGE_WHITE] += is_blank(text[entity.start]) or is_blank(text[entity.end - 1])
@@ -183,6 +208,13 @@ class Reading(Iterator[Document]):
         if self.layout.chinese_names is None:
             self.layout = replace(self.layout, chinese_names=mention.label != code)
         return code
+
+    def with_row(self, error: BadInputError) -> BadInputError:
+        """An error about the document that was read last, with its row where documents are rows of a table."""
+        if self.row is None:
+            return error
+        key = self.options.id_key or error.key
+        return BadInputError(error.reason, path=error.path, line=self.row, unit="row", key=key)
 
     def error(self, reason: str, line: int | None, key: str | None = None) -> BadInputError:
         """The error for a record of this file."""

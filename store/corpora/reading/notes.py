@@ -28,6 +28,9 @@ class Note(StrEnum):
     SEGMENTED = "tokens with a word-segmentation digit (the digit is taken off)"
     NO_TABLE = "texts without an annotation table (no entities)"
     NO_ANN = "texts without an .ann file (no entities)"
+    EMPTY_CELL = "rows without text (left out)"
+    NUMBER_CELL = "rows whose text is a number (read as its digits)"
+    FORMULA = "cells that are formulas (the values that were saved with them are read)"
 
 
 class Loss(StrEnum):

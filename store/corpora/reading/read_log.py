@@ -24,12 +24,19 @@ def note_lines(reading: Reading, *, provenance: bool = False) -> Iterator[str]:
     the file is written again.
     """
     for note, count in (+reading.notes).items():
-        yield f"{count:,} {note}"
+        yield f"{count:,} {note}{_rows(reading.noted_rows.get(note, []), count)}"
     dropped = +reading.dropped_keys
     if provenance and reading.provenance:
         yield f"medner's record of how the entities came about is left out: {_listed(reading.provenance)}"
     if dropped:
         yield f"values of keys that medner does not use (left out): {_listed(dropped)}"
+
+
+def _rows(rows: list[int], count: int) -> str:
+    """The first rows that a note is about, in words."""
+    if not rows:
+        return ""
+    return f": {'row' if count == 1 else 'rows'} {', '.join(map(str, rows))}{' ...' if count > len(rows) else ''}"
 
 
 def _listed(keys: Counter[str]) -> str:
@@ -50,6 +57,16 @@ class ReadLog:
     provenance: bool = False
     names: dict[Path, str] = field(default_factory=dict)
     _ended: set[Path] = field(default_factory=set)
+    _begun: set[Path] = field(default_factory=set)
+
+    def tell(self, reading: Reading, line: str) -> None:
+        """Says how a file is read."""
+        if self.say is not None and reading.path not in self._begun:
+            self._begun.add(reading.path)
+            self.say(f"{self._name(reading)}: {line}")
+
+    def _name(self, reading: Reading) -> str:
+        return self.names.get(reading.path) or readable_path(reading.path)
 
     def take(self, reading: Reading) -> None:
         """Notes that a reading has ended."""
@@ -57,6 +74,5 @@ class ReadLog:
             return
         self._ended.add(reading.path)
         if self.say is not None:
-            name = self.names.get(reading.path) or readable_path(reading.path)
             for line in note_lines(reading, provenance=self.provenance):
-                self.say(f"{name}: {line}")
+                self.say(f"{self._name(reading)}: {line}")

@@ -10,13 +10,34 @@ from medner.store.corpora.reading.read_log import ReadLog
 
 
 @dataclass(frozen=True, slots=True)
+class TableOptions:
+    """What a user says about tables.
+
+    ``keep``: columns that go along to the result. ``sheet``: name or number (from 1) of the sheet of a workbook.
+    ``query``: what a database is asked. ``delimiter``: what parts the fields of a row. ``header_row``: the row that
+    names the columns, 0 where none does.
+    """
+
+    keep: tuple[str, ...] = ()
+    sheet: str | None = None
+    query: str | None = None
+    delimiter: str | None = None
+    header_row: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise UserError(f"--delimiter: must be one character or tab, got {self.delimiter!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class ReadOptions:
     """What a user says about files that their content does not tell. UserError for an encoding that there is not.
 
     ``encoding``: the files', where they are not UTF-8. ``join_lines``: lines are cut at a fixed width, so a single
     line break inside a paragraph ends no sentence. ``text_key`` and ``id_key``: where JSON records keep the text and
-    the id. ``end``: what the end of an entity counts. ``annotator``: whose annotations are read, where there are
-    several. ``log`` is told what each reading left out.
+    the id, or the columns of a table that do. ``end``: what the end of an entity counts. ``annotator``: whose
+    annotations are read, where there are several. ``log`` is told what each reading left out. ``database`` is the
+    address of the database that is read in place of a file.
     """
 
     encoding: str | None = None
@@ -26,6 +47,9 @@ class ReadOptions:
     end: Literal["inclusive", "exclusive"] | None = None
     annotator: str | None = None
     log: ReadLog | None = field(default=None, compare=False, repr=False)
+    table: TableOptions = TableOptions()
+    # May hold a password.
+    database: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.encoding is None:

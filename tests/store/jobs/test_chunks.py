@@ -18,7 +18,9 @@ texts = st.lists(
     max_size=40,
 ).map("".join)
 notes = st.lists(texts, max_size=5).map(
-    lambda found: [Document(f"病历 {number}", text) for number, text in enumerate(found)]
+    lambda found: [
+        Document(f"病历 {number}", text, (), (("科室", "内科"), ("年龄", 45))) for number, text in enumerate(found)
+    ]
 )
 
 

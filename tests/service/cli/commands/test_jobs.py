@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -74,6 +75,29 @@ def test_a_job_from_submit_to_delete(run: Run, notes: Path, address: RedisAddres
     assert (shown["state"], shown["counts"]["done"], shown["spec"]["name"]) == ("completed", 3, "病房7")
     assert run("jobs", "delete", job)[0] == 0
     assert run("jobs", "show", job)[0] == 2
+
+
+def test_a_table_from_submit_to_a_table(run: Run, address: RedisAddress, tmp_path: Path) -> None:
+    """Kept columns come along through the queue; the table is that of medner annotate."""
+    path = tmp_path / "病历.csv"
+    path.write_bytes("住院号,科室,主诉\r\n007,内科,患者咳嗽。\r\n008,外科,无发热。\r\n".encode("gb18030"))
+    code, out, err = run(
+        "submit", path, "--text-column", "主诉", "--id-column", "住院号", "--keep-columns", "科室", *AGENTS
+    )
+    assert code == 0
+    assert "GB18030" in err
+    job = out.strip()
+    with workers(1, address, tmp_path):
+        assert run("jobs", "watch", job)[0] == 0
+    code, out, err = run("jobs", "results", job, "--table", tmp_path / "实体.csv", "-o", tmp_path / "out.jsonl")
+    assert (code, out) == (0, "")
+    with (tmp_path / "实体.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(one["document"], one["科室"], one["text"], one["label_name"]) for one in rows] == [
+        ("007", "内科", "咳嗽", "临床表现")
+    ]
+    lines = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["kept"] for line in lines] == [{"科室": "内科"}, {"科室": "外科"}]
 
 
 def test_failures_show_in_the_exit_code_and_are_listed(

@@ -1,0 +1,1 @@
+"""Entities as a table, a row an entity: CSV, Excel, Parquet, written row by row."""

@@ -1,0 +1,53 @@
+"""The rows of a table of entities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from medner.core.labels import LabelSet
+from medner.core.records import AnnotatedDocument, KeptValue
+
+#: The columns; those that are kept of the input come behind the first one.
+COLUMNS = ("document", "start", "end", "text", "label", "label_name", "score", "decision", "taggers", "conflict")
+Values = tuple[KeptValue, ...]
+
+
+def entity_rows(document: AnnotatedDocument, labels: LabelSet | None) -> Iterator[Values]:
+    """The values of ``COLUMNS`` for each entity of a document, in text order; no names of types without ``labels``."""
+    found: dict[tuple[int, int, str], Values] = {}
+    several = len(document.annotations) > 1
+    text = document.document.text
+    for number, annotation in enumerate(document.annotations):
+        for one in annotation.entities:
+            entity = one.entity.shifted(annotation.sentence.offset)
+            conflict = (
+                None if one.conflict_id is None else f"s{number}.{one.conflict_id}" if several else one.conflict_id
+            )
+            name = labels.type_of(entity.label).name if labels is not None and entity.label in labels else ""
+            found.setdefault(
+                (entity.start, -entity.end, entity.label),
+                (
+                    document.document.id,
+                    entity.start,
+                    entity.end,
+                    entity.text_in(text),
+                    entity.label,
+                    name,
+                    one.score,
+                    one.decision.value,
+                    ",".join(one.taggers),
+                    conflict,
+                ),
+            )
+    for place in sorted(found):
+        yield found[place]
+
+
+def columns_with(kept: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of all columns: a kept one that has the name of another one is called ``input_NAME``."""
+    names: list[str] = []
+    for name in kept:
+        while name in COLUMNS or name in names:
+            name = f"input_{name}"  # noqa: PLW2901
+        names.append(name)
+    return (COLUMNS[0], *names, *COLUMNS[1:])
