@@ -22,7 +22,7 @@ from medner.service.build.further_bases import FurtherBases
 from medner.service.build.judges import JudgeParts, build_judge_chain, free_name, judge_adapters
 from medner.service.build.run_engines import run_engines
 from medner.service.build.server_names import served_filter
-from medner.service.config.cards import check_base, check_card, judge_card
+from medner.service.config.cards import check_base, check_card
 from medner.service.config.configuration import Configuration, by_name
 from medner.service.config.parts import Parts
 from medner.service.config.recorded import recorded_taggers
@@ -88,7 +88,7 @@ def check_adapters(configuration: Configuration) -> None:
         judge.check(labels)
         if judge.folder is not None and (judge.folder / CARD).is_file():
             base = by_name(judge.own_base or configuration.model)
-            check_base(judge.folder, judge_card(judge.folder).base, base)
+            check_base(judge.folder, judge.base_of_card(), base)
 
 
 def adapter_names(configuration: Configuration) -> dict[Path, str]:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.hashing import sha256_of
-from medner.core.files.names import ADAPTER_WEIGHTS
+from medner.core.files.names import ADAPTER_WEIGHTS, CARD
 from medner.service.config.bases import base_name
 from medner.service.config.cards import evidence_card
 from medner.service.config.judges.judge import JudgeConfig
@@ -109,6 +109,13 @@ class EvidenceJudgeConfig(JudgeConfig):
                 raise UserError(
                     f"{path}: is not there; medner train {'lexicon' if self.lexicon else 'evidence'} writes it"
                 )
+
+    def base_of_card(self) -> str:
+        """The model that reads."""
+        base = evidence_card(self._folder).base
+        if base is None:
+            raise BadInputError("lacks base, the model that its adapter stands on", path=self._folder / CARD)
+        return base
 
     def facts(self) -> dict[str, Any]:
         """What of it may change an answer: the bytes of its files in place of their paths."""

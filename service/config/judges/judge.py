@@ -108,6 +108,10 @@ class JudgeConfig(AgentConfig):
         """UserError where its files are not there or are of another label set: said before a model is loaded."""
         del labels
 
+    def base_of_card(self) -> str:
+        """The base model that the card in its folder names; only asked of a judge that has a folder."""
+        raise NotImplementedError
+
     def follows(self, first: str) -> str | None:
         """The tagger that it follows, if it follows one; ``first`` is the first of the run."""
         del first

@@ -73,6 +73,10 @@ class TrainedJudgeConfig(JudgeConfig):
         del labels
         judge_card(self.adapter)
 
+    def base_of_card(self) -> str:
+        """What its scores are made of."""
+        return judge_card(self.adapter).base
+
     def more(self, followed: str | None) -> str:
         """The folder's name."""
         del followed
