@@ -40,7 +40,7 @@ def matched_texts(controls: Iterable[Control], labels: LabelSet) -> tuple[Matche
     texts = tuple(one for one in found if one.targets)
     if not texts:
         strange = [label.written for group in by_text.values() for control in group for label in control.labels]
-        raise UserError(_unfitting(strange, _types(labels, labels.codes), labels))
+        raise UserError(_unfitting(strange, labels.codes, labels))
     return texts
 
 
@@ -57,7 +57,7 @@ def _matched(name: str, controls: list[Control], labels: LabelSet) -> MatchedTex
                 _claim(targets, code, Target(control.name, label.written))
     missing = tuple(code for code in labels.codes if code not in targets)
     if targets and strange and missing:
-        raise UserError(_unfitting(strange, _types(labels, missing), labels))
+        raise UserError(_unfitting(strange, missing, labels))
     return MatchedText(name, controls[0].text_key, targets)
 
 
@@ -69,7 +69,7 @@ def _types_of(label: Label, labels: LabelSet) -> tuple[str, ...]:
         if wrong:
             raise UserError(
                 f"predicted_values {wrong[0]!r} of Label {label.written!r} is no type of {labels.name}, which has "
-                f"{_types(labels, labels.codes)}"
+                f"{', '.join(labels.codes)}"
             )
         return tuple(code for code in codes.values() if code is not None)
     code = next((code for name in label.meant if (code := _code(name, labels)) is not None), None)
@@ -91,13 +91,10 @@ def _claim(targets: dict[str, Target], code: str, target: Target) -> None:
         )
 
 
-def _types(labels: LabelSet, codes: Iterable[str]) -> str:
-    return ", ".join(f"{code} ({labels.type_of(code).name})" for code in codes)
-
-
-def _unfitting(strange: list[str], types: str, labels: LabelSet) -> str:
+def _unfitting(strange: list[str], missing: Iterable[str], labels: LabelSet) -> str:
+    # Codes alone: a URL shows them as they are.
     named = ", ".join(map(repr, strange[:10])) + (f" and {len(strange) - 10} more" if len(strange) > 10 else "")
     return (
-        f"no type of {labels.name} is called {named}; types without a label: {types}. Give the Label "
+        f"no type of {labels.name} is called {named}; types without a label: {', '.join(missing)}. Give the Label "
         "predicted_values='CODE', or predicted_values='' where medner is not to predict it"
     )

@@ -8,6 +8,9 @@ from typing import Final, Literal
 from medner.core.errors import UserError
 from medner.store.corpora.reading.read_log import ReadLog
 
+#: As ``annotator``: every one's annotations, each a document of its own where the format tells them apart.
+EVERY_ANNOTATOR: Final = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
@@ -16,7 +19,7 @@ class ReadOptions:
     ``encoding``: the files', where they are not UTF-8. ``join_lines``: lines are cut at a fixed width, so a single
     line break inside a paragraph ends no sentence. ``text_key`` and ``id_key``: where JSON records keep the text and
     the id. ``end``: what the end of an entity counts. ``annotator``: whose annotations are read, where there are
-    several. ``log`` is told what each reading left out.
+    several (``*``: all). ``log`` is told what each reading left out.
     """
 
     encoding: str | None = None
