@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from spacy.language import Language
 from spacy.scorer import Scorer
@@ -16,25 +15,14 @@ from spacy.training import Example
 from spacy.util import raise_error
 
 from medner._annotator import AHEAD
-from medner._client.server import Server, connect
-from medner._client.settings import server_options
 from medner._documents import Document
-from medner._load import load
-from medner._settings import configuration_of, overrides_of
-from medner._texts import Text
+from medner._lazy_annotator import Annotates, LazyAnnotator
 from medner.core.characters import is_blank
 from medner.core.errors import UserError
 from medner.spacy.extensions import entity_data, record, register
 
 #: What becomes of an entity that cuts a token: no span, the whole tokens, or the tokens inside it.
 Alignment = Literal["strict", "expand", "contract"]
-
-
-class Annotates(Protocol):
-    """What annotates a stream of texts: :class:`medner.Annotator`."""
-
-    def pipe(self, texts: Iterable[Text], *, ahead: int = ...) -> Iterator[Document]:
-        """A document a text, in order."""
 
 
 class MednerComponent:
@@ -63,17 +51,18 @@ class MednerComponent:
         self.set_ents = set_ents
         self.overwrite_ents = overwrite_ents
         self.misaligned = 0
-        self._settings = {key: value for key, value in settings.items() if value is not None}
-        self._open = self._opener()
-        self._annotator: Annotates | None = None
-        self._process = 0
-        self._is_given = False
+        self._annotator = LazyAnnotator(settings)
         self._error_handler: Any = raise_error
         register()
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings that annotate."""
+        return dict(self._annotator.settings)
+
     def use(self, annotator: Annotates) -> None:
         """Annotates with models that are loaded already: a :class:`medner.Annotator`, which the caller closes."""
-        self._annotator, self._process, self._is_given = annotator, os.getpid(), True
+        self._annotator.use(annotator)
 
     def __call__(self, doc: Doc) -> Doc:
         """The Doc with its entities."""
@@ -105,7 +94,7 @@ class MednerComponent:
                 queue.append(doc)
                 yield doc.text
 
-        for document in self._ready().pipe(texts(), ahead=ahead):
+        for document in self._annotator.pipe(texts(), ahead=ahead):
             doc = self._written(queue[0], document)
             queue.popleft()
             yield doc
@@ -154,31 +143,6 @@ class MednerComponent:
             )
         self.misaligned += count
 
-    def _ready(self) -> Annotates:
-        if self._annotator is not None and self._process == os.getpid():
-            return self._annotator
-        if self._is_given:
-            raise UserError(
-                f"[{self.name}] the models that use() was given belong to another process; take n_process=1, or leave "
-                "use() out, and each process loads its own"
-            )
-        opened = self._open()
-        self._annotator, self._process = opened, os.getpid()
-        return opened
-
-    def _opener(self) -> Callable[[], Annotates]:
-        """Checks the settings, and gives what loads the models or reaches the server."""
-        settings = dict(self._settings)
-        labels = settings.pop("labels", None)
-        url, key_env = settings.pop("server", None), settings.pop("key_env", None)
-        if url is not None:
-            server_options(labels, settings)
-            return lambda: _OnServer(connect(url, key_env=key_env), labels, settings)
-        if key_env is not None:
-            raise UserError("key_env: names the variable with a server's key; say server, too")
-        _ = configuration_of(overrides_of(labels, settings)).label_set  # reads it
-        return lambda: load(labels, **settings)
-
     def set_error_handler(self, handler: Any) -> None:
         """What gets a Doc that fails; spaCy calls it."""
         self._error_handler = handler
@@ -213,25 +177,11 @@ class MednerComponent:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        # Another process loads its own models.
-        return {**self.__dict__, "_annotator": None, "_open": None, "_error_handler": raise_error}
+        return {**self.__dict__, "_error_handler": raise_error}  # the pipeline's own cannot be pickled
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._open = self._opener()
         register()
-
-
-class _OnServer:
-    """A medner server as what annotates."""
-
-    def __init__(self, server: Server, labels: str | None, settings: Mapping[str, Any]) -> None:
-        self._server = server
-        self._labels = labels
-        self._settings = settings
-
-    def pipe(self, texts: Iterable[Text], *, ahead: int = AHEAD) -> Iterator[Document]:
-        return self._server.pipe(texts, self._labels, ahead=ahead, **self._settings)
 
 
 @Language.factory(  # type: ignore[untyped-decorator]

@@ -1,0 +1,101 @@
+"""Models that are loaded at the first text, once a process: for objects that other programs copy and send about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from medner._annotator import AHEAD
+from medner._client.server import Server, connect
+from medner._client.settings import server_options
+from medner._documents import Document
+from medner._load import load
+from medner._settings import configuration_of, overrides_of
+from medner._texts import Text
+from medner.core.errors import UserError
+
+
+class Annotates(Protocol):
+    """What annotates a stream of texts: :class:`medner.Annotator`."""
+
+    def pipe(self, texts: Iterable[Text], *, ahead: int = ...) -> Iterator[Document]:
+        """A document a text, in order."""
+
+
+class LazyAnnotator:
+    """Annotates by settings of :func:`medner.load`, or on a server by those that a client may choose.
+
+    ``settings`` are plain data: ``labels``, and either ``server`` with ``key_env`` (the environment variable that holds
+    its key) or what :func:`medner.load` takes. UserError, before any model is loaded, where one is wrong. A pickled
+    copy has the settings alone.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = {key: value for key, value in settings.items() if value is not None}
+        self._open = _opener(self.settings)
+        self._annotator: Annotates | None = None
+        self._process = 0
+        self._is_given = False
+
+    def use(self, annotator: Annotates) -> None:
+        """Annotates with models that are loaded already, which the caller closes."""
+        self._annotator, self._process, self._is_given = annotator, os.getpid(), True
+
+    def pipe(self, texts: Iterable[Text], *, ahead: int = AHEAD) -> Iterator[Document]:
+        """A document a text, in order. The models are loaded here, where this process has none."""
+        return self._ready().pipe(texts, ahead=ahead)
+
+    def close(self) -> None:
+        """Frees the models that were loaded here; the next text loads them again."""
+        opened, self._annotator = self._annotator, None
+        if not self._is_given and opened is not None and self._process == os.getpid():
+            opened.close()  # type: ignore[attr-defined]  what was loaded here has it
+        self._is_given = False
+
+    def _ready(self) -> Annotates:
+        if self._annotator is not None and self._process == os.getpid():
+            return self._annotator
+        if self._is_given:
+            raise UserError(
+                "the models that use() was given belong to another process; work in one process, or leave use() out, "
+                "and each process loads its own"
+            )
+        self._annotator, self._process = self._open(), os.getpid()
+        return self._annotator
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"settings": self.settings, "_is_given": self._is_given}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["settings"])  # type: ignore[misc]  as it was made
+        self._is_given = state["_is_given"]
+
+
+class _OnServer:
+    """A medner server as what annotates."""
+
+    def __init__(self, server: Server, labels: str | None, settings: Mapping[str, Any]) -> None:
+        self._server = server
+        self._labels = labels
+        self._settings = settings
+
+    def pipe(self, texts: Iterable[Text], *, ahead: int = AHEAD) -> Iterator[Document]:
+        return self._server.pipe(texts, self._labels, ahead=ahead, **self._settings)
+
+    def close(self) -> None:
+        self._server.close()
+
+
+def _opener(given: Mapping[str, Any]) -> Callable[[], Annotates]:
+    """Checks the settings, and gives what loads the models or reaches the server."""
+    settings = dict(given)
+    labels = settings.pop("labels", None)
+    url, key_env = settings.pop("server", None), settings.pop("key_env", None)
+    if url is not None:
+        server_options(labels, settings)
+        return lambda: _OnServer(connect(url, key_env=key_env), labels, settings)
+    if key_env is not None:
+        raise UserError("key_env: names the variable with a server's key; say server, too")
+    _ = configuration_of(overrides_of(labels, settings)).label_set  # reads it
+    return lambda: load(labels, **settings)
