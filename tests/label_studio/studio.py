@@ -17,7 +17,8 @@ from tests.free_port import free_port
 
 TOKEN = "0123456789abcdef" * 2 + "01234567"
 EMAIL, PASSWORD = "first@example.org", "a-word-of-a-test"
-_READY_S = 180
+#: Its first start makes a data base.
+_READY_S = 600
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,7 @@ class _Annotators:
         if predictions and not reading.layout.predictions:
             reading.set_layout(replace(reading.layout, predictions=True))
         reading.notes[Note.PREDICTED] += bool(predictions)
+        reading.notes[Note.UNANNOTATED] += not works and not predictions and any(key in task for key in _WORK[:2])
         done.sort(key=lambda one: not one.get("ground_truth"))
         reading.notes[Note.OTHER_ANNOTATOR] += max(0, len(done) - 1)
         return [_Work(_objects((done or predictions or [{}])[0].get("result")))]

@@ -14,6 +14,7 @@ class Note(StrEnum):
     OTHER_ANNOTATOR = "further annotations of the same task (left out; --annotator NAME or '*' reads them)"
     NOT_BY_ANNOTATOR = "records that --annotator did not annotate (left out)"
     PREDICTED = "predictions of tasks that nobody annotated (read; --annotator '*' leaves them out)"
+    UNANNOTATED = "tasks that nobody annotated (read without entities; --annotator '*' leaves them out)"
     CANCELLED = "cancelled annotations (left out)"
     REJECTED = "records that were rejected or ignored (left out)"
     NO_LABEL = "marked places without a label (left out)"
