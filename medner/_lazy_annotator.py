@@ -23,6 +23,13 @@ class Annotates(Protocol):
         """A document a text, in order."""
 
 
+class Opened(Annotates, Protocol):
+    """The same, to be closed."""
+
+    def close(self) -> None:
+        """Frees what it holds."""
+
+
 class LazyAnnotator:
     """Annotates by settings of :func:`medner.load`, or on a server by those that a client may choose.
 
@@ -32,15 +39,11 @@ class LazyAnnotator:
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.settings = {key: value for key, value in settings.items() if value is not None}
-        self._open = _opener(self.settings)
-        self._annotator: Annotates | None = None
-        self._process = 0
-        self._is_given = False
+        self._set({key: value for key, value in settings.items() if value is not None})
 
     def use(self, annotator: Annotates) -> None:
         """Annotates with models that are loaded already, which the caller closes."""
-        self._annotator, self._process, self._is_given = annotator, os.getpid(), True
+        self._given, self._is_given, self._process = annotator, True, os.getpid()
 
     def pipe(self, texts: Iterable[Text], *, ahead: int = AHEAD) -> Iterator[Document]:
         """A document a text, in order. The models are loaded here, where this process has none."""
@@ -48,28 +51,37 @@ class LazyAnnotator:
 
     def close(self) -> None:
         """Frees the models that were loaded here; the next text loads them again."""
-        opened, self._annotator = self._annotator, None
-        if not self._is_given and opened is not None and self._process == os.getpid():
-            opened.close()  # type: ignore[attr-defined]  what was loaded here has it
-        self._is_given = False
+        opened, self._opened = self._opened, None
+        self._given, self._is_given = None, False
+        if opened is not None and self._process == os.getpid():
+            opened.close()
+
+    def _set(self, settings: dict[str, Any], *, is_given: bool = False) -> None:
+        self.settings = settings
+        self._open = _opener(settings)
+        self._opened: Opened | None = None
+        self._given: Annotates | None = None
+        self._is_given = is_given
+        self._process = 0
 
     def _ready(self) -> Annotates:
-        if self._annotator is not None and self._process == os.getpid():
-            return self._annotator
+        is_here = self._process == os.getpid()
+        if self._given is not None and is_here:
+            return self._given
         if self._is_given:
             raise UserError(
                 "the models that use() was given belong to another process; work in one process, or leave use() out, "
                 "and each process loads its own"
             )
-        self._annotator, self._process = self._open(), os.getpid()
-        return self._annotator
+        if self._opened is None or not is_here:
+            self._opened, self._process = self._open(), os.getpid()
+        return self._opened
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"settings": self.settings, "_is_given": self._is_given}
+        return {"settings": self.settings, "is_given": self._is_given}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["settings"])  # type: ignore[misc]  as it was made
-        self._is_given = state["_is_given"]
+        self._set(state["settings"], is_given=state["is_given"])
 
 
 class _OnServer:
@@ -87,7 +99,7 @@ class _OnServer:
         self._server.close()
 
 
-def _opener(given: Mapping[str, Any]) -> Callable[[], Annotates]:
+def _opener(given: Mapping[str, Any]) -> Callable[[], Opened]:
     """Checks the settings, and gives what loads the models or reaches the server."""
     settings = dict(given)
     labels = settings.pop("labels", None)

@@ -69,9 +69,13 @@ class MednerPipeline:
         return self
 
     @overload
-    def __call__(self, inputs: str, *, batch_size: int = ...) -> list[EntityGroup]: ...
+    def __call__(  # type: ignore[overload-overlap]  # a text is a sequence of texts, too
+        self, inputs: str, *, batch_size: int = ...
+    ) -> list[EntityGroup]: ...
     @overload
-    def __call__(self, inputs: Sequence[str], *, batch_size: int = ...) -> list[list[EntityGroup]]: ...
+    def __call__(  # type: ignore[overload-overlap]
+        self, inputs: Sequence[str], *, batch_size: int = ...
+    ) -> list[list[EntityGroup]]: ...
     @overload
     def __call__(self, inputs: Iterable[str], *, batch_size: int = ...) -> Iterator[list[EntityGroup]]: ...
     def __call__(self, inputs: str | Iterable[str], *, batch_size: int = AHEAD) -> Any:
@@ -100,7 +104,8 @@ class MednerPipeline:
         """
         if isinstance(dataset, Mapping):
             given = {"text_column": text_column, "column": column, "batch_size": batch_size, **options}
-            return type(dataset)({name: self.map(split, **given) for name, split in dataset.items()})
+            made: Any = type(dataset)
+            return made({name: self.map(split, **given) for name, split in dataset.items()})
         features = None if dataset.features is None else _features(dataset.features, column)
         if features is not None:
             options.setdefault("features", features)

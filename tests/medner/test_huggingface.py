@@ -131,7 +131,10 @@ def test_other_columns_and_plain_rows() -> None:
 
 def test_a_bad_row_is_named() -> None:
     """By its number, from 1, and by what is wrong."""
-    rows = [{"text": "胸痛", "entities": []}, {"text": "胸痛", "entities": [{"start": 0, "end": 9, "label": "sym"}]}]
+    rows: Any = [
+        {"text": "胸痛", "entities": []},
+        {"text": "胸痛", "entities": [{"start": 0, "end": 9, "label": "sym"}]},
+    ]
     with pytest.raises(medner.BadInputError, match=r"^data set:2.*\[0, 9\) is not a span"):
         from_dataset(rows)
 
