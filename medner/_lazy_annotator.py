@@ -38,6 +38,11 @@ class LazyAnnotator:
     copy has the settings alone.
     """
 
+    settings: dict[str, Any]
+    _open: Callable[[], Opened]
+    _opened: Opened | None
+    _given: Annotates | None
+
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._set({key: value for key, value in settings.items() if value is not None})
 
@@ -59,8 +64,8 @@ class LazyAnnotator:
     def _set(self, settings: dict[str, Any], *, is_given: bool = False) -> None:
         self.settings = settings
         self._open = _opener(settings)
-        self._opened: Opened | None = None
-        self._given: Annotates | None = None
+        self._opened = None
+        self._given = None
         self._is_given = is_given
         self._process = 0
 
