@@ -101,8 +101,11 @@ async def problem(request: Request) -> Response:
 
 
 async def _spec(service: Service, request: Request) -> JobSpec:
+    labels, known = request.path_params.get("labels"), service.offer.label_sets
+    if labels is not None and labels not in known:
+        raise Problem("unfitting", f"labels: no label set {labels!r}; there are {', '.join(known)}")
     options = JobOptions(
-        labels=request.path_params.get("labels"),
+        labels=labels,
         name="label-studio",
         priority=Priority.HIGH,
         keep_days=KEEP_DAYS,

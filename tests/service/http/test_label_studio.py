@@ -185,7 +185,8 @@ async def test_another_label_set_is_named_where_it_fits(client: httpx.AsyncClien
         assert (await _told(client, of)).endswith("ccks2019 fits: connect ∕label-studio∕ccks2019 instead")
         ready = await client.post("/label-studio/ccks2019/setup", json=setup(of))
         assert len(ready.json()["types"]["note"]) == 3
-    assert "no label set 'none'" in (await client.get("/label-studio/none/versions")).json()["detail"]
+    for name in ("none", "🏻"):
+        assert f"no label set '{name}'" in (await client.get(f"/label-studio/{name}/versions")).json()["detail"]
 
 
 async def test_without_a_worker_it_does_not_connect(client: httpx.AsyncClient) -> None:
