@@ -7,6 +7,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 VLLM   ?= .venv-vllm
+STUDIO ?= .venv-label-studio
 ARGS   ?=
 
 # The base of the default configuration.
@@ -27,7 +28,7 @@ SHELL       := bash
 # A terminal without a UTF-8 locale still prints Chinese.
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults check typing docs bench clean
+.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults test-label-studio test-doors check typing docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -64,7 +65,7 @@ demo: model  ## annotate the sample notes with the real model and make a page of
 	echo "The page, for any browser: $(CURDIR)/$(DEMO)/annotations.html"
 
 # Suites with a set-up of their own.
-APART := --ignore=tests/browser --ignore=tests/faults --ignore=tests/vllm
+APART := --ignore=tests/browser --ignore=tests/faults --ignore=tests/label_studio --ignore=tests/vllm
 
 test: $(DEV) model  ## all tests but the browser's, vLLM's and the faults'; those of the real model included
 	$(BIN)/pytest $(APART) $(ARGS)
@@ -82,6 +83,14 @@ test-vllm: $(DEV) model  ## real vLLM servers on this machine's processor
 
 test-faults: $(DEV)  ## jobs while workers and Redis are killed, stopped and cut off; under five minutes
 	$(BIN)/pytest tests/faults $(ARGS)
+
+test-label-studio: $(DEV)  ## a real Label Studio with medner as its backend; makes its environment (1 GB)
+	scripts/ensure_chromium.sh
+	scripts/label_studio_environment.sh $(STUDIO)
+	MEDNER_LABEL_STUDIO=$(abspath $(STUDIO)) $(BIN)/pytest tests/label_studio $(ARGS)
+
+test-doors: test-label-studio  ## medner inside other programs: Label Studio, spaCy, Hugging Face
+	$(BIN)/pytest tests/medner/test_spacy.py tests/medner/test_huggingface.py $(ARGS)
 
 typing: | $(VENV)/bin/python
 	@mkdir -p build/typing/medner

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import sys
 import threading
+import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -23,6 +25,7 @@ class BackgroundLoop:
         self._process = os.getpid()
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._thread.start()
+        _RUNNING.add(self)
 
     @property
     def closed(self) -> bool:
@@ -88,3 +91,14 @@ class BackgroundLoop:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+#: The loops that nobody closed yet.
+_RUNNING: weakref.WeakSet[BackgroundLoop] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Ends what is left when Python ends: a loop that lived longer would complain while modules go."""
+    for loop in list(_RUNNING):
+        loop.close()

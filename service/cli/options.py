@@ -208,7 +208,8 @@ READ_OPTIONS: dict[str, tuple[Any, Any]] = {
                 "--annotator",
                 metavar="NAME",
                 callback=not_empty,
-                help="Whose annotations to read (number, mail address or name), if there are several people's.",
+                help="Whose annotations to read (number, mail address or name), if there are several people's; '*' for "
+                "all of Label Studio's, each as a document ID@ANNOTATOR.",
             ),
         ],
         None,

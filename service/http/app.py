@@ -31,6 +31,8 @@ def new_app(parts: ServiceParts, *, hosts: frozenset[str] = frozenset()) -> ASGI
     names = {route.endpoint: one.described_path for route, one in zip(routes, ROUTES, strict=True)}
     routes += [Route(PATH, openapi, methods=["GET"]), *WEB_ROUTES]
     inner = Starlette(routes=routes, exception_handlers=dict(HANDLERS), lifespan=lifespan)
-    rules = Rules(hosts, frozenset({"/", PATH, *(one.path for one in ROUTES if one.open)}))
+    needless = [one.path for one in ROUTES if one.open]
+    folders = ("/assets/", *(path.partition("{")[0] for path in needless if "{" in path))
+    rules = Rules(hosts, frozenset({"/", PATH, *needless}), folders)
     # Around all of it, so that the answer to a defect is guarded as well.
     return Guard(inner, rules, parts.access, parts.metrics, {**{one.endpoint: one.path for one in routes}, **names})

@@ -6,6 +6,7 @@ from medner.service.http import audits, sessions
 from medner.service.http.jobs import handlers
 from medner.service.http.jobs.routes import JOB_ROUTES
 from medner.service.http.judges.routes import JUDGE_ROUTES
+from medner.service.http.label_studio.routes import LABEL_STUDIO_ROUTES
 from medner.service.http.messages import answers, requests
 from medner.service.http.messages.audit import AuditAnswer
 from medner.service.http.messages.trace_requests import PageOf
@@ -43,6 +44,7 @@ ROUTES: tuple[Operation, ...] = (
     *REVIEW_ROUTES,
     *TRACE_ROUTES,
     *JUDGE_ROUTES,
+    *LABEL_STUDIO_ROUTES,
     Operation(
         "GET",
         "/v1/audit",

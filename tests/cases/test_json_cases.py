@@ -140,6 +140,23 @@ def test_options_say_what_a_file_does_not_tell() -> None:
         list(read_documents(two, options=ReadOptions(annotator="3")))
 
 
+def test_every_annotator_is_read() -> None:
+    """Each finished annotation is a document of its own that names its annotator; nobody's work is none."""
+    every = ReadOptions(annotator="*")
+    plain = next(read_documents(CASES / STUDIO / "e_two.json"))
+    found = list(read_documents(CASES / STUDIO / "e_two.json", options=every))
+    assert [one.id for one in found] == [f"{plain.id}@1", f"{plain.id}@2"]
+    assert {one.text for one in found} == {plain.text}
+    assert [entity.label for one in found for entity in one.entities][-1] == "bod"
+    assert len({one.entities for one in found}) == 2
+    (minimal,) = read_documents(CASES / STUDIO / "b_min.json", options=every)
+    assert "@" in minimal.id
+    (only,) = read_documents(CASES / STUDIO / "a.json", options=every)
+    assert only.id.count("@") == 1
+    with pytest.raises(BadInputError, match="no task here has a finished annotation"):
+        list(read_documents(CASES / STUDIO / "d_pred.json", options=every))
+
+
 def test_what_is_left_out_is_counted() -> None:
     """Further annotators, cancelled work, other layers and unknown keys are notes."""
     notes = {name: read_documents(CASES / STUDIO / name) for name in ("e_two.json", "f_cancel.json", "g_rel.json")}

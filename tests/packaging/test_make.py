@@ -19,6 +19,8 @@ TARGETS = (
     "test-fast",
     "test-browser",
     "test-vllm",
+    "test-label-studio",
+    "test-doors",
     "test-faults",
     "check",
     "docs",

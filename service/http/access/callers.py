@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 import time
@@ -37,9 +38,9 @@ class Access:
         """Who asks, everybody where no key is needed, None for who may not."""
         if not self.ring.needed:
             return ANYONE
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and key:
-            name = self.ring.owner(key.strip())
+        key = _key_of(headers.get("authorization", ""))
+        if key:
+            name = self.ring.owner(key)
         else:
             name = self._of_session(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
         scopes = frozenset() if name is None else self.ring.scopes_of(name)
@@ -65,6 +66,19 @@ class Access:
     def _of_session(self, token: str) -> str | None:
         session = self._sessions.get(_at(token))
         return None if session is None or session.until_s <= self._clock() else session.name
+
+
+def _key_of(authorization: str) -> str:
+    """The key of a header: ``Bearer KEY``, or ``Basic`` with it as the password, as Label Studio sends it; else ""."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode("utf-8").partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _at(token: str) -> str:

@@ -36,15 +36,15 @@ _QUIET = ("/health", "/metrics")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Which names of the server are answered to (empty: all) and which paths need no key."""
+    """Which names of the server are answered to (empty: all), and which paths and folders need no key."""
 
     hosts: frozenset[str] = frozenset()
     open_paths: frozenset[str] = frozenset()
-    open_folder: str = "/assets/"
+    open_folders: tuple[str, ...] = ("/assets/",)
 
     def is_open(self, path: str) -> bool:
         """Whether a path needs no key."""
-        return path in self.open_paths or path.startswith(self.open_folder)
+        return path in self.open_paths or path.startswith(self.open_folders)
 
 
 class Guard:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections import OrderedDict
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,44 +10,15 @@ from medner.core.records import Document
 from medner.service.http.access.limits import check_text
 from medner.service.http.bodies import body_of
 from medner.service.http.context import Service, service_of
-from medner.service.http.jobs.submit import give_up, registered_judge
 from medner.service.http.messages.annotated import DocumentAnswer
 from medner.service.http.messages.answers import AnnotatedAnswer, WaitingAnswer
 from medner.service.http.messages.problems import Problem, unknown_job
 from medner.service.http.messages.requests import AnnotateBody, JobOptions
 from medner.service.http.messages.responses import json_answer
 from medner.service.http.operation import acts_on
+from medner.service.http.waited_jobs import KEEP_DAYS, SPECS, give_up, registered_judge
 from medner.service.jobs.watch import remarks
-from medner.store.jobs import JobSpec, JobState, Priority, SubmitCallbacks
-
-#: Results stay for a day, so that a link to a conflict opens.
-_KEEP_DAYS = 1.0
-#: To make a specification reads and hashes the adapters, some 100 ms.
-_REMEMBERED_S = 20.0
-_MOST_REMEMBERED = 64
-
-
-class SpecCache:
-    """The specifications of the last requests, for a short time."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[float, JobSpec]] = OrderedDict()
-
-    async def spec(self, service: Service, options: JobOptions, judge: dict[str, Any] | None) -> JobSpec:
-        """The specification of a job."""
-        key = f"{options.model_dump_json()} {judge!r}"
-        held = self._known.get(key)
-        if held is not None and held[0] > time.monotonic():
-            return held[1]
-        spec = await asyncio.to_thread(service.offer.spec, options, judge)
-        self._known[key] = (time.monotonic() + _REMEMBERED_S, spec)
-        self._known.move_to_end(key)
-        while len(self._known) > _MOST_REMEMBERED:
-            self._known.popitem(last=False)
-        return spec
-
-
-_SPECS = SpecCache()
+from medner.store.jobs import JobState, Priority, SubmitCallbacks
 
 
 async def annotate(request: Request) -> Response:
@@ -63,11 +29,11 @@ async def annotate(request: Request) -> Response:
         **body.model_dump(exclude={"text", "documents", "wait_s"}),
         name="annotate",
         priority=Priority.HIGH,
-        keep_days=_KEEP_DAYS,
+        keep_days=KEEP_DAYS,
         judge_follow=JudgeFollow.PINNED if body.judge else JudgeFollow.LATEST,
     )
     judge = await registered_judge(service, options)
-    spec = await _SPECS.spec(service, options, judge)
+    spec = await SPECS.spec(service, options, judge)
     submitted = await service.jobs.submit(spec, documents, progress=SubmitCallbacks(waiting=give_up))
     acts_on(request, submitted.id)
     if not await service.endings.wait(submitted.id, body.wait_s):

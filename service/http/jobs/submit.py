@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from medner.core.choices import JudgeFollow
-from medner.core.errors import UserError
 from medner.core.records import Document
-from medner.service.config.options import Overrides
-from medner.service.config.registered_judges import with_registered_judge
 from medner.service.http.access.limits import check_text, read_body
 from medner.service.http.context import Service, service_of
 from medner.service.http.jobs.ndjson import handed_over, line_documents
@@ -23,6 +18,7 @@ from medner.service.http.messages.problems import Problem, refused
 from medner.service.http.messages.requests import JobOptions, SubmitBody
 from medner.service.http.messages.responses import json_answer, query_of
 from medner.service.http.operation import JSON, LINES, acts_on
+from medner.service.http.waited_jobs import give_up, registered_judge
 from medner.store.jobs import JobSpec, SubmitCallbacks
 
 _LONGEST_KEY = 200
@@ -78,21 +74,6 @@ async def _spec(service: Service, options: JobOptions) -> JobSpec:
     return await asyncio.to_thread(service.offer.spec, options, judge)
 
 
-async def registered_judge(service: Service, options: JobOptions) -> dict[str, Any] | None:
-    """The table of a judge of the registry, looked up now; a followed one begins with that in place. None for others.
-
-    Problem where there is no such judge.
-    """
-    named = Overrides(judge=options.judge or service.offer.base.judge)
-    try:
-        found = await with_registered_judge(
-            named, service.jobs.judges, follow=options.judge_follow == JudgeFollow.LATEST
-        )
-    except UserError as error:
-        raise Problem("unfitting", f"judge: {error}") from error
-    return found.judge if isinstance(found.judge, dict) else None
-
-
 async def _submitted(request: Request, service: Service, spec: JobSpec, documents: Iterable[Document]) -> Response:
     key = request.headers.get("idempotency-key")
     if key is not None and not 0 < len(key) <= _LONGEST_KEY:
@@ -116,8 +97,3 @@ async def _submitted(request: Request, service: Service, spec: JobSpec, document
         sentences=view.counts.sentences,
     )
     return json_answer(answer, 202, {"Location": f"/v1/jobs/{view.id}"})
-
-
-def give_up(reason: str) -> None:
-    """A command waits until there is room; a request is told."""
-    raise Problem("unavailable", f"{reason}: delete finished jobs, or give it more; no job was made")

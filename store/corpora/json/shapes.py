@@ -10,6 +10,7 @@ from medner.store.corpora.json.fields import drop_unread, id_field, kind_of, loo
 from medner.store.corpora.json.tags import is_tag_list, joined, tagged_mentions
 from medner.store.corpora.reading.format import Mention, Reading
 from medner.store.corpora.reading.notes import Note
+from medner.store.corpora.reading.read_options import EVERY_ANNOTATOR
 
 _TEXTS = ("text", "content", "sentence", "context", "data", "raw_text", "sent", "note", "doc", "document", "passage")
 _IDS = ("id", "document_id", "doc_id", "docid", "doc_key")
@@ -95,7 +96,7 @@ def _entity_lists(reading: Reading, place: int, value: _Fields) -> Iterator[Reco
     """Prodigy's ``spans``, spaCy's ``ents``, TPLinker's ``entity_list`` ...: a text and one list of entities."""
     text, key, name = _text_id(reading, place, value)
     wanted = reading.options.annotator
-    if wanted is not None and "_annotator_id" in value and value["_annotator_id"] != wanted:
+    if wanted not in (None, EVERY_ANNOTATOR) and "_annotator_id" in value and value["_annotator_id"] != wanted:
         reading.notes[Note.NOT_BY_ANNOTATOR] += 1
         return
     if value.get("answer") in ("reject", "ignore"):

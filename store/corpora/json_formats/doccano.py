@@ -18,6 +18,7 @@ from medner.store.corpora.json.records import json_records
 from medner.store.corpora.reading.format import Format, Reading, Writing, number_or_text
 from medner.store.corpora.reading.notes import Note
 from medner.store.corpora.reading.raw_records import RawRecord, read_records
+from medner.store.corpora.reading.read_options import EVERY_ANNOTATOR
 
 #: doccano keeps keys that it does not know with the text, and exports them again.
 ID = "document_id"
@@ -52,7 +53,7 @@ def _understand(reading: Reading, record: RawRecord) -> Document:
 def _of_annotator(reading: Reading, items: object) -> object:
     """The entities without those of other users than --annotator, where they say whose they are."""
     wanted = reading.options.annotator
-    if wanted is None or not isinstance(items, list):
+    if wanted in (None, EVERY_ANNOTATOR) or not isinstance(items, list):
         return items
     kept = [one for one in items if not (isinstance(one, dict) and "user" in one and str(one["user"]) != wanted)]
     reading.notes[Note.OTHER_ANNOTATOR] += len(items) - len(kept)

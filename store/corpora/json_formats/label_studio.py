@@ -1,14 +1,15 @@
 """Label Studio exports (JSON and JSON-MIN): tasks with a text and marked places, as array, lines or a single task.
 
-The annotation that is ground truth is read, else the first finished one, else the first prediction. Ends are
-exclusive. Label Studio keeps ``data`` as it was imported and gives every task an ``id`` of its own, so ids are read
-from and written to ``data.id``.
+The annotation that is ground truth is read, else the first finished one, else the first prediction. With --annotator
+'*' every finished one makes a document of its own, ``ID@ANNOTATOR``. Ends are exclusive. Label Studio keeps ``data``
+as it was imported and gives every task an ``id`` of its own, so ids are read from and written to ``data.id``.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from medner.core.records import Document
@@ -29,7 +30,8 @@ from medner.store.corpora.json.records import json_records
 from medner.store.corpora.json_formats.label_studio_results import region_mentions, regions_fit
 from medner.store.corpora.reading.format import Format, Mention, Reading, Writing, number_or_text
 from medner.store.corpora.reading.notes import Note
-from medner.store.corpora.reading.raw_records import RawRecord, read_records
+from medner.store.corpora.reading.raw_records import RawRecord, read_several
+from medner.store.corpora.reading.read_options import EVERY_ANNOTATOR
 
 _WORK = ("annotations", "completions", "predictions")
 _NO_TEXT = BOOKKEEPING | {"id"}
@@ -38,8 +40,16 @@ _Fields = Mapping[str, object]
 
 def _read(reading: Reading) -> Iterator[Document]:
     annotators = _Annotators(reading)
-    yield from read_records(reading, json_records(reading, _is_task), annotators.understand)
+    yield from read_several(reading, json_records(reading, _is_task), annotators.understand)
     annotators.check()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The results of an annotation; ``by`` is added to the document's id."""
+
+    results: list[_Fields]
+    by: str = ""
 
 
 class _Annotators:
@@ -50,23 +60,24 @@ class _Annotators:
         self._names: dict[str, None] = {}
         self._chosen = 0
 
-    def understand(self, reading: Reading, record: RawRecord) -> Document | None:
-        """The task as a document; None where --annotator left it alone."""
+    def understand(self, reading: Reading, record: RawRecord) -> Iterator[Document]:
+        """The task as a document, or as one an annotator; nothing where --annotator left it alone."""
         task, place = record_fields(reading, record), record.place
         minimal = not isinstance(task.get("data"), dict)
-        results = self._minimal(task) if minimal else self._results(task)
-        if results is None:
+        works = self._minimal(task) if minimal else self._results(task)
+        if not works:
             reading.notes[Note.NOT_BY_ANNOTATOR] += 1
-            return None
-        mentions = list(with_ends(reading, region_mentions(reading, place, results), inclusive=False))
-        text, text_key = _text_of(reading, place, task, mentions)
-        if not minimal:
-            reading.drop_keys(f"data.{key}" for key in _data_of(task) if key not in (text_key, "id"))
-        reading.unread.update(str(one.get("type")) for one in results if _is_odd_region(one))
-        name = id_field(reading, place, task, ("data.id", "id"))
-        return reading.document(name, text, as_in_text(reading, text, mentions), line=place)
+        for work in works:
+            results = work.results
+            mentions = list(with_ends(reading, region_mentions(reading, place, results), inclusive=False))
+            text, text_key = _text_of(reading, place, task, mentions)
+            if not minimal:
+                reading.drop_keys(f"data.{key}" for key in _data_of(task) if key not in (text_key, "id"))
+            reading.unread.update(str(one.get("type")) for one in results if _is_odd_region(one))
+            name = id_field(reading, place, task, ("data.id", "id")) + work.by
+            yield reading.document(name, text, as_in_text(reading, text, mentions), line=place)
 
-    def _results(self, task: _Fields) -> list[_Fields] | None:
+    def _results(self, task: _Fields) -> list[_Work]:
         reading, wanted = self._reading, self._reading.options.annotator
         works = [one for key in _WORK[:2] for one in _objects(task.get(key))]
         done = [one for one in works if not (one.get("was_cancelled") or one.get("skipped"))]
@@ -74,39 +85,48 @@ class _Annotators:
         unread = task.get("annotations")
         if isinstance(unread, list) and unread and not _objects(unread):
             reading.unread["annotations (their numbers alone, without the annotations)"] += 1
+        names = [_names_of(one.get("completed_by", one.get("created_username"))) for one in done]
+        drop_unread(reading, task, (*_WORK, "data", "id"))
+        if wanted == EVERY_ANNOTATOR:
+            self._chosen += len(done)
+            marks = _marks(names)
+            return [_Work(_objects(one.get("result")), mark) for one, mark in zip(done, marks, strict=True)]
         if wanted is not None:
-            names = [_names_of(one.get("completed_by", one.get("created_username"))) for one in done]
             self._names |= dict.fromkeys(name for each in names for name in each[:1])
             done = [one for one, each in zip(done, names, strict=True) if wanted in each]
             self._chosen += len(done)
             if not done:
-                return None
+                return []
         predictions = [] if done else _objects(task.get("predictions"))
         if predictions and not reading.layout.predictions:
             reading.set_layout(replace(reading.layout, predictions=True))
+        reading.notes[Note.PREDICTED] += bool(predictions)
+        reading.notes[Note.UNANNOTATED] += not works and not predictions and any(key in task for key in _WORK[:2])
         done.sort(key=lambda one: not one.get("ground_truth"))
         reading.notes[Note.OTHER_ANNOTATOR] += max(0, len(done) - 1)
-        chosen = (done or predictions or [{}])[0]
-        drop_unread(reading, task, (*_WORK, "data", "id"))
-        return _objects(chosen.get("result"))
+        return [_Work(_objects((done or predictions or [{}])[0].get("result")))]
 
-    def _minimal(self, task: _Fields) -> list[_Fields] | None:
+    def _minimal(self, task: _Fields) -> list[_Work]:
         """The regions of JSON-MIN, where they lie in the task under the name of their control."""
         reading, wanted = self._reading, self._reading.options.annotator
-        if wanted is not None:
-            names = _names_of(task.get("annotator"))
+        names, by = _names_of(task.get("annotator")), ""
+        if wanted == EVERY_ANNOTATOR:
+            (by,) = _marks([names])
+        elif wanted is not None:
             self._names |= dict.fromkeys(names[:1])
             if wanted not in names:
-                return None
-            self._chosen += 1
+                return []
+        self._chosen += 1
         keys = [key for key, value in task.items() if is_minimal_list(value)]
         drop_unread(reading, task, ("text", "id", "annotator", *keys))
-        return [{"type": "labels", "value": one} for key in keys for one in _objects(task[key])]
+        return [_Work([{"type": "labels", "value": one} for key in keys for one in _objects(task[key])], by)]
 
     def check(self) -> None:
         """UserError when --annotator names somebody who annotated nothing."""
         wanted = self._reading.options.annotator
         if wanted is not None and not self._chosen:
+            if wanted == EVERY_ANNOTATOR:
+                raise self._reading.error("--annotator '*': no task here has a finished annotation", None)
             raise self._reading.error(
                 f"--annotator: nothing here is by {wanted!r}; there are annotations by {listed(self._names)}", None
             )
@@ -136,6 +156,17 @@ def _names_of(who: object) -> list[str]:
         return [name for name in (*parts, full) if name]
     name = id_text(who)
     return [] if name is None else [name]
+
+
+def _marks(annotators: list[list[str]]) -> list[str]:
+    """What tells the annotations of a task apart: the annotator, with a number from the second one by the same."""
+    seen: Counter[str] = Counter()
+    marks = []
+    for place, names in enumerate(annotators, 1):
+        name = names[0] if names else str(place)
+        seen[name] += 1
+        marks.append(f"@{name}" + (f"-{seen[name]}" if seen[name] > 1 else ""))
+    return marks
 
 
 def _text_of(reading: Reading, place: int, task: _Fields, mentions: list[Mention]) -> tuple[str, str]:

@@ -8,6 +8,9 @@ from typing import Final, Literal
 from medner.core.errors import UserError
 from medner.store.corpora.reading.read_log import ReadLog
 
+#: As ``annotator``: every one's annotations, each a document of its own where the format tells them apart.
+EVERY_ANNOTATOR: Final = "*"
+
 
 @dataclass(frozen=True, slots=True)
 class TableOptions:
@@ -36,7 +39,7 @@ class ReadOptions:
     ``encoding``: the files', where they are not UTF-8. ``join_lines``: lines are cut at a fixed width, so a single
     line break inside a paragraph ends no sentence. ``text_key`` and ``id_key``: where JSON records keep the text and
     the id, or the columns of a table that do. ``end``: what the end of an entity counts. ``annotator``: whose
-    annotations are read, where there are several. ``log`` is told what each reading left out. ``database`` is the
+    annotations are read, where there are several (``*``: all). ``log`` is told what each reading left out. ``database`` is the
     address of the database that is read in place of a file.
     """
 

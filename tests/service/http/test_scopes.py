@@ -81,7 +81,7 @@ async def test_every_route_asks_for_its_scope(serving: Serving, tmp_path: Path) 
             if one.open or one.scope is Scope.READ:
                 continue
             path = one.described_path.format(
-                id="j", run="r", sentence="s", conflict="c0", token="t", name="n", other="o"
+                id="j", run="r", sentence="s", conflict="c0", token="t", name="n", other="o", labels="l"
             )
             answer = await reader.request(one.method, path)
             assert answer.status_code == 403, (one.method, path)

@@ -1,0 +1,1 @@
+"""What Label Studio asks of a machine-learning backend."""
