@@ -1,4 +1,4 @@
-"""The weights of span taggers as a server's model has them: each tagger's adapter merged into its copy of the layers."""
+"""The weights of span taggers as a server's model has them: each adapter merged into a copy of the base's layers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import torch
 
 from medner.agents.engines.local.lora_files import LoraPair, check_fit, lora_pairs
 from medner.agents.taggers.spans.head import load_head
-from medner.agents.taggers.spans.identity import identity
+from medner.agents.taggers.spans.served.identity import identity
+from medner.agents.taggers.spans.settings import read_settings
 from medner.core.errors import UserError
 
 #: The key of a model's config.json (or of vLLM's --hf-overrides) that lists the taggers.
@@ -37,21 +38,22 @@ class ServedTagger:
     folder: Path | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, as config.json has it."""
-        data = {"layers": self.layers, "two_way_from": self.two_way_from, "inner": self.inner, "base": self.base}
-        return data if self.folder is None else {**data, "folder": str(self.folder)}
+        """Plain data, as the config.json of an exported model has it."""
+        return {"layers": self.layers, "two_way_from": self.two_way_from, "inner": self.inner, "base": self.base}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> ServedTagger:
-        """What :meth:`as_dict` gave."""
-        folder = data.get("folder")
-        return cls(
-            int(data["layers"]),
-            int(data["two_way_from"]),
-            int(data["inner"]),
-            str(data["base"]),
-            None if folder is None else Path(folder),
-        )
+    def from_dict(cls, data: Mapping[str, Any], layers: int) -> ServedTagger:
+        """What :meth:`as_dict` gave, or only ``folder`` and ``base``; ``layers`` is how many the base has.
+
+        UserError for a folder that holds no span tagger.
+        """
+        base = str(data["base"])
+        if "folder" not in data:
+            return cls(int(data["layers"]), int(data["two_way_from"]), int(data["inner"]), base)
+        folder = Path(data["folder"])
+        settings = read_settings(folder)
+        inner = load_head(folder).shape.inner
+        return cls(settings.layers or layers, settings.two_way_from, inner, base, folder)
 
 
 def served_weights(
@@ -61,9 +63,10 @@ def served_weights(
 
     What an adapter changes comes in float32: who takes it rounds it once. UserError for an adapter that does not fit.
     """
-    adapters = [_pairs(tagger) for tagger in taggers]
-    for number, tagger in enumerate(taggers):
-        yield from ((f"taggers.{number}.{name}", value) for name, value in _head(tagger))
+    folders = [_folder(tagger) for tagger in taggers]
+    adapters = [{f"{target}.weight": pair for target, pair in lora_pairs(one.name, one).items()} for one in folders]
+    for number, (tagger, folder) in enumerate(zip(taggers, folders, strict=True)):
+        yield from ((f"taggers.{number}.{name}", value) for name, value in _head(folder, tagger.base))
     for name, value in base:
         inside = name.removeprefix(_BODY)
         if inside == "embed_tokens.weight":
@@ -80,11 +83,10 @@ def served_weights(
         raise UserError(f"an adapter has weights for layers that this base model does not have: {left[0]}")
 
 
-def _pairs(tagger: ServedTagger) -> dict[str, LoraPair]:
+def _folder(tagger: ServedTagger) -> Path:
     if tagger.folder is None:
-        raise UserError("a tagger without its folder cannot be merged")
-    pairs = lora_pairs(tagger.folder.name, tagger.folder)
-    return {f"{target}.weight": pair for target, pair in pairs.items()}
+        raise UserError("a span tagger without its folder cannot be merged into a base model")
+    return tagger.folder
 
 
 def _merged(name: str, weight: torch.Tensor, pair: LoraPair | None) -> torch.Tensor:
@@ -94,11 +96,10 @@ def _merged(name: str, weight: torch.Tensor, pair: LoraPair | None) -> torch.Ten
     return weight.float() + pair.product().to(weight.device)
 
 
-def _head(tagger: ServedTagger) -> Iterator[tuple[str, torch.Tensor]]:
+def _head(folder: Path, base: str) -> Iterator[tuple[str, torch.Tensor]]:
     """The part of the head that works on tokens, and the tagger's identity, which each answer carries."""
-    assert tagger.folder is not None
-    head = load_head(tagger.folder)
+    head = load_head(folder)
     for part in ("norm", "inner"):
         for name, value in getattr(head, part).state_dict().items():
             yield f"head.{part}.{name}", value
-    yield "identity", torch.tensor(list(identity(tagger.folder, tagger.base)), dtype=torch.float32)
+    yield "identity", torch.tensor(list(identity(folder, base)), dtype=torch.float32)

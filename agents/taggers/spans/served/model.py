@@ -3,8 +3,8 @@
 vLLM loads this as a plugin, by the entry point ``vllm.general_plugins``, wherever medner is installed beside it. A
 server with it takes a base model whose config names the class (``medner serve-models`` gives vLLM what it needs by
 ``--hf-overrides``), or what ``medner export`` wrote. It gives token states by ``/pooling`` with the task
-``token_embed``: for each tagger first who it is (:mod:`medner.agents.taggers.spans.identity`), then the head's numbers of the token. Characters, spans and
-probabilities are the client's.
+``token_embed``: for each tagger its identity, how many numbers follow, and these numbers, which its head makes of the
+token (``states.py`` reads them). Characters, spans and probabilities are the client's.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from medner.agents.engines.vllm.spans.weights import ARCHITECTURE, KEY, ServedTagger, served_weights
-from medner.agents.taggers.spans.identity import SIZE
+from medner.agents.taggers.spans.served.identity import SIZE
+from medner.agents.taggers.spans.served.weights import ARCHITECTURE, KEY, ServedTagger, served_weights
 
 #: vLLM's layers that run two-way where a config says is_causal false: module, layer, model, by the config's model_type.
 _FAMILIES = {
@@ -45,7 +45,7 @@ class SpanTaggers(nn.Module):
         super().__init__()
         model_config = vllm_config.model_config
         config = model_config.hf_config.get_text_config()
-        self._served = [ServedTagger.from_dict(one) for one in getattr(config, KEY)]
+        self._served = [ServedTagger.from_dict(one, config.num_hidden_layers) for one in getattr(config, KEY)]
         if config.model_type not in _FAMILIES:
             raise ValueError(f"medner serves span taggers on {', '.join(_FAMILIES)}, not on {config.model_type}")
         module, layer_name, model_name = _FAMILIES[config.model_type]
@@ -76,7 +76,7 @@ class SpanTaggers(nn.Module):
         intermediate_tensors: Any = None,  # noqa: ARG002  vLLM's interface
         inputs_embeds: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """All taggers' states of all tokens [tokens, sum over the taggers of SIZE + inner]."""
+        """All taggers' states of all tokens [tokens, sum over the taggers of header and inner]."""
         embedded = self.embed_input_ids(input_ids) if inputs_embeds is None else inputs_embeds
         # vLLM's norms add to the residual in place.
         return torch.cat([tagger(positions, embedded.clone()) for tagger in self.taggers], dim=-1)
@@ -105,7 +105,9 @@ class _Tagger(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.norm = norms.RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
         self.head = _TokenHead(config.hidden_size, served.inner)
+        # Filled from the weights, so that it cannot say another tagger than they are.
         self.register_buffer("identity", torch.zeros(SIZE, dtype=torch.float32))
+        self.register_buffer("inner", torch.tensor([served.inner], dtype=torch.float32), persistent=False)
 
     def forward(self, positions: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
         residual = None
@@ -113,8 +115,8 @@ class _Tagger(nn.Module):
             hidden, residual = layer(positions, hidden, residual)
         hidden, _ = self.norm(hidden, residual)
         states_TI = self.head(hidden)
-        identity: torch.Tensor = self.identity
-        return torch.cat([identity.expand(len(states_TI), SIZE), states_TI], dim=-1)
+        header: torch.Tensor = torch.cat([self.identity, self.inner])
+        return torch.cat([header.expand(len(states_TI), -1), states_TI], dim=-1)
 
 
 class _TokenHead(nn.Module):
