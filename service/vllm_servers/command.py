@@ -121,9 +121,7 @@ def _scoring(configuration: Configuration, model: Path, plan: Plan) -> Iterator[
         taggers = list(configuration.served_spans)
     models = span_models(configuration, taggers)
     if plan.spans is not None and len(models) > 1:
-        raise UserError(
-            "the span taggers of this configuration are of several base models, and exported are those of one"
-        )
+        raise UserError("--spans: exported span taggers are of one base model, and this configuration has several")
     for base, name in models.items():
         folder = model if base is None else base_model_folder(base)
         context = plan.context or _context(span_context(configuration))
