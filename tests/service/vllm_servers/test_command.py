@@ -46,7 +46,7 @@ def option(arguments: tuple[str, ...], name: str) -> str:
 
 
 def test_every_writing_adapter_is_a_model_name(tmp_path: Path) -> None:
-    """The span tagger's is not among them: it has a server of its own. The rank is the highest, as vLLM allocates it."""
+    """The span tagger's is not among them; the rank is the highest, as vLLM allocates it."""
     command, _ = serve_commands(with_two(tmp_path), MODEL, Plan())
     at = command.arguments.index("--lora-modules")
     assert command.arguments[at + 1 : at + 3] == (
@@ -69,9 +69,7 @@ def test_on_a_processor_one_adapter_slot_stays_empty(tmp_path: Path, device: Dev
 
 def test_replicas_follow_the_first_port_and_share_the_threads(tmp_path: Path) -> None:
     """Each is a server of its own."""
-    commands = serve_commands(
-        with_two(tmp_path), MODEL, Plan(replicas=2, port=9000, threads=4, part=ServerPart.MODELS)
-    )
+    commands = serve_commands(with_two(tmp_path), MODEL, Plan(replicas=2, port=9000, threads=4, part=ServerPart.MODELS))
     assert [command.url for command in commands] == ["http://127.0.0.1:9000", "http://127.0.0.1:9001"]
     assert {command.environment["OMP_NUM_THREADS"] for command in commands} == {"2"}
 
