@@ -202,7 +202,7 @@ def export_card(folder: Path) -> TaggerExport | SpanExport | FilterExport:
     path = _file(folder, "exported model", "medner export", EXPORT)
     data = card_data(path)
     if "kind" not in data:
-        return _read(SpanExport if "taggers" in data else TaggerExport, path)
+        return _read(SpanExport, path) if "taggers" in data else _read(TaggerExport, path)
     return _read(ClassifierExport if "bias" in data else FilterExport, path)
 
 

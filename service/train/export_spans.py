@@ -54,9 +54,9 @@ def export_span_taggers(
     except ImportError as error:
         raise UserError(f"{error.name} is missing: exporting needs pip install 'medner[train]'") from error
     cards = [adapter_card(one) for one in adapters]
-    for what, named in (("label set", {card.labels for card in cards}), ("base model", {card.base for card in cards})):
-        if len(named) > 1:
-            raise UserError(f"span taggers of one model are of one {what}; these are of {', '.join(sorted(named))}")
+    for what, several in (("label set", {one.labels for one in cards}), ("base model", {one.base for one in cards})):
+        if len(several) > 1:
+            raise UserError(f"span taggers of one model are of one {what}; these are of {', '.join(sorted(several))}")
     labels = load_label_set(cards[0].labels)
     named = base or cards[0].base
     order = SpanExportOrder(base_model_folder(named), base_name(named), adapters, out, dtype)

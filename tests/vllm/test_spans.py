@@ -107,6 +107,11 @@ async def table(tagger: Any, sentence: Sentence) -> Any:
     return scores.scores_YCC
 
 
+def kept(annotation: Annotation) -> list[tuple[object, ...]]:
+    """The entities, who gave them, and how they were decided."""
+    return [(one.entity, one.taggers, one.decision) for one in annotation.entities]
+
+
 def chances(annotation: Annotation) -> list[float]:
     """Every probability that a judge went by or gave."""
     filtered = [one.score or 0.0 for conflict in annotation.conflicts for one in conflict.candidates]
@@ -120,7 +125,7 @@ async def test_the_default_gives_what_it_gives_here(
     assert bases_here(served) == ()
     there, here = await run(served, None, None), await run(default, model, local_engine)
     assert [one.entities for one in there.documents] == [one.entities for one in here.documents]
-    assert [one.entities for one in there.annotations] == [one.entities for one in here.annotations]
+    assert list(map(kept, there.annotations)) == list(map(kept, here.annotations))
     assert sum(len(one.entities) for one in there.documents) > 200
     both = [
         pair
@@ -160,7 +165,7 @@ async def test_one_request_serves_both_taggers(served: Configuration, server: Se
         before = await asyncio.to_thread(requests, server)
         await asyncio.gather(*(pipeline.annotate_sentence(one) for one in real_sentences(30)))
         after = await asyncio.to_thread(requests, server)
-    assert after - before <= 33
+    assert 20 <= after - before <= 33
 
 
 async def test_a_sentence_that_does_not_fit_is_refused_in_a_line(served: Configuration) -> None:
@@ -179,7 +184,5 @@ def requests(server: Serving) -> int:
     import httpx
 
     told = httpx.get(f"{server.command.url}/metrics", timeout=30, trust_env=False).text
-    found = re.findall(r"^vllm:prompt_tokens_total\{[^}]*\} (\S+)$", told, re.MULTILINE)
     counted = re.findall(r"^vllm:request_success_total\{[^}]*\} (\S+)$", told, re.MULTILINE)
-    assert found
     return int(sum(map(float, counted)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -19,7 +19,10 @@ from medner.service.config.fingerprint import fingerprint, fingerprint_facts
 from medner.service.config.frozen import freeze, thaw
 from tests.agents.engines.vllm.play import Play
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
@@ -179,4 +182,4 @@ def test_an_engine_without_servers_is_refused(base: Path, folder: Path) -> None:
     from medner.agents.engines.scripted import ScriptedEngine
 
     with pytest.raises(UserError, match="has no servers that run span taggers"):
-        build_deps(configuration(base, folder, SERVERS), ScriptedEngine([]))
+        build_deps(configuration(base, folder, SERVERS), ScriptedEngine(lambda _: ""))

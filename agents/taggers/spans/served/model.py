@@ -115,7 +115,7 @@ class _Tagger(nn.Module):
             hidden, residual = layer(positions, hidden, residual)
         hidden, _ = self.norm(hidden, residual)
         states_TI = self.head(hidden)
-        header: torch.Tensor = torch.cat([self.identity, self.inner])
+        header = torch.cat([self.get_buffer("identity"), self.get_buffer("inner")])
         return torch.cat([header.expand(len(states_TI), -1), states_TI], dim=-1)
 
 

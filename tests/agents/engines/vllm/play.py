@@ -70,8 +70,8 @@ class Play:
             return httpx.Response(200, json={"count": len(text), "tokens": [ord(char) for char in text]})
         if path == "/pooling":
             row = struct.pack(f"<{len(self.token_numbers)}f", *self.token_numbers)
-            data = base64.b64encode(row * len(body["input"])).decode()
-            return httpx.Response(200, json={"data": [{"index": 0, "data": data}]})
+            numbers = base64.b64encode(row * len(body["input"])).decode()
+            return httpx.Response(200, json={"data": [{"index": 0, "data": numbers}]})
         if path == "/classify":
             scored = [{"index": number, "probs": [float(len(text))]} for number, text in enumerate(body["input"])]
             return httpx.Response(200, json={"data": scored[::-1]})

@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from medner.core.errors import ExternalError, UserError
 
-torch = pytest.importorskip("torch")
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = pytest.importorskip("torch")
 from medner.agents.taggers.spans.served.states import ServedStates, SpanServer, by_identity, problem_of
 from tests.tiny_model import save_tiny_model
 
