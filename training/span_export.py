@@ -31,7 +31,7 @@ from medner.training.export import TOLERANCE, WEIGHTS, Exported, ExportedWeights
 from medner.training.model.lora import load_tokenizer, shortened_config
 
 #: How far a probability may be from the one before: in two-way layers rounding adds up to more than where models write.
-_TOLERANCE = {"float32": TOLERANCE["float32"], "bfloat16": 0.25, "float16": 0.05}
+TOLERANCES = {"float32": TOLERANCE["float32"], "bfloat16": 0.25, "float16": 0.05}
 #: Stretches that the tagger gives at least this probability are compared.
 _LEAST = 0.01
 _CPU = torch.device("cpu")
@@ -61,10 +61,10 @@ def export_spans(
         _write(order, taggers, folder)
         before, after = _probabilities(order, taggers, folder, texts)
         differences = (before - after).abs()
-        if not len(differences) or not differences.max() <= _TOLERANCE[order.dtype]:
+        if not len(differences) or not differences.max() <= TOLERANCES[order.dtype]:
             raise ExternalError(
                 f"the exported model's probabilities differ by up to {float(differences.max()):.3f} from the adapters' "
-                f"({_TOLERANCE[order.dtype]} is allowed); nothing is kept. Try --dtype float32"
+                f"({TOLERANCES[order.dtype]} is allowed); nothing is kept. Try --dtype float32"
             )
         describe(folder, ExportedWeights(order.dtype, sha256_of(folder / WEIGHTS)))
         for file in folder.iterdir():
