@@ -33,8 +33,8 @@ from medner.agents.engines.local.engine import LocalEngine
 from medner.agents.engines.local.model import LocalModel
 from medner.agents.taggers.spans.tagger import SpanScores, SpanTagger
 
-#: As many corpus sentences as are compared, where a corpus lies beside the project.
-COUNT = 500
+#: As many corpus sentences as are compared, where a corpus lies beside the project: 500 take two cores ten minutes.
+COUNT = 120
 
 
 @dataclass(frozen=True)
@@ -160,12 +160,14 @@ async def test_another_tagger_under_the_same_name_is_refused(served: Configurati
 
 
 async def test_one_request_serves_both_taggers(served: Configuration, server: Serving) -> None:
-    """They read the same tokens, so the server is asked once a sentence."""
+    """Where they read the same tokens the server is asked once a sentence; a token that one of them splits costs one."""
+    asked = real_sentences(30)
+    texts = len({one.text for one in asked})
     async with assembled(served, engine_factory=none_here) as pipeline:
         before = await asyncio.to_thread(requests, server)
-        await asyncio.gather(*(pipeline.annotate_sentence(one) for one in real_sentences(30)))
+        await asyncio.gather(*(pipeline.annotate_sentence(one) for one in asked))
         after = await asyncio.to_thread(requests, server)
-    assert 20 <= after - before <= 33
+    assert texts <= after - before < 2 * texts
 
 
 async def test_a_sentence_that_does_not_fit_is_refused_in_a_line(served: Configuration) -> None:
