@@ -86,7 +86,8 @@ def none_here(order: EngineOrder) -> LocalEngine:
 
 async def run(configuration: Configuration, model: Path | None, engine: LocalEngine | None) -> Run:
     """The sample notes, corpus sentences where there are some, and the score tables of each tagger."""
-    notes = sorted((ROOT / "examples/notes").glob("*.txt"))
+    # All ten, unless very few sentences are asked for.
+    notes = sorted((ROOT / "examples/notes").glob("*.txt"))[: max(1, COUNT // 4)]
     sentences = real_sentences(COUNT)
 
     def here(_: EngineOrder) -> LocalEngine:
@@ -129,7 +130,7 @@ async def test_the_default_gives_what_it_gives_here(
     there, here = await run(served, None, None), await run(default, model, local_engine)
     assert [one.entities for one in there.documents] == [one.entities for one in here.documents]
     assert list(map(kept, there.annotations)) == list(map(kept, here.annotations))
-    assert sum(len(one.entities) for one in there.documents) > 200
+    assert sum(len(one.entities) for one in there.documents) > 20 * len(there.documents)
     both = [
         pair
         for run in (there, here)
@@ -139,7 +140,7 @@ async def test_the_default_gives_what_it_gives_here(
     for one, other in zip(*both, strict=True):
         assert chances(one) == pytest.approx(chances(other), abs=1e-3)
         judged += len(one.verdicts)
-    assert judged > 50
+    assert judged > len(there.documents)
     for several, others in zip(there.scores, here.scores, strict=True):
         assert max(float((one - other).abs().max()) for one, other in zip(several, others, strict=True)) < 1e-3
 
