@@ -1,5 +1,5 @@
-# medner's command: workers, submitting, inspecting. Runs span taggers and filters on the processor; what writes runs
-# on the vLLM servers.
+# medner's command: workers, submitting, inspecting. Taggers run on the vLLM servers; what needs a model in the process
+# (a trained judge, a two-way filter) runs here, on the processor.
 FROM python:3.11-slim
 RUN useradd --uid 1000 --create-home medner
 WORKDIR /srv/medner

@@ -1,4 +1,4 @@
-# vLLM's own image for NVIDIA GPUs and, beside it, medner: for `medner serve-models` and the copy proposer.
+# vLLM's own image for NVIDIA GPUs and, beside it, medner: for `medner serve-models` and its plugins.
 FROM vllm/vllm-openai:v0.32.0
 WORKDIR /srv/medner
 COPY . .

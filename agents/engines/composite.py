@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from medner.agents.engines.engine import AdapterLoader, Classifier, Completion, Encoder, Engine, Request
+from medner.agents.engines.engine import AdapterLoader, Classifier, Completion, Encoder, Engine, Request, TokenPooler
 from medner.agents.prompts.messages import Message
 from medner.core.errors import UserError
 
@@ -41,6 +41,12 @@ class CompositeEngine:
         if not isinstance(self.writing, Classifier):
             raise UserError(f"model {model}: this engine has no servers that classify")
         return await self.writing.classify(model, texts)
+
+    async def pool_tokens(self, model: str, tokens: Sequence[int]) -> torch.Tensor:
+        """A model's numbers for each token, from a server."""
+        if not isinstance(self.writing, TokenPooler):
+            raise UserError(f"model {model}: this engine has no servers that run span taggers")
+        return await self.writing.pool_tokens(model, tokens)
 
     def tokens(self, text: str) -> list[int]:
         """The tokens of a plain text."""

@@ -107,6 +107,15 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class TokenPooler(Protocol):
+    """An engine whose servers hold models that give numbers for each token: span taggers (``agents/taggers/spans``)."""
+
+    async def pool_tokens(self, model: str, tokens: Sequence[int]) -> torch.Tensor:
+        """A model's numbers [tokens, numbers] in float32 on the CPU. Raises what an engine raises."""
+        ...
+
+
+@runtime_checkable
 class Classifier(Protocol):
     """An engine whose servers hold models that score a text: what ``medner export`` made of a filter."""
 

@@ -21,6 +21,7 @@ from medner.service.build.exemplars import planned_exemplars
 from medner.service.build.further_bases import FurtherBases
 from medner.service.build.judges import JudgeParts, build_judge_chain, free_name, judge_adapters
 from medner.service.build.run_engines import run_engines
+from medner.service.build.served_spans import span_servers
 from medner.service.build.server_names import served_filter
 from medner.service.config.cards import check_base, check_card
 from medner.service.config.configuration import Configuration, by_name
@@ -121,7 +122,9 @@ def build_deps(
     parts = parts or judge_parts(configuration, engine)
     judge_chain = build_judge_chain(configuration.judge, parts)
     recorded = recorded_taggers(configuration.taggers, labels)
-    built = Parts(labels, engine, adapters, others=parts.others)
+    built = Parts(
+        labels, engine, adapters, others=parts.others, spans=span_servers(configuration, engine, parts.others)
+    )
     taggers = tuple(recorded.get(tagger.name) or tagger.build(built) for tagger in configuration.taggers)
     if configuration.join_lines:
         # Recorded answers are those of the original sentences.

@@ -43,10 +43,11 @@ def bases_here(configuration: Configuration) -> tuple[str, ...]:
     Plugins and rules alone do without.
     """
     local, chosen, exemplars = configuration.engine.is_local, configuration.filter, configuration.exemplars
+    served = configuration.served_spans
     asked = {
         agent.own_base or configuration.model
         for agent in (*configuration.asked, *configuration.judge.in_order)
-        if agent.needs_hidden_states or (local and agent.asks_model)
+        if agent not in served and (agent.needs_hidden_states or (local and agent.asks_model))
     }
     if chosen is not None and (chosen.needs_hidden_states or (local and chosen.asks_model)):
         asked.add(configuration.model)
@@ -122,7 +123,8 @@ def engine_orders(
     ``turn`` is what their engines share; None: one is made where there are several.
     """
     bases = bases_here(configuration) if bases is None else bases
-    elsewhere = {} if configuration.engine.is_local else served_names(configuration)
+    elsewhere = set() if configuration.engine.is_local else set(served_names(configuration))
+    elsewhere |= {tagger.folder for tagger in configuration.served_spans if tagger.folder is not None}
     owners = dict(_owners(configuration))
     turn = turn or (threading.Lock() if len(bases) > 1 else None)
     # Without the folder of its own model the caller brings an engine that needs none.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
+from medner.service.config.taggers import TaggerConfig
 
 
 def served_base(configuration: Configuration) -> str:
@@ -20,10 +23,20 @@ def served_filter(configuration: Configuration) -> str | None:
     return chosen.served_name(configuration.label_set.name)
 
 
+def span_models(configuration: Configuration, taggers: Sequence[TaggerConfig] | None = None) -> dict[str | None, str]:
+    """The name on servers of the model that runs a base's span taggers, by the base (None: that of the run).
+
+    ``taggers`` None: those that the configuration has on servers.
+    """
+    labels = configuration.label_set.name
+    bases = dict.fromkeys(one.own_base for one in (configuration.served_spans if taggers is None else taggers))
+    return {base: f"{labels}.spans" + ("" if base is None else f".{base_name(base)}") for base in bases}
+
+
 def served_names(configuration: Configuration) -> dict[Path, str]:
     """The name on a server of each adapter that writes text: ``cmeee-v2.symbol``, unless the configuration says so.
 
-    Span taggers, and filters that score hidden states, are not among them: no server runs their adapters.
+    Span taggers are not among them (:func:`span_models`), nor are filters that score hidden states.
     """
     labels = configuration.label_set.name
     names: dict[Path, str] = {}

@@ -13,7 +13,8 @@ from medner.agents.engines.vllm.pool import Pool
 from medner.agents.engines.vllm.server import ServerAddress
 from medner.core.errors import ExternalError, UserError
 from medner.core.findings import Finding, errors_among
-from medner.service.build.server_names import served_base, served_filter, served_names
+from medner.service.build.served_spans import span_context, wanted_taggers
+from medner.service.build.server_names import served_base, served_filter, served_names, span_models
 from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
 from medner.service.config.engine import ServerConfig
@@ -42,7 +43,7 @@ async def vllm_engine(configuration: Configuration, adapters: Mapping[Path, str]
     try:
         await pool.open()
         needs = model_needs(configuration)
-        findings = [one for one in errors_among(await check_servers(pool, needs)) if not _spare(one, pool, needs)]
+        findings = [one for one in errors_among(await _found(pool, configuration)) if not _spare(one, pool, needs)]
         if findings:
             raise UserError("\n".join(finding.line() for finding in findings))
     except BaseException:
@@ -59,9 +60,20 @@ async def server_findings(configuration: Configuration) -> list[Finding]:
     try:
         with suppress(ExternalError):  # the findings say which servers do not answer
             await pool.open()
-        return await check_servers(pool, model_needs(configuration))
+        return await _found(pool, configuration)
     finally:
         await pool.close()
+
+
+async def _found(pool: Pool, configuration: Configuration) -> list[Finding]:
+    found = await check_servers(pool, model_needs(configuration))
+    if not configuration.served_spans:
+        return found
+    try:
+        from medner.agents.taggers.spans.served.checks import check_span_servers  # noqa: PLC0415  heavy
+    except ImportError as error:
+        raise UserError(f"{error.name} is missing: a span tagger needs pip install 'medner[local]'") from error
+    return found + await check_span_servers(pool, wanted_taggers(configuration))
 
 
 def model_needs(configuration: Configuration) -> list[Need]:
@@ -82,6 +94,8 @@ def model_needs(configuration: Configuration) -> list[Need]:
     if chosen is not None and chosen.writes:
         model = served_base(configuration) if chosen.folder is None else names[chosen.folder]
         need(model, configuration.max_chars * 2)
+    for model in span_models(configuration).values():
+        need(model, span_context(configuration), writes=False)
     if (classifier := served_filter(configuration)) is not None:
         need(classifier, 2 * configuration.max_chars + _TEMPLATE, writes=False)
     for judge in configuration.judge.in_order:

@@ -96,6 +96,13 @@ class TaggerExport(ExportCard):
     style: StyleName = "brief"
 
 
+class SpanExport(ExportCard):
+    """Exported span taggers of one base: their names, each with its identity as the server's answers have it."""
+
+    strategy: Literal["span"]
+    taggers: tuple[str, ...]
+
+
 class FilterExport(ExportCard):
     """An exported filter that answers yes or no."""
 
@@ -194,12 +201,12 @@ def filter_card(folder: Path) -> FilterCard:
     return _read(FilterCard, path)
 
 
-def export_card(folder: Path) -> TaggerExport | FilterExport:
+def export_card(folder: Path) -> TaggerExport | SpanExport | FilterExport:
     """What an exported model is. UserError when the folder holds none, BadInputError when its card is broken."""
     path = _file(folder, "exported model", "medner export", EXPORT)
     data = card_data(path)
     if "kind" not in data:
-        return _read(TaggerExport, path)
+        return _read(SpanExport, path) if "taggers" in data else _read(TaggerExport, path)
     return _read(ClassifierExport if "bias" in data else FilterExport, path)
 
 

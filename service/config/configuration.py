@@ -179,6 +179,13 @@ class Configuration(StrictModel):
         return tuple(dict.fromkeys(base for base in own if base is not None))
 
     @property
+    def served_spans(self) -> tuple[TaggerConfig, ...]:
+        """The span taggers whose models run on servers."""
+        vllm = self.engine.vllm
+        on_servers = vllm is not None and vllm.span_taggers == "vllm"
+        return tuple(tagger for tagger in self.asked if on_servers and tagger.scores_spans)
+
+    @property
     def followed(self) -> str | None:
         """The tagger that the judge follows, if it follows one."""
         return self.judge.follows(self.taggers[0].name)

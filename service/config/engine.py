@@ -40,7 +40,10 @@ class LocalEngineConfig(EngineConfig):
 
 
 class VllmEngineConfig(EngineConfig):
-    """vLLM servers run them, each with ``attempts`` of ``timeout_s``."""
+    """vLLM servers run them, each with ``attempts`` of ``timeout_s``.
+
+    ``span_taggers`` says where these run: on the servers (``vllm``), or in this process (``local``).
+    """
 
     is_local: ClassVar[bool] = False
     needed: ClassVar[Mapping[str, str]] = {
@@ -51,6 +54,7 @@ class VllmEngineConfig(EngineConfig):
     servers: tuple[ServerConfig, ...] = Field(min_length=1)
     timeout_s: float = Field(default=120, gt=0, le=86_400)
     attempts: int = Field(default=4, ge=1, le=20)
+    span_taggers: Literal["vllm", "local"] = "vllm"
 
     @property
     def vllm(self) -> VllmEngineConfig:

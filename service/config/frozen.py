@@ -31,7 +31,16 @@ def thaw_data(data: dict[str, Any]) -> dict[str, Any]:
 
 def thaw(data: dict[str, Any]) -> Configuration:
     """The configuration on this machine. BadInputError where it is none."""
-    return validated(thaw_data(data), where="the job's configuration")
+    return validated(_as_frozen(thaw_data(data)), where="the job's configuration")
+
+
+def _as_frozen(data: dict[str, Any]) -> dict[str, Any]:
+    """The configuration with what was meant when it was frozen: 0.1.0 ran span taggers in the worker, also beside
+    servers, and had no key for it."""
+    engine = data.get("engine")
+    if not isinstance(engine, dict) or engine.get("kind") != "vllm" or "span_taggers" in engine:
+        return data
+    return {**data, "engine": {**engine, "span_taggers": "local"}}
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:

@@ -15,6 +15,7 @@ from medner.core.labels import LabelSet
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from medner.agents.taggers.spans.served.states import SpanServer
     from medner.service.config.judges.chat import ChatJudgeConfig
 
 
@@ -24,6 +25,8 @@ class Parts:
 
     ``adapters`` are the names that the engine has adapters loaded under, by folder; ``taggers`` those that a filter is
     put behind; ``served`` the name that an exported filter has on servers. ``others`` run further base models.
+    ``spans`` are the servers' models that run span taggers, by their base (None: that of the run); those of other bases
+    run on the engine.
     """
 
     labels: LabelSet
@@ -32,6 +35,7 @@ class Parts:
     taggers: Sequence[Tagger] = ()
     served: str | None = None
     others: Mapping[str, Engine] = field(default_factory=dict)
+    spans: Mapping[str | None, SpanServer] = field(default_factory=dict)
 
     def engine_of(self, base: str | None) -> Engine:
         """What runs a base model, None: that of the run."""

@@ -59,7 +59,7 @@ def export_adapter(
     card = _card(adapter)
     labels = load_label_set(card.labels)
     folder = base_model_folder(base or card.base)
-    shots = _sentences(check, labels, most)
+    shots = annotated_sentences(check, labels, most)
     order = ExportOrder(folder, adapter, out, dtype, partial(_describe, card))
     if isinstance(card, FilterCard) and card.kind == "llm-cls":
         return export_classifier(order, load_head(adapter), _candidate_samples(shots, labels))
@@ -90,8 +90,7 @@ def _card(adapter: Path) -> AdapterCard | FilterCard:
         card = adapter_card(adapter)
         if not TAGGERS.rows[card.strategy].writes:
             raise UserError(
-                f"{adapter}: a {card.strategy} tagger looks both ways, which no server's model does; it runs in the "
-                "process that annotates, also beside servers"
+                f"{adapter}: a {card.strategy} tagger does not write text, so it becomes no model that writes"
             )
         return card
     found = filter_card(adapter)
@@ -105,7 +104,8 @@ def _card(adapter: Path) -> AdapterCard | FilterCard:
     return found
 
 
-def _sentences(check: Path | None, labels: LabelSet, most: int) -> list[Shot]:
+def annotated_sentences(check: Path | None, labels: LabelSet, most: int) -> list[Shot]:
+    """What an export is compared on: a file's short sentences, None: hand-written ones that ship."""
     if check is None:
         shots = list(load_shots(labels))
         where = f"no annotated sentences ship for the label set {labels.name}; name a file with --check"

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.names import ADAPTER_CONFIG
-from medner.service.build.server_names import served_base, served_filter, served_names
+from medner.service.build.served_spans import span_context
+from medner.service.build.server_names import served_base, served_filter, served_names, span_models
 from medner.service.build.vllm_engine import model_needs
+from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
 from medner.service.config.judges import BestTaggerConfig, JudgeConfig
 from medner.service.vllm_servers.plan import Device, Plan, ServerPart, Speculation
@@ -20,6 +22,10 @@ from medner.store.models import base_model_folder
 
 #: The drafter class, by the name that vLLM imports it under.
 COPY_PROPOSER = "medner.agents.engines.vllm.drafting.CopyProposer"
+#: The model class of span taggers, and where its config lists them (agents/taggers/spans/served; heavy to import).
+SPAN_TAGGERS, SPAN_TAGGERS_KEY = "MednerSpanTaggers", "medner_taggers"
+#: Tokens in a pass of span taggers, at least.
+_SPAN_TOKENS = 4_096
 #: Context sizes are rounded up to a multiple of this.
 _CONTEXT_STEP = 256
 _LEAST_CONTEXT = 1_024
@@ -45,11 +51,13 @@ class ServeCommand:
 def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> list[ServeCommand]:
     """The servers of a configuration, each ``plan.replicas`` times.
 
-    One a base model holds it with every adapter that writes as a model name of its own, another the exported filter.
+    One a base model holds it with every adapter that writes as a model name of its own, one runs the base's span
+    taggers, another the exported filter. Where the configuration names no servers, all that can run on some is meant.
     ``model`` is the folder of the run's base model. UserError when nothing of the configuration runs on a server.
     """
     every = [
         *(server for base in _bases(configuration, model) for server in _writing(*base, plan)),
+        *_scoring(configuration, model, plan),
         *_classifying(configuration, plan),
     ]
     parts = [one for one in every if plan.part in (ServerPart.ALL, one[0])]
@@ -57,8 +65,8 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
         raise UserError(f"this configuration has no server of the part {plan.part.value}; it has {every[0][0]}")
     if not parts:
         raise UserError(
-            "no tagger, filter or judge of this configuration writes text, and no filter is exported, so there is "
-            "nothing to serve; name a tagger that does, for example --taggers symbol"
+            "nothing of this configuration runs on a server: no tagger, filter or judge writes text, no filter is "
+            "exported, and span taggers are kept in the process that annotates (engine.span_taggers)"
         )
     commands = []
     for number, (kind, arguments) in enumerate([one for one in parts for _ in range(plan.replicas)]):
@@ -98,6 +106,7 @@ def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[
             "models",
             [
                 *_common(model, served_base(configuration), plan.context or _context(max(contexts)), plan),
+                "--enable-prefix-caching",
                 *_lora(adapters, plan.device),
                 *_speculation(plan),
                 # Else an option that is not among the likeliest tokens has no probability (VllmEngine.choose).
@@ -106,17 +115,48 @@ def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[
         )
 
 
+def _scoring(configuration: Configuration, model: Path, plan: Plan) -> Iterator[tuple[str, list[str]]]:
+    taggers = [tagger for tagger in configuration.asked if tagger.scores_spans]
+    if configuration.engine.vllm is not None:
+        taggers = list(configuration.served_spans)
+    models = span_models(configuration, taggers)
+    if plan.spans is not None and len(models) > 1:
+        raise UserError("--spans: exported span taggers are of one base model, and this configuration has several")
+    for base, name in models.items():
+        folder = model if base is None else base_model_folder(base)
+        context = plan.context or _context(span_context(configuration))
+        options = _common(plan.spans or folder, name, context, plan)
+        if plan.spans is None:
+            called = base_name(base or configuration.model)
+            folders = [one.folder for one in taggers if one.own_base == base and one.folder is not None]
+            options += ["--hf-overrides", json.dumps(_overrides(folders, called), ensure_ascii=False)]
+        # A sentence that looks both ways is run in one piece, and nothing of it is kept.
+        batch = max(_SPAN_TOKENS, context)
+        options += [*_options("runner", "pooling", "max-num-batched-tokens", batch), "--no-enable-prefix-caching"]
+        yield "spans", options
+
+
+def _overrides(folders: Sequence[Path], base: str) -> dict[str, object]:
+    """What vLLM must know beside the base model's own config.json (agents/taggers/spans/served/model.py)."""
+    for folder in folders:
+        if not (folder / "span.json").is_file():
+            raise UserError(f"{folder}: holds no span.json: it is not a span tagger")
+    taggers = [{"folder": str(folder.resolve()), "base": base} for folder in folders]
+    return {"architectures": [SPAN_TAGGERS], SPAN_TAGGERS_KEY: taggers}
+
+
 def _classifying(configuration: Configuration, plan: Plan) -> Iterator[tuple[str, list[str]]]:
     chosen, name = configuration.filter, served_filter(configuration)
     if chosen is not None and chosen.exported_folder is not None and name is not None:
         context = _context(max(need.context for need in model_needs(configuration) if not need.writes))
-        yield "filter", [*_common(chosen.exported_folder, name, context, plan), *_options("runner", "pooling")]
+        options = _common(chosen.exported_folder, name, context, plan)
+        yield "filter", [*options, *_options("runner", "pooling"), "--enable-prefix-caching"]
 
 
 def _common(model: Path, name: str, context: int, plan: Plan) -> list[str]:
     dtype = plan.dtype or "bfloat16"
     options = _options("model", model.resolve(), "served-model-name", name, "max-model-len", context)
-    return [*options, *_options("dtype", dtype, "seed", 0), "--enable-prefix-caching"]
+    return [*options, *_options("dtype", dtype, "seed", 0)]
 
 
 def adapter_rank(folder: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 
 class Device(StrEnum):
@@ -14,10 +15,11 @@ class Device(StrEnum):
 
 
 class ServerPart(StrEnum):
-    """Which servers: all that a configuration needs, those that write, those that classify."""
+    """Which servers: all that a configuration needs, those that write, those of span taggers, those that classify."""
 
     ALL = "all"
     MODELS = "models"
+    SPANS = "spans"
     FILTER = "filter"
 
 
@@ -36,7 +38,8 @@ class Plan:
     ``replicas`` of each server, on ``port`` and the ports after it; ``python`` is vLLM's interpreter.
     ``context`` None: computed from label set and sentence cap. ``drafts`` tokens are drafted a pass, at most; on a
     processor a long draft that fails costs more than it saves. ``dtype`` None: bfloat16. ``adapter_updates`` lets
-    whoever reaches a server load and unload adapters while it runs.
+    whoever reaches a server load and unload adapters while it runs. ``spans`` is what `medner export` made of span
+    taggers; None: their adapters are merged when the server starts.
     """
 
     device: Device = Device.CPU
@@ -52,6 +55,7 @@ class Plan:
     cache_gib: int = 1
     adapter_updates: bool = False
     part: ServerPart = ServerPart.ALL
+    spans: Path | None = None
 
     @property
     def reached_at(self) -> str:

@@ -44,8 +44,12 @@ class LettersEncoder:
 
 def asked_of(tagger: SpanTagger) -> list[tuple[str, str, str | None]]:
     """What the encoder of a tagger was asked."""
-    assert isinstance(tagger.encoder, LettersEncoder)
-    return tagger.encoder.asked
+    from medner.agents.taggers.spans.states import EncodedStates
+
+    states = tagger.states
+    assert isinstance(states, EncodedStates)
+    assert isinstance(states.encoder, LettersEncoder)
+    return states.encoder.asked
 
 
 def random_states(tokens: Sequence[int], shared: int) -> torch.Tensor:

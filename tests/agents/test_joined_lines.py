@@ -15,6 +15,7 @@ from tests.agents.letters import LettersEncoder, asked_of, random_states
 
 torch = pytest.importorskip("torch")
 from medner.agents.taggers.spans.head import SpanHead, SpanShape
+from medner.agents.taggers.spans.states import EncodedStates
 from medner.agents.taggers.spans.tagger import SpanTagger
 
 LABELS = load_label_set("cmeee-v2")
@@ -23,7 +24,8 @@ LABELS = load_label_set("cmeee-v2")
 def tagger(name: str, seed: int) -> SpanTagger:
     torch.manual_seed(seed)
     head = SpanHead(SpanShape(16, 9)).eval()
-    return SpanTagger(name, LettersEncoder(random_states), head, LABELS, name, 8, threshold=0.4)
+    states = EncodedStates(LettersEncoder(random_states), head, name, 8)
+    return SpanTagger(name, states, head, LABELS, threshold=0.4)
 
 
 def test_scores_of_a_joined_sentence_are_asked_for_in_the_original() -> None:

@@ -14,6 +14,7 @@ from tests.agents.letters import LettersEncoder, asked_of, random_states
 torch = pytest.importorskip("torch")
 from medner.agents.taggers.spans.head import SpanHead, SpanShape
 from medner.agents.taggers.spans.sharing import SharedScores
+from medner.agents.taggers.spans.states import EncodedStates
 from medner.agents.taggers.spans.tagger import SpanScores, SpanTagger
 
 LABELS = load_label_set("cmeee-v2")
@@ -22,8 +23,9 @@ LABELS = load_label_set("cmeee-v2")
 def tagger(name: str, seed: int, most_bytes: int) -> SpanTagger:
     torch.manual_seed(seed)
     head = SpanHead(SpanShape(16, 9)).eval()
-    shared = SharedScores[SpanScores](most_bytes)
-    return SpanTagger(name, LettersEncoder(random_states), head, LABELS, name, 8, threshold=0.4, _shared=shared)
+    shared = SharedScores[str, SpanScores](most_bytes)
+    states = EncodedStates(LettersEncoder(random_states), head, name, 8)
+    return SpanTagger(name, states, head, LABELS, threshold=0.4, _shared=shared)
 
 
 @pytest.mark.parametrize("most_bytes", [0, 16 << 20])

@@ -62,11 +62,13 @@ def test_every_server_has_a_health_check_and_limits(services: dict[str, dict[str
             assert service["healthcheck"]["test"][0] == "CMD", name
     assert {name for name, one in services.items() if one.get("profiles") == ["cpu"]} == {
         "taggers-cpu",
+        "spans-cpu",
         "filter-cpu",
         "judge-cpu",
     }
     assert {name for name, one in services.items() if one.get("profiles") == ["gpu"]} == {
         "taggers-gpu",
+        "spans-gpu",
         "filter-gpu",
         "judge-gpu",
     }
@@ -103,7 +105,7 @@ def test_the_servers_commands_are_understood(services: dict[str, dict[str, Any]]
     mounted = tmp_path / "configuration.toml"
     shutil.copy(ROOT / "deploy/configuration.toml", mounted)
     found = {name: command for name, command in _commands(services, "serve-models") if "filter" not in name}
-    assert set(found) == {"taggers-cpu", "taggers-gpu"}
+    assert set(found) == {"taggers-cpu", "taggers-gpu", "spans-cpu", "spans-gpu"}
     for name, command in found.items():
         line = [str(mounted) if word.startswith("/etc/medner") else word for word in command]
         done = subprocess.run(  # noqa: S603  ours
@@ -118,4 +120,5 @@ def test_the_servers_commands_are_understood(services: dict[str, dict[str, Any]]
         (server,) = json.loads(done.stdout)
         assert server["url"] == "http://127.0.0.1:8101"
         assert ("--enforce-eager" in server["arguments"]) == name.endswith("cpu")
-        assert any(word.startswith("cmeee-v2.symbol=") for word in server["arguments"])
+        served = "cmeee-v2.spans" if name.startswith("spans") else "cmeee-v2.symbol="
+        assert any(word.startswith(served) for word in server["arguments"])

@@ -158,9 +158,9 @@ def test_an_outcome_that_differs_is_not_kept(base: Path, tmp_path: Path, monkeyp
 
 
 def test_what_no_server_runs_is_refused(base: Path, tmp_path: Path) -> None:
-    """Span taggers and two-way filters look at what comes later; a taken folder is not written to."""
+    """Span taggers become no model that writes, two-way filters look at what comes later; a taken folder is left."""
     span = adapter(base, tmp_path / "span", TAGGER.replace('"symbol"\n', '"span"\n'))
-    with pytest.raises(UserError, match="a span tagger looks both ways"):
+    with pytest.raises(UserError, match="a span tagger does not write text"):
         export_adapter(span, tmp_path / "out", base=str(base), most=2)
     two_way = classifying(base, tmp_path / "f", FILTER + "two_way_from = 1\n")
     with pytest.raises(UserError, match=r"looks both ways from layer 1 on.*--causal"):

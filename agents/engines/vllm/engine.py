@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from medner.agents.engines.engine import Completion, Request
 from medner.agents.engines.vllm.pool import Pool
+from medner.agents.engines.vllm.token_pooling import pooled, pooling_request
 from medner.agents.prompts.messages import Message
 from medner.agents.strategies.grammar import grammar_of
 from medner.core.errors import ExternalError, UserError
 from medner.core.records import DecodingCost
+
+if TYPE_CHECKING:
+    import torch
 
 #: Greedy, whatever the model's own generation_config.json asks for: vLLM takes its penalties over otherwise.
 GREEDY: Mapping[str, Any] = {
@@ -111,6 +115,10 @@ class VllmEngine:
             return [scores[number][0] for number in range(len(texts)) if len(scores[number]) == 1]
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ExternalError(f"model {model}: the server's answer is not a classification of each text") from error
+
+    async def pool_tokens(self, model: str, tokens: Sequence[int]) -> torch.Tensor:
+        """A model's numbers [tokens, numbers] in float32."""
+        return pooled(model, await self.pool.post(model, "/pooling", pooling_request(tokens)), len(tokens))
 
     async def close(self) -> None:
         """Closes the connections; requests under way fail."""

@@ -52,7 +52,16 @@ class SpanHead(nn.Module):
         (:mod:`medner.agents.taggers.spans.alignment`). Pairs whose end lies before their start are scored
         too, and mean nothing.
         """
-        states_BTI = self.inner(self.norm(hidden_BTW.float()))
+        return self.scores(self.inner(self.norm(hidden_BTW.float())), token_BC, place_BC)
+
+    @torch.inference_mode()
+    def token_states(self, hidden_TW: torch.Tensor) -> torch.Tensor:
+        """What the head makes of each token by itself [tokens, inner]; servers send this for hidden states."""
+        states: torch.Tensor = self.inner(self.norm(hidden_TW.float()))
+        return states
+
+    def scores(self, states_BTI: torch.Tensor, token_BC: torch.Tensor, place_BC: torch.Tensor) -> torch.Tensor:
+        """The scores of :meth:`forward` from the tokens' states (:meth:`token_states`)."""
         index = token_BC.unsqueeze(-1).expand(-1, -1, self.shape.inner)
         scale_BCI, shift_BCI = self.place(place_BC).chunk(2, dim=-1)
         chars_BCI = functional.gelu(states_BTI.gather(1, index) * (1 + scale_BCI) + shift_BCI)

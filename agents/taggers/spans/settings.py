@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from medner.agents.engines.engine import Encoder
-from medner.agents.taggers.spans.head import load_head
+from medner.agents.taggers.spans.head import SpanHead, load_head
+from medner.agents.taggers.spans.states import EncodedStates, TokenStates
 from medner.agents.taggers.spans.tagger import SpanTagger
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import LabelSet
@@ -61,6 +62,14 @@ def load_span_tagger(folder: Path, *, name: str, adapter: str | None, encoder: E
     UserError when it was trained for other types or does not fit together.
     """
     settings, head = read_settings(folder), load_head(folder)
+    states = EncodedStates(encoder, head, adapter, settings.two_way_from, settings.layers)
+    return span_tagger(folder, name=name, states=states, settings=settings, head=head, labels=labels)
+
+
+def span_tagger(
+    folder: Path, *, name: str, states: TokenStates, settings: SpanSettings, head: SpanHead, labels: LabelSet
+) -> SpanTagger:
+    """The span tagger of a folder, whose settings and head are read. UserError when it was trained for other types."""
     if settings.types != labels.codes or head.shape.types != len(labels.codes):
         raise UserError(
             f"{folder}: this span tagger knows the types {', '.join(settings.types)}, "
@@ -68,13 +77,10 @@ def load_span_tagger(folder: Path, *, name: str, adapter: str | None, encoder: E
         )
     return SpanTagger(
         name=name,
-        encoder=encoder,
+        states=states,
         head=head,
         labels=labels,
-        adapter=adapter,
-        two_way_from=settings.two_way_from,
         temperature=settings.temperature,
         threshold=settings.threshold,
-        layers=settings.layers,
         split_tokens=frozenset(settings.split_tokens),
     )

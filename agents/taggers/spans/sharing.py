@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -21,19 +21,23 @@ class Sized(Protocol):
         ...
 
 
+Key = TypeVar("Key", bound=Hashable)
 Scores = TypeVar("Scores", bound=Sized)
 
 
-class SharedScores(Generic[Scores]):
-    """The scores of texts, those used last up to ``most_bytes``; who asks for one under way waits for the same."""
+class SharedScores(Generic[Key, Scores]):
+    """The scores of texts, or of what stands for them: those used last up to ``most_bytes``.
+
+    Who asks for one that is under way waits for the same.
+    """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._recent: OrderedDict[str, Scores] = OrderedDict()
-        self._under_way: dict[str, _Scoring[Scores]] = {}
+        self._recent: OrderedDict[Key, Scores] = OrderedDict()
+        self._under_way: dict[Key, _Scoring[Scores]] = {}
 
-    async def of(self, text: str, score: Callable[[str], Awaitable[Scores]]) -> Scores:
+    async def of(self, text: Key, score: Callable[[Key], Awaitable[Scores]]) -> Scores:
         """The scores of a text; ``score`` makes them if nothing has them yet. Raises what it raises."""
         if text in self._recent:
             self._recent.move_to_end(text)
@@ -44,19 +48,19 @@ class SharedScores(Generic[Scores]):
             scoring.task.add_done_callback(lambda task: self._forget(text, task))
         return await scoring.wait()
 
-    async def _made(self, text: str, score: Callable[[str], Awaitable[Scores]]) -> Scores:
+    async def _made(self, text: Key, score: Callable[[Key], Awaitable[Scores]]) -> Scores:
         scores = await score(text)
         self._remember(text, scores)
         return scores
 
-    def _remember(self, text: str, scores: Scores) -> None:
+    def _remember(self, text: Key, scores: Scores) -> None:
         earlier = self._recent.pop(text, None)
         self._recent[text] = scores
         self._bytes += scores.size_bytes - (0 if earlier is None else earlier.size_bytes)
         while self._bytes > self._most_bytes:
             self._bytes -= self._recent.popitem(last=False)[1].size_bytes
 
-    def _forget(self, text: str, done: asyncio.Task[Scores]) -> None:
+    def _forget(self, text: Key, done: asyncio.Task[Scores]) -> None:
         scoring = self._under_way.get(text)
         if scoring is not None and scoring.task is done:
             del self._under_way[text]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from medner.agents.engines.engine import Encoder
 from medner.agents.taggers.spans.alignment import Aligned, align
 from medner.agents.taggers.spans.head import SpanHead
 from medner.agents.taggers.spans.sharing import SharedScores
+from medner.agents.taggers.spans.states import TokenStates
 from medner.agents.taggers.tagger import ScoredOutput
 from medner.core.labels import LabelSet
 from medner.core.nesting import Nesting
@@ -74,25 +74,20 @@ class SpanScores:
 
 @dataclass(frozen=True, slots=True)
 class SpanTagger:
-    """A language model with an adapter and a span head.
+    """A language model with an adapter and a span head, of which ``states`` gives what needs the model.
 
-    ``two_way_from`` is the first layer that looks both ways, ``layers`` how many of the base's layers are run (None:
-    all); both must be what the adapter was trained with.
     ``temperature`` and ``threshold`` make probabilities of scores and entities of probabilities; both come from held
     back training data. ``split_tokens`` are read character by character.
     """
 
     name: str
-    encoder: Encoder
+    states: TokenStates
     head: SpanHead
     labels: LabelSet
-    adapter: str | None
-    two_way_from: int
     temperature: float = 1.0
     threshold: float = 0.5
-    layers: int | None = None
     split_tokens: AbstractSet[str] = frozenset()
-    _shared: SharedScores[SpanScores] = field(default_factory=SharedScores, repr=False, compare=False)
+    _shared: SharedScores[str, SpanScores] = field(default_factory=SharedScores, repr=False, compare=False)
 
     async def tag(self, sentence: Sentence) -> TaggerOutput:
         """The entities of one sentence; the answer lists them as JSON with their probabilities."""
@@ -117,15 +112,13 @@ class SpanTagger:
         return (await self._shared.of(sentence.text, self._scores)).cell_logits(entities)
 
     async def _scores(self, text: str) -> SpanScores:
-        encode = self.encoder.tokens
-        aligned = framed(align(text, encode, self.encoder.token_bytes, split=self.split_tokens), encode)
-        hidden = await self.encoder.encode(
-            aligned.tokens, adapter=self.adapter, two_way_from=self.two_way_from, layers=self.layers
-        )
+        encode = self.states.tokens
+        aligned = framed(align(text, encode, self.states.token_bytes, split=self.split_tokens), encode)
+        states = await self.states.states(aligned.tokens)
         if len(aligned.token_of) <= SHORT:
-            scores = span_scores(self.head, hidden, aligned)
+            scores = scores_of_states(self.head, states, aligned)
         else:
-            scores = await asyncio.to_thread(span_scores, self.head, hidden, aligned)
+            scores = await asyncio.to_thread(scores_of_states, self.head, states, aligned)
         return SpanScores(text, scores, len(aligned.tokens), self.labels, self.temperature)
 
     @property
@@ -153,13 +146,18 @@ def least_score(threshold: float, temperature: float) -> float:
     return temperature * math.log(edge / (1 - edge))
 
 
-@torch.inference_mode()
 def span_scores(head: SpanHead, hidden_TW: torch.Tensor, aligned: Aligned) -> torch.Tensor:
-    """Scores [types, start, last character] of one sentence."""
-    scores: torch.Tensor = head(
-        hidden_TW.unsqueeze(0),
-        torch.tensor([aligned.token_of], dtype=torch.long, device=hidden_TW.device),
-        torch.tensor([aligned.place_of], dtype=torch.long, device=hidden_TW.device),
+    """Scores [types, start, last character] of one sentence from its tokens' hidden states."""
+    return scores_of_states(head, head.token_states(hidden_TW), aligned)
+
+
+@torch.inference_mode()
+def scores_of_states(head: SpanHead, states_TI: torch.Tensor, aligned: Aligned) -> torch.Tensor:
+    """Scores [types, start, last character] of one sentence from what the head made of its tokens."""
+    scores = head.scores(
+        states_TI.unsqueeze(0),
+        torch.tensor([aligned.token_of], dtype=torch.long, device=states_TI.device),
+        torch.tensor([aligned.place_of], dtype=torch.long, device=states_TI.device),
     )
     return scores[0].cpu()
 

@@ -11,17 +11,21 @@ from medner.service.cli.bounds import MOST
 
 HELP = """Merge an adapter into its base model, and check that the merged model gives the same answers.
 
-A tagger or an llm-causal filter becomes a model that writes; on a server that serves nothing else it is faster than \
+Span taggers of one base become one model, which vLLM serves with medner's plugin: name all of them. A tagger that \
+writes or an llm-causal filter becomes a model that writes; on a server that serves nothing else it is faster than \
 an adapter. An llm-cls filter becomes a model for sequence classification, which vLLM serves with its pooling runner \
 (/classify). Before medner keeps the result, it reads it back from disk and compares its probabilities with those of \
 base and adapter on annotated sentences: hand-written ones that ship, or those of --check.
 
-You can serve adapters without an export: medner serve-models gives each a model name on one base.
+You can serve adapters without an export: medner serve-models gives each that writes a model name on one base, and \
+merges those of span taggers when it starts.
 
 \b
 Examples:
   medner export runs/symbol/adapter -o exports/symbol
   medner serve-models --model ./exports/symbol --taggers symbol:brief
+  medner export runs/span-a/adapter runs/span-b/adapter -o exports/spans
+  medner serve-models --taggers ./runs/span-a/adapter,./runs/span-b/adapter --spans exports/spans
   medner export runs/filter/adapter -o exports/llm-cls --check held-out.json
 
 Exit code: 0 done; 2 wrong input or option; 3 the merged model differs, or the disk failed.
@@ -34,8 +38,13 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    adapter: Annotated[
-        Path, typer.Argument(metavar="ADAPTER", help="An adapter's folder, with its card.", show_default=False)
+    adapters: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="ADAPTER...",
+            help="An adapter's folder, with its card; of span taggers as many as share a server.",
+            show_default=False,
+        ),
     ],
     *,
     out: Annotated[
@@ -56,10 +65,14 @@ def export(
 ) -> None:
     from medner.core.errors import UserError
     from medner.service.train.export import export_adapter
+    from medner.service.train.export_spans import are_span_taggers, export_span_taggers
 
     formats = ("bfloat16", "float16", "float32")
     if dtype not in formats:
         raise UserError(f"--dtype: there is no {dtype!r}; there are {', '.join(formats)}")
-    done = export_adapter(adapter, out, base=base, dtype=dtype, check=check, most=sentences)
+    if are_span_taggers(adapters):
+        done = export_span_taggers(adapters, out, base=base, dtype=dtype, check=check, most=sentences)
+    else:
+        done = export_adapter(adapters[0], out, base=base, dtype=dtype, check=check, most=sentences)
     typer.echo(done.line(), err=True)
     typer.echo(f"model: {done.folder}")

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 HELP = """Start the vLLM servers that a configuration needs, and stop them together.
 
-One server has the base model and every adapter of the configuration, each under a model name (cmeee-v2.symbol). \
-Span taggers are left out: they run in the process that annotates. An exported llm-cls filter (medner export) gets its \
-own server, on the next port.
+One server has the base model and every adapter that writes, each under a model name (cmeee-v2.symbol). Another runs \
+all span taggers (cmeee-v2.spans): their adapters are merged into the base when it starts, or before that by medner \
+export (--spans). An exported llm-cls filter (medner export) gets a server of its own. They take one port after the \
+other.
 
 vLLM needs its own environment (scripts/vllm_environment.sh makes one for processors); --vllm names its Python.
 
@@ -32,6 +33,8 @@ SIGTERM stops them and all their processes.
 
 \b
 Examples:
+  medner serve-models --vllm .venv-vllm/bin/python
+  medner annotate notes/ -o out.jsonl --server http://127.0.0.1:8101
   medner serve-models --taggers symbol --dry-run
   medner serve-models --taggers symbol --vllm .venv-vllm/bin/python
   medner serve-models --config hospital.toml --device gpu --replicas 2
@@ -73,7 +76,9 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     ] = "127.0.0.1",
     part: Annotated[
         ServerPart,
-        typer.Option("--part", help="Start all servers, only those of models that write, or only the filter's."),
+        typer.Option(
+            "--part", help="Start all servers, or only those of models that write, of span taggers, or of the filter."
+        ),
     ] = ServerPart.ALL,
     replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Identical servers of each kind.")] = 1,
     speculation: Annotated[
@@ -102,6 +107,10 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
             help="Allow adapters to be loaded and unloaded while servers run (/v1/load_lora_adapter).",
         ),
     ] = False,
+    spans: Annotated[
+        Path | None,
+        typer.Option("--spans", metavar="FOLDER", help="The span taggers as medner export merged them into one model."),
+    ] = None,
     logs: Annotated[
         Path | None,
         typer.Option(
@@ -131,6 +140,7 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         adapter_updates=adapter_updates,
         host=host,
         part=part,
+        spans=spans,
     )
     _check_host(host)
     commands = serve_commands(configuration, model_folder(configuration), plan)

@@ -48,11 +48,14 @@ class SpanTaggerConfig(TaggerConfig):
         return f"span, {self.tuning}"
 
     def build(self, parts: Parts) -> Tagger:
-        """The tagger on an engine that has its adapter and gives hidden states."""
+        """The tagger on an engine that has its adapter and gives hidden states, or on servers that run it."""
         try:
-            from medner.agents.taggers.spans.settings import load_span_tagger  # noqa: PLC0415  heavy
+            from medner.agents.taggers.spans.served.tagger import load_served_span_tagger  # noqa: PLC0415  heavy
+            from medner.agents.taggers.spans.settings import load_span_tagger  # noqa: PLC0415
         except ImportError as error:
             raise UserError(f"{error.name} is missing: a span tagger needs pip install 'medner[local]'") from error
+        if (server := parts.spans.get(self.base)) is not None:
+            return load_served_span_tagger(self.adapter, name=self.name, server=server, labels=parts.labels)
         states = encoder(parts.engine_of(self.base), f"tagger {self.name!r}", "a span tagger is made of")
         adapter = parts.adapters[self.adapter]
         return load_span_tagger(self.adapter, name=self.name, adapter=adapter, encoder=states, labels=parts.labels)

@@ -135,7 +135,7 @@ def test_memory_doctor_and_fingerprint_know_a_judges_base(bases: Path) -> None:
 
 def test_a_judges_base_has_a_server_of_its_own(bases: Path) -> None:
     """And the run's base none where nobody asks it there."""
-    engine = {"kind": "vllm", "servers": [{"url": "http://127.0.0.1:8101"}]}
+    engine = {"kind": "vllm", "servers": [{"url": "http://127.0.0.1:8101"}], "span_taggers": "local"}
     two = str(bases / "two")
     both = of(bases, {"kind": "select", "base": two}, engine=engine)
     assert [need.model for need in model_needs(both)] == ["one", "two"]

@@ -13,15 +13,16 @@ from medner.service.config.configuration import Configuration
 from medner.service.config.engine import ServerConfig, VllmEngineConfig
 from medner.service.config.filters import CausalFilterConfig, ClassifierFilterConfig
 from medner.service.config.taggers import SpanTaggerConfig, WritingTaggerConfig
-from medner.service.vllm_servers.command import adapter_rank, serve_commands
-from medner.service.vllm_servers.plan import Device, Plan, Speculation
+from medner.service.vllm_servers.command import SPAN_TAGGERS, SPAN_TAGGERS_KEY, adapter_rank, serve_commands
+from medner.service.vllm_servers.plan import Device, Plan, ServerPart, Speculation
 
 MODEL = Path("/models/base")
 
 
 def adapter(folder: Path, rank: int = 16) -> Path:
-    """A folder with an adapter's settings."""
+    """A folder with an adapter's settings, and a span tagger's."""
     folder.mkdir()
+    (folder / "span.json").write_text("{}", encoding="utf-8")
     (folder / "adapter_config.json").write_text(json.dumps({"r": rank}), encoding="utf-8")
     return folder
 
@@ -34,7 +35,7 @@ def with_two(tmp_path: Path) -> Configuration:
             WritingTaggerConfig(name="symbol", strategy="symbol", style="brief", adapter=adapter(tmp_path / "a")),
             WritingTaggerConfig(name="html", strategy="html", style="brief", adapter=adapter(tmp_path / "b", 20)),
             WritingTaggerConfig(name="json-full", strategy="json"),
-            SpanTaggerConfig(name="span", adapter=tmp_path / "c"),
+            SpanTaggerConfig(name="span", adapter=adapter(tmp_path / "c")),
         ),
     )
 
@@ -46,7 +47,7 @@ def option(arguments: tuple[str, ...], name: str) -> str:
 
 def test_every_writing_adapter_is_a_model_name(tmp_path: Path) -> None:
     """The span tagger's is not among them; the rank is the highest, as vLLM allocates it."""
-    (command,) = serve_commands(with_two(tmp_path), MODEL, Plan())
+    command, _ = serve_commands(with_two(tmp_path), MODEL, Plan())
     at = command.arguments.index("--lora-modules")
     assert command.arguments[at + 1 : at + 3] == (
         f"cmeee-v2.symbol={tmp_path / 'a'}",
@@ -60,7 +61,7 @@ def test_every_writing_adapter_is_a_model_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("device", "slots"), [(Device.CPU, "3"), (Device.GPU, "2")])
 def test_on_a_processor_one_adapter_slot_stays_empty(tmp_path: Path, device: Device, slots: str) -> None:
     """Else the base model's requests get the last adapter there."""
-    (command,) = serve_commands(with_two(tmp_path), MODEL, Plan(device=device))
+    command, _ = serve_commands(with_two(tmp_path), MODEL, Plan(device=device))
     assert option(command.arguments, "--max-loras") == slots
     assert ("VLLM_CPU_KVCACHE_SPACE" in command.environment) == (device is Device.CPU)
     assert command.environment["VLLM_NO_USAGE_STATS"] == "1"
@@ -68,7 +69,7 @@ def test_on_a_processor_one_adapter_slot_stays_empty(tmp_path: Path, device: Dev
 
 def test_replicas_follow_the_first_port_and_share_the_threads(tmp_path: Path) -> None:
     """Each is a server of its own."""
-    commands = serve_commands(with_two(tmp_path), MODEL, Plan(replicas=2, port=9000, threads=4))
+    commands = serve_commands(with_two(tmp_path), MODEL, Plan(replicas=2, port=9000, threads=4, part=ServerPart.MODELS))
     assert [command.url for command in commands] == ["http://127.0.0.1:9000", "http://127.0.0.1:9001"]
     assert {command.environment["OMP_NUM_THREADS"] for command in commands} == {"2"}
 
@@ -76,7 +77,7 @@ def test_replicas_follow_the_first_port_and_share_the_threads(tmp_path: Path) ->
 @pytest.mark.parametrize("speculation", Speculation)
 def test_who_drafts(tmp_path: Path, speculation: Speculation) -> None:
     """The copy proposer by its import name, n-grams as short as Chinese words, or nobody."""
-    (command,) = serve_commands(with_two(tmp_path), MODEL, Plan(speculation=speculation))
+    command, _ = serve_commands(with_two(tmp_path), MODEL, Plan(speculation=speculation))
     if speculation is Speculation.OFF:
         assert "--speculative-config" not in command.arguments
         return
@@ -101,22 +102,65 @@ def test_the_context_has_room_for_the_longest_sentence(tmp_path: Path) -> None:
     ]
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[2]
-    (command,) = serve_commands(configuration, MODEL, Plan(context=4_096))
+    command, _ = serve_commands(configuration, MODEL, Plan(context=4_096))
     assert option(command.arguments, "--max-model-len") == "4096"
 
 
 def test_the_shell_line_can_be_typed(tmp_path: Path) -> None:
     """Quoted, with its environment in front."""
-    (command,) = serve_commands(with_two(tmp_path), MODEL, Plan(python="my vllm/bin/python"))
+    command, _ = serve_commands(with_two(tmp_path), MODEL, Plan(python="my vllm/bin/python"))
     words = shlex.split(command.shell())
     assert "HF_HUB_OFFLINE=1" in words
     assert "my vllm/bin/python" in words
 
 
-def test_only_span_taggers_need_no_server(tmp_path: Path) -> None:
-    """There is nothing to serve, and the message says so."""
+def test_span_taggers_share_a_server(tmp_path: Path) -> None:
+    """One model runs all of a base: vLLM is told the class, the adapters' folders and what the base is called."""
+    spans = tuple(SpanTaggerConfig(name=name, adapter=adapter(tmp_path / name)) for name in ("a", "b"))
+    (command,) = serve_commands(Configuration(taggers=spans), MODEL, Plan())
+    assert command.name == "spans-8101"
+    assert option(command.arguments, "--model") == str(MODEL)
+    assert option(command.arguments, "--served-model-name") == "cmeee-v2.spans"
+    assert option(command.arguments, "--runner") == "pooling"
+    assert "--no-enable-prefix-caching" in command.arguments
+    assert "--lora-modules" not in command.arguments
+    told = json.loads(option(command.arguments, "--hf-overrides"))
+    base = "qwen2.5-coder-0.5b-instruct"
+    assert told == {
+        "architectures": ["MednerSpanTaggers"],
+        "medner_taggers": [{"folder": str(tmp_path / name), "base": base} for name in ("a", "b")],
+    }
+    longest = int(option(command.arguments, "--max-model-len"))
+    assert 4 * 256 <= longest <= int(option(command.arguments, "--max-num-batched-tokens"))
+
+
+def test_exported_span_taggers_are_served_as_they_are(tmp_path: Path) -> None:
+    """What medner export wrote says itself what it is; it is of one base model."""
+    span = SpanTaggerConfig(name="a", adapter=adapter(tmp_path / "a"))
+    (command,) = serve_commands(Configuration(taggers=(span,)), MODEL, Plan(spans=tmp_path / "x"))
+    assert option(command.arguments, "--model") == str(tmp_path / "x")
+    assert "--hf-overrides" not in command.arguments
+    other = span.model_copy(update={"name": "b", "base": str(tmp_path)})
+    with pytest.raises(UserError, match="--spans: exported span taggers are of one base model"):
+        serve_commands(Configuration(taggers=(span, other)), MODEL, Plan(spans=tmp_path / "x"))
+
+
+def test_the_names_are_those_of_the_model_class() -> None:
+    """They stand twice, because the class needs torch and the command lines do not."""
+    pytest.importorskip("torch")
+    from medner.agents.taggers.spans.served.weights import ARCHITECTURE, KEY
+
+    assert (SPAN_TAGGERS, SPAN_TAGGERS_KEY) == (ARCHITECTURE, KEY)
+
+
+def test_span_taggers_kept_here_need_no_server(tmp_path: Path) -> None:
+    """There is nothing to serve, and the message says so; nor is there of a folder that holds no span tagger."""
+    servers = (ServerConfig(url="http://127.0.0.1:8101"),)
     span = SpanTaggerConfig(name="span", adapter=tmp_path)
-    with pytest.raises(UserError, match="nothing to serve"):
+    local = Configuration(taggers=(span,), engine=VllmEngineConfig(servers=servers, span_taggers="local"))
+    with pytest.raises(UserError, match="nothing of this configuration runs on a server"):
+        serve_commands(local, MODEL, Plan())
+    with pytest.raises(UserError, match=r"holds no span\.json"):
         serve_commands(Configuration(taggers=(span,)), MODEL, Plan())
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +36,7 @@ def say(status: int, message: str = "no", **headers: str) -> Fault:
 class Play:
     """``models`` by name to context; ``faults`` are played first, one a request to a model, then ``answer``.
 
-    Of the tokens ``untold`` it tells no probability; a text's score is its length.
+    Of the tokens ``untold`` it tells no probability; a text's score is its length; each token has ``token_numbers``.
     """
 
     models: dict[str, int | None] = field(default_factory=lambda: {"base": 4096, "cmeee-v2.symbol": None})
@@ -43,6 +45,7 @@ class Play:
     version: str = "0.32.0"
     down: bool = False
     untold: tuple[int, ...] = ()
+    token_numbers: tuple[float, ...] = ()
     seen: list[dict[str, Any]] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -65,6 +68,10 @@ class Play:
         if path == "/tokenize":
             text = body.get("prompt") or "".join(one["content"] for one in body["messages"])
             return httpx.Response(200, json={"count": len(text), "tokens": [ord(char) for char in text]})
+        if path == "/pooling":
+            row = struct.pack(f"<{len(self.token_numbers)}f", *self.token_numbers)
+            numbers = base64.b64encode(row * len(body["input"])).decode()
+            return httpx.Response(200, json={"data": [{"index": 0, "data": numbers}]})
         if path == "/classify":
             scored = [{"index": number, "probs": [float(len(text))]} for number, text in enumerate(body["input"])]
             return httpx.Response(200, json={"data": scored[::-1]})

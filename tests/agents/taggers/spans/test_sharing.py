@@ -31,7 +31,7 @@ class Scorer:
 
 async def test_those_used_last_are_remembered():
     """What is kept stays under its bound, and using a text again keeps it."""
-    scorer, shared = Scorer(), SharedScores[Scored](most_bytes=30)
+    scorer, shared = Scorer(), SharedScores[str, Scored](most_bytes=30)
     scorer.open.set()
     for text in "甲乙丙甲丁甲乙":
         assert (await shared.of(text, scorer.score)).text == text
@@ -40,7 +40,7 @@ async def test_those_used_last_are_remembered():
 
 async def test_one_larger_than_all_is_not_kept():
     """A text whose scores alone are over the bound is scored each time."""
-    scorer, shared = Scorer(), SharedScores[Scored](most_bytes=5)
+    scorer, shared = Scorer(), SharedScores[str, Scored](most_bytes=5)
     scorer.open.set()
     await shared.of("甲", scorer.score)
     await shared.of("甲", scorer.score)
@@ -49,7 +49,7 @@ async def test_one_larger_than_all_is_not_kept():
 
 async def test_all_who_wait_get_the_error_and_the_next_one_tries_again():
     """An error is not remembered."""
-    scorer, shared = Scorer(), SharedScores[Scored]()
+    scorer, shared = Scorer(), SharedScores[str, Scored]()
     scorer.open.set()
     results = await asyncio.gather(*(shared.of("坏", scorer.score) for _ in range(3)), return_exceptions=True)
     assert [type(result) for result in results] == [ValueError] * 3
@@ -60,7 +60,7 @@ async def test_all_who_wait_get_the_error_and_the_next_one_tries_again():
 
 async def test_the_work_ends_with_the_last_who_waits():
     """One of two cancelled changes nothing for the other; with both gone the work is cancelled, and can begin again."""
-    scorer, shared = Scorer(), SharedScores[Scored]()
+    scorer, shared = Scorer(), SharedScores[str, Scored]()
     first, second, third = (asyncio.create_task(shared.of("甲", scorer.score)) for _ in range(3))
     await asyncio.sleep(0)
     first.cancel()
@@ -76,7 +76,7 @@ async def test_the_work_ends_with_the_last_who_waits():
 
 def test_a_loop_that_ended_leaves_nothing_to_wait_for():
     """A text that was under way when a run broke off is scored again in the next run."""
-    shared = SharedScores[Scored]()
+    shared = SharedScores[str, Scored]()
 
     async def broken_off():
         task = asyncio.current_task()

@@ -15,6 +15,7 @@ from tests.agents.letters import LettersEncoder, random_states
 torch = pytest.importorskip("torch")
 from medner.agents.taggers.spans.head import SpanHead, SpanShape, load_head
 from medner.agents.taggers.spans.settings import SpanSettings, load_span_tagger, read_settings
+from medner.agents.taggers.spans.states import EncodedStates
 from medner.agents.taggers.spans.tagger import MOST_LIKELY, SpanScores, SpanTagger, least_score, spans_over
 
 NESTED = LabelSet("n", "", (LabelType("sym", "症状", "d"), LabelType("bod", "身体", "d")))
@@ -105,8 +106,9 @@ def test_the_least_score_has_the_thresholds_probability():
 def tagger(**changes):
     torch.manual_seed(1)
     head = SpanHead(SpanShape(16, 9)).eval()
-    given = {"temperature": 2.0, "threshold": 0.3, "adapter": "span", "two_way_from": 8, **changes}
-    return SpanTagger("span", LettersEncoder(random_states), head, load_label_set("cmeee-v2"), **given)
+    states = EncodedStates(LettersEncoder(random_states), head, "span", 8)
+    given = {"temperature": 2.0, "threshold": 0.3, **changes}
+    return SpanTagger("span", states, head, load_label_set("cmeee-v2"), **given)
 
 
 def test_the_answer_lists_entities_with_probabilities():
@@ -117,8 +119,8 @@ def test_the_answer_lists_entities_with_probabilities():
     assert said
     assert [Entity(one["start"], one["end"], one["type"]) for one in said] == list(output.decoded.entities)
     assert all(one["p"] >= 0.3 for one in said)
-    assert spans.encoder.asked == [("", "\n咽部充血", "span")]
-    assert spans.encoder.two_way_from == 8
+    assert spans.states.encoder.asked == [("", "\n咽部充血", "span")]
+    assert spans.states.encoder.two_way_from == 8
     assert output.cost.passes == 1
 
 
@@ -129,9 +131,9 @@ def test_any_stretch_has_a_score_and_a_tagged_sentence_no_second_pass():
     known = [Entity(one["start"], one["end"], one["type"]) for one in said]
     logits = asyncio.run(spans.logits(sentence, known))
     assert [1 / (1 + math.exp(-one)) for one in logits] == pytest.approx([one["p"] for one in said], abs=1e-4)
-    assert len(spans.encoder.asked) == 1
+    assert len(spans.states.encoder.asked) == 1
     asyncio.run(spans.logits(Sentence("b#0", "发热"), [Entity(0, 2, "sym")]))
-    assert len(spans.encoder.asked) == 2
+    assert len(spans.states.encoder.asked) == 2
 
 
 def test_sentences_of_equal_text_are_one_pass():
@@ -145,7 +147,7 @@ def test_sentences_of_equal_text_are_one_pass():
 
     outputs, logits = asyncio.run(together())
     asyncio.run(together())
-    assert len(spans.encoder.asked) == 1
+    assert len(spans.states.encoder.asked) == 1
     assert len({output.answer for output in outputs}) == 1
     assert all(output.cost.passes == 1 for output in outputs)
     assert logits == logits[:1] * 5

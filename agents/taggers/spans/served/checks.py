@@ -1,0 +1,60 @@
+"""Whether servers run the span taggers that a configuration names, found out before the first sentence is sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from medner.agents.engines.vllm.pool import Pool
+from medner.agents.engines.vllm.server import Server
+from medner.agents.engines.vllm.token_pooling import pooled, pooling_request
+from medner.agents.taggers.spans.head import load_head
+from medner.agents.taggers.spans.served.identity import identity
+from medner.agents.taggers.spans.served.states import by_identity, problem_of
+from medner.core.errors import MednerError
+from medner.core.findings import Finding, Level
+
+#: Any tokens do: every answer says whose it is.
+_PROBE = (1, 2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTagger:
+    """A span tagger that a server must run: its name, the folder, the model on servers, what its base is called."""
+
+    name: str
+    folder: Path
+    model: str
+    base: str
+
+
+async def check_span_servers(pool: Pool, wanted: Sequence[WantedTagger]) -> list[Finding]:
+    """A finding for each tagger and server that lives and has its model. The pool must be open; nothing is raised."""
+    models = dict.fromkeys(tagger.model for tagger in wanted)
+    asked = [(server, model) for model in models for server in pool.servers if server.alive and model in server.models]
+    found = await asyncio.gather(
+        *(_findings(server, model, [one for one in wanted if one.model == model]) for server, model in asked)
+    )
+    return [finding for several in found for finding in several]
+
+
+async def _findings(server: Server, model: str, wanted: Sequence[WantedTagger]) -> list[Finding]:
+    subject = server.address.url
+    try:
+        answer = await server.post("/pooling", {"model": model, **pooling_request(_PROBE)})
+        given = by_identity(pooled(model, answer, len(_PROBE)), model)
+        return [_finding(subject, tagger, problem_of(given, *_known(tagger))) for tagger in wanted]
+    except MednerError as error:
+        return [Finding(Level.ERROR, subject, f"the model {model} gives no states of span taggers: {error}")]
+
+
+def _known(tagger: WantedTagger) -> tuple[bytes, int]:
+    return identity(tagger.folder, tagger.base), load_head(tagger.folder).shape.inner
+
+
+def _finding(subject: str, tagger: WantedTagger, problem: str | None) -> Finding:
+    if problem is None:
+        return Finding(Level.OK, subject, f"runs the span tagger {tagger.name} with the weights of {tagger.folder}")
+    return Finding(Level.ERROR, subject, f"tagger {tagger.name}: the model {tagger.model} {problem}")
