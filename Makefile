@@ -10,8 +10,8 @@ VLLM   ?= .venv-vllm
 STUDIO ?= .venv-label-studio
 ARGS   ?=
 
-# The base of the default configuration.
-MODEL := qwen2.5-coder-0.5b-instruct
+# The bases of the default configuration: its taggers, and its judge.
+MODELS := qwen2.5-coder-0.5b-instruct qwen2.5-coder-1.5b-instruct
 
 BIN  := $(VENV)/bin
 RUN  := $(VENV)/.ready-run
@@ -54,8 +54,8 @@ $(BENCH): $(DEV)
 
 setup: $(DEV)  ## the virtual environment, with all that a developer needs
 
-model: $(RUN)  ## bring the base model to this machine (about 0.5 GB, once)
-	@folder=$$($(BIN)/medner models pull $(MODEL)) && echo "Base model: $$folder"
+model: $(RUN)  ## bring the base models to this machine (about 1.6 GB, once)
+	@for name in $(MODELS); do folder=$$($(BIN)/medner models pull $$name) && echo "Base model: $$folder" || exit 1; done
 
 demo: model  ## annotate the sample notes with the real model and make a page of them
 	@mkdir -p $(DEMO)

@@ -28,10 +28,33 @@ def base_memory(folder: Path, adapters: Collection[Path], number_format: str) ->
     """The bytes that a base model with its adapters takes. UserError where the folder holds no weights."""
     layers, rest = _weights(folder)
     a_layer_weight, another = _BYTES[number_format]
+    if number_format != "int8":
+        tuned = sum(2 * sum(_weights(adapter)) * 2.0 for adapter in adapters)
+        return _SPREAD * (layers * a_layer_weight + rest * another + tuned)
     # Integers are merged with each adapter, so that every one has layers of its own.
-    copies = 1 + len(adapters) if number_format == "int8" else 1
-    tuned = 0.0 if number_format == "int8" else sum(2 * sum(_weights(adapter)) * 2.0 for adapter in adapters)
-    return _SPREAD * (copies * layers * a_layer_weight + rest * another + tuned)
+    shares = [_share_of_layers(folder, adapter) for adapter in adapters]
+    if shares and None not in shares:
+        # Span taggers alone: the base without an adapter, and its output layer, stay on the disk.
+        rest -= _output_layer(folder)
+        copies = sum(share for share in shares if share is not None)
+    else:
+        copies = 1.0 + sum(1.0 if share is None else share for share in shares)
+    return _SPREAD * (copies * layers * a_layer_weight + rest * another)
+
+
+def _share_of_layers(folder: Path, adapter: Path) -> float | None:
+    """How much of the base's layers a span tagger runs; None for another adapter."""
+    try:
+        used = json.loads((adapter / "span.json").read_text(encoding="utf-8")).get("layers")
+        whole = json.loads((folder / "config.json").read_text(encoding="utf-8"))["num_hidden_layers"]
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
+    return 1.0 if used is None else min(1.0, float(used) / float(whole))
+
+
+def _output_layer(folder: Path) -> int:
+    files = sorted(folder.glob("*.safetensors"))
+    return sum(size for file in files for name, size in _tensors(file) if name.startswith("lm_head"))
 
 
 def free_for_models() -> float | None:

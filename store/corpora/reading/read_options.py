@@ -39,8 +39,8 @@ class ReadOptions:
     ``encoding``: the files', where they are not UTF-8. ``join_lines``: lines are cut at a fixed width, so a single
     line break inside a paragraph ends no sentence. ``text_key`` and ``id_key``: where JSON records keep the text and
     the id, or the columns of a table that do. ``end``: what the end of an entity counts. ``annotator``: whose
-    annotations are read, where there are several (``*``: all). ``log`` is told what each reading left out. ``database`` is the
-    address of the database that is read in place of a file.
+    annotations are read, where there are several (``*``: all). ``log`` is told what each reading left out.
+    ``database`` is the address of the database that is read in place of a file.
     """
 
     encoding: str | None = None

@@ -95,7 +95,8 @@ def test_a_judges_base_in_words_tables_and_files(bases: Path) -> None:
     assert thaw(freeze(configuration)) == configuration
     with pytest.raises(BadInputError, match=r"judge\.base\].*model names another"):
         of(bases, {"kind": "select", "base": LARGE, "model": "openai:x"})
-    with pytest.raises(ValidationError, match="base: only select, rewrite, trained, evidence takes this, hard-vote does not"):
+    takers = "select, rewrite, trained, evidence"
+    with pytest.raises(ValidationError, match=f"base: only {takers} takes this, hard-vote does not"):
         JUDGES.read({"kind": "hard-vote", "base": LARGE})
     for wrong in ("select@", "hard-vote@x", "@x@y"):
         with pytest.raises(UserError, match="is none; there are select"):
