@@ -61,7 +61,7 @@ class MednerSide:
 
         def remembered(order: Any) -> Any:
             loaded.append(engines.local_engine(order))
-            return loaded[0]
+            return loaded[-1]
 
         made = pipeline.assembled_parts(
             self._configuration, model=engines.model_folder(self._configuration), engine_factory=remembered
@@ -69,7 +69,8 @@ class MednerSide:
         # Kept: when it is collected, it closes the engine.
         self._open = AsyncExitStack()
         self._made = self._loop.run_until_complete(self._open.enter_async_context(made))
-        self._engine = loaded[0]
+        # The run's own base comes first, that of a judge or tagger with another one behind it.
+        self._engine, self._engines = loaded[0], loaded
         model = self._engine.model
         self.facts = {
             "format": getattr(model, "format", None) or str(model.dtype).removeprefix("torch."),
@@ -86,12 +87,15 @@ class MednerSide:
 
         parts, exemplars = self._made.parts, self._made.deps.exemplars
         pipeline = Pipeline(self._build(self._configuration, self._engine, exemplars, parts=parts))
-        before = self._engine.passes
+        before = self._passes()
         annotations = self._loop.run_until_complete(self._annotations(pipeline, at_a_time))
         failures = [failure for annotation in annotations for failure in annotation.failures]
         if failures:
             raise RefusedError(f"sentences failed, the first: {failures[0]}")
-        return Counts(self._engine.passes - before, sum(len(annotation.entities) for annotation in annotations))
+        return Counts(self._passes() - before, sum(len(annotation.entities) for annotation in annotations))
+
+    def _passes(self) -> int:
+        return sum(engine.passes for engine in self._engines)
 
     async def _annotations(self, pipeline: Any, at_a_time: int) -> list[Any]:
         gate = asyncio.Semaphore(at_a_time)

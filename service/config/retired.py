@@ -11,7 +11,7 @@ from medner.core.errors import UserError
 #: The successor of each, by label set and name.
 SUCCESSORS: Final[Mapping[str, Mapping[str, str]]] = {
     "cmeee-v2": {"span": "span-12", "span-gold": "span-8", "span-silver": "span-12"},
-    "ccks2019": {"span": "span-8"},
+    "ccks2019": {"span": "span-8", "span-12": "span-8"},
 }
 
 

@@ -10,7 +10,8 @@ import pytest
 from medner.service.config.cards import card_data
 from medner.service.config.retired import SUCCESSORS
 
-MOST, MOST_BYTES = 10, 12_000_000
+# The largest stands on a base three times as large as the others.
+MOST, MOST_BYTES = 10, 18_000_000
 MODELS = Path(__file__).parents[2] / "models"
 PAGE = (MODELS / "README.md").read_text(encoding="utf-8")
 SHIPPED = sorted(path.relative_to(MODELS).as_posix() for path in MODELS.glob("*/*/") if path.is_dir())

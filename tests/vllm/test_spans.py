@@ -51,7 +51,7 @@ class Run:
 @pytest.fixture(scope="module")
 def default() -> Configuration:
     """Two span taggers behind an evidence judge, whose questions are the taggers' scores."""
-    return default_configuration("cmeee-v2")
+    return default_configuration("cmeee-v2", preset="balanced")
 
 
 @pytest.fixture(scope="module")
