@@ -25,7 +25,7 @@ from medner.service.build.run_engines import (
     needs_model,
 )
 from medner.service.build.vllm_engine import server_findings
-from medner.service.config.cards import check_card, filter_card
+from medner.service.config.cards import check_base, check_card, filter_card
 from medner.service.config.configuration import Configuration, by_name, is_path
 from medner.service.config.filters.filter import check_labels
 from medner.service.doctor.redis_check import redis_findings
@@ -167,7 +167,7 @@ def memory(configuration: Configuration, free: float | None = None) -> Iterator[
 
 
 def adapters(configuration: Configuration) -> Iterator[Finding]:
-    """The adapters of taggers and filter: files, label set, base."""
+    """The adapters of taggers, filter and judges: files, label set, base."""
     labels = configuration.label_set.name
     model = by_name(configuration.model)
     for tagger in configuration.taggers:
@@ -189,6 +189,16 @@ def adapters(configuration: Configuration) -> Iterator[Finding]:
             yield Finding(ok, f"filter {card.name}", f"{card.kind} in {chosen.folder}")
         except MednerError as problem:
             yield Finding(error, f"filter {chosen.folder}", str(problem))
+    for judge in configuration.judge.in_order:
+        if judge.folder is None:
+            continue
+        subject = f"judge {judge.folder.name}"
+        try:
+            judge.check(labels)
+            check_base(judge.folder, judge.base_of_card(), by_name(judge.own_base or configuration.model))
+            yield _weights(subject, judge.folder)
+        except MednerError as problem:
+            yield Finding(error, subject, str(problem))
 
 
 def _weights(subject: str, folder: Path) -> Finding:

@@ -1,12 +1,16 @@
 """The evidence judge: the filter's score beside what a lexicon says of the strings."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from medner.agents.evidence.lexicon import Lexicon, StringCounts
-from medner.agents.judges.evidence import Counted, EvidenceJudge, evidence_features
+from medner.agents.filters.filter import probability
+from medner.agents.judges.evidence import READ_LIMIT, Counted, EvidenceJudge, evidence_features
 from medner.agents.judges.trees import BoostedTrees
 from medner.core.labels import load_label_set
-from medner.core.records import Entity, Fallback
+from medner.core.records import Entity, Fallback, Sentence
 
 LABELS = load_label_set("cmeee-v2")
 TEXT = "右肺上叶腺癌术后"
@@ -70,6 +74,32 @@ async def test_without_a_filter_score_the_fallback_decides(case_of) -> None:
     """One candidate without a score is enough."""
     verdict = await judge().judge(case_of(TEXT, {CANCER: "ab", LOBE: "c"}, scores={CANCER: 0.5}))
     assert (verdict.fallback, verdict.kept) == (Fallback.MAJORITY, (CANCER,))
+
+
+class Reads:
+    """What a larger model thinks: sure of one candidate, and that the others are none."""
+
+    async def cell_logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
+        assert sentence.text == TEXT
+        return [4.0 if entity == AS_BODY else -40.0 for entity in entities]
+
+
+async def test_a_model_that_reads_counts_twice_what_the_taggers_think(case_of) -> None:
+    """The trees see the mean of both and both apart, cut where training data ends; the record says what it read."""
+    case = case_of(TEXT, {CANCER: "a", AS_BODY: "b"}, scores={CANCER: 0.5, AS_BODY: 0.5})
+    entities = [one.entity for one in case.conflict.candidates]
+    logits = await Reads().cell_logits(case.sentence, entities)
+    found = dict(zip(entities, evidence_features(case, Counted(LEXICON), logits), strict=True))
+    assert found[CANCER]["score"] == pytest.approx(-4.0)
+    assert found[AS_BODY]["score"] == pytest.approx(8 / 3)
+    assert (found[CANCER]["taggers"], found[CANCER]["reader"]) == (0.0, -READ_LIMIT)
+    assert found[CANCER]["rival"] == pytest.approx(probability(8 / 3, 1.0))
+    verdict = await judge(reader=Reads()).judge(case)
+    assert verdict.mode == "evidence-read-1"
+    assert "腺癌 (bod): occurs 20 times in the corpus, as dis 18; read as 0.98" in verdict.prompt
+    before = await judge().judge(case)
+    scored = dict(zip(entities, zip(before.scores, verdict.scores, strict=True), strict=True))
+    assert scored[AS_BODY][0] < scored[AS_BODY][1]
 
 
 async def test_it_abstains_where_it_is_told_to(case_of) -> None:

@@ -11,6 +11,7 @@ from medner.agents.evidence.lexicon import read_lexicon
 from medner.core.errors import BadInputError, UserError
 from medner.core.labels import load_label_set
 from medner.core.records import Document, Entity
+from medner.service.build.pipeline import check_adapters
 from medner.service.cli.app import build
 from medner.service.config.fingerprint import fingerprint
 from medner.service.config.judges.evidence import read_trees
@@ -99,6 +100,67 @@ def test_a_lexicon_of_ones_own_takes_the_place_of_the_folders(place: Path) -> No
     own = {"kind": "evidence", "source": place / "judge", "lexicon": place / "own.npz"}
     chosen = configured(Overrides(judge=own, taggers="span-8", filter="span"))
     assert chosen.judge.in_words() == "evidence:judge (lexicon own.npz)"
+
+
+LARGE = "qwen2.5-coder-1.5b-instruct"
+
+
+def reader_in(place: Path) -> Path:
+    """A span tagger's folder on another base, and what such a tagger thinks: it knows the symptom."""
+    folder = place / "large"
+    folder.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors", "span.json", "span_head.safetensors"):
+        (folder / name).write_text(name, encoding="utf-8")
+    card = f'name = "large"\nbase = "{LARGE}"\nlabels = "cmeee-v2"\nstrategy = "span"\n'
+    (folder / "card.toml").write_text(card, encoding="utf-8")
+    with (place / "read.jsonl").open("w", encoding="utf-8") as out:
+        for one in NOTES:
+            (entity,) = one.entities
+            said = {"start": entity.start, "end": entity.end, "label": "sym", "probability": 0.97}
+            out.write(json.dumps({"text": one.text, "entities": [said]}, ensure_ascii=False) + "\n")
+    return folder
+
+
+def test_a_judge_may_read(place: Path) -> None:
+    """Its folder holds the span tagger that reads; a run then needs that base model too, and its trees use it."""
+    folder = reader_in(place)
+    result = fit(place, "--reader", folder, "--reader-labels", place / "read.jsonl")
+    assert result.exit_code == 0, result.stderr
+    judge = place / "judge"
+    assert (judge / "adapter_model.safetensors").read_text(encoding="utf-8") == "adapter_model.safetensors"
+    assert {"reader", "taggers"} <= set(json.loads((judge / "evidence.json").read_text(encoding="utf-8"))["features"])
+    chosen = configured(Overrides(judge=f"evidence:{judge}", taggers="span-8", filter="span"))
+    assert chosen.bases == (LARGE,)
+    assert (chosen.judge.asks_model, chosen.judge.needs_hidden_states, chosen.judge.folder) == (True, True, judge)
+    assert chosen.judge.in_words() == f"evidence:judge (on {LARGE})"
+    assert chosen.described()["model"].endswith(f", {LARGE}")
+    card = judge / "card.toml"
+    card.write_text(card.read_text(encoding="utf-8").replace(f'base = "{LARGE}"\n', ""), encoding="utf-8")
+    with pytest.raises(BadInputError, match="lacks base"):
+        check_adapters(configured(Overrides(judge=f"evidence:{judge}", taggers="span-8", filter="span")))
+
+
+def test_what_reads_is_a_span_tagger_with_labels(place: Path) -> None:
+    """Both options or neither; a whole folder, of this label set."""
+    folder = reader_in(place)
+    assert "give both, or neither" in str(fit(place, "--reader", folder).exception)
+    labels = ("--reader-labels", place / "read.jsonl")
+    assert "give both, or neither" in str(fit(place, *labels).exception)
+    card = folder / "card.toml"
+    card.write_text(card.read_text(encoding="utf-8").replace("cmeee-v2", "ccks2019"), encoding="utf-8")
+    assert "was trained for the label set ccks2019" in str(fit(place, "--reader", folder, *labels).exception)
+    (folder / "span.json").unlink()
+    assert "holds no span.json" in str(fit(place, "--reader", folder, *labels).exception)
+
+
+def test_a_judge_that_ships_is_named_alone() -> None:
+    """In words and in files; a name that none has is taken for a folder, and said not to be one."""
+    chosen = configured(Overrides(judge="evidence:evidence-1.5b"))
+    assert chosen.judge == configured(Overrides()).judge
+    assert chosen.bases == (LARGE,)
+    assert configured(Overrides(judge="evidence")).bases == ()
+    with pytest.raises(UserError, match="holds no evidence judge"):
+        check_adapters(configured(Overrides(judge="evidence:evidence-9b")))
 
 
 def test_what_cannot_be_learnt_is_told(place: Path) -> None:
