@@ -10,9 +10,6 @@ VLLM   ?= .venv-vllm
 STUDIO ?= .venv-label-studio
 ARGS   ?=
 
-# The bases of the default configuration: its taggers, and its judge.
-MODELS := qwen2.5-coder-0.5b-instruct qwen2.5-coder-1.5b-instruct
-
 BIN  := $(VENV)/bin
 RUN  := $(VENV)/.ready-run
 DEV  := $(VENV)/.ready-dev
@@ -55,7 +52,7 @@ $(BENCH): $(DEV)
 setup: $(DEV)  ## the virtual environment, with all that a developer needs
 
 model: $(RUN)  ## bring the base models to this machine (about 1.6 GB, once)
-	@for name in $(MODELS); do folder=$$($(BIN)/medner models pull $$name) && echo "Base model: $$folder" || exit 1; done
+	@folders=$$($(BIN)/medner models pull) && for folder in $$folders; do echo "Base model: $$folder"; done
 
 demo: model  ## annotate the sample notes with the real model and make a page of them
 	@mkdir -p $(DEMO)

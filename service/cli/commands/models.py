@@ -14,8 +14,9 @@ from rich.progress import BarColumn, DownloadColumn, Task, TextColumn, TimeRemai
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from medner.core.choices import DEFAULT_LABELS
 from medner.core.environment import HOME, MODEL_SOURCE
-from medner.core.errors import ExternalError
+from medner.core.errors import ExternalError, UserError
 from medner.service.cli.reporting import print_json
 from medner.store.models import ListedModel, ModelStore, PullProgress, PullStage, Report
 
@@ -61,7 +62,14 @@ def _list(
 
 
 def _pull(
-    name: Name,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="The model's name, as `medner models list` shows it; default: all that "
+            "the default configuration needs.",
+        ),
+    ] = None,
     home: Home = None,
     source: Annotated[
         str | None,
@@ -75,20 +83,41 @@ def _pull(
     revision: Annotated[
         str | None, typer.Option(help="Commit of the hub or ModelScope repository, to pin the version.")
     ] = None,
+    labels: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Without NAME: the label set whose default is meant.")
+    ] = DEFAULT_LABELS,
+    preset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Without NAME: the preset that is meant, as balanced.")
+    ] = None,
 ) -> None:
     """Download, check and convert a model; print its folder.
 
+    Without NAME: every base model that the default configuration (or --preset) needs, those that are here left out.
+
     After Ctrl-C or a broken connection, the same command goes on where it stopped.
 
-    Examples: medner models pull qwen2.5-coder-0.5b-instruct
+    Examples: medner models pull
+
+    medner models pull qwen2.5-coder-0.5b-instruct
 
     medner models pull my-model --source /media/usb/my-model
 
     Exit code: 0 done; 2 no source has this model; 3 a download, a check or the disk failed; 130 stopped.
     """
-    with reporting() as report:
-        folder = _store(home).pull(name, source, report, revision=revision)
-    typer.echo(folder)
+    if name is None and (source, revision) not in ((None, None), ("index", None), ("hub", None), ("modelscope", None)):
+        raise UserError("--source PATH, --revision: are of one model; name it")
+    for wanted in _needed(labels, preset) if name is None else (name,):
+        with reporting() as report:
+            folder = _store(home).pull(wanted, source, report, revision=revision)
+        typer.echo(folder)
+
+
+def _needed(labels: str, preset: str | None) -> tuple[str, ...]:
+    """The base models of a default or preset, that of its taggers first."""
+    from medner.service.config.default import default_configuration
+
+    chosen = default_configuration(labels, preset=preset)
+    return (chosen.model, *chosen.bases)
 
 
 def _path(name: Name, home: Home = None) -> None:

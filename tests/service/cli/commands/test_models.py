@@ -38,6 +38,23 @@ def test_pull_prints_the_path_alone_on_stdout(run, model, tmp_path):
     assert run("path", "mine").stdout == result.stdout
 
 
+def test_without_a_name_all_that_the_default_needs_is_brought(run, tmp_path, monkeypatch):
+    """A folder a line, each where it then lies; a preset may need fewer."""
+    asked = []
+
+    def pull(self, name, source, report, *, revision=None):
+        asked.append((name, source))
+        return tmp_path / name
+
+    monkeypatch.setattr("medner.store.models.ModelStore.pull", pull)
+    small, large = "qwen2.5-coder-0.5b-instruct", "qwen2.5-coder-1.5b-instruct"
+    assert run("pull").stdout == f"{tmp_path}/{small}\n{tmp_path}/{large}\n"
+    assert run("pull", "--preset", "balanced", "--source", "index").stdout == f"{tmp_path}/{small}\n"
+    assert run("pull", "--labels", "ccks2019").stdout == f"{tmp_path}/{small}\n"
+    assert asked == [(small, None), (large, None), (small, "index"), (small, None)]
+    assert "name it" in str(run("pull", "--source", "/media/usb").exception)
+
+
 def test_home_option_goes_before_the_variable(run, model, tmp_path):
     """--home moves the models for one command."""
     assert run("pull", "mine", "--source", str(model), "--home", str(tmp_path / "b")).exit_code == 0
