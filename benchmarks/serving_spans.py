@@ -19,7 +19,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from medner.service.build.pipeline import assembled
 from medner.service.config.configuration import Configuration
 from medner.service.config.default import default_configuration
 from medner.service.config.engine import ServerConfig, VllmEngineConfig
+from medner.service.config.shelf import shipped_plan
 from medner.service.vllm_servers.command import serve_commands
 from medner.service.vllm_servers.plan import Plan, ServerPart
 from medner.service.vllm_servers.running import serving
@@ -143,6 +144,12 @@ def table(rows: Sequence[Row], options: argparse.Namespace) -> None:
         print(f"| {name} | {width} | {len(one.found) / one.seconds:.2f} | {same} |")
 
 
+def presets(labels: str) -> Collection[str]:
+    """The presets of a label set."""
+    plan = shipped_plan(labels)
+    return () if plan is None else plan.presets
+
+
 def main() -> None:
     """Measures all sides, prints the table."""
     options = arguments()
@@ -152,7 +159,9 @@ def main() -> None:
     widths = len(options.at_a_time)
     texts = sentences(options.input, options.limit * widths, options.seed, options.longest)
     parts = [texts[number::widths] for number in range(widths)]
-    rows = asyncio.run(measured(default_configuration(options.labels), parts, options))
+    # Without the language model that judges, which no server runs.
+    preset = "balanced" if "balanced" in presets(options.labels) else None
+    rows = asyncio.run(measured(default_configuration(options.labels, preset=preset), parts, options))
     table(rows, options)
 
 

@@ -107,7 +107,7 @@ async def test_exported_span_taggers_score_as_here(python: str, model: Path, tmp
     """Merged beforehand, in float32: the server is told nothing but the folder, and doctor knows the tagger."""
     from tests.vllm.test_spans import none_here, table
 
-    local = configured(Overrides(taggers="span-6", dtype="f32"))
+    local = configured(Overrides(preset="fast", dtype="f32"))
     folder = local.taggers[0].folder
     assert folder is not None
     done = export_span_taggers([folder], tmp_path / "spans", dtype="float32", most=4)
