@@ -20,7 +20,7 @@ from medner.agents.judges.trees import BoostedTrees
 from medner.core.records import Entity, Span, Verdict
 
 if TYPE_CHECKING:
-    from medner.agents.judges.trained import ScoresCells
+    from medner.agents.filters.spans import ScoresSpans
 
 #: What an agreed entity, which is not in question, counts for as a probability.
 AGREED = 0.98
@@ -47,7 +47,7 @@ class EvidenceJudge:
     version: str = "1"
     threshold: float = 0.5
     abstain: tuple[float, float] | None = None
-    reader: ScoresCells | None = None
+    reader: ScoresSpans | None = None
 
     async def judge(self, case: Case) -> Verdict:
         """The probable candidates; the probabilities of all are in the verdict, the evidence is its prompt."""
@@ -56,7 +56,7 @@ class EvidenceJudge:
             return fall_back(self, case, "the filter gave no score")
         counted = Counted(self.lexicon)
         entities = [one.entity for one in case.conflict.candidates]
-        read = None if self.reader is None else await self.reader.cell_logits(case.sentence, entities)
+        read = None if self.reader is None else await self.reader.logits(case.sentence, entities)
         rows = evidence_features(case, counted, read)
         chances = tuple(probability(logit, 1.0) for logit in self.trees.logits(rows))
         low, high = self.abstain or (1.0, 0.0)

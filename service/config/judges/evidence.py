@@ -19,8 +19,8 @@ from medner.service.config.parts import encoder
 from medner.service.config.shelf import shipped_folder
 
 if TYPE_CHECKING:
+    from medner.agents.filters.spans import ScoresSpans
     from medner.agents.judges.judge import Judge
-    from medner.agents.judges.trained import ScoresCells
     from medner.agents.judges.trees import BoostedTrees
     from medner.service.config.parts import JudgeParts
 
@@ -149,7 +149,7 @@ class EvidenceJudgeConfig(JudgeConfig):
             self._reader(parts),
         )
 
-    def _reader(self, parts: JudgeParts) -> ScoresCells | None:
+    def _reader(self, parts: JudgeParts) -> ScoresSpans | None:
         if self.folder is None:
             return None
         try:

@@ -79,7 +79,9 @@ async def test_without_a_filter_score_the_fallback_decides(case_of) -> None:
 class Reads:
     """What a larger model thinks: sure of one candidate, and that the others are none."""
 
-    async def cell_logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
+    name = "large"
+
+    async def logits(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         assert sentence.text == TEXT
         return [4.0 if entity == AS_BODY else -40.0 for entity in entities]
 
@@ -88,7 +90,7 @@ async def test_a_model_that_reads_counts_twice_what_the_taggers_think(case_of) -
     """The trees see the mean of both and both apart, cut where training data ends; the record says what it read."""
     case = case_of(TEXT, {CANCER: "a", AS_BODY: "b"}, scores={CANCER: 0.5, AS_BODY: 0.5})
     entities = [one.entity for one in case.conflict.candidates]
-    logits = await Reads().cell_logits(case.sentence, entities)
+    logits = await Reads().logits(case.sentence, entities)
     found = dict(zip(entities, evidence_features(case, Counted(LEXICON), logits), strict=True))
     assert found[CANCER]["score"] == pytest.approx(-4.0)
     assert found[AS_BODY]["score"] == pytest.approx(8 / 3)
