@@ -112,9 +112,9 @@ def test_the_whole_way(browser: Browser, shipped: str, many: Path) -> None:
         expect(page.locator("#step .person")).to_have_count(0, timeout=WAIT_MS)
 
         window.go("review", job)
-        page.get_by_label("另一位裁判").select_option("hard-vote")
+        page.get_by_label("另一位裁判").select_option("filter-score")
         page.get_by_role("button", name="问这位裁判").click()
-        expect(page.locator(".other")).to_contain_text("hard-vote", timeout=WAIT_MS)
+        expect(page.locator(".other")).to_contain_text("filter-score", timeout=WAIT_MS)
         page.locator(".candidate").first.click()
         page.locator("#decide").click()
         expect(page.locator(".standing .figures")).to_contain_text("已裁定 1", timeout=WAIT_MS)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from medner.core.errors import UserError
-from medner.core.records import Annotation
+from medner.core.records import Annotation, Conflict
 from medner.service.http.access.audit import without_names
 from medner.service.http.bodies import body_of
 from medner.service.http.context import Service, service_of
@@ -182,13 +182,25 @@ async def ask(request: Request) -> Response:
 
     run, trace = await service.traces.call(held.job, read)
     found = await service.judging.alone(lambda: asked(run, trace, table, service.engine_factory))
-    return json_answer(AskedAnswer(verdict=_verdict(found, held.item.conflict)))
+    conflict = next(one for one in trace.annotation.conflicts if one.id == held.item.conflict)
+    return json_answer(AskedAnswer(verdict=verdict_about(found, conflict, str(table["kind"]))))
 
 
-def _verdict(annotation: Annotation, conflict_id: str) -> VerdictAnswer:
-    conflict = next(one for one in annotation.conflicts if one.id == conflict_id)
-    verdict = next(one for one in annotation.verdicts if one.conflict_id == conflict_id)
-    return VerdictAnswer.of(verdict, conflict, annotation.sentence.text, 0)
+def verdict_about(annotation: Annotation, asked_about: Conflict, judge: str) -> VerdictAnswer:
+    """The verdict on a conflict, its candidates numbered as there. Problem where that judge does not see it as one.
+
+    A judge that counts votes is asked about disagreements alone, which then have other ids.
+    """
+    entities = {one.entity for one in asked_about.candidates}
+    for conflict in annotation.conflicts:
+        if {one.entity for one in conflict.candidates} <= entities:
+            verdict = next(one for one in annotation.verdicts if one.conflict_id == conflict.id)
+            return VerdictAnswer.of(verdict, asked_about, annotation.sentence.text, 0)
+    raise Problem(
+        "unfitting",
+        f"judge: {judge} goes by who gave an entity, and the taggers do not disagree here; ask one that goes by "
+        "scores, as filter-score",
+    )
 
 
 async def undo(request: Request) -> Response:

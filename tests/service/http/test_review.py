@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
+from medner.core.records import Annotation, Candidate, Conflict, ConflictKind, Entity, Sentence, Span, Verdict
+from medner.service.http.messages.problems import Problem
+from medner.service.http.review.handlers import verdict_about
 from medner.service.traces.naming import run_named
 from medner.service.traces.overruling import Ruling, overrule
 from medner.store.jobs.keys import job_key
@@ -143,6 +147,20 @@ async def test_another_judge_is_asked_without_changing_anything(client: httpx.As
         assert await entities(client, job) == {"病历0": []}
         assert len((await client.get("/v1/traces")).json()["runs"]) == 1
         assert (await client.post(f"{path}/decide", json={"keep": [1]})).status_code == 200
+
+
+def test_a_judge_that_counts_votes_is_not_asked_about_what_all_gave() -> None:
+    """It sees disagreements alone, under other ids; candidates keep the numbers of the conflict that a person sees."""
+    sym, dis, bod = (Entity(0, 2, code) for code in ("sym", "dis", "bod"))
+    candidates = tuple(Candidate(one, ("a",)) for one in (bod, dis, sym))
+    shown = Conflict("c3", Span(0, 2), ConflictKind.DOUBTFUL, candidates)
+    sentence = Sentence("s", "咳嗽", 0)
+    found = Conflict("c0", Span(0, 2), ConflictKind.SAME_SPAN_OTHER_TYPE, candidates[1:])
+    verdict = Verdict("c0", kept=(sym,), dropped=(dis,), judge="hard-vote", judge_version="1", mode="hard-vote")
+    answer = verdict_about(Annotation(sentence, conflicts=(found,), verdicts=(verdict,)), shown, "hard-vote")
+    assert answer.kept == (3,)
+    with pytest.raises(Problem, match="the taggers do not disagree here; ask one"):
+        verdict_about(Annotation(sentence), shown, "hard-vote")
 
 
 async def test_a_direct_decision_counts_in_the_review(client: httpx.AsyncClient, working: Any) -> None:
