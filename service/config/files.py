@@ -16,8 +16,9 @@ from medner.service.config.default import default_configuration, tuned_taggers
 from medner.service.config.judges import JUDGES, BestTaggerConfig
 from medner.service.config.retired import retired_note
 from medner.service.config.schema import SCHEMA_KEY
+from medner.service.config.shelf import shipped_folder
 from medner.service.config.taggers import TAGGERS
-from medner.store.models import settled_base_model
+from medner.store.models import looks_like_path, settled_base_model
 
 log = logging.getLogger("medner.configuration")
 
@@ -47,7 +48,7 @@ def load_configuration(
     _rename(data, path)
     if isinstance(data.get("model"), str):
         data["model"] = _anchored_model(data["model"], path.parent)
-    _anchor(data, path.parent)
+    _anchor(data, path.parent, labels or str(data.get("labels", DEFAULT_LABELS)))
     data.update({key: value for key, value in (("labels", labels), ("model", model)) if value is not None})
     preset, off = preset or _preset_in(data, path), _filter_is_off(data, path)
     named, base = str(data.get("labels", DEFAULT_LABELS)), str(data.get("model", DEFAULT_MODEL))
@@ -115,8 +116,8 @@ def _anchored_model(base: str, folder: Path) -> str:
     return os.path.join(folder, os.path.expanduser(settled)) if is_path(settled) else settled
 
 
-def _anchor(data: dict[str, Any], folder: Path) -> None:
-    """Makes the paths of a file count from its folder."""
+def _anchor(data: dict[str, Any], folder: Path, labels: str) -> None:
+    """Makes the paths of a file count from its folder; a judge that ships for ``labels`` is known by its name."""
     if isinstance(data.get("labels"), str) and is_path(data["labels"]):
         data["labels"] = _anchored(data["labels"], folder)
     judges = _judges_in(data.get("judge"))
@@ -129,9 +130,15 @@ def _anchor(data: dict[str, Any], folder: Path) -> None:
         if not isinstance(table, dict):
             continue
         for key in _PATHS & table.keys():
+            if key == "source" and _ships(table[key], labels):
+                continue
             table[key] = _anchored(table[key], folder)
         if isinstance(table.get("base"), str):
             table["base"] = _anchored_model(table["base"], folder)
+
+
+def _ships(name: object, labels: str) -> bool:
+    return isinstance(name, str) and not looks_like_path(name) and shipped_folder(labels, name) is not None
 
 
 def _anchored(name: object, folder: Path) -> object:

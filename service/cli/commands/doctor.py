@@ -37,6 +37,7 @@ def doctor(  # noqa: PLR0913  the options of a command are its parameters
     taggers: Annotated[
         str | None, typer.Option("--taggers", metavar="LIST", help="The taggers to check, as for medner annotate.")
     ] = None,
+    preset: Annotated[str | None, typer.Option("--preset", metavar="NAME", help="The preset to check.")] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model.")] = None,
     server: Annotated[
         list[str] | None, typer.Option("--server", metavar="URL", help="A vLLM server to check; repeatable.")
@@ -55,7 +56,7 @@ def doctor(  # noqa: PLR0913  the options of a command are its parameters
     from medner.service.config.options import Overrides, configured
     from medner.service.doctor.checks import examine
 
-    overrides = Overrides(config, labels, model, taggers, servers=tuple(server or ()))
+    overrides = Overrides(config, labels, model, taggers, servers=tuple(server or ()), preset=preset)
     findings = examine(configured(overrides), hashes=not quick)
     if as_json:
         print_json([asdict(finding) for finding in findings])

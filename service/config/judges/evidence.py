@@ -17,6 +17,7 @@ from medner.service.config.cards import evidence_card
 from medner.service.config.judges.judge import JudgeConfig
 from medner.service.config.parts import encoder
 from medner.service.config.shelf import shipped_folder
+from medner.store.models import looks_like_path
 
 if TYPE_CHECKING:
     from medner.agents.filters.spans import ScoresSpans
@@ -50,9 +51,12 @@ class EvidenceJudgeConfig(JudgeConfig):
 
     @classmethod
     def from_words(cls, words: str, rest: str) -> dict[str, Any]:
-        """The folder."""
+        """The folder, or the name of one that ships: ./NAME is a folder here that has such a name."""
         del words
-        return {"source": Path(os.path.expanduser(rest)) if rest else None}
+        if not rest:
+            return {"source": None}
+        # A Path would make a name of ./NAME.
+        return {"source": Path(os.path.abspath(os.path.expanduser(rest)) if looks_like_path(rest) else rest)}
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
@@ -61,13 +65,17 @@ class EvidenceJudgeConfig(JudgeConfig):
         return self
 
     def placed(self, labels: str) -> Self:
-        """The judge with the folder that ships for a label set, where it names none. UserError where none ships."""
-        if self.source is not None and (self.source.exists() or self.source.name != str(self.source)):
+        """The judge with the folder that ships for a label set, by its name or where it names none.
+
+        What ships goes before a folder of that name here: the default must not depend on where it is run. UserError
+        where nothing is named and none ships.
+        """
+        if self.source is not None and self.source.name != str(self.source):
             return self
         folder = shipped_folder(labels, SHIPPED if self.source is None else self.source.name)
-        if folder is None and self.source is not None:
-            return self
         if folder is None:
+            if self.source is not None:
+                return self
             raise UserError(
                 f"judge: no evidence judge ships for {labels}; name a folder that medner train evidence wrote"
             )

@@ -52,7 +52,13 @@ def test_without_a_name_all_that_the_default_needs_is_brought(run, tmp_path, mon
     assert run("pull", "--preset", "balanced", "--source", "index").stdout == f"{tmp_path}/{small}\n"
     assert run("pull", "--labels", "ccks2019").stdout == f"{tmp_path}/{small}\n"
     assert asked == [(small, None), (large, None), (small, "index"), (small, None)]
-    assert "name it" in str(run("pull", "--source", "/media/usb").exception)
+    assert "name it" in str(run("pull", "--revision", "abc").exception)
+    for name in (small, large):
+        assert f"{name} is not there; name the model" in str(run("pull", "--source", str(tmp_path)).exception)
+        (tmp_path / name).mkdir()
+    asked.clear()
+    assert run("pull", "--source", str(tmp_path)).exit_code == 0
+    assert asked == [(small, str(tmp_path / small)), (large, str(tmp_path / large))]
 
 
 def test_home_option_goes_before_the_variable(run, model, tmp_path):

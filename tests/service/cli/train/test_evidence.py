@@ -153,8 +153,20 @@ def test_what_reads_is_a_span_tagger_with_labels(place: Path) -> None:
     assert "holds no span.json" in str(fit(place, "--reader", folder, *labels).exception)
 
 
-def test_a_judge_that_ships_is_named_alone() -> None:
-    """In words and in files; a name that none has is taken for a folder, and said not to be one."""
+def test_a_judge_that_ships_is_named_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words and in files; a name that none has is taken for a folder, and said not to be one.
+
+    A folder of that name where the command runs is another one, and is meant by ./NAME.
+    """
+    here = tmp_path / "evidence-1.5b"
+    here.mkdir()
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "c" / "c.toml"
+    path.parent.mkdir()
+    path.write_text('judge = {kind = "evidence", source = "evidence-1.5b"}\n', encoding="utf-8")
+    assert configured(Overrides(config=path)).judge == configured(Overrides()).judge
+    with pytest.raises(UserError, match="holds no evidence judge"):
+        check_adapters(configured(Overrides(judge="evidence:./evidence-1.5b")))
     chosen = configured(Overrides(judge="evidence:evidence-1.5b"))
     assert chosen.judge == configured(Overrides()).judge
     assert chosen.bases == (LARGE,)
