@@ -33,8 +33,7 @@ def span_training(order: SpanOrder) -> Training:
     """The training of an order."""
     base, labels, start = base_of(order.base), load_label_set(order.labels), order.start
     settings, sources = chosen_settings(SPAN_TRAINING, order.settings), (*order.files, *order.partial)
-    if start is not None:
-        _check_start(start, labels, settings)
+    goes_on = start is not None and _same_types(start, labels, settings)
     basis = Basis(order, settings, base, labels, "span")
     split = _splits(order)
     data = _data(order, base, labels, split=split)
@@ -58,7 +57,7 @@ def span_training(order: SpanOrder) -> Training:
             "split_tokens": split,
         },
         epoch=partial(passes, data.complete, data.partial, settings),
-        learner=partial(SpanLearner, base, settings, types=len(labels.codes), start=start),
+        learner=partial(SpanLearner, base, settings, types=len(labels.codes), start=start, fresh_head=not goes_on),
         finish=partial(_finish, basis, order, data),
         last=(CARD, SETTINGS),
     )
@@ -100,6 +99,7 @@ def _finish(basis: Basis, order: SpanOrder, data: SpanData, run: Run[Any], learn
 def _data(order: SpanOrder, base: Path, labels: LabelSet, *, split: bool) -> SpanData:
     # None: the tokens that entities of the training data cut.
     tokens = None if split else ()
+    start = _same_task(order.start, labels)
     return span_data(
         load_tokenizer(base),
         order.files,
@@ -109,7 +109,7 @@ def _data(order: SpanOrder, base: Path, labels: LabelSet, *, split: bool) -> Spa
         most_partial=order.most_partial,
         fold=order.fold,
         soft=read_soft_labels(order.soft_labels, labels),
-        split=tokens if order.start is None else read_settings(order.start).split_tokens,
+        split=tokens if start is None else start.split_tokens,
         options=order.options,
     )
 
@@ -130,16 +130,18 @@ def _splits(order: SpanOrder) -> bool:
     return before
 
 
-def _check_start(folder: Path, labels: LabelSet, settings: TaggerTraining) -> None:
-    """UserError when a tagger to start from has other types, or looks both ways in other layers."""
+def _same_types(folder: Path, labels: LabelSet, settings: TaggerTraining) -> bool:
+    """Whether a tagger to start from has the same types. UserError when it looks both ways in other layers."""
     found = read_settings(folder)
-    if found.types != labels.codes:
-        raise UserError(
-            f"{folder}: this span tagger knows the types {', '.join(found.types)}, "
-            f"the label set {labels.name!r} has {', '.join(labels.codes)}"
-        )
     if found.two_way_from != settings.first_layer:
         raise UserError(f"{folder}: trained from layer {found.two_way_from}; give --first-layer {found.two_way_from}")
     if found.layers != settings.layers:
         way = f"give --layers {found.layers}" if found.layers else "leave --layers out"
         raise UserError(f"{folder}: trained on {found.layers or 'all'} layers; {way}")
+    return found.types == labels.codes
+
+
+def _same_task(folder: Path | None, labels: LabelSet) -> SpanSettings | None:
+    """The settings of a tagger to start from if it has the same types: only then its tokens and its head go on."""
+    found = None if folder is None else read_settings(folder)
+    return None if found is None or found.types != labels.codes else found

@@ -29,10 +29,13 @@ HEAD_FACTOR = 2.5
 class SpanLearner:
     """The model that learns. Layers below ``settings.first_layer`` stay as they are, and causal.
 
-    Adapter and head are fresh, or those of a span tagger's folder ``start``. UserError when it does not fit.
+    Adapter and head are fresh, or those of a span tagger's folder ``start``; with ``fresh_head`` the adapter alone is
+    taken over, as for other types. UserError when it does not fit.
     """
 
-    def __init__(self, base: Path, settings: TaggerTraining, *, types: int, start: Path | None = None) -> None:
+    def __init__(
+        self, base: Path, settings: TaggerTraining, *, types: int, start: Path | None = None, fresh_head: bool = False
+    ) -> None:
         register()
         torch.manual_seed(settings.seed)
         self.types = types
@@ -43,7 +46,7 @@ class SpanLearner:
         self._first_layer = settings.first_layer
         self.device = pick_device()
         shape = SpanShape(plain.config.get_text_config().hidden_size, types)
-        self.head = (SpanHead(shape) if start is None else _head_of(start, shape)).to(self.device)
+        self.head = (SpanHead(shape) if start is None or fresh_head else _head_of(start, shape)).to(self.device)
 
     def parameters(self) -> list[nn.Parameter]:
         """The adapter's weights."""

@@ -62,7 +62,11 @@ def train_span(  # noqa: PLR0913, PLR0917  one parameter an option
     base: shared.Base = None,
     exclude: shared.Exclude = None,
     start: Annotated[
-        Path | None, typer.Option(metavar="ADAPTER", help="Begin with the adapter and the head of this span tagger.")
+        Path | None,
+        typer.Option(
+            metavar="ADAPTER",
+            help="Begin with the adapter of this span tagger, and with its head if it has the same types.",
+        ),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, max=10_000, help="Passes over the complete files.")] = 2,
     hours: shared.Hours = None,
