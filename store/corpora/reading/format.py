@@ -270,7 +270,8 @@ class Writing:
 class Format:
     """A corpus format: how it is read, and how it is written to one file, to a folder, or either.
 
-    ``expects`` says where its entities are, for the error when there are none.
+    ``expects`` says where its entities are, for the error when there are none. ``file_suffixes``: how targets end that
+    are one file, where a folder could be written too.
     """
 
     name: str
@@ -279,11 +280,12 @@ class Format:
     write_stream: Callable[[Iterable[Document], TextIO, Writing], None] | None = None
     write_folder: Callable[[Iterable[Document], Path, Writing], None] | None = None
     expects: str = ""
+    file_suffixes: tuple[str, ...] = (".txt", ".text", ".md")
 
     def goes_into_folder(self, target: Path) -> bool:
         """Whether writing to ``target`` makes a folder of files."""
         return self.write_folder is not None and (
-            self.write_stream is None or target.suffix.lower() not in (".txt", ".text", ".md")
+            self.write_stream is None or target.suffix.lower() not in self.file_suffixes
         )
 
     def stream_writer(self) -> Callable[[Iterable[Document], TextIO, Writing], None]:
