@@ -60,6 +60,7 @@ class Mention:
 class Reading(Iterator[Document]):
     """The documents of a file or folder, one after the other, and what was met on the way.
 
+    ``annotators`` says of documents that are one annotator's which document it is of, and whose.
     ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
     ``layout`` is settled with the first document. ``unread`` counts dropped keys that seem to hold annotation, and
     ``provenance`` those of medner's own files that say how the entities came about. ``stem`` begins the ids of records
@@ -92,6 +93,7 @@ class Reading(Iterator[Document]):
         self.entities = 0
         self.unit: Unit = "line"
         self.row: int | None = None
+        self.annotators: dict[str, tuple[str, str]] = {}
         self._ended = False
         self._bad = bad
         self._source = format.read(self)

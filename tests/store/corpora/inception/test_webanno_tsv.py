@@ -101,7 +101,9 @@ def test_other_layers_are_counted_and_left_out(make: Make) -> None:
         "#T_CH=de.tudarmstadt.ukp.dkpro.core.api.coref.type.CoreferenceLink|referenceType|referenceRelation\n"
         "#T_RL=webanno.custom.Relation|name|BT_webanno.custom.Drug\n\n\n"
     )
-    rows = "1-1\t0-1\t钠\tNN\tp1;p2\t1-2;1-3\tdru\tpr[1]\tcoref->1-1\tR\t1-1\t\n1-2\t1-2\t片\tNN\t_\t_\t_\t_\t_\t_\t_\t\n"
+    rows = (
+        "1-1\t0-1\t钠\tNN\tp1;p2\t1-2;1-3\tdru\tpr[1]\tcoref->1-1\tR\t1-1\t\n1-2\t1-2\t片\tNN\t_\t_\t_\t_\t_\t_\t_\t\n"
+    )
     told: list[str] = []
     path = make(head + "#Text=钠片\n" + rows, "a.tsv")
     reading = read_documents(path, options=ReadOptions(log=ReadLog(told.append)))
