@@ -28,7 +28,7 @@ def sentence_starts(document: Document, tokens: Sequence[Span]) -> list[int]:
 def sentences_of(document: Document, tokens: Sequence[Span]) -> list[Span]:
     """The sentences without white space at their ends."""
     starts = sentence_starts(document, tokens)
-    ends = [*starts[1:], len(document.text)]
+    ends = [*starts[1:], len(document.text)] if starts else []
     return [
         Span(start, start + len(document.text[start:end].rstrip())) for start, end in zip(starts, ends, strict=True)
     ]
