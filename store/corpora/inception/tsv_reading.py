@@ -29,7 +29,7 @@ def understand(reading: Reading, path: Path, content: str) -> tuple[str, list[Me
     """The text of a file and its entities in code points."""
     file = taken_apart(content, path)
     text, places = _text_of(reading, file, path)
-    mentions = []
+    mentions: list[Mention] = []
     for layer in file.layers:
         rows = [row for sentence in file.sentences for row in sentence.rows]
         found = list(_annotations(layer, rows))
