@@ -6,6 +6,9 @@ import math
 import random
 
 import pytest
+
+pytest.importorskip("sklearn")
+
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 from medner.core.records import Document, Entity

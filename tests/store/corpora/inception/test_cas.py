@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cassis
 import pytest
+
+cassis = pytest.importorskip("cassis")
 
 from medner.core.errors import BadInputError
 from medner.core.records import Document, Entity
