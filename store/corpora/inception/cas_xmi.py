@@ -29,7 +29,7 @@ _XMI, _CAS = "{http://www.omg.org/XMI}", "{http:///uima/cas.ecore}"
 _ID = f"{_XMI}id"
 _PLACE = frozenset(("sofa", "begin", "end", _ID))
 _DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
-_SIGN = re.compile(r"\s*(<\?xml[^>]*\?>)?\s*<\w+:XMI\b|.{0,4096}<xmi:XMI\b", re.DOTALL)
+_SIGN = re.compile(r"<(?:[?!].{0,4096}?<)?xmi:XMI\b", re.DOTALL)
 _NAMESPACE = re.compile(r"\{http:///(.*)\.ecore\}(.*)")
 _NONE = "uima.noNamespace"
 #: What no XML can hold.

@@ -117,6 +117,27 @@ def test_the_text_report_shows_the_first_places(tmp_path: Path, capsys: pytest.C
     assert "身体 bod" in told
 
 
+def test_three_annotators_have_a_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Over the pairs that share documents; what one alone annotated, or twice, is told."""
+    twice = task("a", TEXT, li=[PAIN], wang=[PAIN, COUGH], zhao=[PAIN])
+    twice["annotations"].append(twice["annotations"][0])
+    tasks = [twice, task("b", "咳嗽。", li=[Entity(0, 2, "sym")])]
+    (tmp_path / "export.json").write_text(json.dumps(tasks), encoding="utf-8")
+    found = report(capsys, tmp_path / "export.json")
+    assert [one["overall"]["f1"]["value"] for one in found["pairs"]] == pytest.approx([2 / 3, 1, 2 / 3])
+    assert found["mean"]["f1"] == pytest.approx(7 / 9)
+    assert (found["documents"], found["shared_documents"]) == (2, 1)
+    assert main(["compare-annotators", str(tmp_path / "export.json"), "--resamples", "100"]) == 0
+    told = capsys.readouterr()
+    assert "1 document of two annotators or more, 1 of one alone" in told.out
+    assert "0.7778" in next(line for line in told.out.splitlines() if line.startswith("mean"))
+    assert "there more than once by one annotator" in told.err
+    (tmp_path / "copy.json").write_bytes((tmp_path / "export.json").read_bytes())
+    inputs = [f"li={tmp_path / 'copy.json'}", tmp_path / "export.json", "--annotator", "zhao@ward.example"]
+    found = report(capsys, *inputs)
+    assert [one["name"] for one in found["annotators"]] == ["li", "export"]
+
+
 def test_gold_that_all_taggers_contradict_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """From predictions of other formats, a tagger a file; one annotator is enough."""
     write_documents(LI, tmp_path / "gold.jsonl", format="jsonl")
