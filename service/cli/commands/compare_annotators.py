@@ -84,7 +84,8 @@ def compare_annotators(  # noqa: PLR0913  the options of a command are its param
     from medner.evaluation.measures.annotated_texts import gathered
     from medner.evaluation.measures.annotators import pair_agreements
     from medner.evaluation.measures.contradictions import contradicted
-    from medner.evaluation.reports.annotators import AnnotatorReport, annotators_json, annotators_text, remarks
+    from medner.evaluation.reports.annotators import AnnotatorReport, annotators_json, remarks
+    from medner.evaluation.reports.annotators_text import annotators_text
     from medner.service.inputs.annotators import AnnotatorInput, read_annotators, tagger_answers
 
     sources = [AnnotatorInput.of(one) for one in inputs]
