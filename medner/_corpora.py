@@ -140,9 +140,10 @@ def write(
     """Writes documents to a file, or to a folder for formats of one file a document; whole or not at all.
 
     ``format`` is a corpus format (``jsonl``, ``cmeee``, ``ccks``, ``bio``, ``brat``, ``label-studio``, ``doccano``,
-    ``text``) or ``html``; None: ``.jsonl``, ``.bio`` and ``.html`` tell it. JSON lines hold everything, conflicts and
-    decisions too; what another format cannot hold is counted in ``losses``, with a warning. ``.xlsx``, ``.csv``,
-    ``.tsv`` and ``.parquet`` are tables of the entities, a row an entity, with the kept columns of the documents.
+    ``webanno-tsv``, ``cas-json``, ``cas-xmi``, ``text``) or ``html``; None: ``.jsonl``, ``.bio`` and ``.html`` tell it.
+    JSON lines hold everything, conflicts and decisions too; what another format cannot hold is counted in ``losses``,
+    with a warning. ``.xlsx``, ``.csv``, ``.tsv`` and ``.parquet`` are tables of the entities, a row an entity, with the
+    kept columns of the documents.
     """
     from medner.store.corpora import write_documents
     from medner.store.corpora.entity_tables.forms import FORMS

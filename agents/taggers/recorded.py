@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,19 +41,18 @@ def recorded_tagger(name: str, annotations: Sequence[Annotation], file: Path, la
         answers[one.sentence.text] = answers.get(one.sentence.text) or _answer(one, name)
     if not any(answers.values()):
         raise BadInputError(f"has no answers of a tagger {name!r}", path=file)
-    unknown = sorted(
-        {
-            entity.label
-            for answer in answers.values()
-            for entity in (answer.decoded.entities if answer else ())
-            if entity.label not in labels
-        }
-    )
+    checked_labels(name, answers.values(), file, labels)
+    return RecordedTagger(name, answers, file)
+
+
+def checked_labels(name: str, answers: Iterable[TaggerOutput | None], file: Path, labels: LabelSet) -> None:
+    """BadInputError for answers with labels that the label set does not have."""
+    found = {entity.label for answer in answers if answer is not None for entity in answer.decoded.entities}
+    unknown = sorted(label for label in found if label not in labels)
     if unknown:
         raise BadInputError(
             f"{name} found {', '.join(unknown)} there, which label set {labels.name!r} does not have", path=file
         )
-    return RecordedTagger(name, answers, file)
 
 
 def _answer(annotation: Annotation, name: str) -> TaggerOutput | None:

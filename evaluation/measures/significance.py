@@ -95,7 +95,7 @@ def ratios(counts: Array) -> Array:
 
 def intervals(counts_dkc: Array, how: Resampling) -> list[Intervals]:
     """The bootstrap percentile intervals of the micro ratios of each group."""
-    drawn_rkm = ratios(_bootstrap(counts_dkc, how))
+    drawn_rkm = ratios(bootstrap_totals(counts_dkc, how))
     low_km, high_km = _percentiles(drawn_rkm, how.level, enough=len(counts_dkc) > 1)
     return [
         Intervals(*(Interval(float(a), float(b)) for a, b in zip(low, high, strict=True)))
@@ -103,11 +103,17 @@ def intervals(counts_dkc: Array, how: Resampling) -> list[Intervals]:
     ]
 
 
+def middle(drawn_r: Array, level: float, *, enough: bool) -> Interval:
+    """The percentile interval of the draws that are defined; ``enough`` False: there were too few documents."""
+    low, high = _percentiles(drawn_r[:, None], level, enough=enough)
+    return Interval(float(low[0]), float(high[0]))
+
+
 def differences(a_dkc: Array, b_dkc: Array, how: Resampling) -> list[RatioDifferences]:
     """B minus A for each group; the rows of both arrays are the same documents in the same order."""
     groups = a_dkc.shape[1]
     delta_km = ratios(b_dkc.sum(axis=0)) - ratios(a_dkc.sum(axis=0))
-    both_rkc = _bootstrap(np.concatenate([a_dkc, b_dkc], axis=1), how)
+    both_rkc = bootstrap_totals(np.concatenate([a_dkc, b_dkc], axis=1), how)
     drawn_rkm = ratios(both_rkc[:, groups:]) - ratios(both_rkc[:, :groups])
     low_km, high_km = _percentiles(drawn_rkm, how.level, enough=len(a_dkc) > 1)
     # One document drawn again and again says nothing about others: no interval, and no p from it.
@@ -117,8 +123,8 @@ def differences(a_dkc: Array, b_dkc: Array, how: Resampling) -> list[RatioDiffer
     return [RatioDifferences(*(Difference(*map(float, values)) for values in group)) for group in table_kmv]
 
 
-def _bootstrap(counts_dkc: Array, how: Resampling) -> Array:
-    """Total counts (R, K, 3) of R draws of D documents with replacement."""
+def bootstrap_totals(counts_dkc: Array, how: Resampling) -> Array:
+    """Total counts (R, ...) of R draws of D documents with replacement; a document's counts may have any shape."""
     number = len(counts_dkc)
     flat = counts_dkc.reshape(number, -1)
     rng = np.random.default_rng(how.seed)

@@ -25,7 +25,7 @@ def evaluation_json(evaluation: Evaluation) -> Json:
     """The evaluation as a JSON object; NaN becomes null."""
     agreement = evaluation.agreement
     return {
-        **_head("evaluation", evaluation.setting),
+        **head("evaluation", evaluation.setting),
         "gold": asdict(evaluation.gold),
         "systems": [_system(system, evaluation.gold.documents) for system in evaluation.systems],
         "agreement": None if agreement is None else asdict(agreement),
@@ -36,7 +36,7 @@ def comparison_json(comparison: Comparison) -> Json:
     """The comparison as a JSON object, with every place where the systems differ; NaN becomes null."""
     a, b = comparison.names
     return {
-        **_head("comparison", comparison.setting),
+        **head("comparison", comparison.setting),
         "gold": asdict(comparison.gold),
         "a": {"name": a, "missing": list(comparison.missing[0])},
         "b": {"name": b, "missing": list(comparison.missing[1])},
@@ -47,7 +47,8 @@ def comparison_json(comparison: Comparison) -> Json:
     }
 
 
-def _head(kind: str, setting: Setting) -> Json:
+def head(kind: str, setting: Setting) -> Json:
+    """What every report begins with."""
     labels = setting.labels
     return {
         "kind": kind,

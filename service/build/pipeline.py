@@ -127,8 +127,9 @@ def build_deps(
     )
     taggers = tuple(recorded.get(tagger.name) or tagger.build(built) for tagger in configuration.taggers)
     if configuration.join_lines:
-        # Recorded answers are those of the original sentences.
-        taggers = tuple(one if one.name in recorded else _line_joining(one) for one in taggers)
+        # Recorded answers, and people's, are those of the original sentences.
+        kept = {*recorded, *(one.name for one in configuration.taggers if one.is_person)}
+        taggers = tuple(one if one.name in kept else _line_joining(one) for one in taggers)
     chosen = _filter(configuration, replace(built, taggers=taggers, served=served_filter(configuration)))
     return Deps(
         labels=labels,

@@ -31,6 +31,7 @@ SUBCOMMANDS = (
     "serve",
     "evaluate",
     "compare",
+    "compare-annotators",
     "report",
     "convert",
     "models",

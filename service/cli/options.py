@@ -38,9 +38,9 @@ Format = Annotated[
     typer.Option(
         "--format",
         metavar="FORMAT",
-        help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, json, cmeee-v1, "
-        "ccks2017, ccks2018, csv (TSV too), excel, parquet or sql; by default detected from name and content, and "
-        "printed.",
+        help="The inputs' format: cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, webanno-tsv, cas-json, "
+        "cas-xmi, json, cmeee-v1, ccks2017, ccks2018, csv (TSV too), excel, parquet or sql; by default detected from "
+        "name and content, and printed.",
     ),
 ]
 SkipBad = Annotated[

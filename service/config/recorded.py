@@ -13,8 +13,11 @@ from medner.service.config.taggers import TaggerConfig
 
 
 def recorded_taggers(taggers: Sequence[TaggerConfig], labels: LabelSet) -> dict[str, RecordedTagger]:
-    """The taggers whose answers come from files, by name. BadInputError for a file that has none of a tagger's."""
-    recorded = {tagger.name: tagger.answers for tagger in taggers if tagger.answers is not None}
+    """The taggers whose answers come from files, by name. BadInputError for a file that has none of a tagger's.
+
+    People are not among them: two equal sentences have one answer of a model, but not of a person.
+    """
+    recorded = {one.name: one.answers for one in taggers if one.answers is not None and not one.is_person}
     annotations = {file: list(recorded_annotations(file)) for file in recorded.values()}
     return {name: recorded_tagger(name, annotations[file], file, labels) for name, file in recorded.items()}
 

@@ -18,6 +18,7 @@ from medner.service.inputs.overwriting import refuse_overwriting
 from medner.service.inputs.source_names import NAMED_BY_FILE, InputFile, with_distinct_names, without_paired_texts
 from medner.service.inputs.sources import copied_stream, listed
 from medner.store.corpora import NO_OPTIONS, BadRecords, Reading, ReadOptions, read_documents
+from medner.store.corpora.guessing.guess import INCEPTION_SUFFIXES
 from medner.store.corpora.reading.raw_records import files_in
 
 
@@ -110,7 +111,8 @@ def open_corpora(
 def _files_of(place: InputFile) -> list[InputFile]:
     if not place.path.is_dir():
         return [place]
-    return [InputFile(path, readable_path(path), place.path) for path in files_in(place.path, ".txt")]
+    groups = (files_in(place.path, suffix) for suffix in (".txt", *INCEPTION_SUFFIXES))
+    return [InputFile(path, readable_path(path), place.path) for path in next(filter(None, groups), [])]
 
 
 def _unread(folder: Path, files: Sequence[InputFile]) -> list[str]:

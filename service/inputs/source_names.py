@@ -12,9 +12,9 @@ from medner.store.corpora.reading.filenames import document_id
 from medner.store.corpora.text_formats.ccks2017 import table_of, text_of
 
 #: Formats that hold one document a file: its id is the file's name, below the folder that was given.
-NAMED_BY_FILE = ("text", "brat", "ccks2017")
+NAMED_BY_FILE = ("text", "brat", "ccks2017", "webanno-tsv", "cas-json", "cas-xmi")
 #: Files whose name becomes the id of their one document.
-_TEXTS = (".txt", ".text", ".md", "")
+_TEXTS = (".txt", ".text", ".md", ".tsv", ".xmi", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,13 @@ from medner.core.files.paths import readable_path
 from medner.service.inputs.overwriting import WrittenFiles
 from medner.service.inputs.own_files import is_written_by_medner
 from medner.service.inputs.source_names import InputFile, with_distinct_names, without_paired_texts
-from medner.store.corpora.guessing.guess import JSON_SUFFIXES, TABLE_SUFFIXES, TAGGED_SUFFIXES, TEXT_SUFFIXES
+from medner.store.corpora.guessing.guess import (
+    JSON_SUFFIXES,
+    TABLE_SUFFIXES,
+    TAGGED_SUFFIXES,
+    TEXT_SUFFIXES,
+    is_of_inception,
+)
 from medner.store.corpora.tables.database_url import DatabaseUrl, is_database_url
 
 SUFFIXES = (*TEXT_SUFFIXES, *JSON_SUFFIXES, *TAGGED_SUFFIXES)
@@ -160,6 +166,14 @@ def _copied(stream: BinaryIO, path: Path) -> Path:
     return path
 
 
+def _is_of_inception(path: Path) -> bool:
+    """Whether a file is INCEpTION's, whose suffix tables have too."""
+    try:
+        return path.is_file() and is_of_inception(path)
+    except BadInputError:
+        return False
+
+
 def _look_into(folder: Path, writes: WrittenFiles, found: FoundSources) -> None:
     """Takes in the files of a folder and its subfolders; UserError where there is none to read."""
     before = len(found.sources)
@@ -169,7 +183,7 @@ def _look_into(folder: Path, writes: WrittenFiles, found: FoundSources) -> None:
         shown = readable_path(path)
         if _belongs_to_brat(path):
             continue
-        if path.suffix.lower() not in found.suffixes:
+        if path.suffix.lower() not in found.suffixes and not _is_of_inception(path):
             (own if is_written_by_medner(path) else unread).append(shown)
             continue
         status = _status_or_none(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from medner.core.errors import UserError
 from medner.core.plugins import load_plugin, plugin_names
 from medner.store.corpora.guessing.guess import format_of_file, format_of_folder
+from medner.store.corpora.inception import cas_json, cas_xmi, webanno_tsv
 from medner.store.corpora.json_formats import ccks, cmeee, doccano, jsonl, label_studio, other_json
 from medner.store.corpora.reading.format import Format
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
@@ -26,6 +27,9 @@ _SHIPPED: dict[str, Format] = {
         brat.FORMAT,
         label_studio.FORMAT,
         doccano.FORMAT,
+        webanno_tsv.FORMAT,
+        cas_json.FORMAT,
+        cas_xmi.FORMAT,
         other_json.FORMAT,
         cmeee_v1.FORMAT,
         ccks2017.FORMAT,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from medner.service.inputs.corpus_inputs import CorpusInput
     from medner.store.corpora import BadRecord, BadRecords, Layout, Reading, Writing
 
-_HELP = """Convert corpora between CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio and doccano.
+_HELP = """Convert corpora between CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio, doccano and INCEpTION.
 
 The command detects an input's format from its name and content, unless --from names it. It checks every entity \
 against its text, and counts and reports what the new format cannot hold, for example nested entities in BIO.
@@ -88,13 +88,19 @@ def convert(  # noqa: PLR0913 - one parameter an option
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT", readable=False, help="Files, folders of text or brat files, or - for standard input."
+            metavar="INPUT",
+            readable=False,
+            help="Files, folders of text, brat or INCEpTION files, or - for standard input.",
         ),
     ],
     *,
     to: Annotated[
         str,
-        typer.Option("--to", metavar="FORMAT", help="cmeee, ccks, jsonl, text, bio, brat, label-studio or doccano."),
+        typer.Option(
+            "--to",
+            metavar="FORMAT",
+            help="cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, webanno-tsv, cas-json or cas-xmi.",
+        ),
     ],
     from_: Annotated[
         str | None,
@@ -111,7 +117,10 @@ def convert(  # noqa: PLR0913 - one parameter an option
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="OUT", help="File (or folder, for brat and text); without it, standard output."
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="File (or folder, for brat, text and INCEpTION); without it, standard output.",
         ),
     ] = None,
     skip_bad: Annotated[

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from medner.agents.strategies import CODECS
 from medner.core.plugins import PLUGIN
+from medner.service.config.taggers.annotator import AnnotatorConfig
 from medner.service.config.taggers.plugin import PluginTaggerConfig
 from medner.service.config.taggers.span import SpanTaggerConfig
 from medner.service.config.taggers.tagger import TAGGERS, TaggerConfig
@@ -12,6 +13,7 @@ from medner.service.config.taggers.writing import WritingTaggerConfig
 KINDS: Mapping[str, type[TaggerConfig]] = {
     **dict.fromkeys(CODECS, WritingTaggerConfig),
     "span": SpanTaggerConfig,
+    "annotator": AnnotatorConfig,
     PLUGIN: PluginTaggerConfig,
 }
 

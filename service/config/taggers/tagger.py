@@ -33,6 +33,8 @@ class TaggerConfig(AgentConfig):
 
     #: Whether it writes its answers, so that a server can run it.
     writes: ClassVar[bool] = False
+    #: Whether it is a person, whose answers belong to one document each.
+    is_person: ClassVar[bool] = False
     #: Whether it scores stretches, which the filter span and judges by scores go by.
     scores_spans: ClassVar[bool] = False
 

@@ -187,7 +187,7 @@ _Signs = tuple[tuple[Foreign, Callable[[str, Sequence[str]], bool]], ...]
 #: What says itself what it is.
 _EXPORTS: _Signs = (
     (
-        Foreign("a WebAnno TSV file", "export it from INCEpTION as CoNLL 2002 or as brat"),
+        Foreign("a WebAnno TSV file of another version than 3", "export it from INCEpTION as WebAnno TSV 3.3"),
         _begins(r"#FORMAT=WebAnno|#T_\w\w=|\d+-\d+\t\d+-\d+\t"),
     ),
     (
@@ -197,7 +197,6 @@ _EXPORTS: _Signs = (
     (_RTF, _begins(r"\{\\rtf")),
     (_HTML, _begins(r"<!doctype html|<(html|head|body|div|p|table|span|meta|br|ul|ol|h\d)\b")),
     (Foreign("a CDA document (HL7 v3 XML)", _AS_TEXT), lambda head, _: head[:1] == "<" and "ClinicalDocument" in head),
-    (Foreign("a UIMA XMI file", f"{_AS_TEXT}, or export brat"), lambda head, _: head[:1] == "<" and "xmi:XMI" in head),
     (_XML, _is_xml),
     (
         Foreign("brat annotation", "give its text NAME.txt beside NAME.ann, and name either"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from medner.core.characters import is_blank
 from medner.core.errors import BadInputError
 from medner.store.corpora.guessing.foreign import foreign_bytes, foreign_suffix, foreign_text
 from medner.store.corpora.guessing.json_signs import json_format
+from medner.store.corpora.inception import cas_json, cas_xmi, webanno_tsv
 from medner.store.corpora.reading.encoding import head_text, refuse_binary
 from medner.store.corpora.reading.raw_records import files_in, open_bytes
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
@@ -23,6 +25,8 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".parquet")
 TEXT_SUFFIXES = (".txt", ".text", ".md")
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 TAGGED_SUFFIXES = (".bio", ".conll", ".iob", ".iob2", ".bioes", ".bieos", ".bmes", ".bilou", ".bmeo")
+#: How the names of INCEpTION's files end; others share two of them.
+INCEPTION_SUFFIXES = (".tsv", ".xmi", ".json")
 _HEAD_BYTES = 1 << 16
 _TABLE_MARKS = ((b"PAR1", "parquet"), (b"SQLite format 3\0", "sql"))
 #: How a JSON object, or an array of objects, begins; and a key anywhere.
@@ -37,7 +41,25 @@ def format_of_folder(path: Path) -> str | None:
         return "brat"
     if files_in(path, ccks2017.TEXT_SUFFIX):
         return "ccks2017"
-    return "text" if files_in(path, ".txt") else None
+    if files_in(path, ".txt"):
+        return "text"
+    return next((name for one in _one_of_each(path) if (name := _of_inception(_start(one))) is not None), None)
+
+
+def _one_of_each(folder: Path) -> Iterator[Path]:
+    """A file of each suffix that INCEpTION gives its files."""
+    for suffix in INCEPTION_SUFFIXES:
+        yield from files_in(folder, suffix)[:1]
+
+
+def is_of_inception(path: Path) -> bool:
+    """Whether the file is in a format of INCEpTION."""
+    return path.suffix.lower() in INCEPTION_SUFFIXES and _of_inception(_start(path)) is not None
+
+
+def _start(path: Path) -> str:
+    with open_bytes(path) as file:
+        return head_text(file.read(_HEAD_BYTES)).lstrip()
 
 
 def format_of_file(path: Path, options: ReadOptions = NO_OPTIONS) -> str | None:
@@ -64,6 +86,8 @@ def format_of_file(path: Path, options: ReadOptions = NO_OPTIONS) -> str | None:
         if len(data) == _HEAD_BYTES and suffix in TEXT_SUFFIXES:
             return "text"
         raise BadInputError("the file is empty", path=path)
+    if (name := _of_inception(head.lstrip())) is not None:
+        return name
     start = head.lstrip()
     is_note = suffix in TEXT_SUFFIXES and _KEY.search(start) is None
     if start[0] in "[{" and not is_note and (suffix in JSON_SUFFIXES or looks_like_json(start)):
@@ -91,6 +115,18 @@ def looks_like_json(head: str) -> bool:
         # Cut off, or broken: the reader says where.
         return _JSON_START.match(head) is not None
     return isinstance(value, (dict, list)) and not head[end:].partition("\n")[0].strip(" \t\r,")
+
+
+#: The formats of INCEpTION, which say in their first lines what they are.
+_INCEPTION = {
+    "webanno-tsv": webanno_tsv.looks_like_it,
+    "cas-json": cas_json.looks_like_it,
+    "cas-xmi": cas_xmi.looks_like_it,
+}
+
+
+def _of_inception(start: str) -> str | None:
+    return next((name for name, looks in _INCEPTION.items() if looks(start)), None)
 
 
 def _of_json(path: Path, head: str, options: ReadOptions) -> str | None:

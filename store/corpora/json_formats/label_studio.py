@@ -46,10 +46,11 @@ def _read(reading: Reading) -> Iterator[Document]:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """The results of an annotation; ``by`` is added to the document's id."""
+    """The results of an annotation; ``by`` is added to the document's id, ``annotator`` is whose it is."""
 
     results: list[_Fields]
     by: str = ""
+    annotator: str = ""
 
 
 class _Annotators:
@@ -74,7 +75,10 @@ class _Annotators:
             if not minimal:
                 reading.drop_keys(f"data.{key}" for key in _data_of(task) if key not in (text_key, "id"))
             reading.unread.update(str(one.get("type")) for one in results if _is_odd_region(one))
-            name = id_field(reading, place, task, ("data.id", "id")) + work.by
+            task_id = id_field(reading, place, task, ("data.id", "id"))
+            name = task_id + work.by
+            if work.annotator:
+                reading.annotators[name] = task_id, work.annotator
             yield reading.document(name, text, as_in_text(reading, text, mentions), line=place)
 
     def _results(self, task: _Fields) -> list[_Work]:
@@ -89,8 +93,10 @@ class _Annotators:
         drop_unread(reading, task, (*_WORK, "data", "id"))
         if wanted == EVERY_ANNOTATOR:
             self._chosen += len(done)
-            marks = _marks(names)
-            return [_Work(_objects(one.get("result")), mark) for one, mark in zip(done, marks, strict=True)]
+            return [
+                _Work(_objects(one.get("result")), mark, who)
+                for one, (mark, who) in zip(done, _marks(names), strict=True)
+            ]
         if wanted is not None:
             self._names |= dict.fromkeys(name for each in names for name in each[:1])
             done = [one for one, each in zip(done, names, strict=True) if wanted in each]
@@ -109,9 +115,9 @@ class _Annotators:
     def _minimal(self, task: _Fields) -> list[_Work]:
         """The regions of JSON-MIN, where they lie in the task under the name of their control."""
         reading, wanted = self._reading, self._reading.options.annotator
-        names, by = _names_of(task.get("annotator")), ""
+        names, by, who = _names_of(task.get("annotator")), "", ""
         if wanted == EVERY_ANNOTATOR:
-            (by,) = _marks([names])
+            ((by, who),) = _marks([names])
         elif wanted is not None:
             self._names |= dict.fromkeys(names[:1])
             if wanted not in names:
@@ -119,7 +125,7 @@ class _Annotators:
         self._chosen += 1
         keys = [key for key, value in task.items() if is_minimal_list(value)]
         drop_unread(reading, task, ("text", "id", "annotator", *keys))
-        return [_Work([{"type": "labels", "value": one} for key in keys for one in _objects(task[key])], by)]
+        return [_Work([{"type": "labels", "value": one} for key in keys for one in _objects(task[key])], by, who)]
 
     def check(self) -> None:
         """UserError when --annotator names somebody who annotated nothing."""
@@ -158,14 +164,14 @@ def _names_of(who: object) -> list[str]:
     return [] if name is None else [name]
 
 
-def _marks(annotators: list[list[str]]) -> list[str]:
-    """What tells the annotations of a task apart: the annotator, with a number from the second one by the same."""
+def _marks(annotators: list[list[str]]) -> list[tuple[str, str]]:
+    """What tells the annotations of a task apart, and the annotator: a number goes with the second by the same."""
     seen: Counter[str] = Counter()
     marks = []
     for place, names in enumerate(annotators, 1):
         name = names[0] if names else str(place)
         seen[name] += 1
-        marks.append(f"@{name}" + (f"-{seen[name]}" if seen[name] > 1 else ""))
+        marks.append((f"@{name}" + (f"-{seen[name]}" if seen[name] > 1 else ""), name))
     return marks
 
 

@@ -60,6 +60,7 @@ class Mention:
 class Reading(Iterator[Document]):
     """The documents of a file or folder, one after the other, and what was met on the way.
 
+    ``annotators`` says of documents that are one annotator's which document it is of, and whose.
     ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
     ``layout`` is settled with the first document. ``unread`` counts dropped keys that seem to hold annotation, and
     ``provenance`` those of medner's own files that say how the entities came about. ``stem`` begins the ids of records
@@ -92,6 +93,7 @@ class Reading(Iterator[Document]):
         self.entities = 0
         self.unit: Unit = "line"
         self.row: int | None = None
+        self.annotators: dict[str, tuple[str, str]] = {}
         self._ended = False
         self._bad = bad
         self._source = format.read(self)
@@ -270,7 +272,8 @@ class Writing:
 class Format:
     """A corpus format: how it is read, and how it is written to one file, to a folder, or either.
 
-    ``expects`` says where its entities are, for the error when there are none.
+    ``expects`` says where its entities are, for the error when there are none. ``file_suffixes``: how targets end that
+    are one file, where a folder could be written too.
     """
 
     name: str
@@ -279,11 +282,12 @@ class Format:
     write_stream: Callable[[Iterable[Document], TextIO, Writing], None] | None = None
     write_folder: Callable[[Iterable[Document], Path, Writing], None] | None = None
     expects: str = ""
+    file_suffixes: tuple[str, ...] = (".txt", ".text", ".md")
 
     def goes_into_folder(self, target: Path) -> bool:
         """Whether writing to ``target`` makes a folder of files."""
         return self.write_folder is not None and (
-            self.write_stream is None or target.suffix.lower() not in (".txt", ".text", ".md")
+            self.write_stream is None or target.suffix.lower() not in self.file_suffixes
         )
 
     def stream_writer(self) -> Callable[[Iterable[Document], TextIO, Writing], None]:

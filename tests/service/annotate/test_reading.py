@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from medner.core.errors import BadInputError
+from medner.core.records import Document
+from medner.store.corpora import write_documents
 
 CASES = Path(__file__).parents[2] / "cases"
 
@@ -92,3 +94,16 @@ def test_files_of_another_encoding(kit: Any, tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text("患者胸痛。", encoding="utf-8")
     result = kit.run(tmp_path, "--json", "--encoding", "big5")
     assert [one["entities"][0]["text"] for one in documents(result)] == ["胸痛", "胸痛"]
+
+
+@pytest.mark.parametrize("name", ["webanno-tsv", "cas-json", "cas-xmi"])
+def test_files_of_inception_are_read_in_a_folder(kit: Any, tmp_path: Path, name: str) -> None:
+    """Beside notes, with their names as ids; a table in the same folder is left out, and the types of an XMI too."""
+    texts = {"a": "胸痛😊。", "b": "咳嗽。"}
+    write_documents([Document(one, text) for one, text in texts.items()], tmp_path / "in", format=name)
+    (tmp_path / "in" / "note.txt").write_text("发热。", encoding="utf-8")
+    (tmp_path / "in" / "table.tsv").write_text("id\ttext\n1\t发热\n", encoding="utf-8")
+    result = kit.run(tmp_path / "in", "--json")
+    assert result.exit_code == 0, result.exception
+    assert {one["id"]: one["text"] for one in documents(result)} == {**texts, "note": "发热。"}
+    assert "table.tsv" in result.stderr
