@@ -15,6 +15,7 @@ it is not set, for the cluster that `ray.init` starts in this process; set it yo
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -137,6 +138,7 @@ def annotate(
     AnnotateBatches(labels, **settings)
     smallest, largest = (concurrency, concurrency) if isinstance(concurrency, int) else concurrency
     options: dict[str, Any] = {"num_cpus": 1, **(ray_options or {})}
+    _warn_of_no_core_left(smallest * float(options["num_cpus"]))
     return dataset.map_batches(
         AnnotateBatches,
         fn_constructor_args=(labels,),
@@ -146,6 +148,19 @@ def annotate(
         compute=ActorPoolStrategy(min_size=smallest, max_size=largest),
         **options,
     )
+
+
+def _warn_of_no_core_left(cores: float) -> None:
+    """Ray does not run tasks that read and write beside actors that hold every core: nothing would ever happen."""
+    import ray
+
+    all_cores = ray.cluster_resources().get("CPU", 0) if ray.is_initialized() else 0
+    if 0 < all_cores < cores + 1:
+        warnings.warn(
+            f"the actors take {cores:g} of the cluster's {all_cores:g} cores, and reading and writing need one too: the "
+            "run waits until there is one. Lower concurrency, or add a node",
+            stacklevel=3,
+        )
 
 
 def _text(given: bytes | None) -> str | None:
