@@ -58,7 +58,7 @@ def test_two_nodes_find_what_annotate_finds(
     cluster: TwoNodes, folder: Path, tmp_path: Path, settings: dict[str, Any], expected: dict[str, Places]
 ) -> None:
     """With two actors, from Parquet to Parquet; all other columns are kept."""
-    data = ray.data.read_parquet(str(folder), override_num_blocks=_FILES)
+    data = ray.data.read_parquet(str(folder)).repartition(_FILES)
     annotate(data, text_column="note", concurrency=2, batch_size=8, **settings).write_parquet(str(tmp_path))
     rows = pq.read_table(tmp_path).to_pylist()
     assert sorted(row["id"] for row in rows) == list(range(len(expected)))
@@ -95,7 +95,7 @@ def test_a_node_killed_in_the_middle_changes_nothing(
 
     killer = threading.Thread(target=kill_in_the_middle)
     killer.start()
-    data = ray.data.read_parquet(str(folder), override_num_blocks=_FILES)
+    data = ray.data.read_parquet(str(folder)).repartition(_FILES)
     annotated = data.map_batches(
         Logged,
         fn_constructor_kwargs={"text_column": "note", **settings},
