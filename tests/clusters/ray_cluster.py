@@ -12,6 +12,16 @@ from typing import Any
 _NODE = {"num_cpus": 2, "object_store_memory": 150_000_000}
 
 
+#: By Ray's names. Other work of the machine must neither starve the nodes nor make Ray kill their processes; importing
+#: torch may take longer than the minute that Ray waits for a process.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
+    "RAY_memory_monitor_refresh_ms": "0",
+    "RAY_worker_register_timeout_seconds": "180",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class TwoNodes:
     """The cluster and its second node; the driver and its head are the first."""
@@ -27,9 +37,7 @@ class TwoNodes:
 @contextmanager
 def two_nodes() -> Iterator[TwoNodes]:
     """The cluster, with this process as its driver."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # A worker that imports torch on a busy machine takes longer than Ray waits by default.
-    os.environ["RAY_worker_register_timeout_seconds"] = "180"  # noqa: SIM112  Ray's own spelling
+    os.environ.update(_SETTINGS)
     import ray
     from ray.cluster_utils import Cluster
 

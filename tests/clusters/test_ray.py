@@ -52,6 +52,8 @@ def test_wrong_settings_are_told_before_anything_runs(cluster: TwoNodes) -> None
         annotate(rows, preset="none")
     with pytest.raises(Exception, match="text_column names one of note"):
         annotate(rows).take_all()
+    with pytest.warns(UserWarning, match="take 4 of the cluster's 4 cores"):
+        annotate(rows, text_column="note", concurrency=4)
 
 
 def test_two_nodes_find_what_annotate_finds(
