@@ -91,7 +91,7 @@ test-label-studio: $(DEV)  ## a real Label Studio with medner as its backend; ma
 	scripts/label_studio_environment.sh $(STUDIO)
 	MEDNER_LABEL_STUDIO=$(abspath $(STUDIO)) $(BIN)/pytest tests/label_studio $(ARGS)
 
-test-clusters: $(CLUSTERS)  ## two nodes of Ray, a local Spark, the manifests for Kubernetes; installs Ray and PySpark (0.7 GB)
+test-clusters: $(CLUSTERS)  ## two nodes of Ray of which one is killed, and a local Spark; installs both (0.7 GB)
 	scripts/ensure_java.sh
 	$(BIN)/pytest tests/clusters $(ARGS)
 

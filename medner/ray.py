@@ -157,8 +157,8 @@ def _warn_of_no_core_left(cores: float) -> None:
     all_cores = ray.cluster_resources().get("CPU", 0) if ray.is_initialized() else 0
     if 0 < all_cores < cores + 1:
         warnings.warn(
-            f"the actors take {cores:g} of the cluster's {all_cores:g} cores, and reading and writing need one too: the "
-            "run waits until there is one. Lower concurrency, or add a node",
+            f"the actors take {cores:g} of the cluster's {all_cores:g} cores, and reading and writing need one too: "
+            "the run waits until there is one. Lower concurrency, or add a node",
             stacklevel=3,
         )
 

