@@ -14,6 +14,7 @@ BIN  := $(VENV)/bin
 RUN  := $(VENV)/.ready-run
 DEV  := $(VENV)/.ready-dev
 BENCH := $(VENV)/.ready-bench
+CLUSTERS := $(VENV)/.ready-clusters
 DEMO := build/demo
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
@@ -25,7 +26,7 @@ SHELL       := bash
 # A terminal without a UTF-8 locale still prints Chinese.
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults test-label-studio test-doors check typing docs bench clean
+.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults test-label-studio test-clusters test-doors check typing docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -49,6 +50,10 @@ $(BENCH): $(DEV)
 	$(PIP) install --quiet --editable '.[local,dev,bench]'
 	@touch $@
 
+$(CLUSTERS): $(DEV)
+	$(PIP) install --quiet --editable '.[local,dev,clusters]'
+	@touch $@
+
 setup: $(DEV)  ## the virtual environment, with all that a developer needs
 
 model: $(RUN)  ## bring the base models to this machine (about 1.6 GB, once)
@@ -62,7 +67,7 @@ demo: model  ## annotate the sample notes with the real model and make a page of
 	echo "The page, for any browser: $(CURDIR)/$(DEMO)/annotations.html"
 
 # Suites with a set-up of their own.
-APART := --ignore=tests/browser --ignore=tests/faults --ignore=tests/label_studio --ignore=tests/vllm
+APART := --ignore=tests/browser --ignore=tests/clusters --ignore=tests/faults --ignore=tests/label_studio --ignore=tests/vllm
 
 test: $(DEV) model  ## all tests but the browser's, vLLM's and the faults'; those of the real model included
 	$(BIN)/pytest $(APART) $(ARGS)
@@ -86,7 +91,11 @@ test-label-studio: $(DEV)  ## a real Label Studio with medner as its backend; ma
 	scripts/label_studio_environment.sh $(STUDIO)
 	MEDNER_LABEL_STUDIO=$(abspath $(STUDIO)) $(BIN)/pytest tests/label_studio $(ARGS)
 
-test-doors: test-label-studio  ## medner inside other programs: Label Studio, spaCy, Hugging Face
+test-clusters: $(CLUSTERS)  ## two nodes of Ray of which one is killed, and a local Spark; installs both (0.7 GB)
+	scripts/ensure_java.sh
+	$(BIN)/pytest tests/clusters $(ARGS)
+
+test-doors: test-label-studio test-clusters  ## medner inside other programs: Label Studio, Ray, Spark, spaCy, Hugging Face
 	$(BIN)/pytest tests/medner/test_spacy.py tests/medner/test_huggingface.py $(ARGS)
 
 typing: | $(VENV)/bin/python
