@@ -186,7 +186,7 @@ def _write_table(documents: Iterable[Document], path: Path) -> Written:
     number = 0
     with entity_table(path) as table:
         for document in documents:
-            table.add(tuple(document.kept.items()), rows_of(document))
+            table.add(tuple(document.kept.items()), rows_of(document), has_places=bool(document.places))
             number += 1
     for remark in table.remarks():
         _warn(remark)

@@ -98,7 +98,8 @@ class RunOutputs:
                     out.write(text)
                 self.stdout.flush()
                 if table is not None:
-                    table.add(document.document.kept, entity_rows(document, self.labels))
+                    placed = bool(document.document.places)
+                    table.add(document.document.kept, entity_rows(document, self.labels), has_places=placed)
                 if self.page is not None:
                     kept.append(document)
 

@@ -14,10 +14,16 @@ from medner.core.files.paths import readable_path
 from medner.service.inputs.overwriting import WrittenFiles
 from medner.service.inputs.own_files import is_written_by_medner
 from medner.service.inputs.source_names import InputFile, with_distinct_names, without_paired_texts
-from medner.store.corpora.guessing.guess import JSON_SUFFIXES, TABLE_SUFFIXES, TAGGED_SUFFIXES, TEXT_SUFFIXES
+from medner.store.corpora.guessing.guess import (
+    DOCUMENT_SUFFIXES,
+    JSON_SUFFIXES,
+    TABLE_SUFFIXES,
+    TAGGED_SUFFIXES,
+    TEXT_SUFFIXES,
+)
 from medner.store.corpora.tables.database_url import DatabaseUrl, is_database_url
 
-SUFFIXES = (*TEXT_SUFFIXES, *JSON_SUFFIXES, *TAGGED_SUFFIXES)
+SUFFIXES = (*TEXT_SUFFIXES, *DOCUMENT_SUFFIXES, *JSON_SUFFIXES, *TAGGED_SUFFIXES)
 STDIN = "standard input"
 #: Paths that are the same stream as ``-``.
 _STDIN_PATHS = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")

@@ -35,7 +35,8 @@ async def write_results(
             if out is not None:
                 out.write(annotated_to_line(document) + "\n")
             if rows is not None:
-                rows.add(document.document.kept, entity_rows(document, labels))
+                placed = bool(document.document.places)
+                rows.add(document.document.kept, entity_rows(document, labels), has_places=placed)
     for path in (output, table):
         if path is not None:
             on_remark(f"written: {path}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from medner.core.characters import is_blank
 from medner.core.errors import BadInputError
+from medner.store.corpora.document_formats import word
 from medner.store.corpora.guessing.foreign import foreign_bytes, foreign_suffix, foreign_text
 from medner.store.corpora.guessing.json_signs import json_format
 from medner.store.corpora.reading.encoding import head_text, refuse_binary
@@ -18,9 +19,10 @@ from medner.store.corpora.tables.delimited import is_delimited
 from medner.store.corpora.text_formats import ccks2017, ccks2018, cmeee_v1
 from medner.store.corpora.text_formats.tag_rows import look_tagged
 
-#: How the names of files end: of tables, of notes, of JSON, of tokens with tags.
+#: How the names of files end: of tables, of notes, of Word and PDF, of JSON, of tokens with tags.
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".parquet")
 TEXT_SUFFIXES = (".txt", ".text", ".md")
+DOCUMENT_SUFFIXES = (".docx", ".docm", ".pdf")
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 TAGGED_SUFFIXES = (".bio", ".conll", ".iob", ".iob2", ".bioes", ".bieos", ".bmes", ".bilou", ".bmeo")
 _HEAD_BYTES = 1 << 16
@@ -55,6 +57,8 @@ def format_of_file(path: Path, options: ReadOptions = NO_OPTIONS) -> str | None:
         data = file.read(_HEAD_BYTES)
     if (table := _table_by_bytes(path, data)) is not None:
         return table
+    if data.startswith(b"PK\x03\x04") and word.is_word(path):
+        return "docx"
     if (foreign := foreign_bytes(data, path)) is not None:
         raise foreign.error(path)
     refuse_binary(data, path, options)
