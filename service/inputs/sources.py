@@ -14,6 +14,7 @@ from medner.core.files.paths import readable_path
 from medner.service.inputs.overwriting import WrittenFiles
 from medner.service.inputs.own_files import is_written_by_medner
 from medner.service.inputs.source_names import InputFile, with_distinct_names, without_paired_texts
+from medner.store.corpora.document_formats import cda
 from medner.store.corpora.guessing.guess import (
     DOCUMENT_SUFFIXES,
     JSON_SUFFIXES,
@@ -181,6 +182,8 @@ def _look_into(folder: Path, writes: WrittenFiles, found: FoundSources) -> None:
         status = _status_or_none(path)
         if status is not None and not stat.S_ISREG(status.st_mode):
             unread.append(f"{shown} (no file)")
+        elif path.suffix.lower() in cda.SUFFIXES and not cda.is_cda_file(path):
+            unread.append(f"{shown} (no CDA document)")
         elif status is not None and _is_own(path, status, writes, shown):
             own.append(shown)
         else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from medner.core.errors import UserError
 from medner.core.plugins import load_plugin, plugin_names
-from medner.store.corpora.document_formats import word
+from medner.store.corpora.document_formats import cda, pdf, word
 from medner.store.corpora.guessing.guess import format_of_file, format_of_folder
 from medner.store.corpora.json_formats import ccks, cmeee, doccano, jsonl, label_studio, other_json
 from medner.store.corpora.reading.format import Format
@@ -36,6 +36,8 @@ _SHIPPED: dict[str, Format] = {
         parquet.FORMAT,
         sql.FORMAT,
         word.FORMAT,
+        pdf.FORMAT,
+        cda.FORMAT,
     )
 }
 
@@ -45,7 +47,7 @@ TABLES = frozenset(one.name for one in (delimited.FORMAT, excel.FORMAT, parquet.
 
 
 #: Formats that hold one document a file, with pages, paragraphs or sections.
-DOCUMENTS = frozenset(one.name for one in (word.FORMAT,))
+DOCUMENTS = frozenset(one.name for one in (word.FORMAT, pdf.FORMAT, cda.FORMAT))
 
 
 class _Formats(Mapping[str, Format]):
