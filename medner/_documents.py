@@ -96,8 +96,8 @@ class Document:
 
     ``conflicts`` are the places where taggers disagreed. ``failures`` say in words which agent could not answer;
     ``complete`` is False where a sentence has no result at all. ``kept`` are the columns of its row that go along
-    (:func:`medner.read` with ``keep``), ``places`` where its text stands in a PDF, Word or CDA file. Documents of your own: ``Document("1", text,
-    [Entity(0, 2, "sym")])``; UserError for an entity outside the text.
+    (:func:`medner.read` with ``keep``), ``places`` where its text stands in a PDF, Word or CDA file. Documents of your
+    own: ``Document("1", text, [Entity(0, 2, "sym")])``; UserError for an entity outside the text.
     """
 
     id: str

@@ -19,7 +19,7 @@ from medner.service.annotate.documents import Annotating
 from medner.service.annotate.interruption import Interruption, interruptible
 from medner.service.annotate.journal import Journal, RunIdentity, journal_path, open_journal
 from medner.service.annotate.messages import RunMessages
-from medner.service.annotate.outputs import Emit, Page, RunOutputs
+from medner.service.annotate.outputs import Emit, FhirBundle, Page, RunOutputs
 from medner.service.annotate.progress import showing
 from medner.service.build.engines import EngineFactory, local_engine, model_folder
 from medner.service.build.pipeline import adapter_names, assembled
@@ -43,6 +43,7 @@ class Order:
     text: str | None = None
     output: Path | None = None
     table: Path | None = None
+    fhir: FhirBundle | None = None
     html: Path | None = None
     as_json: bool = False
     language: Language = "zh"
@@ -84,7 +85,8 @@ class _Session:
 
     def __init__(self, order: Order, engine_factory: EngineFactory | None) -> None:
         self._order = order
-        written = tuple(path for path in (order.output, order.table, order.html) if path is not None)
+        named = (order.output, order.table, order.fhir and order.fhir.path, order.html)
+        written = tuple(path for path in named if path is not None)
         self._messages = RunMessages(written, legend=self._resumable is None and not order.as_json)
         self._say = self._messages.say
         self._configuration = configured(order.overrides)
@@ -204,6 +206,7 @@ class _Session:
         """The files that the run writes, by their options."""
         order = self._order
         named = {"-o": order.output, "--table": order.table, "--html": order.html, "--traces": order.traces.file}
+        named["--fhir"] = order.fhir and order.fhir.path
         if self._resumable is not None:
             named["the journal"] = journal_path(self._resumable)
         return {option: path for option, path in named.items() if path is not None}
@@ -227,13 +230,15 @@ class _Session:
             page,
             order.table,
             order.options.table.keep,
+            order.fhir,
             self._say,
         )
 
     @property
     def _resumable(self) -> Path | None:
         """The output that the journal lies beside."""
-        return self._order.output or self._order.table
+        order = self._order
+        return order.output or order.table or (order.fhir and order.fhir.path)
 
     @property
     def _keeps_journal(self) -> bool:

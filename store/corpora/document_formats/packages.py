@@ -59,8 +59,8 @@ def open_package(path: Path) -> Iterator[Package]:
 def damaged(path: Path, why: str) -> BadInputError:
     """The error for an archive that cannot be read."""
     return BadInputError(
-        f"cannot be read as a Word document ({why}); it is cut off or damaged: open it in Word or WPS and save it again "
-        "as .docx, without a password",
+        f"cannot be read as a Word document ({why}); it is cut off or damaged: open it in Word or WPS and save it "
+        "again as .docx, without a password",
         path=path,
     )
 

@@ -63,7 +63,7 @@ def _opened(path: Path) -> Iterator[Any]:
     except pdfium.PdfiumError as error:
         if getattr(error, "err_code", None) == _PASSWORD:
             raise BadInputError(
-                "the PDF is encrypted and needs a password; save it without one (qpdf --decrypt --password=... OLD NEW)",
+                "the PDF is encrypted and needs a password: save it without one (qpdf --decrypt --password=X OLD NEW)",
                 path=path,
             ) from error
         raise BadInputError(f"cannot be read as a PDF, it is damaged: {error}", path=path) from error
@@ -105,8 +105,8 @@ def _lines(reading: Reading, pdf: Any) -> tuple[list[list[PdfLine]], list[float]
         text_page.close()
         if counts.unmapped > _MOST_UNMAPPED * counts.characters:
             raise BadInputError(
-                f"page {number}: the fonts do not say which characters {counts.unmapped:,} of {counts.characters:,} are, "
-                "so a program sees no text; it needs OCR (text recognition), or printing anew from its source",
+                f"page {number}: the fonts do not say which characters {counts.unmapped:,} of {counts.characters:,} "
+                "are, so a program sees no text; it needs OCR (text recognition), or printing anew from its source",
                 path=reading.path,
             )
         reading.notes[Note.UNMAPPED] += counts.unmapped
@@ -138,8 +138,8 @@ def _without_text(path: Path, pictures: Sequence[int], pages: int) -> BadInputEr
     if not pictures:
         return BadInputError("the PDF holds no text" if pages else "the PDF has no page", path=path)
     return BadInputError(
-        f"no text, only pictures, on {_listed(pictures)}: a scan needs OCR (text recognition) first, with another program "
-        "(ocrmypdf -l chi_sim OLD NEW)",
+        f"no text, only pictures, on {_listed(pictures)}: a scan needs OCR (text recognition) first, with another "
+        "program (ocrmypdf -l chi_sim OLD NEW)",
         path=path,
     )
 

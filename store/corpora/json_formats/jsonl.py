@@ -212,6 +212,7 @@ def _read(reading: Reading) -> Iterator[Document]:
 
 def _understand(reading: Reading, record: RawRecord) -> Document:
     fields, place = record_fields(reading, record), record.place
+    reading.annotations = ()
     if fields.get("sentences") is not None:
         return _understand_annotated(reading, record)
     text, text_key = text_field(reading, place, fields, ("text",))
@@ -239,6 +240,7 @@ def _understand_annotated(reading: Reading, record: RawRecord) -> Document:
     for number, one in enumerate(parsed.entities):
         mentions.append(Mention(one.start, one.end, one.label, one.text, f"entities.{number}"))
         reading.provenance.update(one.model_fields_set - {"start", "end", "label", "text", "places"})
+    reading.annotations = parsed.sentences or ()
     name = reading.made_up_id(record.place) if parsed.id is None else parsed.id
     document = reading.document(name, parsed.text, mentions, line=record.place, kept=tuple(parsed.kept.items()))
     try:
