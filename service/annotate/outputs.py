@@ -79,7 +79,8 @@ class RunOutputs:
 
     @property
     def _files(self) -> list[Path]:
-        named = (self.output, self.table, self.page and self.page.path, self.fhir and self.fhir.path)
+        apart = [one.path for one in (self.page, self.fhir) if one is not None]
+        named = (self.output, self.table, *apart)
         return [path for path in named if path is not None]
 
     def check(self) -> None:

@@ -55,6 +55,11 @@ class Order:
     overrides: Overrides = field(default_factory=Overrides)
     traces: TraceOrder = field(default_factory=TraceOrder)
 
+    @property
+    def fhir_path(self) -> Path | None:
+        """The file of FHIR Bundles."""
+        return None if self.fhir is None else self.fhir.path
+
 
 def annotate_inputs(order: Order, *, engine_factory: EngineFactory | None = None) -> int:
     """Runs an order and gives the exit code: 0; 1 when sentences failed or inputs were skipped; 130 when stopped.
@@ -85,7 +90,7 @@ class _Session:
 
     def __init__(self, order: Order, engine_factory: EngineFactory | None) -> None:
         self._order = order
-        named = (order.output, order.table, order.fhir and order.fhir.path, order.html)
+        named = (order.output, order.table, order.fhir_path, order.html)
         written = tuple(path for path in named if path is not None)
         self._messages = RunMessages(written, legend=self._resumable is None and not order.as_json)
         self._say = self._messages.say
@@ -206,7 +211,7 @@ class _Session:
         """The files that the run writes, by their options."""
         order = self._order
         named = {"-o": order.output, "--table": order.table, "--html": order.html, "--traces": order.traces.file}
-        named["--fhir"] = order.fhir and order.fhir.path
+        named["--fhir"] = order.fhir_path
         if self._resumable is not None:
             named["the journal"] = journal_path(self._resumable)
         return {option: path for option, path in named.items() if path is not None}
@@ -237,8 +242,7 @@ class _Session:
     @property
     def _resumable(self) -> Path | None:
         """The output that the journal lies beside."""
-        order = self._order
-        return order.output or order.table or (order.fhir and order.fhir.path)
+        return self._order.output or self._order.table or self._order.fhir_path
 
     @property
     def _keeps_journal(self) -> bool:

@@ -30,7 +30,7 @@ async def write_results(
     on_remark: Callable[[str], None],
 ) -> None:
     """Writes documents as they come; the files appear whole. ``on_remark`` gets what the table cannot hold."""
-    refuse_overwriting({"-o": output, "--table": table, "--fhir": fhir and fhir.path}, [])
+    refuse_overwriting({"-o": output, "--table": table, "--fhir": None if fhir is None else fhir.path}, [])
     with ExitStack() as stack:
         out = None if output is None else stack.enter_context(replacing_file(output))
         rows = None if table is None else stack.enter_context(entity_table(table))
@@ -43,7 +43,7 @@ async def write_results(
                 rows.add(document.document.kept, entity_rows(document, labels), has_places=placed)
             if bundle is not None:
                 bundle.add(document)
-    for path in (output, table, fhir and fhir.path):
+    for path in (output, table, None if fhir is None else fhir.path):
         if path is not None:
             on_remark(f"written: {path}")
     for written in (rows, bundle):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from medner.core.errors import BadInputError
 from medner.core.records import Document, SourcePlace
 from medner.store.corpora.document_formats.cda_narrative import narrative_lines, one_line
 from medner.store.corpora.document_formats.packages import MOST_XML_BYTES, local_name, parsed_xml
-from medner.store.corpora.document_formats.placed_text import PlacedText
+from medner.store.corpora.document_formats.placed_text import PlacedText, whole_document
 from medner.store.corpora.reading.encoding import decode_text, head_text
 from medner.store.corpora.reading.filenames import document_id
 from medner.store.corpora.reading.format import Format, Reading
@@ -48,7 +49,7 @@ def is_cda_file(path: Path) -> bool:
         return False
 
 
-def _read(reading: Reading) -> Iterator[Document]:
+def _read(reading: Reading) -> Document:
     with open_bytes(reading.path) as file:
         data = file.read(MOST_XML_BYTES + 1)
     if len(data) > MOST_XML_BYTES:
@@ -60,10 +61,7 @@ def _read(reading: Reading) -> Iterator[Document]:
     root = parsed_xml(_DECLARATION.sub("", decoded, count=1), reading.path)
     if local_name(root) != "ClinicalDocument":
         raise BadInputError(f"XML, but no CDA document: its root is {local_name(root)}", path=reading.path)
-    try:
-        yield _document(reading, root)
-    except RecursionError as error:
-        raise BadInputError("elements lie in one another too deep to be read", path=reading.path) from error
+    return _document(reading, root)
 
 
 def _document(reading: Reading, root: Element) -> Document:
@@ -186,4 +184,4 @@ def _children(parent: Element, name: str) -> Iterator[Element]:
     return (child for child in parent if local_name(child) == name)
 
 
-FORMAT = Format("cda", "an HL7 CDA document (XML)", _read)
+FORMAT = Format("cda", "an HL7 CDA document (XML)", partial(whole_document, read=_read))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from medner.core.records import Document, SourcePlace
 from medner.store.corpora.document_formats.extra import library
 from medner.store.corpora.document_formats.pdf_lines import HYPHEN, PageCounts, PdfLine, lines_of
 from medner.store.corpora.document_formats.pdf_paragraphs import paragraphs_of, without_furniture
-from medner.store.corpora.document_formats.placed_text import MOST_CHARACTERS, PlacedText
+from medner.store.corpora.document_formats.placed_text import MOST_CHARACTERS, PlacedText, whole_document
 from medner.store.corpora.reading.filenames import document_id
 from medner.store.corpora.reading.format import Format, Reading
 from medner.store.corpora.reading.notes import Note
@@ -31,11 +32,10 @@ _PDFIUM = threading.Lock()
 _PASSWORD = 4
 
 
-def _read(reading: Reading) -> Iterator[Document]:
+def _read(reading: Reading) -> Document:
     _refuse_cut_off(reading.path)
     with _PDFIUM, _opened(reading.path) as pdf:
-        document = _document(reading, pdf)
-    yield document
+        return _document(reading, pdf)
 
 
 def _refuse_cut_off(path: Path) -> None:
@@ -170,4 +170,4 @@ def _is_ascii(char: str) -> bool:
     return char.isascii() and char.isprintable()
 
 
-FORMAT = Format("pdf", "a PDF with text", _read)
+FORMAT = Format("pdf", "a PDF with text", partial(whole_document, read=_read))

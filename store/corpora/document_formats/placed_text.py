@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from medner.core.characters import is_blank
@@ -11,6 +12,19 @@ from medner.store.corpora.reading.format import Reading
 
 #: Code points of a document; a file with more is no document that somebody wrote.
 MOST_CHARACTERS = 20_000_000
+
+
+def whole_document(reading: Reading, read: Callable[[Reading], Document]) -> Iterator[Document]:
+    """The document of a file that is one; a file that cannot be read is refused through ``reading``."""
+    try:
+        try:
+            document = read(reading)
+        except RecursionError as error:
+            raise BadInputError("its elements lie in one another too deep to be read", path=reading.path) from error
+    except BadInputError as error:
+        reading.refuse(error, "")
+    else:
+        yield document
 
 
 class PlacedText:

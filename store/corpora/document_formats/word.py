@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medner.core.errors import BadInputError
 from medner.core.records import Document
 from medner.store.corpora.document_formats.packages import Package, local_name, open_package, package_names
-from medner.store.corpora.document_formats.placed_text import PlacedText
+from medner.store.corpora.document_formats.placed_text import PlacedText, whole_document
 from medner.store.corpora.document_formats.word_body import WordBody, value_of
 from medner.store.corpora.reading.filenames import document_id
 from medner.store.corpora.reading.format import Format, Reading
@@ -30,12 +30,9 @@ def is_word(path: Path) -> bool:
     return any(map(_MAIN.fullmatch, package_names(path)))
 
 
-def _read(reading: Reading) -> Iterator[Document]:
+def _read(reading: Reading) -> Document:
     with open_package(reading.path) as package:
-        try:
-            yield _document(reading, package)
-        except RecursionError as error:
-            raise BadInputError("tables or boxes lie in one another too deep to be read", path=reading.path) from error
+        return _document(reading, package)
 
 
 def _document(reading: Reading, package: Package) -> Document:
@@ -80,4 +77,4 @@ def _note_left_out(reading: Reading, package: Package) -> None:
             reading.notes[Note.HEADERS] += 1
 
 
-FORMAT = Format("docx", "a Word document (.docx)", _read)
+FORMAT = Format("docx", "a Word document (.docx)", partial(whole_document, read=_read))
