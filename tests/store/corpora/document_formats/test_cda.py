@@ -14,8 +14,8 @@ from tests.store.corpora.document_formats.document_kit import cda, place_at, rea
 Make = Callable[..., Path]
 ENTRY = (
     '<component><section><code code="10154-3" displayName="CHIEF COMPLAINT"/><text/><entry><observation '
-    'classCode="OBS" moodCode="EVN"><code code="DE04.01.119.00" displayName="主诉"/><value xsi:type="ST">反复胸痛3天</value>'
-    "</observation></entry></section></component>"
+    'classCode="OBS" moodCode="EVN"><code code="DE04.01.119.00" displayName="主诉"/>'
+    '<value xsi:type="ST">反复胸痛3天</value></observation></entry></section></component>'
 )
 NARRATIVE = """<component><section><title>现病史</title><text>
     <paragraph>患者3天前
