@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         UserError,
     )
     from medner.core.labels import LabelSet, LabelType
+    from medner.core.records.places import SourcePlace
 
     __version__: str
 
@@ -66,6 +67,7 @@ _HOMES = {
         "UserError",
     ),
     "medner.core.labels": ("LabelSet", "LabelType"),
+    "medner.core.records.places": ("SourcePlace",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -104,6 +106,7 @@ __all__ = [
     "Server",
     "ServerSettings",
     "Settings",
+    "SourcePlace",
     "TraceDifference",
     "TraceRun",
     "Traces",

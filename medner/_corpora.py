@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from medner._documents import Document, RunFacts, as_plain, facts_of, from_annotated, from_plain
+from medner._documents import Document, RunFacts, annotated_of, as_plain, facts_of, from_annotated, from_plain
 from medner._read_settings import ReadSettings, read_options
 from medner._settings import in_settings
 from medner.core.errors import UserError
@@ -136,6 +137,7 @@ def write(
     *,
     format: str | None = None,  # noqa: A002
     labels: Place | LabelSet | None = None,
+    fhir_mapping: Place | None = None,
 ) -> Written:
     """Writes documents to a file, or to a folder for formats of one file a document; whole or not at all.
 
@@ -144,6 +146,8 @@ def write(
     JSON lines hold everything, conflicts and decisions too; what another format cannot hold is counted in ``losses``,
     with a warning. ``.xlsx``, ``.csv``, ``.tsv`` and ``.parquet`` are tables of the entities, a row an entity, with the
     kept columns of the documents.
+    ``fhir`` writes FHIR Bundles: ``.json`` one, ``.ndjson`` one a document; ``fhir_mapping`` is a file of your own that
+    says which resources the types become.
     """
     from medner.store.corpora import write_documents
     from medner.store.corpora.entity_tables.forms import FORMS
@@ -156,6 +160,10 @@ def write(
         raise UserError(f"{target}: its name does not tell the format; name it, for example format='brat'")
     if isinstance(documents, Document):
         documents = [documents]
+    if name != "fhir" and fhir_mapping is not None:
+        raise UserError("fhir_mapping is for format='fhir'")
+    if name == "fhir":
+        return _write_fhir(iter(documents), target, fhir_mapping, label_set_of(labels))
     if name == "html":
         return _write_page(list(documents), target)
     if name == "jsonl" and labels is None:
@@ -187,11 +195,30 @@ def _write_table(documents: Iterable[Document], path: Path) -> Written:
     number = 0
     with entity_table(path) as table:
         for document in documents:
-            table.add(tuple(document.kept.items()), rows_of(document))
+            table.add(tuple(document.kept.items()), rows_of(document), has_places=bool(document.places))
             number += 1
     for remark in table.remarks():
         _warn(remark)
     return Written(path, number, table.rows)
+
+
+def _write_fhir(documents: Iterator[Document], path: Path, mapping: Place | None, labels: LabelSet | None) -> Written:
+    from medner.core.records import AnnotatedDocument
+    from medner.store.corpora.fhir.files import fhir_file
+
+    first = next(documents, None)
+    if first is None:
+        raise UserError("there is no document to write")
+    number = 0
+    known = labels or facts_of([first]).labels
+    with fhir_file(path, None if mapping is None else Path(mapping), known) as bundle:
+        for document in chain((first,), documents):
+            bundle.add(annotated_of(document) or AnnotatedDocument(as_plain(document), ()))
+            number += 1
+    for remark in bundle.remarks():
+        _warn(remark)
+    losses = {f"entities of type {label} (no FHIR resource)": count for label, count in bundle.writer.left_out.items()}
+    return Written(path, number, bundle.writer.resources, losses)
 
 
 def _write_lines(documents: Iterator[Document], path: Path) -> Written:

@@ -21,7 +21,7 @@ from medner.core.records import (
     TaggerOutput,
 )
 from medner.core.records import Entity as PlainEntity
-from medner.store.corpora.entity_tables.rows import Values, columns_with
+from medner.store.corpora.entity_tables.rows import Values, columns_with, place_values
 
 if TYPE_CHECKING:
     import pandas
@@ -112,12 +112,13 @@ def frame(documents: Iterable[Document]) -> pandas.DataFrame:
         raise UserError("pandas is missing: tables need pip install 'medner[frame]'") from error
     found = list(documents)
     kept = tuple(dict.fromkeys(name for document in found for name in document.kept))
+    columns = columns_with(kept, with_places=any(document.places for document in found))
     rows = [
         (row[0], *(document.kept.get(name) for name in kept), *row[1:])
         for document in found
         for row in rows_of(document)
     ]
-    return pandas.DataFrame(rows, columns=list(columns_with(kept)))
+    return pandas.DataFrame([(*row, *(None,) * (len(columns) - len(row))) for row in rows], columns=list(columns))
 
 
 def rows_of(document: Document) -> Iterator[Values]:
@@ -134,4 +135,5 @@ def rows_of(document: Document) -> Iterator[Values]:
             one.decision,
             ",".join(one.taggers),
             None if one.conflict is None else one.conflict.id,
+            *place_values(document.places, one.start, one.end),
         )

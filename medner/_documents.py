@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from medner.core.errors import UserError
+from medner.core.records.places import SourcePlace, places_of
 
 if TYPE_CHECKING:
     import pandas
@@ -61,6 +62,7 @@ class Entity:
 
     Of annotated documents also why it is there: ``decision`` (``agreed``, ``judged``, ``fallback`` or ``human``),
     the ``taggers`` that proposed it, the filter's ``score``, and the ``conflict`` it comes from, where it was disputed.
+    ``places`` say where it stands in a PDF, Word or CDA file: several where it goes on in another line.
     """
 
     start: int
@@ -72,6 +74,7 @@ class Entity:
     taggers: tuple[str, ...] = ()
     score: float | None = None
     conflict: Conflict | None = field(default=None, repr=False)
+    places: tuple[SourcePlace, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,8 @@ class Document:
 
     ``conflicts`` are the places where taggers disagreed. ``failures`` say in words which agent could not answer;
     ``complete`` is False where a sentence has no result at all. ``kept`` are the columns of its row that go along
-    (:func:`medner.read` with ``keep``). Documents of your own: ``Document("1", text,
-    [Entity(0, 2, "sym")])``; UserError for an entity outside the text.
+    (:func:`medner.read` with ``keep``), ``places`` where its text stands in a PDF, Word or CDA file. Documents of your
+    own: ``Document("1", text, [Entity(0, 2, "sym")])``; UserError for an entity outside the text.
     """
 
     id: str
@@ -104,6 +107,7 @@ class Document:
     failures: tuple[str, ...] = ()
     complete: bool = True
     kept: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    places: tuple[SourcePlace, ...] = field(default=(), repr=False)
     _source: AnnotatedDocument | None = field(default=None, repr=False, compare=False)
     _run: RunFacts = field(default=RunFacts(), repr=False, compare=False)
 
@@ -127,11 +131,11 @@ class Document:
                 f"document {self.id!r}: the entity is {entity.text!r}, but its text at [{entity.start}, {entity.end}) "
                 f"is {text!r}"
             )
-        return (
-            entity
-            if entity.text
-            else replace(entity, text=text, label_name=entity.label_name or self._run.name_of(entity.label))
-        )
+        if not entity.text:
+            entity = replace(entity, text=text, label_name=entity.label_name or self._run.name_of(entity.label))
+        if self.places and not entity.places:
+            entity = replace(entity, places=places_of(self.places, entity.start, entity.end))
+        return entity
 
     def to_dict(self) -> dict[str, Any]:
         """The document as plain data, as a line of `medner annotate -o` has it (docs/formats.md)."""
@@ -173,13 +177,13 @@ def as_plain(document: Document) -> PlainDocument:
     from medner.core.records import Entity as PlainEntity
 
     entities = tuple(PlainEntity(one.start, one.end, one.label) for one in document.entities)
-    return PlainDocument(document.id, document.text, entities, tuple(document.kept.items()))
+    return PlainDocument(document.id, document.text, entities, tuple(document.kept.items()), tuple(document.places))
 
 
 def from_plain(document: PlainDocument, run: RunFacts) -> Document:
     """A document as it was read: entities without provenance."""
     entities = tuple(Entity(one.start, one.end, one.label) for one in document.entities)
-    return Document(document.id, document.text, entities, kept=dict(document.kept), _run=run)
+    return Document(document.id, document.text, entities, kept=dict(document.kept), places=document.places, _run=run)
 
 
 def from_annotated(source: AnnotatedDocument, run: RunFacts) -> Document:
@@ -202,6 +206,7 @@ def from_annotated(source: AnnotatedDocument, run: RunFacts) -> Document:
         failures,
         complete,
         dict(document.kept),
+        document.places,
         source,
         run,
     )

@@ -24,6 +24,7 @@ from medner.core.records.conflicts import (
     Overruled,
     Verdict,
 )
+from medner.core.records.places import Box, SourcePlace, places_of
 from medner.core.records.text import Document, Entity, KeptValue, Sentence, Span, in_order
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "AnnotatedEntity",
     "Annotation",
     "Attempt",
+    "Box",
     "Candidate",
     "Conflict",
     "ConflictKind",
@@ -49,8 +51,10 @@ __all__ = [
     "Rejected",
     "Rejection",
     "Sentence",
+    "SourcePlace",
     "Span",
     "TaggerOutput",
     "Verdict",
     "in_order",
+    "places_of",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from medner.core.records.places import SourcePlace, checked_places
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -67,13 +69,15 @@ KeptValue = str | int | float | bool | None
 class Document:
     """A text with an id and, where known, its entities (gold or predicted), in order and without repeats.
 
-    ``kept`` are further columns of the row that it comes from, by name, which go along to the result.
+    ``kept`` are further columns of the row that it comes from, by name, which go along to the result. ``places`` say
+    where the text stands in its file, in text order, where the file has pages, paragraphs or sections.
     """
 
     id: str
     text: str
     entities: tuple[Entity, ...] = ()
     kept: tuple[tuple[str, KeptValue], ...] = ()
+    places: tuple[SourcePlace, ...] = ()
 
     def __post_init__(self) -> None:
         for entity in self.entities:
@@ -82,6 +86,8 @@ class Document:
                     f"document {self.id!r}: [{entity.start}, {entity.end}) lies outside its {len(self.text)} characters"
                 )
         object.__setattr__(self, "entities", in_order(self.entities))
+        if self.places:
+            object.__setattr__(self, "places", checked_places(self.places, len(self.text)))
 
 
 @dataclass(frozen=True, slots=True)

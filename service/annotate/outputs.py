@@ -1,4 +1,4 @@
-"""Where annotated documents go: a JSON lines file, standard output, a table of entities, an HTML page."""
+"""Where annotated documents go: a JSON lines file, standard output, a table of entities, FHIR, an HTML page."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from medner.store.corpora import annotated_to_line
 from medner.store.corpora.entity_tables.forms import FORMS, form_of
 from medner.store.corpora.entity_tables.rows import entity_rows
 from medner.store.corpora.entity_tables.table import entity_table
+from medner.store.corpora.fhir.files import check_path, fhir_file
+from medner.store.corpora.fhir.mapping import FhirMapping, load_mapping
 
 Emit = Callable[[AnnotatedDocument], None]
 
@@ -35,12 +37,33 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class FhirBundle:
+    """A file of FHIR Bundles to write, and the file of its mapping; None: the one of the label set."""
+
+    path: Path
+    mapping: Path | None = None
+
+    def check(self, labels: LabelSet) -> FhirMapping:
+        """The mapping. UserError where it cannot be used, or the file's name says no form."""
+        check_path(self.path)
+        return load_mapping(self.mapping, labels)
+
+
+def fhir_bundle(path: Path | None, mapping: Path | None) -> FhirBundle | None:
+    """The file of the options --fhir and --fhir-mapping. UserError for a mapping of nothing."""
+    if path is None and mapping is not None:
+        raise UserError("--fhir-mapping: is for --fhir FILE")
+    return None if path is None else FhirBundle(path, mapping)
+
+
+@dataclass(frozen=True, slots=True)
 class RunOutputs:
     """Where documents go. ``output`` and the page appear whole, when all documents are there.
 
     Standard output gets JSON lines with ``as_json``, else a readable view if there is no other output; ``heading``
-    puts the document's id over each. ``table`` is a table of the entities, with the columns ``kept`` of the inputs.
-    Documents stay in memory only for a page. ``on_remark`` gets what the table cannot hold.
+    puts the document's id over each. ``table`` is a table of the entities, with the columns ``kept`` of the inputs,
+    ``fhir`` a file of FHIR Bundles. Documents stay in memory only for a page. ``on_remark`` gets what table and Bundle
+    cannot hold.
     """
 
     labels: LabelSet
@@ -51,11 +74,13 @@ class RunOutputs:
     page: Page | None = None
     table: Path | None = None
     kept: tuple[str, ...] = ()
+    fhir: FhirBundle | None = None
     on_remark: Callable[[str], None] = lambda _: None
 
     @property
     def _files(self) -> list[Path]:
-        named = (self.output, self.table, self.page.path if self.page else None)
+        apart = [one.path for one in (self.page, self.fhir) if one is not None]
+        named = (self.output, self.table, *apart)
         return [path for path in named if path is not None]
 
     def check(self) -> None:
@@ -66,6 +91,8 @@ class RunOutputs:
             )
         if self.table is not None:
             form_of(self.table)
+        if self.fhir is not None:
+            self.fhir.check(self.labels)
         targets = self._files
         for path in targets:
             if path.is_dir():
@@ -90,6 +117,11 @@ class RunOutputs:
             if self.table is not None:
                 _sweep(self.table)
                 table = stack.enter_context(entity_table(self.table, self.kept))
+            bundle = None
+            if self.fhir is not None:
+                _sweep(self.fhir.path)
+                mapping = self.fhir.check(self.labels)
+                bundle = stack.enter_context(fhir_file(self.fhir.path, mapping, self.labels))
 
             def emit(document: AnnotatedDocument) -> None:
                 lines = self._lines(document, in_json=bool(outs))
@@ -98,21 +130,26 @@ class RunOutputs:
                     out.write(text)
                 self.stdout.flush()
                 if table is not None:
-                    table.add(document.document.kept, entity_rows(document, self.labels))
+                    placed = bool(document.document.places)
+                    table.add(document.document.kept, entity_rows(document, self.labels), has_places=placed)
+                if bundle is not None:
+                    bundle.add(document)
                 if self.page is not None:
                     kept.append(document)
 
             yield emit
             if self.page is not None:
                 self._write_page(self.page, kept)
-            for remark in () if table is None else table.remarks():
-                self.on_remark(remark)
+            for written in (table, bundle):
+                for remark in () if written is None else written.remarks():
+                    self.on_remark(remark)
 
     def _lines(self, document: AnnotatedDocument, *, in_json: bool) -> Iterable[str]:
         """What is written of a document to the streams: JSON, or where no file takes the result what people read."""
         if in_json:
             return [annotated_to_line(document)]
-        return plain_view(document, self.labels, heading=self.heading) if self.table is None else ()
+        shows = self.table is None and self.fhir is None
+        return plain_view(document, self.labels, heading=self.heading) if shows else ()
 
     def discard(self) -> None:
         """Removes what this process has half written."""

@@ -19,7 +19,7 @@ from medner.service.annotate.documents import Annotating
 from medner.service.annotate.interruption import Interruption, interruptible
 from medner.service.annotate.journal import Journal, RunIdentity, journal_path, open_journal
 from medner.service.annotate.messages import RunMessages
-from medner.service.annotate.outputs import Emit, Page, RunOutputs
+from medner.service.annotate.outputs import Emit, FhirBundle, Page, RunOutputs
 from medner.service.annotate.progress import showing
 from medner.service.build.engines import EngineFactory, local_engine, model_folder
 from medner.service.build.pipeline import adapter_names, assembled
@@ -43,6 +43,7 @@ class Order:
     text: str | None = None
     output: Path | None = None
     table: Path | None = None
+    fhir: FhirBundle | None = None
     html: Path | None = None
     as_json: bool = False
     language: Language = "zh"
@@ -53,6 +54,11 @@ class Order:
     restart: bool = False
     overrides: Overrides = field(default_factory=Overrides)
     traces: TraceOrder = field(default_factory=TraceOrder)
+
+    @property
+    def fhir_path(self) -> Path | None:
+        """The file of FHIR Bundles."""
+        return None if self.fhir is None else self.fhir.path
 
 
 def annotate_inputs(order: Order, *, engine_factory: EngineFactory | None = None) -> int:
@@ -84,7 +90,8 @@ class _Session:
 
     def __init__(self, order: Order, engine_factory: EngineFactory | None) -> None:
         self._order = order
-        written = tuple(path for path in (order.output, order.table, order.html) if path is not None)
+        named = (order.output, order.table, order.fhir_path, order.html)
+        written = tuple(path for path in named if path is not None)
         self._messages = RunMessages(written, legend=self._resumable is None and not order.as_json)
         self._say = self._messages.say
         self._configuration = configured(order.overrides)
@@ -204,6 +211,7 @@ class _Session:
         """The files that the run writes, by their options."""
         order = self._order
         named = {"-o": order.output, "--table": order.table, "--html": order.html, "--traces": order.traces.file}
+        named["--fhir"] = order.fhir_path
         if self._resumable is not None:
             named["the journal"] = journal_path(self._resumable)
         return {option: path for option, path in named.items() if path is not None}
@@ -227,13 +235,14 @@ class _Session:
             page,
             order.table,
             order.options.table.keep,
+            order.fhir,
             self._say,
         )
 
     @property
     def _resumable(self) -> Path | None:
         """The output that the journal lies beside."""
-        return self._order.output or self._order.table
+        return self._order.output or self._order.table or self._order.fhir_path
 
     @property
     def _keeps_journal(self) -> bool:

@@ -12,9 +12,9 @@ from medner.store.corpora.reading.filenames import document_id
 from medner.store.corpora.text_formats.ccks2017 import table_of, text_of
 
 #: Formats that hold one document a file: its id is the file's name, below the folder that was given.
-NAMED_BY_FILE = ("text", "brat", "ccks2017", "webanno-tsv", "cas-json", "cas-xmi")
+NAMED_BY_FILE = ("text", "brat", "ccks2017", "webanno-tsv", "cas-json", "cas-xmi", "docx", "pdf", "cda")
 #: Files whose name becomes the id of their one document.
-_TEXTS = (".txt", ".text", ".md", ".tsv", ".xmi", "")
+_TEXTS = (".txt", ".text", ".md", ".tsv", ".xmi", "", ".docx", ".docm", ".pdf", ".xml")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from medner.core.files.paths import readable_path
 from medner.service.inputs.overwriting import WrittenFiles
 from medner.service.inputs.own_files import is_written_by_medner
 from medner.service.inputs.source_names import InputFile, with_distinct_names, without_paired_texts
+from medner.store.corpora.document_formats import cda
 from medner.store.corpora.guessing.guess import (
+    DOCUMENT_SUFFIXES,
     JSON_SUFFIXES,
     TABLE_SUFFIXES,
     TAGGED_SUFFIXES,
@@ -23,7 +25,7 @@ from medner.store.corpora.guessing.guess import (
 )
 from medner.store.corpora.tables.database_url import DatabaseUrl, is_database_url
 
-SUFFIXES = (*TEXT_SUFFIXES, *JSON_SUFFIXES, *TAGGED_SUFFIXES)
+SUFFIXES = (*TEXT_SUFFIXES, *DOCUMENT_SUFFIXES, *JSON_SUFFIXES, *TAGGED_SUFFIXES)
 STDIN = "standard input"
 #: Paths that are the same stream as ``-``.
 _STDIN_PATHS = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
@@ -189,6 +191,8 @@ def _look_into(folder: Path, writes: WrittenFiles, found: FoundSources) -> None:
         status = _status_or_none(path)
         if status is not None and not stat.S_ISREG(status.st_mode):
             unread.append(f"{shown} (no file)")
+        elif path.suffix.lower() in cda.SUFFIXES and not cda.is_cda_file(path):
+            unread.append(f"{shown} (no CDA document)")
         elif status is not None and _is_own(path, status, writes, shown):
             own.append(shown)
         else:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medner.core.errors import UserError
 from medner.core.plugins import load_plugin, plugin_names
+from medner.store.corpora.document_formats import cda, pdf, word
 from medner.store.corpora.guessing.guess import format_of_file, format_of_folder
 from medner.store.corpora.inception import cas_json, cas_xmi, webanno_tsv
 from medner.store.corpora.json_formats import ccks, cmeee, doccano, jsonl, label_studio, other_json
@@ -38,12 +39,19 @@ _SHIPPED: dict[str, Format] = {
         excel.FORMAT,
         parquet.FORMAT,
         sql.FORMAT,
+        word.FORMAT,
+        pdf.FORMAT,
+        cda.FORMAT,
     )
 }
 
 
 #: Formats whose documents are the rows of a table.
 TABLES = frozenset(one.name for one in (delimited.FORMAT, excel.FORMAT, parquet.FORMAT, sql.FORMAT))
+
+
+#: Formats that hold one document a file, with pages, paragraphs or sections.
+DOCUMENTS = frozenset(one.name for one in (word.FORMAT, pdf.FORMAT, cda.FORMAT))
 
 
 class _Formats(Mapping[str, Format]):

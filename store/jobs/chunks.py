@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from medner.core.records import AnnotatedDocument, Annotation, Document, Entity, KeptValue, Sentence
+from medner.core.records import (
+    AnnotatedDocument,
+    Annotation,
+    Document,
+    Entity,
+    KeptValue,
+    Sentence,
+    SourcePlace,
+    places_of,
+)
 from medner.core.sentences import split_sentences
 
 #: A document with more sentences than this many chunks' worth is cut into pieces.
@@ -20,7 +29,7 @@ class Piece:
 
     ``start`` is where ``text`` begins in the document, ``places`` are (offset in the document, length). ``number``
     is the number of its first sentence; ``last``: no piece of the document follows. ``kept`` are the columns that go
-    along to the result.
+    along to the result; ``source_places`` say where ``text`` stands in its file, in offsets of the document.
     """
 
     document: str
@@ -31,6 +40,7 @@ class Piece:
     last: bool = True
     given: tuple[Entity, ...] = ()
     kept: tuple[tuple[str, KeptValue], ...] = ()
+    source_places: tuple[SourcePlace, ...] = ()
 
     def sentences(self) -> list[Sentence]:
         """Its sentences, with their ids and offsets in the whole document."""
@@ -91,7 +101,14 @@ def chunks_of(documents: Iterable[Document], *, size: int, max_chars: int, join_
 def _pieces(document: Document, sentences: tuple[Sentence, ...], most: int) -> Iterator[Piece]:
     places = tuple((sentence.offset, len(sentence.text)) for sentence in sentences)
     if len(places) <= most:
-        yield Piece(document.id, document.text, places, given=document.entities, kept=document.kept)
+        yield Piece(
+            document.id,
+            document.text,
+            places,
+            given=document.entities,
+            kept=document.kept,
+            source_places=document.places,
+        )
         return
     begins = range(0, len(places), most)
     for begin in begins:
@@ -107,6 +124,7 @@ def _pieces(document: Document, sentences: tuple[Sentence, ...], most: int) -> I
             last,
             () if begin else document.entities,
             document.kept,
+            places_of(document.places, start, end),
         )
 
 
@@ -114,11 +132,14 @@ def joined(pieces: Iterable[tuple[Piece, tuple[Annotation, ...]]]) -> Iterator[A
     """Whole documents out of pieces with their annotations, which must come in order."""
     texts: list[str] = []
     annotations: list[Annotation] = []
+    source_places: list[SourcePlace] = []
     given: tuple[Entity, ...] = ()
     for piece, found in pieces:
         if piece.start == 0:
-            texts, annotations, given = [], [], piece.given
+            texts, annotations, source_places, given = [], [], [], piece.given
         texts.append(piece.text)
         annotations.extend(found)
+        source_places.extend(piece.source_places)
         if piece.last:
-            yield AnnotatedDocument(Document(piece.document, "".join(texts), given, piece.kept), tuple(annotations))
+            document = Document(piece.document, "".join(texts), given, piece.kept, tuple(source_places))
+            yield AnnotatedDocument(document, tuple(annotations))

@@ -116,9 +116,9 @@ def documents_of(chunk: Chunk, results: Results) -> list[AnnotatedDocument]:
         at += len(piece.places)
         name = piece.document if piece.is_whole else f"{piece.document}@{piece.start}"
         moved = tuple(_moved(one, -piece.start) for one in annotations)
-        found.append(
-            AnnotatedDocument(Document(name, piece.text, piece.given if piece.is_whole else (), piece.kept), moved)
-        )
+        given = piece.given if piece.is_whole else ()
+        source_places = tuple(place.shifted(-piece.start) for place in piece.source_places)
+        found.append(AnnotatedDocument(Document(name, piece.text, given, piece.kept, source_places), moved))
     return found
 
 
@@ -130,13 +130,21 @@ def pieces_of(
         if row in cut:
             piece = cut[row]
             annotations = tuple(_moved(annotation, piece.start) for annotation in one.annotations)
-            yield replace(piece, text=one.document.text, kept=one.document.kept), annotations
+            source_places = tuple(place.shifted(piece.start) for place in one.document.places)
+            whole = replace(piece, text=one.document.text, kept=one.document.kept, source_places=source_places)
+            yield whole, annotations
         else:
             places = tuple((it.sentence.offset, len(it.sentence.text)) for it in one.annotations)
-            yield (
-                Piece(one.document.id, one.document.text, places, given=one.document.entities, kept=one.document.kept),
-                one.annotations,
+            document = one.document
+            piece = Piece(
+                document.id,
+                document.text,
+                places,
+                given=document.entities,
+                kept=document.kept,
+                source_places=document.places,
             )
+            yield piece, one.annotations
 
 
 def _moved(annotation: Annotation, by: int) -> Annotation:

@@ -130,7 +130,7 @@ def test_a_corpus_of_the_folder_is_not_written_over(line: Line, here: Path) -> N
 def test_unread_files_are_counted_and_named(line: Line, here: Path) -> None:
     """Other suffixes, hidden files and folders, links to folders; a folder of nothing else is an error."""
     _copy("32-output-in-input-folder", here)
-    for name in ("scan.pdf", "letter.docx", ".hidden.txt", ".gitattributes"):
+    for name in ("scan.png", "letter.doc", ".hidden.txt", ".gitattributes"):
         Path(name).write_bytes(b"x")
     Path(".git").mkdir()
     Path(".git", "x.txt").write_text("咳嗽", encoding="utf-8")
@@ -140,7 +140,7 @@ def test_unread_files_are_counted_and_named(line: Line, here: Path) -> None:
     assert ended.code == 0
     assert "not read: 6 files: .git/ (a hidden folder), elsewhere/ (a link), .hidden.txt (hidden)" in ended.err
     assert ".gitattributes" not in ended.err
-    for name in ("letter.docx", "scan.pdf", "pipe.txt"):
+    for name in ("letter.doc", "scan.png", "pipe.txt"):
         assert name in ended.err
     Path("only").mkdir()
     Path("only", "a.doc").write_bytes(b"x")

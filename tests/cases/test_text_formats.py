@@ -19,9 +19,7 @@ CCKS_LINE = (
 )
 BINARY_EXPORTS = {
     "note.doc": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(50),
-    "note.docx": b"PK\x03\x04\x14\x00\x06" + bytes(50),
     "notes.xlsx": b"PK\x03\x04\x14\x00\x06" + bytes(50),
-    "note.pdf": b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n",
     "scan.png": b"\x89PNG\r\n\x1a\n" + bytes(50),
     "notes.csv.gz": b"\x1f\x8b\x08\x00" + bytes(50),
     "notes_gbk.csv": "住院号,病历\n1,患者咳嗽三天\n".encode("gb18030"),
@@ -79,7 +77,7 @@ def test_the_command_says_what_it_read(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 TEXT_EXPORTS = (
-    *("cda.xml", "hl7.txt", "msg.hl7", "note.html", "note.rtf", "notes.csv", "notes.tsv", "uima.xmi"),
+    *("hl7.txt", "msg.hl7", "note.html", "note.rtf", "notes.csv", "notes.tsv", "uima.xmi"),
     *("webanno.tsv", "webanno.txt"),
 )
 

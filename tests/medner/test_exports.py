@@ -51,6 +51,7 @@ PUBLIC = {
     "Server",
     "ServerSettings",
     "Settings",
+    "SourcePlace",
     "TraceDifference",
     "TraceRun",
     "Traces",

@@ -30,7 +30,7 @@ HELP = """Find medical entities in Chinese clinical text: files, folders, standa
 
 Several taggers tag every sentence; a judge decides where they disagree. Without -o the command prints the result. \
 With -o it writes JSON lines, one document a line, with each tagger's answer and the reason why an entity was kept. \
-With --table it writes a table, a row an entity, for Excel and the like.
+With --table it writes a table, a row an entity, for Excel and the like; with --fhir FHIR resources.
 
 \b
 Examples:
@@ -42,6 +42,8 @@ Examples:
   medner annotate notes/ -o other.jsonl --answers out.jsonl --judge hard-vote
   medner annotate notes/ -o out.jsonl --trace conflicts
   medner annotate 病历.csv --text-column 主诉 --id-column 住院号 --keep 科室 --table entities.xlsx
+  medner annotate 入院记录.docx 检查报告.pdf --table entities.xlsx
+  medner annotate 入院记录.xml --fhir bundle.json
   medner annotate env:EMR_URL --query 'SELECT id, note FROM notes' --text-column note --table out.csv
   medner annotate notes/ -o out.jsonl --taggers symbol --server http://127.0.0.1:8101
 
@@ -96,6 +98,22 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
             help="Write the entities as a table, a row an entity: .xlsx (Excel), .csv, .tsv or .parquet.",
         ),
     ] = None,
+    fhir: Annotated[
+        Path | None,
+        typer.Option(
+            "--fhir",
+            metavar="FILE",
+            help="Write the entities as FHIR resources: one Bundle (.json), or a Bundle a document (.ndjson).",
+        ),
+    ] = None,
+    fhir_mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--fhir-mapping",
+            metavar="FILE",
+            help="Which resources the types become, in TOML; by default the mapping that ships for the label set.",
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Also write the result as one HTML page.")
     ] = None,
@@ -123,6 +141,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
     ] = None,
     pull: Annotated[bool, typer.Option("--pull", help="Download the base model first, if it is missing.")] = False,
 ) -> None:
+    from medner.service.annotate.outputs import fhir_bundle
     from medner.service.annotate.run import Order, annotate_inputs
     from medner.service.build.trace_recording import TraceOrder
     from medner.service.config.registered_judges import resolved_now
@@ -136,6 +155,7 @@ def annotate(  # noqa: PLR0913  the options of a command are its parameters
         text=text,
         output=output,
         table=table,
+        fhir=fhir_bundle(fhir, fhir_mapping),
         html=html,
         as_json=as_json,
         language=language.value,

@@ -20,11 +20,12 @@ from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
 
 if TYPE_CHECKING:
     from medner.core.labels import LabelSet
-    from medner.core.records import Document
+    from medner.core.records import AnnotatedDocument, Document
     from medner.service.inputs.corpus_inputs import CorpusInput
     from medner.store.corpora import BadRecord, BadRecords, Layout, Reading, Writing
 
-_HELP = """Convert corpora between CMeEE, CCKS2019, JSON lines, text, BIO, brat, Label Studio, doccano and INCEpTION.
+_FHIR = "fhir"
+_HELP = """Convert corpora between CMeEE, CCKS2019, JSON lines, BIO, brat, Label Studio, doccano, INCEpTION; to FHIR.
 
 The command detects an input's format from its name and content, unless --from names it. It checks every entity \
 against its text, and counts and reports what the new format cannot hold, for example nested entities in BIO.
@@ -34,6 +35,8 @@ against its text, and counts and reports what the new format cannot hold, for ex
     medner convert notes.jsonl --to brat -o notes/
 
     cat notes.jsonl | medner convert - --to cmeee -o notes.json
+
+    medner convert results.jsonl --to fhir --labels cmeee-v2 -o bundle.json
 
     medner convert broken.json --to jsonl --skip-bad -o good.jsonl
 
@@ -72,6 +75,16 @@ class _Inputs:
         for corpus, reading in zip(self.corpora, self.readings, strict=True):
             yield from corpus.documents(reading, ids, self.bad)
 
+    def annotated(self) -> Iterator[AnnotatedDocument]:
+        """All documents in order, with how their entities came about where the input says so."""
+        from medner.core.records import AnnotatedDocument
+        from medner.service.inputs.document_ids import DocumentIds
+
+        ids = DocumentIds()
+        for corpus, reading in zip(self.corpora, self.readings, strict=True):
+            for document in corpus.documents(reading, ids, self.bad):
+                yield AnnotatedDocument(document, reading.annotations)
+
     def shown_bad(self) -> list[BadRecord]:
         """The refused records, under the names of the inputs that the user knows."""
         known = {str(corpus.source.path): corpus.source.shown for corpus in self.corpora}
@@ -99,7 +112,7 @@ def convert(  # noqa: PLR0913 - one parameter an option
         typer.Option(
             "--to",
             metavar="FORMAT",
-            help="cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, webanno-tsv, cas-json or cas-xmi.",
+            help="cmeee, ccks, jsonl, text, bio, brat, label-studio, doccano, webanno-tsv, cas-json, cas-xmi or fhir.",
         ),
     ],
     from_: Annotated[
@@ -123,6 +136,14 @@ def convert(  # noqa: PLR0913 - one parameter an option
             help="File (or folder, for brat, text and INCEpTION); without it, standard output.",
         ),
     ] = None,
+    fhir_mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--fhir-mapping",
+            metavar="FILE",
+            help="For --to fhir: which resources the types become; by default the mapping that ships for --labels.",
+        ),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Go on after bad records and write them to OUT.bad.jsonl.")
     ] = False,
@@ -135,17 +156,25 @@ def convert(  # noqa: PLR0913 - one parameter an option
     from medner.store.corpora import BadRecords
     from medner.store.corpora.registry import format_named
 
-    format_named(to)
+    if to != _FHIR:
+        format_named(to)
+    if (fhir_mapping is not None) and to != _FHIR:
+        raise UserError("--fhir-mapping: is for --to fhir")
+    if to == _FHIR and output is None:
+        raise UserError("--to fhir needs -o FILE: .json for one Bundle, .ndjson for a Bundle a document")
     if output is None and (as_json or skip_bad):
         raise UserError(f"{'--json' if as_json else '--skip-bad'} needs -o OUT: standard output holds the documents")
     label_set = load_label_set(labels) if labels else None
     if options.log is not None:
-        options.log.provenance = True
+        options.log.provenance = to != _FHIR
     outputs = {"-o": output, "the file of bad records": _beside(output) if output and skip_bad else None}
     with open_corpora(inputs, outputs, standard_input(), on_remark=lambda line: typer.echo(line, err=True)) as corpora:
         source = _Inputs(corpora, from_, label_set, BadRecords() if skip_bad else None, options)
         source.open()
-        writing = _write(source, to, output)
+        if to == _FHIR and output is not None:
+            writing = _write_fhir(source, output, fhir_mapping)
+        else:
+            writing = _write(source, to, output)
     if source.bad and output is not None:
         _write_bad(source.shown_bad(), _beside(output))
     _report(source, writing, output, as_json=as_json)
@@ -163,6 +192,23 @@ def _write(source: _Inputs, to: str, output: Path | None) -> Writing:
     return write_documents(
         started, output or sys.stdout, format=to, labels=source.labels, layout=_layout(source.readings[0], to)
     )
+
+
+def _write_fhir(source: _Inputs, output: Path, mapping: Path | None) -> Writing:
+    """Writes FHIR Bundles, with decisions and scores where the inputs are results of medner."""
+    from medner.store.corpora import Layout, Writing
+    from medner.store.corpora.fhir.files import fhir_file
+
+    writing = Writing(source.labels, Layout())
+    with fhir_file(output, mapping, source.labels) as bundle:
+        for document in source.annotated():
+            writing.documents += 1
+            before = bundle.writer.resources
+            bundle.add(document)
+            writing.entities += bundle.writer.resources - before
+    for remark in bundle.remarks():
+        typer.echo(remark, err=True)
+    return writing
 
 
 def _layout(reading: Reading, to: str) -> Layout:

@@ -159,6 +159,14 @@ def results(
             "--table", metavar="FILE", help="The entities as a table, a row an entity: .xlsx, .csv, .tsv or .parquet."
         ),
     ] = None,
+    fhir: Annotated[
+        Path | None,
+        typer.Option("--fhir", metavar="FILE", help="The entities as FHIR: a Bundle (.json), or one a line (.ndjson)."),
+    ] = None,
+    fhir_mapping: Annotated[
+        Path | None,
+        typer.Option("--fhir-mapping", metavar="FILE", help="Which resources the types become, in TOML."),
+    ] = None,
 ) -> None:
     """Write a job's documents with their entities, as medner annotate -o does; of a running job, those that are done.
 
@@ -170,17 +178,25 @@ def results(
     """
 
     async def run(jobs: JobsThere, name: str, console: Console) -> int:
+        from medner.service.annotate.outputs import fhir_bundle
         from medner.service.jobs.results import labels_of, write_results
         from medner.service.jobs.watch import end_in_words
         from medner.store.corpora import annotated_to_line
 
-        if output is None and table is None:
+        if output is None and table is None and fhir is None:
             async for document in jobs.results(name):
                 typer.echo(annotated_to_line(document))
         else:
             labels = labels_of(await jobs.show(name))
             say = partial(console.print, markup=False)
-            await write_results(jobs.results(name), labels, output=output, table=table, on_remark=say)
+            await write_results(
+                jobs.results(name),
+                labels,
+                output=output,
+                table=table,
+                fhir=fhir_bundle(fhir, fhir_mapping),
+                on_remark=say,
+            )
         view = await jobs.show(name)
         console.print(end_in_words(view), markup=False)
         return 1 if view.counts.done < view.counts.sentences else 0

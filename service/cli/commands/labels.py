@@ -81,6 +81,21 @@ def show(
 
 
 @labels_app.command()
+def fhir(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="cmeee-v2 or ccks2019.")] = DEFAULT_LABELS,
+) -> None:
+    """Print which FHIR resources the types become, as TOML: the mapping to start your own from (--fhir-mapping).
+
+    Example: medner labels fhir cmeee-v2 > mapping.toml
+
+    Exit code: 0 done; 2 no mapping ships for this label set.
+    """
+    from medner.store.corpora.fhir.mapping import mapping_toml
+
+    typer.echo(mapping_toml(name), nl=False)
+
+
+@labels_app.command()
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="A label set in TOML.")],
     as_json: _Json = False,

@@ -22,7 +22,7 @@ _BATCH_ROWS = 8_192
 _SHEET_ROWS = 1_048_576
 _CELL_CHARACTERS = 32_767
 #: Columns that hold numbers in Parquet; the others hold text.
-_NUMBERS = {"start": "int64", "end": "int64", "score": "float64"}
+_NUMBERS = {"start": "int64", "end": "int64", "score": "float64", "page": "int64", "paragraph": "int64"}
 #: What XML has no place for, a carriage return, and what would be taken for the form that these are written in.
 _ESCAPED = re.compile(r"[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 _WIDTHS = {"text": 28, "document": 18, "label_name": 14, "taggers": 18}

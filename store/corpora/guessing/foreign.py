@@ -37,17 +37,17 @@ class Foreign:
         return BadInputError(f"{self.what}, which is not read here; {self.way_out}{after_all}", path=path)
 
 
-_WORD = Foreign("a Word document", f"{_AS_TEXT} (pandoc -t plain FILE -o FILE.txt)")
+_WORD = Foreign(
+    "a Word document of an old form, or one with a password", "save it as .docx in Word or WPS, without a password"
+)
 _SHEET = Foreign("a spreadsheet of another form than .xlsx, or one with a password", "save it as .xlsx or CSV")
 _TABLE = Foreign("a table", "say so, and name the column of the texts: --format csv --text-column NAME")
-_PDF = Foreign("a PDF", f"{_AS_TEXT} (pdftotext FILE FILE.txt), and say --join-lines where lines are cut")
 _RTF = Foreign("RTF", f"{_AS_TEXT} (pandoc -f rtf -t plain FILE -o FILE.txt)")
 _HTML = Foreign("HTML", f"{_AS_TEXT} (pandoc -f html -t plain FILE -o FILE.txt)")
 _XML = Foreign("XML", _AS_TEXT)
 
 #: What a file that begins with these bytes is; a ZIP and an old Office file are named by their suffix.
 _BYTES: tuple[tuple[bytes, Foreign], ...] = (
-    (b"%PDF", _PDF),
     (b"{\\rtf", _RTF),
     (b"\x1f\x8b", Foreign("a gzip archive", "unpack it (gunzip FILE)")),
     (b"BZh", Foreign("a bzip2 archive", "unpack it (bunzip2 FILE)")),
@@ -63,7 +63,6 @@ _SUFFIXES: dict[str, Foreign] = {
     **dict.fromkeys((".xls", ".xlsx", ".xlsm", ".ods", ".et"), _SHEET),
     **dict.fromkeys((".htm", ".html", ".xhtml", ".mht"), _HTML),
     **dict.fromkeys((".xml", ".xmi"), _XML),
-    ".pdf": _PDF,
     ".rtf": _RTF,
     ".conllu": Foreign("CoNLL-U", "take its columns token and tag (cut -f 2,10 FILE > FILE.bio)"),
 }
@@ -196,7 +195,6 @@ _EXPORTS: _Signs = (
     ),
     (_RTF, _begins(r"\{\\rtf")),
     (_HTML, _begins(r"<!doctype html|<(html|head|body|div|p|table|span|meta|br|ul|ol|h\d)\b")),
-    (Foreign("a CDA document (HL7 v3 XML)", _AS_TEXT), lambda head, _: head[:1] == "<" and "ClinicalDocument" in head),
     (_XML, _is_xml),
     (
         Foreign("brat annotation", "give its text NAME.txt beside NAME.ann, and name either"),

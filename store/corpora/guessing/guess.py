@@ -9,6 +9,7 @@ from pathlib import Path
 
 from medner.core.characters import is_blank
 from medner.core.errors import BadInputError
+from medner.store.corpora.document_formats import cda, pdf, word
 from medner.store.corpora.guessing.foreign import foreign_bytes, foreign_suffix, foreign_text
 from medner.store.corpora.guessing.json_signs import json_format
 from medner.store.corpora.inception import cas_json, cas_xmi, webanno_tsv
@@ -20,9 +21,10 @@ from medner.store.corpora.tables.delimited import is_delimited
 from medner.store.corpora.text_formats import ccks2017, ccks2018, cmeee_v1
 from medner.store.corpora.text_formats.tag_rows import look_tagged
 
-#: How the names of files end: of tables, of notes, of JSON, of tokens with tags.
+#: How the names of files end: of tables, of notes, of Word and PDF, of JSON, of tokens with tags.
 TABLE_SUFFIXES = (".csv", ".tsv", ".tab", ".xlsx", ".xlsm", ".parquet")
 TEXT_SUFFIXES = (".txt", ".text", ".md")
+DOCUMENT_SUFFIXES = (*word.SUFFIXES, *pdf.SUFFIXES, *cda.SUFFIXES)
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 TAGGED_SUFFIXES = (".bio", ".conll", ".iob", ".iob2", ".bioes", ".bieos", ".bmes", ".bilou", ".bmeo")
 #: How the names of INCEpTION's files end; others share two of them.
@@ -77,6 +79,10 @@ def format_of_file(path: Path, options: ReadOptions = NO_OPTIONS) -> str | None:
         data = file.read(_HEAD_BYTES)
     if (table := _table_by_bytes(path, data)) is not None:
         return table
+    if data.startswith(b"PK\x03\x04") and (suffix in word.SUFFIXES or word.is_word(path)):
+        return "docx"
+    if data.startswith(b"%PDF-"):
+        return "pdf"
     if (foreign := foreign_bytes(data, path)) is not None:
         raise foreign.error(path)
     refuse_binary(data, path, options)
@@ -88,6 +94,8 @@ def format_of_file(path: Path, options: ReadOptions = NO_OPTIONS) -> str | None:
         raise BadInputError("the file is empty", path=path)
     if (name := _of_inception(head.lstrip())) is not None:
         return name
+    if cda.is_cda(head):
+        return "cda"
     start = head.lstrip()
     is_note = suffix in TEXT_SUFFIXES and _KEY.search(start) is None
     if start[0] in "[{" and not is_note and (suffix in JSON_SUFFIXES or looks_like_json(start)):

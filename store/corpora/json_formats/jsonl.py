@@ -24,12 +24,20 @@ from medner.core.records import (
 from medner.store.corpora.json.entities import EntityKeys, as_in_text, entity_mentions, with_ends
 from medner.store.corpora.json.fields import drop_unread, id_field, kept_fields, record_fields, text_field
 from medner.store.corpora.json.output import to_line, write_records
+from medner.store.corpora.json.places import (
+    EntityPlace,
+    PlaceLine,
+    entity_places_json,
+    places_json,
+    read_places,
+    records_of,
+)
 from medner.store.corpora.json.records import json_records
 from medner.store.corpora.reading.format import Format, Mention, Reading, Writing
 from medner.store.corpora.reading.raw_records import RawRecord, first_problem, parse, read_records
 
 PROVENANCE = ("decision", "taggers", "score", "conflict")
-_KEYS = EntityKeys(("start",), ("end",), ("label", "type"), ("text", "entity"), unused=PROVENANCE)
+_KEYS = EntityKeys(("start",), ("end",), ("label", "type"), ("text", "entity"), unused=(*PROVENANCE, "places"))
 
 
 class EntityLine(BaseModel):
@@ -44,19 +52,22 @@ class EntityLine(BaseModel):
     taggers: tuple[str, ...] = ()
     score: float | None = None
     conflict: str | None = None
+    places: tuple[EntityPlace, ...] = ()
 
 
 class DocumentLine(BaseModel):
     """A line of the file.
 
     ``entities`` are the result. ``sentences`` is the whole annotation it comes from, in offsets of the sentences;
-    ``given`` are the entities the document had before it was annotated, ``kept`` further columns of its row.
+    ``given`` are the entities the document had before it was annotated, ``kept`` further columns of its row, ``places``
+    where the text stands in the file that it was read from.
     """
 
     model_config = ConfigDict(extra="forbid")
     id: str | None = None
     text: str
     kept: dict[str, KeptValue] = {}
+    places: tuple[PlaceLine, ...] = ()
     entities: tuple[EntityLine, ...] = ()
     given: tuple[EntityLine, ...] = ()
     sentences: tuple[Annotation, ...] | None = None
@@ -68,12 +79,13 @@ _ANNOTATIONS = TypeAdapter(tuple[Annotation, ...])
 def annotated_to_line(document: AnnotatedDocument) -> str:
     """The annotated document as one line of JSON without its end; :func:`line_to_annotated` gives it back equal."""
     text = document.document.text
-    record: dict[str, Any] = {"id": document.document.id, "text": text, **_kept(document.document)}
+    record: dict[str, Any] = {"id": document.document.id, "text": text, **_origin(document.document)}
     record["entities"] = [
-        {**_entity(annotated.entity, text), **_provenance(annotated)} for annotated in _result_of(document.annotations)
+        {**_entity(annotated.entity, document.document), **_provenance(annotated)}
+        for annotated in result_of(document.annotations)
     ]
     if document.document.entities:
-        record["given"] = [_entity(entity, text) for entity in document.document.entities]
+        record["given"] = [_entity(entity, document.document) for entity in document.document.entities]
     record["sentences"] = _ANNOTATIONS.dump_python(document.annotations, mode="json")
     for sentence in record["sentences"]:
         if not sentence["left_out"]:
@@ -97,7 +109,11 @@ def line_to_annotated(line: str) -> AnnotatedDocument:
     own = parsed.given if parsed.sentences is not None else parsed.entities
     _check_texts(parsed)
     entities = tuple(Entity(one.start, one.end, one.label) for one in own)
-    document = Document(parsed.id, parsed.text, entities, tuple(parsed.kept.items()))
+    try:
+        places = records_of(parsed.places, len(parsed.text))
+    except ValueError as error:
+        raise BadInputError(str(error), key="places") from error
+    document = Document(parsed.id, parsed.text, entities, tuple(parsed.kept.items()), places)
     return AnnotatedDocument(document, parsed.sentences or ())
 
 
@@ -129,17 +145,22 @@ def _record(document: Document) -> dict[str, object]:
     return {
         "id": document.id,
         "text": document.text,
-        **_kept(document),
-        "entities": [_entity(entity, document.text) for entity in document.entities],
+        **_origin(document),
+        "entities": [_entity(entity, document) for entity in document.entities],
     }
 
 
-def _kept(document: Document) -> dict[str, object]:
-    return {"kept": dict(document.kept)} if document.kept else {}
+def _origin(document: Document) -> dict[str, object]:
+    """What is known of where the document comes from."""
+    kept: dict[str, object] = {"kept": dict(document.kept)} if document.kept else {}
+    return kept | ({"places": places_json(document.places)} if document.places else {})
 
 
-def _entity(entity: Entity, text: str) -> dict[str, object]:
-    return {"start": entity.start, "end": entity.end, "label": entity.label, "text": entity.text_in(text)}
+def _entity(entity: Entity, document: Document) -> dict[str, object]:
+    text = entity.text_in(document.text)
+    fields: dict[str, object] = {"start": entity.start, "end": entity.end, "label": entity.label, "text": text}
+    places = entity_places_json(document.places, entity)
+    return fields | {"places": places} if places else fields
 
 
 def _provenance(annotated: AnnotatedEntity) -> dict[str, object]:
@@ -151,8 +172,8 @@ def _provenance(annotated: AnnotatedEntity) -> dict[str, object]:
     return known
 
 
-def _result_of(annotations: Iterable[Annotation]) -> list[AnnotatedEntity]:
-    """The annotated entities in offsets of the document, in the order of :func:`in_order`."""
+def result_of(annotations: Iterable[Annotation]) -> list[AnnotatedEntity]:
+    """The annotated entities of the sentences in offsets of the document, in the order of :func:`in_order`."""
     found: dict[Entity, AnnotatedEntity] = {}
     for annotation in annotations:
         for one in annotation.entities:
@@ -179,7 +200,7 @@ def _check_texts(parsed: DocumentLine) -> None:
         if any(one.entity.end > len(sentence.text) for one in annotation.entities):
             raise BadInputError("an entity reaches beyond the sentence", key=key)
     stated = {Entity(one.start, one.end, one.label) for one in parsed.entities}
-    if stated != {one.entity for one in _result_of(parsed.sentences)}:
+    if stated != {one.entity for one in result_of(parsed.sentences)}:
         raise BadInputError(
             "'entities' and 'sentences' disagree; to keep corrected entities, take 'sentences' out", key="entities"
         )
@@ -191,6 +212,7 @@ def _read(reading: Reading) -> Iterator[Document]:
 
 def _understand(reading: Reading, record: RawRecord) -> Document:
     fields, place = record_fields(reading, record), record.place
+    reading.annotations = ()
     if fields.get("sentences") is not None:
         return _understand_annotated(reading, record)
     text, text_key = text_field(reading, place, fields, ("text",))
@@ -199,10 +221,11 @@ def _understand(reading: Reading, record: RawRecord) -> Document:
     if isinstance(items, list):
         reading.provenance.update(key for one in items if isinstance(one, dict) for key in PROVENANCE if one.get(key))
     reading.provenance.update(key for key in ("given",) if fields.get(key))
-    drop_unread(reading, fields, (text_key, "entities", "id", "kept", "given", "sentences"))
+    drop_unread(reading, fields, (text_key, "entities", "id", "kept", "places", "given", "sentences"))
     found = as_in_text(reading, text, with_ends(reading, mentions, inclusive=False))
     kept = kept_fields(reading, place, fields)
-    return reading.document(id_field(reading, place, fields), text, found, line=place, kept=kept)
+    document = reading.document(id_field(reading, place, fields), text, found, line=place, kept=kept)
+    return replace(document, places=read_places(reading, place, fields.get("places"), len(text)))
 
 
 def _understand_annotated(reading: Reading, record: RawRecord) -> Document:
@@ -216,9 +239,14 @@ def _understand_annotated(reading: Reading, record: RawRecord) -> Document:
     mentions = []
     for number, one in enumerate(parsed.entities):
         mentions.append(Mention(one.start, one.end, one.label, one.text, f"entities.{number}"))
-        reading.provenance.update(one.model_fields_set - {"start", "end", "label", "text"})
+        reading.provenance.update(one.model_fields_set - {"start", "end", "label", "text", "places"})
+    reading.annotations = parsed.sentences or ()
     name = reading.made_up_id(record.place) if parsed.id is None else parsed.id
-    return reading.document(name, parsed.text, mentions, line=record.place, kept=tuple(parsed.kept.items()))
+    document = reading.document(name, parsed.text, mentions, line=record.place, kept=tuple(parsed.kept.items()))
+    try:
+        return replace(document, places=records_of(parsed.places, len(parsed.text)))
+    except ValueError as error:
+        raise reading.error(str(error), record.place, "places") from error
 
 
 def _is_record(value: object) -> bool:

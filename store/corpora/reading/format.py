@@ -12,7 +12,7 @@ from medner.core.characters import is_blank
 from medner.core.errors import BadInputError, Unit, UserError
 from medner.core.files.paths import readable_path
 from medner.core.labels import LabelSet
-from medner.core.records import Document, Entity, KeptValue
+from medner.core.records import Annotation, Document, Entity, KeptValue
 from medner.store.corpora.reading.bad_records import BadRecords
 from medner.store.corpora.reading.notes import Loss, Note
 from medner.store.corpora.reading.read_options import NO_OPTIONS, ReadOptions
@@ -64,7 +64,8 @@ class Reading(Iterator[Document]):
     ``layout``, ``notes``, ``dropped_keys``, ``documents`` and ``entities`` are complete when the iteration ends;
     ``layout`` is settled with the first document. ``unread`` counts dropped keys that seem to hold annotation, and
     ``provenance`` those of medner's own files that say how the entities came about. ``stem`` begins the ids of records
-    without an id. ``row`` is that of the last document where they are rows of a table.
+    without an id. ``row`` is that of the last document where they are rows of a table, ``annotations`` how the entities
+    of the last document came about, where the file says so.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Reading(Iterator[Document]):
         self.unit: Unit = "line"
         self.row: int | None = None
         self.annotators: dict[str, tuple[str, str]] = {}
+        self.annotations: tuple[Annotation, ...] = ()
         self._ended = False
         self._bad = bad
         self._source = format.read(self)

@@ -33,6 +33,17 @@ class Note(StrEnum):
     NO_ANN = "texts without an .ann file (no entities)"
     EMPTY_CELL = "rows without text (left out)"
     NUMBER_CELL = "rows whose text is a number (read as its digits)"
+    HEADERS = "headers and footers with text (left out)"
+    COMMENTS = "comments (left out)"
+    DELETED = "deleted or moved stretches of tracked changes (left out)"
+    HIDDEN = "stretches of hidden text (left out)"
+    NUMBERED = "paragraphs that Word numbers (the numbers are not in the text)"
+    PAGE_FURNITURE = "lines that are headers, footers or page numbers (left out)"
+    PICTURE_PAGES = "pages without text, only pictures (left out; they need OCR)"
+    UNMAPPED = "characters whose font does not say which they are (left out)"
+    RADICALS = "radicals that a font gives for characters (turned into the characters)"
+    ENTRIES = "values of entries beside a narrative, which says the same (left out)"
+    PICTURES = "pictures (text in them would need OCR)"
     FORMULA = "cells that are formulas (the values that were saved with them are read)"
 
 

@@ -53,7 +53,7 @@ def test_a_folder_is_read_with_its_subfolders(kit: Any, tmp_path: Path) -> None:
     (notes / "内科" / "张某 门诊.txt").write_text("胸痛。", encoding="utf-8")
     (notes / "一.txt").write_text("咳嗽。", encoding="utf-8")
     (notes / "more.jsonl").write_text('{"id": "x", "text": "高血压。"}\n', encoding="utf-8")
-    (notes / "scan.pdf").write_bytes(b"%PDF")
+    (notes / "scan.png").write_bytes(b"\x89PNG")
     assert kit.run(notes, "-o", tmp_path / "结果.jsonl").exit_code == 0
     written = kit.records(tmp_path / "结果.jsonl")
     assert {one["id"]: one["entities"][0]["text"] for one in written} == {

@@ -1,0 +1,1 @@
+"""Documents that people write and print: Word, PDF, CDA. Their text, and where it stands in the file."""
