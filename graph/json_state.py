@@ -27,6 +27,12 @@ from medner.graph.sentence import Node, StateForm, sentence_builder
 from medner.graph.state import SentenceState, join_timings
 
 Record = dict[str, Any]
+
+
+class SentenceGraphError(UserError, ValueError):
+    """A mistake of the user's in or before a run. LangGraph's server shows the words of a ValueError, not of others."""
+
+
 #: Runs a node's work where the agents are, and gives its update.
 RunNode = Callable[[Callable[[Deps], Coroutine[Any, Any, Any]]], Awaitable[Any]]
 
@@ -138,7 +144,10 @@ def _over_json(node: Node, *, run_node: RunNode, max_chars: int, scores: Remembe
             scores.add(sentence.text, done.pop("scores", {}))
             return _json(done, deps.labels)
 
-        return await run_node(work)
+        try:
+            return await run_node(work)
+        except UserError as error:
+            raise SentenceGraphError(str(error)) from error
 
     return over_json
 
@@ -147,9 +156,9 @@ def _records(state: Mapping[str, Any], max_chars: int) -> dict[str, Any]:
     """The state as nodes know it. UserError for a text that is no sentence, and for JSON that is no record."""
     text = state.get("text")
     if not isinstance(text, str) or not text.strip():
-        raise UserError("text: must be a sentence, and is blank")
+        raise SentenceGraphError("text: must be a sentence, and is blank")
     if len(text) > max_chars:
-        raise UserError(
+        raise SentenceGraphError(
             f"text: the graph takes one sentence of at most {max_chars} characters, got {len(text)}; "
             "medner.annotate and the command line split a text into sentences"
         )
@@ -161,7 +170,7 @@ def _records(state: Mapping[str, Any], max_chars: int) -> dict[str, Any]:
             except ValidationError as error:
                 problem = error.errors()[0]
                 place = ".".join(map(str, (name, *problem["loc"])))
-                raise UserError(f"{place}: {problem['msg']}") from error
+                raise SentenceGraphError(f"{place}: {problem['msg']}") from error
     return records
 
 
