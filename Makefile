@@ -8,6 +8,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 VLLM   ?= .venv-vllm
 STUDIO ?= .venv-label-studio
+LANGGRAPH ?= .venv-langgraph
 ARGS   ?=
 
 BIN  := $(VENV)/bin
@@ -25,7 +26,7 @@ SHELL       := bash
 # A terminal without a UTF-8 locale still prints Chinese.
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults test-label-studio test-doors check typing docs bench clean
+.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults test-label-studio test-langgraph test-doors check typing docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -62,7 +63,7 @@ demo: model  ## annotate the sample notes with the real model and make a page of
 	echo "The page, for any browser: $(CURDIR)/$(DEMO)/annotations.html"
 
 # Suites with a set-up of their own.
-APART := --ignore=tests/browser --ignore=tests/faults --ignore=tests/label_studio --ignore=tests/vllm
+APART := --ignore=tests/browser --ignore=tests/faults --ignore=tests/label_studio --ignore=tests/langgraph_dev --ignore=tests/vllm
 
 test: $(DEV) model  ## all tests but the browser's, vLLM's and the faults'; those of the real model included
 	$(BIN)/pytest $(APART) $(ARGS)
@@ -86,7 +87,11 @@ test-label-studio: $(DEV)  ## a real Label Studio with medner as its backend; ma
 	scripts/label_studio_environment.sh $(STUDIO)
 	MEDNER_LABEL_STUDIO=$(abspath $(STUDIO)) $(BIN)/pytest tests/label_studio $(ARGS)
 
-test-doors: test-label-studio  ## medner inside other programs: Label Studio, spaCy, Hugging Face
+test-langgraph: $(DEV)  ## the sentence graph in LangGraph's development server; makes its environment (0.6 GB)
+	scripts/langgraph_environment.sh $(LANGGRAPH)
+	MEDNER_LANGGRAPH=$(abspath $(LANGGRAPH)) $(BIN)/pytest tests/langgraph_dev $(ARGS)
+
+test-doors: test-label-studio test-langgraph  ## medner inside other programs: Label Studio, LangGraph, spaCy, Hugging Face
 	$(BIN)/pytest tests/medner/test_spacy.py tests/medner/test_huggingface.py $(ARGS)
 
 typing: | $(VENV)/bin/python

@@ -20,6 +20,7 @@ TARGETS = (
     "test-browser",
     "test-vllm",
     "test-label-studio",
+    "test-langgraph",
     "test-doors",
     "test-faults",
     "check",
