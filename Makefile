@@ -3,6 +3,7 @@
 #   make demo PYTHON=python3.12        another interpreter
 #   make demo VENV=$HOME/venvs/medner  another place for the virtual environment
 #   make test ARGS='-k symbol'         further options of pytest
+#   make test WORKERS=2                several processes, one thread each
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -10,6 +11,7 @@ VLLM   ?= .venv-vllm
 STUDIO ?= .venv-label-studio
 LANGGRAPH ?= .venv-langgraph
 ARGS   ?=
+WORKERS ?=
 
 BIN  := $(VENV)/bin
 RUN  := $(VENV)/.ready-run
@@ -62,14 +64,17 @@ demo: model  ## annotate the sample notes with the real model and make a page of
 	echo "Annotating the sample notes took $$((SECONDS - began)) s, loading the model included." && \
 	echo "The page, for any browser: $(CURDIR)/$(DEMO)/annotations.html"
 
+# Two processes of two threads each on two cores slow each other down many times.
+PARALLEL := $(if $(WORKERS),OMP_NUM_THREADS=1)
+SPREAD := $(if $(WORKERS),-n $(WORKERS) --dist loadgroup)
 # Suites with a set-up of their own.
 APART := --ignore=tests/browser --ignore=tests/faults --ignore=tests/label_studio --ignore=tests/langgraph_dev --ignore=tests/vllm
 
 test: $(DEV) model  ## all tests but the browser's, vLLM's and the faults'; those of the real model included
-	$(BIN)/pytest $(APART) $(ARGS)
+	$(PARALLEL) $(BIN)/pytest $(APART) $(SPREAD) $(ARGS)
 
 test-fast: $(DEV)  ## the tests that need neither model nor browser nor network
-	$(BIN)/pytest $(APART) -m 'not model' $(ARGS)
+	$(PARALLEL) $(BIN)/pytest $(APART) $(SPREAD) -m 'not model' $(ARGS)
 
 test-browser: $(DEV)  ## the page in a real Chromium
 	scripts/ensure_chromium.sh
