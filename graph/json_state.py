@@ -140,7 +140,7 @@ def _over_json(node: Node, *, run_node: RunNode, max_chars: int, scores: Remembe
                 records["scores"] = await scores.of(sentence, records.get("outputs", ()), deps)
             done = await (node(records, Runtime(context=deps)) if takes_agents else node(records))
             if isinstance(done, Command):
-                return Command(goto=done.goto, update=_json(done.update, deps.labels))
+                return Command(goto=done.goto, update=_json(done.update or {}, deps.labels))
             scores.add(sentence.text, done.pop("scores", {}))
             return _json(done, deps.labels)
 

@@ -76,7 +76,9 @@ def sentence_graph_with(saver: BaseCheckpointSaver[Any], taggers: tuple[str, ...
 def sentence_builder(taggers: Sequence[str], form: StateForm = RECORDS) -> StateGraph[Any, Any, Any, Any]:
     """The graph before it is compiled, over a state of this form."""
     adapted = form.adapted
-    builder = StateGraph(form.state, context_schema=form.context, input_schema=form.given, output_schema=form.result)
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(
+        form.state, context_schema=form.context, input_schema=form.given, output_schema=form.result
+    )
     for name, tagger in zip(_node_names(taggers), taggers, strict=True):
         builder.add_node(name, adapted(_tagging(tagger)), input_schema=form.tagging)
         builder.add_edge(START, name)

@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 
 
-def executed(notebook: Path, folder: Path, *, timeout_s: int = 600) -> nbformat.NotebookNode:
+def executed(notebook: Path, folder: Path, *, timeout_s: int = 600) -> Any:
     """The notebook as it is after its cells ran in ``folder``, from the top; an error of a cell is raised."""
-    node = nbformat.read(notebook, as_version=4)
+    node: Any = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         node, timeout=timeout_s, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
     )
@@ -34,7 +35,8 @@ def main() -> None:
         sys.exit("which notebooks? python scripts/run_notebooks.py examples/annotate.ipynb")
     for name in sys.argv[1:]:
         path = Path(name)
-        nbformat.write(executed(path, path.parent), path)
+        text = nbformat.writes(executed(path, path.parent))  # type: ignore[no-untyped-call]
+        path.write_text(f"{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

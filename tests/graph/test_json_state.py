@@ -46,7 +46,9 @@ async def test_results_are_those_of_the_graph_on_records(deps) -> None:
     result = await graph_of(deps).ainvoke({"text": TEXT})
     ours = TypeAdapter(Annotation).validate_python(result["annotation"])
     theirs = await annotate(deps)
-    plain = [without_seconds(TypeAdapter(Annotation).dump_python(one, mode="json")) for one in (ours, theirs)]
+    plain: list[Any] = [
+        without_seconds(TypeAdapter(Annotation).dump_python(one, mode="json")) for one in (ours, theirs)
+    ]
     assert {**plain[0], "sentence": None} == {**plain[1], "sentence": None}
     assert [(one["start"], one["end"], one["label"]) for one in result["entities"]] == [
         (one.entity.start, one.entity.end, one.entity.label) for one in theirs.entities
