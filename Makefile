@@ -3,12 +3,15 @@
 #   make demo PYTHON=python3.12        another interpreter
 #   make demo VENV=$HOME/venvs/medner  another place for the virtual environment
 #   make test ARGS='-k symbol'         further options of pytest
+#   make test WORKERS=2                several processes, one thread each
 
 PYTHON ?= python3
 VENV   ?= .venv
 VLLM   ?= .venv-vllm
 STUDIO ?= .venv-label-studio
+LANGGRAPH ?= .venv-langgraph
 ARGS   ?=
+WORKERS ?=
 
 BIN  := $(VENV)/bin
 RUN  := $(VENV)/.ready-run
@@ -26,7 +29,7 @@ SHELL       := bash
 # A terminal without a UTF-8 locale still prints Chinese.
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults test-label-studio test-clusters test-doors check typing docs bench clean
+.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults test-label-studio test-langgraph test-clusters test-doors check typing docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -66,14 +69,17 @@ demo: model  ## annotate the sample notes with the real model and make a page of
 	echo "Annotating the sample notes took $$((SECONDS - began)) s, loading the model included." && \
 	echo "The page, for any browser: $(CURDIR)/$(DEMO)/annotations.html"
 
+# Two processes of two threads each on two cores slow each other down many times.
+PARALLEL := $(if $(WORKERS),OMP_NUM_THREADS=1)
+SPREAD := $(if $(WORKERS),-n $(WORKERS) --dist loadgroup)
 # Suites with a set-up of their own.
-APART := --ignore=tests/browser --ignore=tests/clusters --ignore=tests/faults --ignore=tests/label_studio --ignore=tests/vllm
+APART := $(foreach suite,browser clusters faults label_studio langgraph_dev vllm,--ignore=tests/$(suite))
 
 test: $(DEV) model  ## all tests but the browser's, vLLM's and the faults'; those of the real model included
-	$(BIN)/pytest $(APART) $(ARGS)
+	$(PARALLEL) $(BIN)/pytest $(APART) $(SPREAD) $(ARGS)
 
 test-fast: $(DEV)  ## the tests that need neither model nor browser nor network
-	$(BIN)/pytest $(APART) -m 'not model' $(ARGS)
+	$(PARALLEL) $(BIN)/pytest $(APART) $(SPREAD) -m 'not model' $(ARGS)
 
 test-browser: $(DEV)  ## the page in a real Chromium
 	scripts/ensure_chromium.sh
@@ -95,7 +101,11 @@ test-clusters: $(CLUSTERS)  ## two nodes of Ray of which one is killed, and a lo
 	scripts/ensure_java.sh
 	$(BIN)/pytest tests/clusters $(ARGS)
 
-test-doors: test-label-studio test-clusters  ## medner inside other programs: Label Studio, Ray, Spark, spaCy, Hugging Face
+test-langgraph: $(DEV)  ## the sentence graph in LangGraph's development server; makes its environment (0.6 GB)
+	scripts/langgraph_environment.sh $(LANGGRAPH)
+	MEDNER_LANGGRAPH=$(abspath $(LANGGRAPH)) $(BIN)/pytest tests/langgraph_dev $(ARGS)
+
+test-doors: test-label-studio test-langgraph test-clusters  ## medner inside other programs: Label Studio, LangGraph, Ray, Spark, spaCy, Hugging Face
 	$(BIN)/pytest tests/medner/test_spacy.py tests/medner/test_huggingface.py $(ARGS)
 
 typing: | $(VENV)/bin/python

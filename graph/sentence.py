@@ -11,6 +11,7 @@ beforehand cost LangGraph less than tasks that are sent, and a drawing of the gr
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -23,6 +24,8 @@ from medner.graph.deps import Deps
 from medner.graph.nodes import Update, filter_candidates, find_conflicts, merge, settle_conflicts, tag
 from medner.graph.state import SentenceResult, SentenceState, TaggerInput
 
+Node = Callable[..., Coroutine[Any, Any, Any]]
+
 #: What LangGraph allows in no node's name.
 _RESERVED = str.maketrans({":": " ", "|": " "})
 
@@ -33,36 +36,65 @@ async def detect_conflicts(state: SentenceState, runtime: Runtime[Deps]) -> Comm
     return Command(goto="judge" if update["conflicts"] else "merge", update=update)
 
 
+@dataclass(frozen=True)
+class StateForm:
+    """What the state of a graph is made of: its schemas, and what makes a node on records one on this state.
+
+    ``given`` is what the graph is called with, ``tagging`` what a tagger reads of the state.
+    """
+
+    state: type
+    given: type
+    tagging: type
+    result: type
+    context: type
+    adapted: Callable[[Node], Node]
+
+
+#: The form in which medner runs the graph: records in the state, the agents in the context.
+RECORDS = StateForm(
+    state=SentenceState,
+    given=SentenceState,
+    tagging=TaggerInput,
+    result=SentenceResult,
+    context=Deps,
+    adapted=lambda node: node,
+)
+
+
 @lru_cache(maxsize=64)
 def sentence_graph(taggers: tuple[str, ...]) -> Any:
     """The compiled graph of one sentence, for taggers of these names; its context is a :class:`Deps`."""
-    return _builder(taggers).compile()
+    return sentence_builder(taggers).compile()
 
 
 def sentence_graph_with(saver: BaseCheckpointSaver[Any], taggers: tuple[str, ...]) -> Any:
     """The same graph, whose checkpoints go to ``saver``."""
-    return _builder(taggers).compile(checkpointer=saver)
+    return sentence_builder(taggers).compile(checkpointer=saver)
 
 
-@lru_cache(maxsize=64)
-def _builder(taggers: tuple[str, ...]) -> StateGraph[SentenceState, Deps, SentenceState, SentenceResult]:
-    builder = StateGraph(SentenceState, context_schema=Deps, output_schema=SentenceResult)
+def sentence_builder(taggers: Sequence[str], form: StateForm = RECORDS) -> StateGraph[Any, Any, Any, Any]:
+    """The graph before it is compiled, over a state of this form."""
+    adapted = form.adapted
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(
+        form.state, context_schema=form.context, input_schema=form.given, output_schema=form.result
+    )
     for name, tagger in zip(_node_names(taggers), taggers, strict=True):
-        builder.add_node(name, _tagging(tagger), input_schema=TaggerInput)
+        builder.add_node(name, adapted(_tagging(tagger)), input_schema=form.tagging)
         builder.add_edge(START, name)
         # All taggers are of one step, so the filter runs once, after the last of them.
         builder.add_edge(name, "filter")
-    builder.add_node("filter", filter_candidates)
-    builder.add_node("detect_conflicts", detect_conflicts)
-    builder.add_node("judge", settle_conflicts)
-    builder.add_node("merge", merge)
+    builder.add_node("filter", adapted(filter_candidates))
+    builder.add_node("detect_conflicts", adapted(detect_conflicts), destinations=("judge", "merge"))
+    builder.add_node("judge", adapted(settle_conflicts))
+    builder.add_node("merge", adapted(merge))
     builder.add_edge("filter", "detect_conflicts")
     builder.add_edge("judge", "merge")
     builder.add_edge("merge", END)
     return builder
 
 
-def _tagging(tagger: str) -> Callable[..., Coroutine[Any, Any, Update]]:
+def _tagging(tagger: str) -> Node:
     async def node(state: TaggerInput, runtime: Runtime[Deps]) -> Update:
         return await tag(tagger, state["sentence"], runtime.context)
 

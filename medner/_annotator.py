@@ -143,9 +143,13 @@ class AsyncAnnotator(ClosedByBlock):
         return frame([document async for document in self.pipe(texts)])
 
     async def _annotate(self, document: PlainDocument) -> Document:
+        return from_annotated(await self._loaded.annotate_document(document), self._facts)
+
+    @property
+    def _loaded(self) -> Pipeline:
         if self._pipeline is None:
             raise UserError("no models are loaded: use it in a with block, or call open() first")
-        return from_annotated(await self._pipeline.annotate_document(document), self._facts)
+        return self._pipeline
 
 
 class Annotator(SynchronousTwin[AsyncAnnotator]):

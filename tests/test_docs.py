@@ -113,8 +113,8 @@ def test_commands_in_pages_exist(page: Path) -> None:
 
 # Commands of others that pages name inside a line, with options of theirs.
 FOREIGN = re.compile(r"^(?:redis-server|python -m vllm|docker compose|pip3? )")
-# Options of vLLM's server that pages name by themselves.
-FOREIGN_OPTIONS = {"--enforce-eager", "--max-loras", "--speculative-config"}
+# Options of vLLM's server and of `langgraph dev` that pages name by themselves.
+FOREIGN_OPTIONS = {"--enforce-eager", "--max-loras", "--speculative-config", "--allow-blocking", "--tunnel"}
 # Old names that are still read, which pages may tell of.
 RENAMED = {"--said"}
 SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")

@@ -21,6 +21,7 @@ TARGETS = (
     "test-vllm",
     "test-label-studio",
     "test-clusters",
+    "test-langgraph",
     "test-doors",
     "test-faults",
     "check",
