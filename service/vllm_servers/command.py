@@ -17,6 +17,7 @@ from medner.service.build.vllm_engine import model_needs
 from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
 from medner.service.config.judges import BestTaggerConfig, JudgeConfig
+from medner.service.vllm_servers.memory import gpu_shares
 from medner.service.vllm_servers.plan import Device, Plan, ServerPart, Speculation
 from medner.store.models import base_model_folder
 
@@ -69,11 +70,14 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
             "exported, and span taggers are kept in the process that annotates (engine.span_taggers)"
         )
     commands = []
-    for number, (kind, arguments) in enumerate([one for one in parts for _ in range(plan.replicas)]):
+    started = [one for one in parts for _ in range(plan.replicas)]
+    shares = gpu_shares([arguments for _, arguments in started], plan.gpu_memory) if plan.device is Device.GPU else []
+    for number, (kind, arguments) in enumerate(started):
         port = plan.port + number
         line = [plan.python, "-m", "vllm.entrypoints.openai.api_server", *arguments]
         line += _options("host", plan.host, "port", port)
         line += ["--enforce-eager"] if plan.device is Device.CPU else []
+        line += _options("gpu-memory-utilization", shares[number]) if shares else []
         commands.append(
             ServeCommand(f"{kind}-{port}", f"http://{plan.reached_at}:{port}", tuple(line), _environment(plan))
         )

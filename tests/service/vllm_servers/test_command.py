@@ -67,6 +67,15 @@ def test_on_a_processor_one_adapter_slot_stays_empty(tmp_path: Path, device: Dev
     assert command.environment["VLLM_NO_USAGE_STATS"] == "1"
 
 
+def test_servers_of_one_gpu_share_its_memory(tmp_path: Path) -> None:
+    """Each would take nearly all of it otherwise; on a processor nothing is said."""
+    configuration = with_two(tmp_path)
+    commands = serve_commands(configuration, MODEL, Plan(device=Device.GPU, gpu_memory=0.8))
+    assert [option(one.arguments, "--gpu-memory-utilization") for one in commands] == ["0.4", "0.4"]
+    on_processor = serve_commands(configuration, MODEL, Plan())
+    assert all("--gpu-memory-utilization" not in one.arguments for one in on_processor)
+
+
 def test_replicas_follow_the_first_port_and_share_the_threads(tmp_path: Path) -> None:
     """Each is a server of its own."""
     commands = serve_commands(with_two(tmp_path), MODEL, Plan(replicas=2, port=9000, threads=4, part=ServerPart.MODELS))
