@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,8 @@ def test_vllm_parses_every_command_line_for_gpus(
     scoring = arguments(spans, model, Plan(device=Device.GPU))
     both = arguments(filtered, model, Plan(device=Device.GPU, replicas=2, dtype="float32", gpu_memory=0.8))
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
-    judge = ["/judge" if "JUDGE_MODEL" in word else word for word in compose["judge-gpu"]["command"]]
+    words = [*compose["judge-gpu"]["entrypoint"][3:], *compose["judge-gpu"]["command"]]
+    judge = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in words]
     understood = ask(python, "parse", [*writing, *scoring, *both, judge], tmp_path)
     assert [one["max_loras"] for one in understood[:3]] == [2, 2, 2], "one slot an adapter"
     assert [one["enforce_eager"] for one in understood] == [False] * len(understood)
