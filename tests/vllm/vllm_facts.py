@@ -30,14 +30,19 @@ def as_data(arguments: list[str]) -> dict[str, Any]:
 
 def memory(arguments: list[str]) -> dict[str, int]:
     """The bytes of what vLLM allocates for a command line: its model on the processor, with adapter slots and cache."""
-    from vllm import LLM
+    from vllm.config import set_current_vllm_config
     from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.utils.network_utils import get_distributed_init_method, get_loopback_ip, get_open_port
+    from vllm.v1.worker.cpu_worker import CPUWorker
 
-    settings = AsyncEngineArgs.from_cli_args(parsed(arguments))
-    chosen = ("model", "dtype", "max_model_len", "enable_lora", "max_loras", "max_lora_rank", "enforce_eager")
-    engine = LLM(**{name: getattr(settings, name) for name in chosen})
-    runner = engine.llm_engine.model_executor.driver_worker.worker.model_runner
-    weights = {one.data_ptr(): one.nbytes for one in runner.model.parameters()}
+    settings = AsyncEngineArgs.from_cli_args(parsed(arguments)).create_engine_config()
+    where = get_distributed_init_method(get_loopback_ip(), get_open_port())
+    worker = CPUWorker(settings, local_rank=0, rank=0, distributed_init_method=where, is_driver_worker=True)
+    with set_current_vllm_config(settings):
+        worker.init_device()
+        worker.load_model()
+    runner = worker.model_runner
+    weights = sum(one.nbytes for one in runner.model.parameters()) + sum(map(_packed, runner.model.modules()))
     stacks = [
         tensor
         for module in runner.model.modules()
@@ -46,10 +51,21 @@ def memory(arguments: list[str]) -> dict[str, int]:
     ]
     specs = runner.get_kv_cache_spec().values()
     return {
-        "weights": sum(weights.values()),
+        "weights": weights,
         "adapters": sum({one.data_ptr(): one.nbytes for one in stacks}.values()),
         "token": sum(spec.page_size_bytes // spec.block_size for spec in specs),
     }
+
+
+def _packed(module: Any) -> int:
+    """The bytes of a linear layer whose weight the processor's kernels have packed for themselves; 0 for others."""
+    from vllm.model_executor.layers.linear import LinearBase
+
+    if not isinstance(module, LinearBase) or module.weight.numel():
+        return 0
+    outputs = getattr(module, "output_size_per_partition", module.output_size)
+    inputs = getattr(module, "input_size_per_partition", module.input_size)
+    return int(inputs * outputs * module.params_dtype.itemsize)
 
 
 def _tensors(several: Any) -> tuple[Any, ...]:
