@@ -25,7 +25,7 @@ SHELL       := bash
 # A terminal without a UTF-8 locale still prints Chinese.
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults test-label-studio test-doors check typing docs bench clean
+.PHONY: help setup demo model test test-fast test-browser test-vllm test-gpu test-faults test-label-studio test-doors check typing docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -62,7 +62,7 @@ demo: model  ## annotate the sample notes with the real model and make a page of
 	echo "The page, for any browser: $(CURDIR)/$(DEMO)/annotations.html"
 
 # Suites with a set-up of their own.
-APART := --ignore=tests/browser --ignore=tests/faults --ignore=tests/label_studio --ignore=tests/vllm
+APART := --ignore=tests/gpu --ignore=tests/browser --ignore=tests/faults --ignore=tests/label_studio --ignore=tests/vllm
 
 test: $(DEV) model  ## all tests but the browser's, vLLM's and the faults'; those of the real model included
 	$(BIN)/pytest $(APART) $(ARGS)
@@ -77,6 +77,9 @@ test-browser: $(DEV)  ## the page in a real Chromium
 test-vllm: $(DEV) model  ## real vLLM servers on this machine's processor
 	scripts/vllm_environment.sh $(VLLM)
 	MEDNER_VLLM_PYTHON=$(abspath $(VLLM))/bin/python $(BIN)/pytest tests/vllm $(ARGS)
+
+test-gpu: $(DEV) model  ## on a GPU: load, tag, judge, fifty steps of QLoRA; speeds are printed; under ten minutes
+	$(BIN)/pytest tests/gpu -rs $(ARGS)
 
 test-faults: $(DEV)  ## jobs while workers and Redis are killed, stopped and cut off; under five minutes
 	$(BIN)/pytest tests/faults $(ARGS)

@@ -55,15 +55,33 @@ def test_published_models_weigh_what_their_authors_say(shape: ModelShape, billio
     assert shape.cache_bytes(2) == kib * 1024
 
 
+def with_adapters(shape: ModelShape, slots: int, rank: int) -> ServerMemory:
+    """A server in bfloat16 whose longest request has 1,792 tokens, as `symbol` needs."""
+    adapters = slots * shape.slot_bytes(rank, 2)
+    return ServerMemory(shape, 2 * shape.parameters, slots, rank, adapters, shape.cache_bytes(2), 1_792, 2)
+
+
+def row(name: str) -> str:
+    """A base's row in the table of docs/serving.md."""
+    shape, _, kib = PUBLISHED[name]
+    sizes = f"{2 * shape.parameters / 1e9:.1f} GB | {kib} KiB | {shape.slot_bytes(16, 2) / 1e6:.0f} MB"
+    few, many = with_adapters(shape, 4, 16), with_adapters(shape, 16, 64)
+    rooms = [f"{few.on_card(card).requests} / {many.on_card(card).requests}" for card in CARDS.values()]
+    return f"| `{name}` | {sizes} | {' | '.join(rooms)} |"
+
+
+@pytest.mark.parametrize("page", ["serving.md", "serving.zh-CN.md"])
+def test_the_documented_table_is_what_is_computed(page: str) -> None:
+    """Every base, on every card."""
+    text = (Path(__file__).parents[3] / "docs" / page).read_text(encoding="utf-8")
+    for name in PUBLISHED:
+        assert row(name) in text
+
+
 def test_more_adapters_leave_less_room() -> None:
     """An 8B model with four adapters of rank 16 fits a card of 24 GB; with sixteen of rank 64 it does not."""
     shape, _, _ = PUBLISHED["llama-3.1-8b-instruct"]
-
-    def with_adapters(slots: int, rank: int) -> ServerMemory:
-        adapters = slots * shape.slot_bytes(rank, 2)
-        return ServerMemory(shape, 2 * shape.parameters, slots, rank, adapters, shape.cache_bytes(2), 1792, 2)
-
-    few, many = with_adapters(4, 16), with_adapters(16, 64)
+    few, many = with_adapters(shape, 4, 16), with_adapters(shape, 16, 64)
     rooms = [few.on_card(card) for card in CARDS.values()]
     assert [room.requests for room in rooms] == sorted(room.requests for room in rooms)
     assert rooms[0].requests > 16
