@@ -22,6 +22,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +38,8 @@ from load_sides.requests import Times, at_rate
 _TEXTS = [f"患者第{day}天咳嗽，予对症治疗。" for day in range(1, 30)]
 #: Fewer answers than this share of the requests, in the time of the step: full.
 _KEEPS_UP = 0.9
+#: Notes of the job that is measured alone.
+_TRIED = 20
 
 
 def arguments() -> argparse.Namespace:
@@ -62,6 +66,8 @@ def main() -> int:
     given = arguments()
     if given.side:
         return worker(given.delay_ms)
+    # Else what was started would go on.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with (
         TemporaryDirectory() as folder,
         running(
@@ -116,7 +122,12 @@ async def _mixed(
     client: httpx.AsyncClient, cluster: Cluster, given: argparse.Namespace, best: float
 ) -> tuple[list[str], dict[str, object]]:
     """What was lost, and the numbers: jobs of each priority under requests, while servers die and come."""
-    each = max(4, round(best * given.mixed_s / 2 / SENTENCES / len(PRIORITIES)))
+    alone = await submitted(client, "high", _TRIED)
+    await watched(client, [alone], every_s=0.05)
+    speed = SENTENCES * _TRIED / ((alone.ended or 0.0) - alone.submitted)
+    print(f"a job alone: {speed:.1f} sentences/s")
+    # Half of what the workers could do in the time: the requests and a dead worker take the rest.
+    each = max(4, round(speed * given.mixed_s / 2 / SENTENCES / len(PRIORITIES)))
     rate, began = best / 2, time.perf_counter()
     print(f"together: {len(PRIORITIES)} jobs of {each} notes of {SENTENCES} sentences, {rate:.1f} requests/s")
     jobs = [await submitted(client, priority, each) for priority in PRIORITIES]
@@ -129,9 +140,10 @@ async def _mixed(
     lost = [f"job {job.priority}: {wrong}" for job in jobs if (wrong := await losses(client, job))]
     lost += [f"{len(times.failed)} requests: {', '.join(sorted(set(times.failed)))}"] if times.failed else []
     print(f"requests: {times.offered} asked, {len(times.took)} answered, {len(times.late)} not within a minute")
-    numbers = {"p50": times.percentile(0.5), "p95": times.percentile(0.95), "p99": times.percentile(0.99)}
+    shares = {f"p{share}": 1_000 * times.percentile(share / 100) for share in (50, 95, 99)}
     return lost, {
-        "requests": {"asked": times.offered, "answered": len(times.took), **numbers},
+        "requests": {"asked": times.offered, "answered": len(times.took), **shares},
+        "job_alone": speed,
         "jobs": {job.priority: (job.ended or began) - job.submitted for job in jobs},
         "lost": lost,
     }
@@ -155,7 +167,7 @@ async def _disturbed(cluster: Cluster, given: argparse.Namespace, events: list[t
 
 def _print_windows(jobs: Sequence[JobWatch], times: Times, events: Sequence[tuple[float, str]], began: float) -> None:
     """Sentences a second of each priority and the requests' times, in stretches of five seconds."""
-    end = max([job.ended or began for job in jobs] + times.due)
+    end = max([job.ended or began for job in jobs] + times.due + [at for at, _ in events]) + 0.001
     heads = " ".join(f"{job.priority}/s".rjust(9) for job in jobs)
     print(f"{'from s':>8} {heads}  requests: p50, p95, p99 in ms")
     start = began

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import httpx
 
+from medner.store.jobs.states import TERMINAL
+
 PRIORITIES = ("low", "normal", "high")
-ENDED = ("finished", "failed", "cancelled")
 SENTENCES = 4
 
 
@@ -54,7 +55,7 @@ async def watched(client: httpx.AsyncClient, jobs: Sequence[JobWatch], every_s: 
                 answer = (await client.get(f"/v1/jobs/{job.id}", timeout=60)).json()
                 now, job.state = time.perf_counter(), answer["state"]
                 job.done.append((now, answer["counts"]["done"]))
-                if job.state in ENDED:
+                if job.state in TERMINAL:
                     job.ended = now
         await asyncio.sleep(every_s)
 
