@@ -63,7 +63,8 @@ def _annotated(nlp: medner.Annotator, texts: Sequence[str]) -> Iterator[Step]:
     documents = list(nlp.pipe(texts))
     seconds = time.perf_counter() - began
     characters, entities = sum(map(len, texts)), sum(len(one.entities) for one in documents)
-    yield Step("tag", seconds, f"{entities} entities in {characters:,} characters, {characters / seconds:,.0f} a second")
+    speed = f"{characters / seconds:,.0f} characters a second"
+    yield Step("tag", seconds, f"{entities} entities in {characters:,} characters, {speed}")
     conflicts = [conflict for one in documents for conflict in one.conflicts]
     judged = [one for one in conflicts if one.fallback is None]
     if not judged:
