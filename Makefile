@@ -78,7 +78,7 @@ test-vllm: $(DEV) model  ## real vLLM servers on this machine's processor
 	scripts/vllm_environment.sh $(VLLM)
 	MEDNER_VLLM_PYTHON=$(abspath $(VLLM))/bin/python $(BIN)/pytest tests/vllm $(ARGS)
 
-test-gpu: $(DEV) model  ## on a GPU: load, tag, judge, fifty steps of QLoRA; speeds are printed; under ten minutes
+test-gpu: $(DEV) model  ## on a GPU: load, tag, judge, 50 steps of QLoRA, with their speeds; without one, the same on a tiny model
 	$(BIN)/pytest tests/gpu -rs $(ARGS)
 
 test-faults: $(DEV)  ## jobs while workers and Redis are killed, stopped and cut off; under five minutes

@@ -102,8 +102,9 @@ def _trained(order: Order, work: Path) -> Step:
     first, last = (sum(one["loss"] for one in part) / len(part) for part in (curve[:10], curve[-10:]))
     if len(curve) != STEPS or not last < first:
         raise ExternalError(f"{len(curve)} of {STEPS} steps, loss {first:.3f} to {last:.3f}: it should fall")
-    tokens = sum(one["tokens"] for one in curve)
-    return Step("train", seconds, f"{STEPS} steps in {order.quantise}, loss {first:.3f} to {last:.3f}, {tokens}")
+    speed = curve[-1]["tokens"] / curve[-1]["seconds"]
+    told = f"{STEPS} steps in {order.quantise}, loss {first:.3f} to {last:.3f}, {speed:,.0f} tokens a second"
+    return Step("train", seconds, told)
 
 
 def _corpus() -> Iterator[dict[str, object]]:

@@ -25,7 +25,8 @@ def parsed(arguments: list[str]) -> Any:
 
 def as_data(arguments: list[str]) -> dict[str, Any]:
     """The values of all options, as far as JSON has them."""
-    return json.loads(json.dumps(vars(parsed(arguments)), default=str))
+    told: dict[str, Any] = json.loads(json.dumps(vars(parsed(arguments)), default=str))
+    return told
 
 
 def memory(arguments: list[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from tests.gpu.smoke import Order, steps
 from tests.tiny_model import save_tiny_model
 
 
+@pytest.mark.timeout(900)
 def test_every_step_runs(tmp_path: Path) -> None:
     """Two untuned taggers, whose grammar makes them find something, a judge of the same base, QLoRA in nf4."""
     base = save_tiny_model(tmp_path / "base")
@@ -30,3 +31,4 @@ def test_every_step_runs(tmp_path: Path) -> None:
     assert [step.name for step in done] == ["load", "tag", "judge", "train"]
     assert all(step.seconds > 0 for step in done)
     assert "50 steps in nf4" in done[-1].line()
+    assert "tokens a second" in done[-1].line()
