@@ -29,7 +29,7 @@ SHELL       := bash
 # A terminal without a UTF-8 locale still prints Chinese.
 export PYTHONUTF8 := 1
 
-.PHONY: help setup demo model test test-fast test-browser test-vllm test-faults test-label-studio test-langgraph test-clusters test-doors check typing docs bench clean
+.PHONY: help setup demo model test test-fast test-browser test-vllm test-gpu test-faults test-label-studio test-langgraph test-clusters test-doors check typing docs bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -73,7 +73,7 @@ demo: model  ## annotate the sample notes with the real model and make a page of
 PARALLEL := $(if $(WORKERS),OMP_NUM_THREADS=1)
 SPREAD := $(if $(WORKERS),-n $(WORKERS) --dist loadgroup)
 # Suites with a set-up of their own.
-APART := $(foreach suite,browser clusters faults label_studio langgraph_dev vllm,--ignore=tests/$(suite))
+APART := $(foreach suite,browser clusters faults gpu label_studio langgraph_dev vllm,--ignore=tests/$(suite))
 
 test: $(DEV) model  ## all tests but the browser's, vLLM's and the faults'; those of the real model included
 	$(PARALLEL) $(BIN)/pytest $(APART) $(SPREAD) $(ARGS)
@@ -88,6 +88,9 @@ test-browser: $(DEV)  ## the page in a real Chromium
 test-vllm: $(DEV) model  ## real vLLM servers on this machine's processor
 	scripts/vllm_environment.sh $(VLLM)
 	MEDNER_VLLM_PYTHON=$(abspath $(VLLM))/bin/python $(BIN)/pytest tests/vllm $(ARGS)
+
+test-gpu: $(DEV) model  ## on a GPU: load, tag, judge, 50 steps of QLoRA, with their speeds; without one, the same on a tiny model
+	$(BIN)/pytest tests/gpu -rs $(ARGS)
 
 test-faults: $(DEV)  ## jobs while workers and Redis are killed, stopped and cut off; under five minutes
 	$(BIN)/pytest tests/faults $(ARGS)

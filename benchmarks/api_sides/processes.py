@@ -30,7 +30,7 @@ COMMAND = (sys.executable, str(Path(__file__).parents[1] / "api.py"))
 _LABELS = load_label_set("cmeee-v2")
 _WORD = "咳嗽"
 #: Two taggers that differ, and a judge that asks no model.
-_CONFIGURATION = """\
+CONFIGURATION = """\
 filter = "off"
 
 [[taggers]]
@@ -61,7 +61,7 @@ class Running:
 @contextmanager
 def running(folder: Path, arguments: argparse.Namespace) -> Iterator[Running]:
     """All processes, with their data in a folder; ended at the end."""
-    (folder / "medner.toml").write_text(_CONFIGURATION, encoding="utf-8")
+    (folder / "medner.toml").write_text(CONFIGURATION, encoding="utf-8")
     valkey = EmbeddedValkey(folder / "redis")
     environment = {**os.environ, "MEDNER_TRACES": str(folder / "traces.sqlite")}
     if not arguments.real:
@@ -78,7 +78,7 @@ def running(folder: Path, arguments: argparse.Namespace) -> Iterator[Running]:
                 process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)  # noqa: S603
             ending.callback(process.wait)
             ending.callback(process.terminate)
-            return _ready(process, log)
+            return ready(process, log)
 
         chosen = () if arguments.real else ("--config", str(folder / "medner.toml"))
         medner = (sys.executable, "-m", "medner.service.cli")
@@ -91,7 +91,7 @@ def running(folder: Path, arguments: argparse.Namespace) -> Iterator[Running]:
         yield Running(url, empty, RedisAddress(valkey.url, "the benchmark's Valkey", valkey))
 
 
-def _ready(process: subprocess.Popen[bytes], log: Path) -> str:
+def ready(process: subprocess.Popen[bytes], log: Path) -> str:
     end = time.monotonic() + 300
     while time.monotonic() < end and process.poll() is None:
         for line in log.read_text(encoding="utf-8").splitlines():
@@ -101,7 +101,7 @@ def _ready(process: subprocess.Popen[bytes], log: Path) -> str:
     raise SystemExit(f"a process did not start: {log.read_text(encoding='utf-8')[-2_000:]}")
 
 
-class _Slow(ScriptedEngine):
+class SlowEngine(ScriptedEngine):
     """A model that answers after a time; what it says depends on the strategy, so that there is a conflict."""
 
     def __init__(self, delay_s: float) -> None:
@@ -132,7 +132,7 @@ def worker(arguments: argparse.Namespace) -> int:
 
     @asynccontextmanager
     async def opened(spec: JobSpec) -> AsyncIterator[JobPipeline]:
-        engine = _Slow(arguments.delay_ms / 1_000)
+        engine = SlowEngine(arguments.delay_ms / 1_000)
         async with (
             assembled_parts(thaw(spec.configuration), engine_factory=lambda _: engine) as made,
             job_pipeline(made) as pipeline,

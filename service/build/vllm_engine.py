@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from medner.agents.engines.vllm.adapter_identity import adapter_identity
 from medner.agents.engines.vllm.checks import Need, check_servers
 from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.engines.vllm.pool import Pool
@@ -31,7 +32,9 @@ def server_pool(configuration: Configuration) -> Pool:
     if engine is None:
         raise UserError("this configuration names no servers")
     addresses = [ServerAddress(one.url, one.concurrency, _key(one)) for one in engine.servers]
-    return Pool(addresses, timeout_s=engine.timeout_s, attempts=engine.attempts)
+    told = {name: adapter_identity(folder) for folder, name in served_names(configuration).items()}
+    identities = {name: identity for name, identity in told.items() if identity is not None}
+    return Pool(addresses, timeout_s=engine.timeout_s, attempts=engine.attempts, identities=identities)
 
 
 async def vllm_engine(configuration: Configuration, adapters: Mapping[Path, str]) -> VllmEngine:

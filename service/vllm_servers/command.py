@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from medner.agents.engines.vllm.adapter_identity import adapter_identity, marked
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.names import ADAPTER_CONFIG
 from medner.service.build.served_spans import span_context
@@ -17,6 +18,7 @@ from medner.service.build.vllm_engine import model_needs
 from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
 from medner.service.config.judges import BestTaggerConfig, JudgeConfig
+from medner.service.vllm_servers.memory import gpu_shares
 from medner.service.vllm_servers.plan import Device, Plan, ServerPart, Speculation
 from medner.store.models import base_model_folder
 
@@ -69,11 +71,14 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
             "exported, and span taggers are kept in the process that annotates (engine.span_taggers)"
         )
     commands = []
-    for number, (kind, arguments) in enumerate([one for one in parts for _ in range(plan.replicas)]):
+    started = [one for one in parts for _ in range(plan.replicas)]
+    shares = gpu_shares([arguments for _, arguments in started], plan.gpu_memory) if plan.device is Device.GPU else []
+    for number, (kind, arguments) in enumerate(started):
         port = plan.port + number
         line = [plan.python, "-m", "vllm.entrypoints.openai.api_server", *arguments]
         line += _options("host", plan.host, "port", port)
         line += ["--enforce-eager"] if plan.device is Device.CPU else []
+        line += _options("gpu-memory-utilization", shares[number]) if shares else []
         commands.append(
             ServeCommand(f"{kind}-{port}", f"http://{plan.reached_at}:{port}", tuple(line), _environment(plan))
         )
@@ -105,7 +110,12 @@ def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[
         yield (
             "models",
             [
-                *_common(model, served_base(configuration), plan.context or _context(max(contexts)), plan),
+                *_common(
+                    model,
+                    (served_base(configuration), *_marks(adapters)),
+                    plan.context or _context(max(contexts)),
+                    plan,
+                ),
                 "--enable-prefix-caching",
                 *_lora(adapters, plan.device),
                 *_speculation(plan),
@@ -125,7 +135,7 @@ def _scoring(configuration: Configuration, model: Path, plan: Plan) -> Iterator[
     for base, name in models.items():
         folder = model if base is None else base_model_folder(base)
         context = plan.context or _context(span_context(configuration))
-        options = _common(plan.spans or folder, name, context, plan)
+        options = _common(plan.spans or folder, [name], context, plan)
         if plan.spans is None:
             called = base_name(base or configuration.model)
             folders = [one.folder for one in taggers if one.own_base == base and one.folder is not None]
@@ -149,14 +159,20 @@ def _classifying(configuration: Configuration, plan: Plan) -> Iterator[tuple[str
     chosen, name = configuration.filter, served_filter(configuration)
     if chosen is not None and chosen.exported_folder is not None and name is not None:
         context = _context(max(need.context for need in model_needs(configuration) if not need.writes))
-        options = _common(chosen.exported_folder, name, context, plan)
+        options = _common(chosen.exported_folder, [name], context, plan)
         yield "filter", [*options, *_options("runner", "pooling"), "--enable-prefix-caching"]
 
 
-def _common(model: Path, name: str, context: int, plan: Plan) -> list[str]:
+def _common(model: Path, names: Sequence[str], context: int, plan: Plan) -> list[str]:
     dtype = plan.dtype or "bfloat16"
-    options = _options("model", model.resolve(), "served-model-name", name, "max-model-len", context)
-    return [*options, *_options("dtype", dtype, "seed", 0)]
+    options = ["--model", str(model.resolve()), "--served-model-name", *names]
+    return [*options, *_options("max-model-len", context, "dtype", dtype, "seed", 0)]
+
+
+def _marks(adapters: Mapping[str, Path]) -> list[str]:
+    """Further names of the base model, which say which adapters these are (adapter_identity.py)."""
+    identities = {name: adapter_identity(folder) for name, folder in adapters.items()}
+    return [marked(name, identity) for name, identity in identities.items() if identity is not None]
 
 
 def adapter_rank(folder: Path) -> int:

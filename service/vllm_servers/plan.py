@@ -39,7 +39,8 @@ class Plan:
     ``context`` None: computed from label set and sentence cap. ``drafts`` tokens are drafted a pass, at most; on a
     processor a long draft that fails costs more than it saves. ``dtype`` None: bfloat16. ``adapter_updates`` lets
     whoever reaches a server load and unload adapters while it runs. ``spans`` is what `medner export` made of span
-    taggers; None: their adapters are merged when the server starts.
+    taggers; None: their adapters are merged when the server starts. ``gpu_memory`` is the share of one GPU's memory
+    that all servers take together.
     """
 
     device: Device = Device.CPU
@@ -56,6 +57,7 @@ class Plan:
     adapter_updates: bool = False
     part: ServerPart = ServerPart.ALL
     spans: Path | None = None
+    gpu_memory: float = 0.92
 
     @property
     def reached_at(self) -> str:

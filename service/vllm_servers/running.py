@@ -59,10 +59,12 @@ def serving(
     logs: Path | None,
     *,
     patience_s: float = 900,
+    in_turn: bool = False,
     on_wait: Callable[[Sequence[Serving], float], None] = lambda _, __: None,
 ) -> Iterator[list[Serving]]:
     """The servers, once all answer; stopped at the end, with all they have started.
 
+    ``in_turn`` starts each when the one before it is ready: on a GPU each measures what is free.
     Their output goes to files in ``logs``, or where this process's goes (None).
     ``on_wait`` is called every half second with the servers and the seconds so far. ExternalError with the end of its
     output when a server dies or takes longer than ``patience_s``; UserError when a port is taken.
@@ -72,7 +74,10 @@ def serving(
     running: list[Serving] = []
     try:
         # One by one: what was started must be stopped when the next one fails.
-        running.extend(_start(command, None if logs is None else logs / f"{command.name}.log") for command in commands)
+        for command in commands:
+            running.append(_start(command, None if logs is None else logs / f"{command.name}.log"))
+            if in_turn:
+                _wait(running, patience_s, on_wait)
         _wait(running, patience_s, on_wait)
         yield running
     finally:

@@ -82,12 +82,39 @@ def _commands(services: dict[str, dict[str, Any]], first: str) -> Iterator[tuple
             yield name, command
 
 
+def _filled(word: str) -> str:
+    """A word with the defaults of its variables."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word)
+
+
+def test_the_servers_of_one_gpu_share_it_and_start_in_turn(services: dict[str, dict[str, Any]]) -> None:
+    """Together at most vLLM's .92; none measures free memory while the one before it takes some."""
+    shares = {}
+    for name, service in services.items():
+        if name.endswith("-gpu"):
+            words = [*service.get("entrypoint", []), *service["command"]]
+            flag = "--gpu-memory-utilization" if name == "judge-gpu" else "--gpu-memory"
+            shares[name] = float(_filled(words[words.index(flag) + 1]))
+    assert set(shares) == {"taggers-gpu", "spans-gpu", "filter-gpu", "judge-gpu"}
+    assert sum(shares.values()) == pytest.approx(0.92)
+    after = {name: list(services[name].get("depends_on", {})) for name in shares}
+    assert after == {
+        "taggers-gpu": [],
+        "spans-gpu": ["taggers-gpu"],
+        "filter-gpu": ["spans-gpu"],
+        "judge-gpu": ["spans-gpu"],
+    }
+    example = (ROOT / "deploy/example.env").read_text(encoding="utf-8")
+    for name, share in shares.items():
+        assert f"\n{name.removesuffix('-gpu').upper()}_GPU_MEMORY={share:g}\n" in example
+
+
 def test_every_command_is_one_of_medners(services: dict[str, dict[str, Any]]) -> None:
     """Names and options of the commands in the file are parsed as the command line parses them."""
     root: Any = typer.main.get_command(build())
     parsed = set()
     for service in services.values():
-        line = [re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", word) for word in service.get("command", [])]
+        line = list(map(_filled, service.get("command", [])))
         if "entrypoint" in service or service["image"] == "redis:8" or line == ["--help"]:
             continue
         root.commands[line[0]].make_context(line[0], line[1:])
@@ -107,7 +134,7 @@ def test_the_servers_commands_are_understood(services: dict[str, dict[str, Any]]
     found = {name: command for name, command in _commands(services, "serve-models") if "filter" not in name}
     assert set(found) == {"taggers-cpu", "taggers-gpu", "spans-cpu", "spans-gpu"}
     for name, command in found.items():
-        line = [str(mounted) if word.startswith("/etc/medner") else word for word in command]
+        line = [str(mounted) if word.startswith("/etc/medner") else _filled(word) for word in command]
         done = subprocess.run(  # noqa: S603  ours
             [sys.executable, "-m", "medner.service.cli", *line, "--dry-run", "--json"],
             capture_output=True,

@@ -19,6 +19,7 @@ TARGETS = (
     "test-fast",
     "test-browser",
     "test-vllm",
+    "test-gpu",
     "test-label-studio",
     "test-clusters",
     "test-langgraph",

@@ -63,7 +63,12 @@ async def _server(server: Server) -> list[Finding]:
 
 
 def _serves(pool: Pool, need: Need) -> list[Finding]:
-    served = pool.served(need.model)
+    served, foreign = pool.served(need.model), pool.foreign(need.model)
+    if foreign:
+        subject = ", ".join(server.address.url for server in foreign)
+        what = f"runs another adapter under the name {need.model} than the configuration's folder holds"
+        remedy = "start it again with this adapter (medner serve-models), or use the folder that it was started with"
+        return [Finding(Level.ERROR, subject, what, remedy)]
     if not served:
         known = sorted({name for server in pool.servers for name in server.models})
         what = f"no server that answers has it; they serve {', '.join(known) or 'nothing'}"

@@ -31,7 +31,8 @@ class Pool:
     This is the one layer that tries again: after a broken connection, a timeout, 429 and 5xx, up to ``attempts`` times
     with growing random pauses, on another replica first where there is one. A server that cannot be reached is taken
     out, asked for its health every two seconds, and taken back in. A model nobody is known to serve is asked for once
-    more, for adapters are loaded while servers run. ``transport`` replaces the network in tests.
+    more, for adapters are loaded while servers run. ``identities`` are those of the wanted adapters, by their names: a
+    server that says another one does not have the model. ``transport`` replaces the network in tests.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Pool:
         *,
         timeout_s: float = 120,
         attempts: int = 4,
+        identities: Mapping[str, str] | None = None,
         transport: Callable[[ServerAddress], httpx.AsyncBaseTransport] | None = None,
         rest: Callable[[float], float] = lambda most: random.uniform(0, most),  # noqa: S311  jitter is no secret
     ) -> None:
@@ -49,6 +51,7 @@ class Pool:
             Server(one, timeout_s=timeout_s, transport=transport(one) if transport else None) for one in addresses
         )
         self._attempts = attempts
+        self._identities = dict(identities or {})
         self._rest = rest
         self._nurses: dict[Server, asyncio.Task[None]] = {}
         self._turn = 0
@@ -64,7 +67,11 @@ class Pool:
 
     def served(self, model: str) -> list[ServedModel]:
         """What the servers that live say of a model; empty when none has it."""
-        return [server.models[model] for server in self.servers if server.alive and model in server.models]
+        return [server.models[model] for server in self.servers if server.alive and self._has(server, model)]
+
+    def foreign(self, model: str) -> list[Server]:
+        """The servers that live and have another adapter under the name of ``model``."""
+        return [one for one in self.servers if one.alive and model in one.models and not self._has(one, model)]
 
     async def serves(self, model: str) -> bool:
         """Whether a server that lives has a model; they are asked again where none is known to have it."""
@@ -91,7 +98,13 @@ class Pool:
                 continue
             tried.append(server)
             try:
-                return await server.post(path, {"model": model, **body})
+                answer = await server.post(path, {"model": model, **body})
+                if server.reconnected and model in self._identities:
+                    # It may have been started again, with another adapter under the name.
+                    await server.refresh()
+                    if not self._has(server, model):
+                        raise NotServedError(self._nobody(model))
+                return answer
             except UnreachableError as error:
                 failure = error
                 self._take_out(server)
@@ -99,8 +112,9 @@ class Pool:
                 failure = error
             except NotServedError as error:
                 failure = error
-                server.models.pop(model, None)
-        if isinstance(failure, NotServedError) or not any(model in server.models for server in self.servers):
+                if self._has(server, model):
+                    server.models.pop(model, None)
+        if isinstance(failure, NotServedError) or not any(self._has(server, model) for server in self.servers):
             raise UserError(self._nobody(model)) from failure
         raise ExternalError(f"{failure} (model {model}, {self._attempts} attempts)") from failure
 
@@ -122,12 +136,17 @@ class Pool:
 
     def _choose(self, model: str, tried: Sequence[Server]) -> Server | None:
         """The least busy server that has the model, one that was not tried yet if possible; equals take turns."""
-        able = [server for server in self.servers if server.alive and model in server.models]
+        able = [server for server in self.servers if server.alive and self._has(server, model)]
         if not able:
             return None
         self._turn += 1
         order = {server: (number + self._turn) % len(able) for number, server in enumerate(able)}
         return min(able, key=lambda server: (tried.count(server), server.load, order[server]))
+
+    def _has(self, server: Server, model: str) -> bool:
+        """Whether a server has a model, and not another adapter under its name."""
+        wanted, told = self._identities.get(model), server.identities.get(model)
+        return model in server.models and (wanted is None or told is None or told == wanted)
 
     async def _pause(self, attempt: int, failure: MednerError | None, *, fresh: bool) -> None:
         """Waits before another try; not at all before the first try of another replica."""
@@ -162,6 +181,12 @@ class Pool:
             await asyncio.sleep(_HEALTH_EVERY_S)
 
     def _nobody(self, model: str) -> str:
+        if foreign := self.foreign(model):
+            urls = ", ".join(server.address.url for server in foreign)
+            return (
+                f"{urls}: runs another adapter under the name {model!r} than this configuration's folder holds; start "
+                "it again with this adapter (medner serve-models), or use the folder that it was started with"
+            )
         known = sorted({name for server in self.servers for name in server.models})
         there = f"; they serve {', '.join(known)}" if known else ""
         return (

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from medner.agents.engines.vllm.adapter_identity import unmarked
 from medner.core.errors import ExternalError, UserError
 
 #: Of a server's message so much is shown, and of that only ASCII: it may quote the prompt, and that is a patient's.
@@ -60,8 +61,13 @@ class Server:
         self, address: ServerAddress, *, timeout_s: float = 120, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self.address = address
+        self._timeout_s = timeout_s
         self.alive = True
         self.models: dict[str, ServedModel] = {}
+        #: Which adapters the server has, by their names, as far as it says so (adapter_identity.py).
+        self.identities: dict[str, str] = {}
+        #: A connection was made since it was last asked for its models: it may have been started anew.
+        self.reconnected = False
         self.waiting = 0
         self._slots = asyncio.Semaphore(address.concurrency)
         headers = {} if address.key is None else {"Authorization": f"Bearer {address.key}"}
@@ -105,7 +111,12 @@ class Server:
             ) from error
         base = next((one.context for one in found if one.context is not None), None)
         # An adapter's entry leaves the context out: it has its base's.
-        self.models = {one.name: ServedModel(one.name, one.context or base, one.parent) for one in found}
+        marks = {one.name: mark for one in found if (mark := unmarked(one.name)) is not None}
+        self.identities = dict(marks.values())
+        self.models = {
+            one.name: ServedModel(one.name, one.context or base, one.parent) for one in found if one.name not in marks
+        }
+        self.reconnected = False
         self.alive = True
 
     async def version(self) -> str:
@@ -129,11 +140,19 @@ class Server:
     ) -> httpx.Response:
         timeout = httpx.USE_CLIENT_DEFAULT if patience_s is None else httpx.Timeout(patience_s)
         try:
-            return await self._client.request(method, path, json=body, timeout=timeout)
-        except httpx.TimeoutException as error:
+            request = self._client.build_request(method, path, json=body, timeout=timeout)
+            request.extensions["trace"] = self._traced
+            # A server that sends a byte now and then would never be too late for the client's own timeouts.
+            async with asyncio.timeout(self._timeout_s if patience_s is None else patience_s):
+                return await self._client.send(request)
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise UnreachableError(f"{self.address.url}: no answer in time ({type(error).__name__})") from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise UnreachableError(f"{self.address.url}: cannot be reached ({type(error).__name__})") from error
+
+    async def _traced(self, event: str, _: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            self.reconnected = True
 
     def _read(self, response: httpx.Response) -> dict[str, Any]:
         status, url = response.status_code, self.address.url

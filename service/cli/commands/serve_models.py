@@ -111,19 +111,30 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         Path | None,
         typer.Option("--spans", metavar="FOLDER", help="The span taggers as medner export merged them into one model."),
     ] = None,
+    gpu_memory: Annotated[
+        float,
+        typer.Option(
+            "--gpu-memory",
+            metavar="SHARE",
+            min=0.05,
+            max=1.0,
+            help="Share of one GPU's memory for these servers together; each gets what it needs of it.",
+        ),
+    ] = 0.92,
     logs: Annotated[
         Path | None,
         typer.Option(
             "--logs", metavar="FOLDER", help="Folder for the servers' output; - for standard error. Default: logs."
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the command lines and stop.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print command lines and memory, and stop.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print command lines, environment and URLs as JSON.")] = False,
 ) -> None:
     from medner.service.build.cpu_cores import physical_cores
     from medner.service.build.engines import model_folder
     from medner.service.config.options import Overrides, configured
     from medner.service.vllm_servers.command import serve_commands
+    from medner.service.vllm_servers.memory import memory_in_words
     from medner.service.vllm_servers.plan import Plan
     from medner.store.models.store import default_root
 
@@ -141,6 +152,7 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         host=host,
         part=part,
         spans=spans,
+        gpu_memory=gpu_memory,
     )
     _check_host(host)
     commands = serve_commands(configuration, model_folder(configuration), plan)
@@ -156,8 +168,10 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     if dry_run:
         for command in () if as_json else commands:
             typer.echo(command.shell())
+            for line in memory_in_words(command.arguments, cache_gib=plan.cache_gib if device is Device.CPU else None):
+                typer.echo(f"# {line}")
         return
-    _serve(commands, default_root().parent / "logs" if logs is None else None if str(logs) == "-" else logs)
+    _serve(commands, default_root().parent / "logs" if logs is None else None if str(logs) == "-" else logs, device)
 
 
 def _check_host(host: str) -> None:
@@ -182,7 +196,7 @@ def _python() -> str:
     return variable(VLLM_PYTHON) or (str(beside) if beside.is_file() else "python")
 
 
-def _serve(commands: Sequence[ServeCommand], logs: Path | None) -> None:
+def _serve(commands: Sequence[ServeCommand], logs: Path | None, device: Device) -> None:
     import signal
     import time
 
@@ -207,7 +221,7 @@ def _serve(commands: Sequence[ServeCommand], logs: Path | None) -> None:
 
     console.print(f"starting {len(commands)} server(s); their output: {logs or 'here'}", markup=False)
     try:
-        with serving(commands, logs, on_wait=waiting) as running:
+        with serving(commands, logs, in_turn=device is Device.GPU, on_wait=waiting) as running:
             options = " ".join(f"--server {one.command.url}" for one in running)
             console.print(f"ready: medner annotate ... {options}", markup=False)
             while not any(one.ended for one in running):

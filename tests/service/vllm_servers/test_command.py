@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from medner.agents.engines.vllm.adapter_identity import unmarked
 from medner.core.errors import BadInputError, UserError
 from medner.service.config.configuration import Configuration
 from medner.service.config.engine import ServerConfig, VllmEngineConfig
@@ -67,6 +68,15 @@ def test_on_a_processor_one_adapter_slot_stays_empty(tmp_path: Path, device: Dev
     assert command.environment["VLLM_NO_USAGE_STATS"] == "1"
 
 
+def test_servers_of_one_gpu_share_its_memory(tmp_path: Path) -> None:
+    """Each would take nearly all of it otherwise; on a processor nothing is said."""
+    configuration = with_two(tmp_path)
+    commands = serve_commands(configuration, MODEL, Plan(device=Device.GPU, gpu_memory=0.8))
+    assert [option(one.arguments, "--gpu-memory-utilization") for one in commands] == ["0.4", "0.4"]
+    on_processor = serve_commands(configuration, MODEL, Plan())
+    assert all("--gpu-memory-utilization" not in one.arguments for one in on_processor)
+
+
 def test_replicas_follow_the_first_port_and_share_the_threads(tmp_path: Path) -> None:
     """Each is a server of its own."""
     commands = serve_commands(with_two(tmp_path), MODEL, Plan(replicas=2, port=9000, threads=4, part=ServerPart.MODELS))
@@ -104,6 +114,26 @@ def test_the_context_has_room_for_the_longest_sentence(tmp_path: Path) -> None:
     assert sizes[0] < sizes[2]
     command, _ = serve_commands(configuration, MODEL, Plan(context=4_096))
     assert option(command.arguments, "--max-model-len") == "4096"
+
+
+def test_the_base_has_a_further_name_for_each_adapter(tmp_path: Path) -> None:
+    """It says which weights the adapter has, so that others under its name are noticed."""
+    configuration = with_two(tmp_path)
+    (tmp_path / "a/adapter_model.safetensors").write_bytes(b"weights")
+    (tmp_path / "b/adapter_model.safetensors").write_bytes(b"others")
+
+    def names() -> tuple[str, ...]:
+        arguments = serve_commands(configuration, MODEL, Plan())[0].arguments
+        return arguments[arguments.index("--served-model-name") + 1 : arguments.index("--max-model-len")]
+
+    before = names()
+    assert before[0] == "qwen2.5-coder-0.5b-instruct"
+    told = dict(filter(None, map(unmarked, before)))
+    assert set(told) == {"cmeee-v2.symbol", "cmeee-v2.html"}
+    (tmp_path / "a/adapter_model.safetensors").write_bytes(b"trained again")
+    after = dict(filter(None, map(unmarked, names())))
+    assert after["cmeee-v2.symbol"] != told["cmeee-v2.symbol"]
+    assert after["cmeee-v2.html"] == told["cmeee-v2.html"]
 
 
 def test_the_shell_line_can_be_typed(tmp_path: Path) -> None:
