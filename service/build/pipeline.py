@@ -122,9 +122,7 @@ def build_deps(
     parts = parts or judge_parts(configuration, engine)
     judge_chain = build_judge_chain(configuration.judge, parts)
     recorded = recorded_taggers(configuration.taggers, labels)
-    built = Parts(
-        labels, engine, adapters, others=parts.others, spans=span_servers(configuration, engine, parts.others)
-    )
+    built = Parts(labels, engine, adapters, others=parts.others, spans=parts.spans)
     taggers = tuple(recorded.get(tagger.name) or tagger.build(built) for tagger in configuration.taggers)
     if configuration.join_lines:
         # Recorded answers are those of the original sentences.
@@ -170,4 +168,5 @@ def judge_parts(
     labels, model = configuration.label_set, configuration.model
     first, adapters = configuration.taggers[0].name, adapter_names(configuration)
     others = {} if others is None else others
-    return JudgeParts(labels, first, model, engine, adapters, others=others, further=further)
+    spans = span_servers(configuration, engine, others)
+    return JudgeParts(labels, first, model, engine, adapters, others=others, further=further, spans=spans)

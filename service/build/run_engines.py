@@ -124,7 +124,7 @@ def engine_orders(
     """
     bases = bases_here(configuration) if bases is None else bases
     elsewhere = set() if configuration.engine.is_local else set(served_names(configuration))
-    elsewhere |= {tagger.folder for tagger in configuration.served_spans if tagger.folder is not None}
+    elsewhere |= {agent.folder for agent in configuration.served_spans if agent.folder is not None}
     owners = dict(_owners(configuration))
     turn = turn or (threading.Lock() if len(bases) > 1 else None)
     # Without the folder of its own model the caller brings an engine that needs none.

@@ -1,19 +1,23 @@
-"""The span taggers of a configuration that run on servers: who must have them, and who asks."""
+"""The span taggers of a configuration that run on servers, those that judges read with too: who must have them, and
+who asks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medner.agents.engines.engine import Engine, TokenPooler
 from medner.core.errors import UserError
-from medner.service.build.server_names import span_models
+from medner.service.build.server_names import span_model, span_models
+from medner.service.config.agent import AgentConfig
 from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
+from medner.service.config.taggers import TaggerConfig
 from medner.store.models import base_model_folder
 
 if TYPE_CHECKING:
-    from medner.agents.taggers.spans.served.checks import WantedTagger
+    from medner.agents.taggers.spans.served.checks import WantedSpans
     from medner.agents.taggers.spans.served.states import SpanServer
 
 #: Tokens that a character takes at most, one that a tokenizer writes byte by byte.
@@ -27,39 +31,44 @@ def span_context(configuration: Configuration) -> int:
     return _PER_CHARACTER * configuration.max_chars + _MORE
 
 
-def wanted_taggers(configuration: Configuration) -> list[WantedTagger]:
+def wanted_spans(configuration: Configuration) -> list[WantedSpans]:
     """The span taggers that servers must run."""
-    from medner.agents.taggers.spans.served.checks import WantedTagger  # noqa: PLC0415  heavy
-
-    models = span_models(configuration)
-    return [
-        WantedTagger(
-            tagger.name, tagger.folder, models[tagger.own_base], base_name(tagger.own_base or configuration.model)
-        )
-        for tagger in configuration.served_spans
-        if tagger.folder is not None
-    ]
+    wanted = [wanted_of(agent, configuration) for agent in configuration.served_spans]
+    return [one for one in wanted if one is not None]
 
 
-def span_servers(
-    configuration: Configuration, engine: Engine, others: Mapping[str, Engine]
-) -> dict[str | None, SpanServer]:
-    """Who asks the servers for span taggers, by the taggers' base (None: that of the run); nothing where they run here.
+def wanted_of(agent: AgentConfig, configuration: Configuration) -> WantedSpans | None:
+    """What servers must run for a tagger or judge; None where it is made of no span tagger."""
+    from medner.agents.taggers.spans.served.checks import WantedSpans  # noqa: PLC0415  heavy
 
-    UserError where the base model is not on this machine: its tokenizer is needed.
+    folder = agent.span_folder
+    if folder is None:
+        return None
+    who = f"span tagger {agent.name}" if isinstance(agent, TaggerConfig) else f"judge {folder.name}"
+    model = span_model(configuration.label_set.name, agent.own_base)
+    return WantedSpans(who, folder, model, base_name(agent.own_base or configuration.model))
+
+
+def span_servers(configuration: Configuration, engine: Engine, others: Mapping[str, Engine]) -> dict[Path, SpanServer]:
+    """Who asks the servers for span taggers, by their folders; nothing where they run here. One asks for all of a base.
+
+    UserError where a base model is not on this machine: its tokenizer is needed.
     """
     models = span_models(configuration)
-    if not models:
-        return {}
+    servers = {
+        base: span_server(model, base or configuration.model, engine if base is None else others[base])
+        for base, model in models.items()
+    }
+    agents = configuration.served_spans
+    return {agent.span_folder: servers[agent.own_base] for agent in agents if agent.span_folder is not None}
+
+
+def span_server(model: str, base: str, engine: Engine) -> SpanServer:
+    """Who asks servers for a model that runs span taggers. UserError where the base model is not on this machine."""
     try:
         from medner.agents.taggers.spans.served.states import SpanServer  # noqa: PLC0415  heavy
     except ImportError as error:
         raise UserError(f"{error.name} is missing: a span tagger needs pip install 'medner[local]'") from error
-    servers = {}
-    for base, model in models.items():
-        asking = engine if base is None else others[base]
-        if not isinstance(asking, TokenPooler):
-            raise UserError(f"model {model}: this engine has no servers that run span taggers")
-        named = base or configuration.model
-        servers[base] = SpanServer(asking, model, base=base_name(named), folder=base_model_folder(named))
-    return servers
+    if not isinstance(engine, TokenPooler):
+        raise UserError(f"model {model}: this engine has no servers that run span taggers")
+    return SpanServer(engine, model, base=base_name(base), folder=base_model_folder(base))

@@ -13,7 +13,7 @@ from medner.agents.engines.vllm.pool import Pool
 from medner.agents.engines.vllm.server import ServerAddress
 from medner.core.errors import ExternalError, UserError
 from medner.core.findings import Finding, errors_among
-from medner.service.build.served_spans import span_context, wanted_taggers
+from medner.service.build.served_spans import span_context, wanted_spans
 from medner.service.build.server_names import served_base, served_filter, served_names, span_models
 from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
@@ -73,7 +73,7 @@ async def _found(pool: Pool, configuration: Configuration) -> list[Finding]:
         from medner.agents.taggers.spans.served.checks import check_span_servers  # noqa: PLC0415  heavy
     except ImportError as error:
         raise UserError(f"{error.name} is missing: a span tagger needs pip install 'medner[local]'") from error
-    return found + await check_span_servers(pool, wanted_taggers(configuration))
+    return found + await check_span_servers(pool, wanted_spans(configuration))
 
 
 def model_needs(configuration: Configuration) -> list[Need]:

@@ -25,8 +25,7 @@ class Parts:
 
     ``adapters`` are the names that the engine has adapters loaded under, by folder; ``taggers`` those that a filter is
     put behind; ``served`` the name that an exported filter has on servers. ``others`` run further base models.
-    ``spans`` are the servers' models that run span taggers, by their base (None: that of the run); those of other bases
-    run on the engine.
+    ``spans`` is who asks servers for span taggers, by their folders; the others run on the engine.
     """
 
     labels: LabelSet
@@ -35,7 +34,7 @@ class Parts:
     taggers: Sequence[Tagger] = ()
     served: str | None = None
     others: Mapping[str, Engine] = field(default_factory=dict)
-    spans: Mapping[str | None, SpanServer] = field(default_factory=dict)
+    spans: Mapping[Path, SpanServer] = field(default_factory=dict)
 
     def engine_of(self, base: str | None) -> Engine:
         """What runs a base model, None: that of the run."""
@@ -63,6 +62,11 @@ class JudgeParts(Protocol):
     @property
     def adapters(self) -> Mapping[Path, str]:
         """The names that the engine has adapters loaded under."""
+        ...
+
+    @property
+    def spans(self) -> Mapping[Path, SpanServer]:
+        """Who asks servers for span taggers, by their folders; the others run on the engine."""
         ...
 
     def needed_engine(self, base: str | None = None) -> Engine:

@@ -111,7 +111,7 @@ async def test_exported_span_taggers_score_as_here(python: str, model: Path, tmp
     folder = local.taggers[0].folder
     assert folder is not None
     done = export_span_taggers([folder], tmp_path / "spans", dtype="float32", most=4)
-    plan = Plan(port=free_port(), python=python, dtype="float32", spans=done.folder)
+    plan = Plan(port=free_port(), python=python, dtype="float32", spans=(done.folder,))
     with serving(serve_commands(local, model, plan), tmp_path / "logs", patience_s=300) as (server,):
         served = on(local, ServerConfig(url=server.command.url))
         findings = await server_findings(served)

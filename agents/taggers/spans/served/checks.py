@@ -1,4 +1,4 @@
-"""Whether servers run the span taggers that a configuration names, found out before the first sentence is sent."""
+"""Whether servers run the span taggers that a configuration needs, found out before the first sentence is sent."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _PROBE = (1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class WantedTagger:
-    """A span tagger that a server must run: its name, the folder, the model on servers, what its base is called."""
+class WantedSpans:
+    """A span tagger that a server must run: whose it is, the folder, the model on servers, what its base is called."""
 
-    name: str
+    who: str
     folder: Path
     model: str
     base: str
 
 
-async def check_span_servers(pool: Pool, wanted: Sequence[WantedTagger]) -> list[Finding]:
+async def check_span_servers(pool: Pool, wanted: Sequence[WantedSpans]) -> list[Finding]:
     """A finding for each tagger and server that lives and has its model. The pool must be open; nothing is raised."""
     models = dict.fromkeys(tagger.model for tagger in wanted)
     asked = [(server, model) for model in models for server in pool.servers if server.alive and model in server.models]
@@ -40,7 +40,7 @@ async def check_span_servers(pool: Pool, wanted: Sequence[WantedTagger]) -> list
     return [finding for several in found for finding in several]
 
 
-async def _findings(server: Server, model: str, wanted: Sequence[WantedTagger]) -> list[Finding]:
+async def _findings(server: Server, model: str, wanted: Sequence[WantedSpans]) -> list[Finding]:
     subject = server.address.url
     try:
         answer = await server.post("/pooling", {"model": model, **pooling_request(_PROBE)})
@@ -50,11 +50,11 @@ async def _findings(server: Server, model: str, wanted: Sequence[WantedTagger]) 
         return [Finding(Level.ERROR, subject, f"the model {model} gives no states of span taggers: {error}")]
 
 
-def _known(tagger: WantedTagger) -> tuple[bytes, int]:
+def _known(tagger: WantedSpans) -> tuple[bytes, int]:
     return identity(tagger.folder, tagger.base), load_head(tagger.folder).shape.inner
 
 
-def _finding(subject: str, tagger: WantedTagger, problem: str | None) -> Finding:
+def _finding(subject: str, tagger: WantedSpans, problem: str | None) -> Finding:
     if problem is None:
-        return Finding(Level.OK, subject, f"runs the span tagger {tagger.name} with the weights of {tagger.folder}")
-    return Finding(Level.ERROR, subject, f"tagger {tagger.name}: the model {tagger.model} {problem}")
+        return Finding(Level.OK, subject, f"runs the {tagger.who} with the weights of {tagger.folder}")
+    return Finding(Level.ERROR, subject, f"{tagger.who}: the model {tagger.model} {problem}")
