@@ -21,7 +21,7 @@ from medner.service.build.exemplars import planned_exemplars
 from medner.service.build.further_bases import FurtherBases
 from medner.service.build.judges import JudgeParts, build_judge_chain, free_name, judge_adapters
 from medner.service.build.run_engines import run_engines
-from medner.service.build.served_spans import span_servers
+from medner.service.build.served_spans import candidate_server, span_servers
 from medner.service.build.server_names import served_filter
 from medner.service.config.cards import check_base, check_card
 from medner.service.config.configuration import Configuration, by_name
@@ -127,7 +127,8 @@ def build_deps(
     if configuration.join_lines:
         # Recorded answers are those of the original sentences.
         taggers = tuple(one if one.name in recorded else _line_joining(one) for one in taggers)
-    chosen = _filter(configuration, replace(built, taggers=taggers, served=served_filter(configuration)))
+    built = replace(built, taggers=taggers, served=served_filter(configuration))
+    chosen = _filter(configuration, replace(built, candidates=candidate_server(configuration, engine)))
     return Deps(
         labels=labels,
         taggers=taggers,

@@ -16,9 +16,9 @@ def served_base(configuration: Configuration) -> str:
 
 
 def served_filter(configuration: Configuration) -> str | None:
-    """The name on a server of the exported filter; None where there is none."""
+    """The name on servers of the filter's own model, exported or not; None where it has none there."""
     chosen = configuration.filter
-    if chosen is None or chosen.exported_folder is None:
+    if chosen is None or (chosen.exported_folder is None and configuration.served_candidates is None):
         return None
     return chosen.served_name(configuration.label_set.name)
 

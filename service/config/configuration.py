@@ -188,8 +188,17 @@ class Configuration(StrictModel):
     @property
     def served_spans(self) -> tuple[AgentConfig, ...]:
         """Those whose span tagger runs on servers."""
+        return self.spans if self._scores_on_servers else ()
+
+    @property
+    def served_candidates(self) -> Path | None:
+        """The folder of the filter whose model scores candidates on servers; None where none does."""
+        return None if self.filter is None or not self._scores_on_servers else self.filter.candidate_folder
+
+    @property
+    def _scores_on_servers(self) -> bool:
         vllm = self.engine.vllm
-        return self.spans if vllm is not None and vllm.span_taggers == "vllm" else ()
+        return vllm is not None and vllm.span_taggers == "vllm"
 
     @property
     def followed(self) -> str | None:

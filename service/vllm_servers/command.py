@@ -51,7 +51,7 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
     every = [
         *(server for base in _bases(configuration, model) for server in _writing(*base, plan)),
         *scoring(configuration, model, plan),
-        *classifying(configuration, plan),
+        *classifying(configuration, model, plan),
     ]
     parts = [one for one in every if plan.part in (ServerPart.ALL, one[0])]
     if every and not parts:

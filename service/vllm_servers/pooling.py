@@ -1,4 +1,4 @@
-"""The command lines of the servers that write nothing: those of span taggers, and an exported filter's."""
+"""The command lines of the servers that write nothing: those of span taggers, and the filter's that classifies."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from medner.core.errors import UserError
-from medner.service.build.served_spans import span_context
-from medner.service.build.server_names import served_filter, span_models
+from medner.service.build.served_spans import candidate_context, span_context
+from medner.service.build.server_names import span_models
 from medner.service.build.vllm_engine import model_needs
 from medner.service.config.bases import base_name
-from medner.service.config.cards import SpanExport, export_card
+from medner.service.config.cards import SpanExport, export_card, filter_card
 from medner.service.config.configuration import Configuration
 from medner.service.config.taggers import TaggerConfig
 from medner.service.vllm_servers.options import common, context_size, options
-from medner.service.vllm_servers.plan import Plan, ServerPart
+from medner.service.vllm_servers.plan import Device, Plan, ServerPart
 from medner.store.models import base_model_folder
 
 #: The model class of span taggers, and where its config lists them (agents/taggers/spans/served; heavy to import).
 SPAN_TAGGERS, SPAN_TAGGERS_KEY = "MednerSpanTaggers", "medner_taggers"
-#: Tokens in a pass of span taggers, at least.
-_SPAN_TOKENS = 4_096
+#: The model class of the filter llm-cls, and where its config says which one it is (agents/filters/candidates).
+CANDIDATE_FILTER, CANDIDATE_FILTER_KEY = "MednerCandidateFilter", "medner_filter"
+#: Tokens in a pass, at least.
+_PASS_TOKENS = 4_096
 
 
 def scoring(configuration: Configuration, model: Path, plan: Plan) -> Iterator[tuple[ServerPart, list[str]]]:
@@ -39,7 +41,7 @@ def scoring(configuration: Configuration, model: Path, plan: Plan) -> Iterator[t
             folders = [one.span_folder for one in agents if one.own_base == base and one.span_folder is not None]
             line += ["--hf-overrides", json.dumps(_overrides(folders, called[base]), ensure_ascii=False)]
         # A sentence that looks both ways is run in one piece, and nothing of it is kept.
-        batch = max(_SPAN_TOKENS, context)
+        batch = max(_PASS_TOKENS, context)
         line += [*options("runner", "pooling", "max-num-batched-tokens", batch), "--no-enable-prefix-caching"]
         tag = any(isinstance(one, TaggerConfig) for one in agents if one.own_base == base)
         yield (ServerPart.SPANS if tag else ServerPart.JUDGE), line
@@ -76,10 +78,28 @@ def _overrides(folders: Sequence[Path], base: str) -> dict[str, object]:
     return {"architectures": [SPAN_TAGGERS], SPAN_TAGGERS_KEY: taggers}
 
 
-def classifying(configuration: Configuration, plan: Plan) -> Iterator[tuple[ServerPart, list[str]]]:
-    """The server of an exported filter."""
-    chosen, name = configuration.filter, served_filter(configuration)
-    if chosen is not None and chosen.exported_folder is not None and name is not None:
+def classifying(configuration: Configuration, model: Path, plan: Plan) -> Iterator[tuple[ServerPart, list[str]]]:
+    """The server of a filter that classifies: of what medner export made of it, or of its adapter on the run's base."""
+    chosen = configuration.filter
+    if chosen is None:
+        return
+    name = chosen.served_name(configuration.label_set.name) or ""
+    if chosen.exported_folder is not None:
         context = context_size(max(need.context for need in model_needs(configuration) if not need.writes))
         line = common(chosen.exported_folder, name, context, plan)
         yield ServerPart.FILTER, [*line, *options("runner", "pooling"), "--enable-prefix-caching"]
+        return
+    folder = chosen.candidate_folder if configuration.engine.vllm is None else configuration.served_candidates
+    if folder is not None:
+        context = context_size(candidate_context(configuration))
+        line = common(model, name, context, plan)
+        told = {
+            "folder": str(folder.resolve()),
+            "base": base_name(configuration.model),
+            "two_way_from": filter_card(folder).two_way_from,
+        }
+        line += ["--hf-overrides", json.dumps({"architectures": [CANDIDATE_FILTER], CANDIDATE_FILTER_KEY: told})]
+        line += options("runner", "pooling", "max-num-batched-tokens", max(_PASS_TOKENS, context))
+        # Whoever captures graphs of a pass (GPU) pads it with tokens that are of no request.
+        line += ["--no-enable-prefix-caching", *([] if plan.device is Device.CPU else ["--enforce-eager"])]
+        yield ServerPart.FILTER, line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from medner.agents.engines.vllm.engine import VllmEngine
 from medner.agents.engines.vllm.pool import Pool
 from medner.agents.engines.vllm.server import ServerAddress
 from medner.agents.taggers.spans.head import load_head
-from medner.agents.taggers.spans.served.checks import WantedSpans, check_span_servers
+from medner.agents.taggers.spans.served.checks import WantedModel, check_span_servers, span_tagger_in
 from medner.agents.taggers.spans.served.identity import identity
 from medner.graph import Pipeline
 from medner.service.build.pipeline import adapter_names, build_deps
@@ -113,7 +114,8 @@ async def findings(base: Path, folder: Path, play: Play) -> list[tuple[Level, st
     """What is found about a server."""
     pool = pool_of(play)
     await pool.open()
-    found = await check_span_servers(pool, [WantedSpans("span tagger a", folder, "cmeee-v2.spans", "tiny")])
+    wanted = WantedModel("span tagger a", folder, "cmeee-v2.spans", partial(span_tagger_in, folder, "tiny"))
+    found = await check_span_servers(pool, [wanted])
     await pool.close()
     return [(finding.level, finding.line()) for finding in found]
 
