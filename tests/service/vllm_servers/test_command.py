@@ -16,7 +16,7 @@ from medner.service.config.filters import CausalFilterConfig, ClassifierFilterCo
 from medner.service.config.taggers import SpanTaggerConfig, WritingTaggerConfig
 from medner.service.vllm_servers.command import adapter_rank, serve_commands
 from medner.service.vllm_servers.plan import Device, Plan, ServerPart, Speculation
-from medner.service.vllm_servers.pooling import SPAN_TAGGERS, SPAN_TAGGERS_KEY
+from medner.service.vllm_servers.pooling import CANDIDATE_FILTER, CANDIDATE_FILTER_KEY, SPAN_TAGGERS, SPAN_TAGGERS_KEY
 
 MODEL = Path("/models/base")
 
@@ -199,9 +199,11 @@ def test_a_judge_that_reads_is_served_as_taggers_are(tmp_path: Path) -> None:
 def test_the_names_are_those_of_the_model_class() -> None:
     """They stand twice, because the class needs torch and the command lines do not."""
     pytest.importorskip("torch")
+    from medner.agents.filters.candidates import weights as candidates
     from medner.agents.taggers.spans.served.weights import ARCHITECTURE, KEY
 
     assert (SPAN_TAGGERS, SPAN_TAGGERS_KEY) == (ARCHITECTURE, KEY)
+    assert (CANDIDATE_FILTER, CANDIDATE_FILTER_KEY) == (candidates.ARCHITECTURE, candidates.KEY)
 
 
 def test_span_taggers_kept_here_need_no_server(tmp_path: Path) -> None:
@@ -238,6 +240,31 @@ def test_an_exported_filter_has_a_server_of_its_own(tmp_path: Path) -> None:
     assert option(served, "--runner") == "pooling"
     assert "--speculative-config" not in served
     assert int(option(served, "--max-model-len")) >= 2 * configuration.max_chars
+
+
+def test_a_filter_with_its_adapter_has_one_too(tmp_path: Path) -> None:
+    """vLLM is told the class, the folder, the base's name and from which layer a sentence looks both ways."""
+    folder = adapter(tmp_path / "f")
+    card = 'name = "f"\nkind = "llm-cls"\nbase = "b"\nlabels = "cmeee-v2"\nthreshold = 0.5\ntemperature = 1.0\n'
+    (folder / "card.toml").write_text(card + "two_way_from = 8\n", encoding="utf-8")
+    configuration = Configuration(
+        taggers=(WritingTaggerConfig(name="json-full", strategy="json"),), filter=ClassifierFilterConfig(adapter=folder)
+    )
+    (command,) = serve_commands(configuration, MODEL, Plan(part=ServerPart.FILTER, device=Device.GPU))
+    assert command.name == "filter-8101"
+    assert option(command.arguments, "--model") == str(MODEL)
+    assert option(command.arguments, "--served-model-name") == "cmeee-v2.llm-cls"
+    told = json.loads(option(command.arguments, "--hf-overrides"))
+    assert told == {
+        "architectures": ["MednerCandidateFilter"],
+        "medner_filter": {"folder": str(folder), "base": DEFAULT_MODEL, "two_way_from": 8},
+    }
+    assert {"--no-enable-prefix-caching", "--enforce-eager"} <= set(command.arguments)
+    assert int(option(command.arguments, "--max-model-len")) >= 2_048
+    servers = (ServerConfig(url="http://127.0.0.1:8101"),)
+    local = VllmEngineConfig(servers=servers, span_taggers="local")
+    (writing,) = serve_commands(configuration.model_copy(update={"engine": local}), MODEL, Plan())
+    assert writing.name == "models-8101"
 
 
 def test_a_folder_that_is_no_adapter(tmp_path: Path) -> None:
