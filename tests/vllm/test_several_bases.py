@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from medner.service.build.vllm_engine import server_findings, vllm_engine
 from medner.service.config.configuration import Configuration, validated
 from medner.service.config.engine import ServerConfig
 from medner.service.jobs.submit import spec_of
+from medner.service.train.export import export_adapter
 from medner.service.train.export_spans import export_span_taggers
 from medner.service.vllm_servers.command import serve_commands
-from medner.service.vllm_servers.plan import Plan
+from medner.service.vllm_servers.plan import Plan, ServerPart
 from medner.service.vllm_servers.running import Serving, serving
 from medner.service.worker.use_judge import put_in_place
 from medner.service.worker.worker import Worker, WorkerSettings
@@ -55,6 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_tiny_span_tagger(root / "two", root / "b", seed=2, width=WIDTHS["two"])
     save_tiny_filter(root / "one", root / "cls", width=WIDTHS["one"])
     save_tiny_filter(root / "one", root / "other-cls", seed=9, width=WIDTHS["one"])
+    save_tiny_filter(root / "one", root / "causal-cls", seed=5, width=WIDTHS["one"], two_way_from=None)
     save_tiny_evidence_judge(root / "three", root / "judge", seed=3, width=WIDTHS["three"])
     save_tiny_evidence_judge(root / "two", root / "late-judge", seed=4, width=WIDTHS["two"])
     return root
@@ -78,6 +81,13 @@ def local(folder: Path) -> Configuration:
     )
 
 
+def exported(configuration: Configuration, filtering: Path) -> Configuration:
+    """The configuration with a filter that medner export made."""
+    engine = {"kind": "vllm", "servers": [{"url": "http://127.0.0.1:8101"}]}
+    chosen = {"kind": "llm-cls", "exported": filtering, "threshold": 0.0}
+    return validated({**configuration.model_dump(), "filter": chosen, "engine": engine}, where="test")
+
+
 def judge(folder: Path, name: str, base: str) -> dict[str, Any]:
     """An evidence judge that reads on a base."""
     return {"kind": "evidence", "source": folder / name, "base": str(folder / base)}
@@ -87,11 +97,15 @@ def judge(folder: Path, name: str, base: str) -> dict[str, Any]:
 def started(
     python: str, folder: Path, local: Configuration, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Serving]]:
-    """A server each: tagger a as medner export merged it, tagger b, the judge, the filter."""
-    done = export_span_taggers([folder / "a"], folder / "exported", base=str(folder / "one"), dtype="float32", most=2)
+    """A server each: tagger a as medner export merged it, tagger b, the judge, the filter, an exported filter."""
+    as_here: dict[str, Any] = {"dtype": "float32", "most": 2}
+    done = export_span_taggers([folder / "a"], folder / "exported", base=str(folder / "one"), **as_here)
     plan = Plan(port=free_port(), python=python, dtype="float32", threads=1, spans=(done.folder,))
     commands = serve_commands(local, folder / "one", plan)
     assert [command.name.split("-")[0] for command in commands] == ["spans", "spans", "judge", "filter"]
+    merged = export_adapter(folder / "causal-cls", folder / "cls-exported", base=str(folder / "one"), **as_here)
+    plan = replace(plan, port=free_port(), part=ServerPart.FILTER)
+    commands += serve_commands(exported(local, merged.folder), folder / "one", plan)
     with serving(commands, tmp_path_factory.mktemp("logs"), patience_s=600) as running:
         yield running
 
@@ -99,7 +113,7 @@ def started(
 @pytest.fixture(scope="module")
 def remote(local: Configuration, started: list[Serving]) -> Configuration:
     """The configuration with the servers' addresses, and nothing about who runs what."""
-    return on(local, *(ServerConfig(url=one.command.url) for one in reversed(started)))
+    return on(local, *(ServerConfig(url=one.command.url) for one in reversed(started[:4])))
 
 
 async def annotated(configuration: Configuration, **more: Any) -> list[AnnotatedDocument]:
@@ -135,6 +149,19 @@ async def test_doctor_finds_each_on_its_server(remote: Configuration) -> None:
     assert [finding.line() for finding in findings if finding.level is not Level.OK] == []
     whose = sorted(finding.what.split(" with the weights")[0] for finding in findings if "weights" in finding.what)
     assert whose == ["runs the filter cls", "runs the judge judge", "runs the span tagger a", "runs the span tagger b"]
+
+
+async def test_an_exported_filter_scores_as_here(local: Configuration, started: list[Serving], folder: Path) -> None:
+    """As a sequence classifier of vLLM's own; beside it the taggers and the judge."""
+    causal = {"kind": "llm-cls", "adapter": folder / "causal-cls", "threshold": 0.0}
+    here = await annotated(validated({**local.model_dump(), "filter": causal}, where="test"), model=folder / "one")
+    servers = [ServerConfig(url=one.command.url) for one in (*started[:3], started[4])]
+    asking = on(exported(local, folder / "cls-exported"), *servers)
+    there = await annotated(asking, engine_factory=none_here)
+    assert [one.entities for one in there] == [one.entities for one in here]
+    for one, other in zip(there, here, strict=True):
+        for sentence, expected in zip(one.annotations, other.annotations, strict=True):
+            assert chances(sentence) == pytest.approx(chances(expected), abs=1e-3)
 
 
 async def test_another_filter_or_judge_under_the_name_is_refused(remote: Configuration, folder: Path) -> None:
