@@ -89,7 +89,7 @@ def servers(
         )[0]
         for _ in range(2)
     ]
-    with serving(commands, tmp_path_factory.mktemp("vllm"), patience_s=300) as running:
+    with serving(commands, tmp_path_factory.mktemp("vllm"), patience_s=900) as running:
         yield running
 
 
