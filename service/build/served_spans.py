@@ -70,8 +70,11 @@ def _wanted_filter(configuration: Configuration) -> WantedModel | None:
     if folder is None or model is None:
         return None
     base = base_name(configuration.model)
-    known = lambda: (identity(folder, base, filter_card(folder).two_way_from), 1)  # noqa: E731
-    return WantedModel(f"filter {folder.name}", folder, model, known)
+
+    def known() -> tuple[bytes, int]:
+        return identity(folder, base, filter_card(folder).two_way_from), 1
+
+    return WantedModel(f"filter {folder.name}", folder, model, known, others="another filter")
 
 
 def candidate_server(configuration: Configuration, engine: Engine) -> CandidateServer | None:

@@ -174,7 +174,7 @@ async def test_another_filter_or_judge_under_the_name_is_refused(remote: Configu
     """Before the first sentence; the message says which."""
     assert remote.filter is not None
     other = remote.filter.model_copy(update={"adapter": folder / "other-cls"})
-    with pytest.raises(UserError, match=r"filter other-cls: the model cmeee-v2\.llm-cls runs other"):
+    with pytest.raises(UserError, match=r"filter other-cls: the model cmeee-v2\.llm-cls runs another filter"):
         await vllm_engine(remote.model_copy(update={"filter": other}), {})
     late = validated({**remote.model_dump(), "judge": judge(folder, "late-judge", "two")}, where="test")
     with pytest.raises(UserError, match=r"judge late-judge: the model cmeee-v2\.spans\.two runs other"):

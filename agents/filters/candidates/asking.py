@@ -44,7 +44,7 @@ class CandidateServer:
 
     async def _asked(self, tokens: list[int]) -> list[float]:
         given = by_identity(await self._engine.pool_tokens(self.model, tokens), self.model)
-        problem = problem_of(given, self._identity, 1)
+        problem = problem_of(given, self._identity, 1, others="another filter")
         if problem is not None:
             raise UserError(f"the filter: the model {self.model} on the vLLM servers {problem}")
         layout = read(tokens) or Layout(())

@@ -140,7 +140,7 @@ async def test_who_runs_there_is_looked_at(base: Path, folder: Path) -> None:
     ((level, line),) = await findings(base, folder, played(*who, 2, 0.0, 0.0))
     assert (level, f"gives 2 numbers a token, this tagger has {inner}" in line) == (Level.ERROR, True)
     ((level, line),) = await findings(base, folder, played(*(0.5,) * 64))
-    assert (level, "gives no states of span taggers" in line) == (Level.ERROR, True)
+    assert (level, "does not score as medner's do" in line) == (Level.ERROR, True)
     assert await findings(base, folder, Play({"base": 4_096})) == []
 
 

@@ -25,12 +25,14 @@ class WantedModel:
     """What a server must run: whose it is, its folder, the model on servers.
 
     ``known`` gives its identity and how many numbers it makes of a token. UserError when the folder holds none.
+    ``others`` is what runs there where another answers.
     """
 
     who: str
     folder: Path
     model: str
     known: Callable[[], tuple[bytes, int]]
+    others: str = "other span taggers"
 
 
 def span_tagger_in(folder: Path, base: str) -> tuple[bytes, int]:
@@ -53,9 +55,9 @@ async def _findings(server: Server, model: str, wanted: Sequence[WantedModel]) -
     try:
         answer = await server.post("/pooling", {"model": model, **pooling_request(_PROBE)})
         given = by_identity(pooled(model, answer, len(_PROBE)), model)
-        return [_finding(subject, tagger, problem_of(given, *tagger.known())) for tagger in wanted]
+        return [_finding(subject, one, problem_of(given, *one.known(), others=one.others)) for one in wanted]
     except MednerError as error:
-        return [Finding(Level.ERROR, subject, f"the model {model} gives no states of span taggers: {error}")]
+        return [Finding(Level.ERROR, subject, f"the model {model} does not score as medner's do: {error}")]
 
 
 def _finding(subject: str, tagger: WantedModel, problem: str | None) -> Finding:

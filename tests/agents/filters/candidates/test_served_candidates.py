@@ -105,7 +105,7 @@ async def test_another_filter_under_the_name_is_refused(base: Path, tmp_path: Pa
     names = {identity(mine, "tiny", 1), identity(other, "tiny", 1), identity(mine, "tiny", 2), identity(mine, "x", 1)}
     assert len(names) == 4
     there = ServedCandidateFilter(server(Computing(base, other, 1), base, mine, 1), LABELS)
-    with pytest.raises(UserError, match=r"the filter: the model cmeee-v2\.llm-cls on the vLLM servers runs other"):
+    with pytest.raises(UserError, match=r"the filter: the model cmeee-v2\.llm-cls on the vLLM servers runs another"):
         await there.score(Sentence("s", TEXT), ENTITIES)
     (mine / "classifier.safetensors").unlink()
     with pytest.raises(UserError, match=r"holds no classifier\.safetensors: it is not an LLM-CLS filter"):
