@@ -6,18 +6,24 @@ import asyncio
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medner.agents.engines.composite import CompositeEngine
 from medner.agents.engines.engine import Encoder, Engine
 from medner.agents.engines.vllm.engine import VllmEngine
 from medner.core.errors import UserError
+from medner.core.findings import errors_among
 from medner.core.memory import in_gb
 from medner.service.build.engines import EngineFactory, EngineOrder
+from medner.service.build.served_spans import span_server, wanted_of
 from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
 from medner.service.config.judges import JudgeConfig
 from medner.service.config.number_format import settled_dtype
 from medner.store.models import base_model_folder
+
+if TYPE_CHECKING:
+    from medner.agents.taggers.spans.served.states import SpanServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,20 @@ class FurtherBases:
                 )
             local = await self._loaded(base, judge) if judge.needs_hidden_states else None
             self.engines[base] = joined(self.remote.on(base_name(base)), local)
+
+    async def span_server(self, judge: JudgeConfig) -> SpanServer | None:
+        """Who asks the run's servers for the span tagger that a judge reads with; None where they do not run it."""
+        vllm = self.configuration.engine.vllm
+        if self.remote is None or vllm is None or vllm.span_taggers != "vllm":
+            return None
+        from medner.agents.taggers.spans.served.checks import check_span_servers  # noqa: PLC0415  heavy
+
+        wanted = wanted_of(judge, self.configuration)
+        if wanted is None or not await self.remote.pool.serves(wanted.model):
+            return None
+        found = await check_span_servers(self.remote.pool, [wanted])
+        base = judge.own_base or self.configuration.model
+        return None if errors_among(found) or not found else span_server(wanted.model, base, self.remote)
 
     async def _loaded(self, base: str, judge: JudgeConfig) -> Engine:
         folder = base_model_folder(base) if self.needs_folder else None

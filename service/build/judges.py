@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from langchain_core.language_models import BaseChatModel
 
@@ -27,8 +28,12 @@ from medner.service.build.further_bases import FurtherBases, can_run
 from medner.service.build.run_engines import engine_orders, loaded
 from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration, with_own_bases
+from medner.service.config.engine import LocalEngineConfig
 from medner.service.config.judges import JUDGES, ChatJudgeConfig, JudgeConfig, settled_judge
 from medner.service.config.plugins import NoEngine
+
+if TYPE_CHECKING:
+    from medner.agents.taggers.spans.served.states import SpanServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,9 @@ class JudgeParts:
 
     ``first_tagger`` is whom best-tagger follows by default, ``base`` the name or path of the run's base model,
     ``engine`` what runs it (None where nothing does), ``adapters`` what names its adapters have, ``others`` what runs
-    further base models. ``further`` brings base models that a judge needs while the run is under way; None: nothing
-    does. ``connections`` must be opened before a judge is asked.
+    further base models, ``spans`` asks servers for span taggers, by their folders. ``further`` brings base models that
+    a judge needs while the run is under way; None: nothing does. ``connections`` must be opened before a judge is
+    asked.
     """
 
     labels: LabelSet
@@ -49,6 +55,7 @@ class JudgeParts:
     connections: Connections = field(default_factory=Connections)
     others: Mapping[str, Engine] = field(default_factory=dict)
     further: FurtherBases | None = None
+    spans: dict[Path, SpanServer] = field(default_factory=dict)
 
     def settled(self, judge: JudgeConfig) -> JudgeConfig:
         """The judge, with the base model that its card names where that is another than the run's."""
@@ -57,6 +64,8 @@ class JudgeParts:
     async def load_adapters(self, judge: JudgeConfig) -> None:
         """Loads what a judge needs and no engine has yet: base models and adapters. UserError where it cannot."""
         for one in self.settled(judge).in_order:
+            if await self._is_served(one):
+                continue
             if one.asks_model and self.further is not None and not can_run(one, self._engine(one.own_base)):
                 await self.further.bring(one.own_base or self.base, one)
             folder = one.folder
@@ -69,6 +78,15 @@ class JudgeParts:
             name = free_name("judge", self.adapters.values())
             await engine.load_adapter(name, folder)
             self.adapters[folder] = name
+
+    async def _is_served(self, judge: JudgeConfig) -> bool:
+        """Whether servers run what a judge reads with."""
+        folder = judge.span_folder
+        if folder is None or self.further is None:
+            return folder in self.spans
+        if folder not in self.spans and (server := await self.further.span_server(judge)) is not None:
+            self.spans[folder] = server
+        return folder in self.spans
 
     def needed_engine(self, base: str | None = None) -> Engine:
         """The engine of a base model, None: of the run's; UserError where that is not loaded."""
@@ -172,9 +190,9 @@ async def judging(
 ) -> AsyncIterator[ReadyJudges]:
     """The judges of a configuration alone, without taggers; the base model is loaded only where one of them runs on it.
 
-    ``model`` is the base model's folder.
+    ``model`` is the base model's folder. What a run has on servers is loaded here.
     """
-    configuration = with_own_bases(configuration)
+    configuration = with_own_bases(configuration.model_copy(update={"engine": LocalEngineConfig()}))
     judge, labels = configuration.judge, configuration.label_set
     adapters = {folder: f"judge{number or ''}" for number, folder in enumerate(dict.fromkeys(judge_adapters(judge)))}
     async with AsyncExitStack() as closing:

@@ -21,7 +21,7 @@ from medner.service.build.exemplars import planned_exemplars
 from medner.service.build.further_bases import FurtherBases
 from medner.service.build.judges import JudgeParts, build_judge_chain, free_name, judge_adapters
 from medner.service.build.run_engines import run_engines
-from medner.service.build.served_spans import span_servers
+from medner.service.build.served_spans import candidate_server, span_servers
 from medner.service.build.server_names import served_filter
 from medner.service.config.cards import check_base, check_card
 from medner.service.config.configuration import Configuration, by_name
@@ -122,15 +122,14 @@ def build_deps(
     parts = parts or judge_parts(configuration, engine)
     judge_chain = build_judge_chain(configuration.judge, parts)
     recorded = recorded_taggers(configuration.taggers, labels)
-    built = Parts(
-        labels, engine, adapters, others=parts.others, spans=span_servers(configuration, engine, parts.others)
-    )
+    built = Parts(labels, engine, adapters, others=parts.others, spans=parts.spans)
     taggers = tuple(recorded.get(tagger.name) or tagger.build(built) for tagger in configuration.taggers)
     if configuration.join_lines:
         # Recorded answers, and people's, are those of the original sentences.
         kept = {*recorded, *(one.name for one in configuration.taggers if one.is_person)}
         taggers = tuple(one if one.name in kept else _line_joining(one) for one in taggers)
-    chosen = _filter(configuration, replace(built, taggers=taggers, served=served_filter(configuration)))
+    built = replace(built, taggers=taggers, served=served_filter(configuration))
+    chosen = _filter(configuration, replace(built, candidates=candidate_server(configuration, engine)))
     return Deps(
         labels=labels,
         taggers=taggers,
@@ -171,4 +170,5 @@ def judge_parts(
     labels, model = configuration.label_set, configuration.model
     first, adapters = configuration.taggers[0].name, adapter_names(configuration)
     others = {} if others is None else others
-    return JudgeParts(labels, first, model, engine, adapters, others=others, further=further)
+    spans = span_servers(configuration, engine, others)
+    return JudgeParts(labels, first, model, engine, adapters, others=others, further=further, spans=spans)

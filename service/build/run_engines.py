@@ -49,7 +49,8 @@ def bases_here(configuration: Configuration) -> tuple[str, ...]:
         for agent in (*configuration.asked, *configuration.judge.in_order)
         if agent not in served and (agent.needs_hidden_states or (local and agent.asks_model))
     }
-    if chosen is not None and (chosen.needs_hidden_states or (local and chosen.asks_model)):
+    on_servers = configuration.served_candidates is not None
+    if chosen is not None and not on_servers and (chosen.needs_hidden_states or (local and chosen.asks_model)):
         asked.add(configuration.model)
     if exemplars is not None and exemplars.nearest > 0 and exemplars.embedder is None:
         asked.add(configuration.model)
@@ -124,7 +125,9 @@ def engine_orders(
     """
     bases = bases_here(configuration) if bases is None else bases
     elsewhere = set() if configuration.engine.is_local else set(served_names(configuration))
-    elsewhere |= {tagger.folder for tagger in configuration.served_spans if tagger.folder is not None}
+    elsewhere |= {agent.folder for agent in configuration.served_spans if agent.folder is not None}
+    if configuration.served_candidates is not None:
+        elsewhere.add(configuration.served_candidates)
     owners = dict(_owners(configuration))
     turn = turn or (threading.Lock() if len(bases) > 1 else None)
     # Without the folder of its own model the caller brings an engine that needs none.

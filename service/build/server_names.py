@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from medner.service.config.agent import AgentConfig
 from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
-from medner.service.config.taggers import TaggerConfig
 
 
 def served_base(configuration: Configuration) -> str:
@@ -16,21 +16,25 @@ def served_base(configuration: Configuration) -> str:
 
 
 def served_filter(configuration: Configuration) -> str | None:
-    """The name on a server of the exported filter; None where there is none."""
+    """The name on servers of the filter's own model, exported or not; None where it has none there."""
     chosen = configuration.filter
-    if chosen is None or chosen.exported_folder is None:
+    if chosen is None or (chosen.exported_folder is None and configuration.served_candidates is None):
         return None
     return chosen.served_name(configuration.label_set.name)
 
 
-def span_models(configuration: Configuration, taggers: Sequence[TaggerConfig] | None = None) -> dict[str | None, str]:
+def span_models(configuration: Configuration, agents: Sequence[AgentConfig] | None = None) -> dict[str | None, str]:
     """The name on servers of the model that runs a base's span taggers, by the base (None: that of the run).
 
-    ``taggers`` None: those that the configuration has on servers.
+    ``agents`` None: the taggers and judges that the configuration has on servers.
     """
-    labels = configuration.label_set.name
-    bases = dict.fromkeys(one.own_base for one in (configuration.served_spans if taggers is None else taggers))
-    return {base: f"{labels}.spans" + ("" if base is None else f".{base_name(base)}") for base in bases}
+    bases = dict.fromkeys(one.own_base for one in (configuration.served_spans if agents is None else agents))
+    return {base: span_model(configuration.label_set.name, base) for base in bases}
+
+
+def span_model(labels: str, base: str | None) -> str:
+    """The name on servers of the model that runs a base's span taggers; None: of the run's base."""
+    return f"{labels}.spans" + ("" if base is None else f".{base_name(base)}")
 
 
 def served_names(configuration: Configuration) -> dict[Path, str]:

@@ -14,7 +14,7 @@ from medner.agents.engines.vllm.pool import Pool
 from medner.agents.engines.vllm.server import ServerAddress
 from medner.core.errors import ExternalError, UserError
 from medner.core.findings import Finding, errors_among
-from medner.service.build.served_spans import span_context, wanted_taggers
+from medner.service.build.served_spans import candidate_context, span_context, wanted_models
 from medner.service.build.server_names import served_base, served_filter, served_names, span_models
 from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
@@ -70,13 +70,13 @@ async def server_findings(configuration: Configuration) -> list[Finding]:
 
 async def _found(pool: Pool, configuration: Configuration) -> list[Finding]:
     found = await check_servers(pool, model_needs(configuration))
-    if not configuration.served_spans:
+    if not configuration.served_spans and configuration.served_candidates is None:
         return found
     try:
         from medner.agents.taggers.spans.served.checks import check_span_servers  # noqa: PLC0415  heavy
     except ImportError as error:
-        raise UserError(f"{error.name} is missing: a span tagger needs pip install 'medner[local]'") from error
-    return found + await check_span_servers(pool, wanted_taggers(configuration))
+        raise UserError(f"{error.name} is missing: what scores on servers needs pip install 'medner[local]'") from error
+    return found + await check_span_servers(pool, wanted_models(configuration))
 
 
 def model_needs(configuration: Configuration) -> list[Need]:
@@ -100,7 +100,9 @@ def model_needs(configuration: Configuration) -> list[Need]:
     for model in span_models(configuration).values():
         need(model, span_context(configuration), writes=False)
     if (classifier := served_filter(configuration)) is not None:
-        need(classifier, 2 * configuration.max_chars + _TEMPLATE, writes=False)
+        exported = configuration.served_candidates is None
+        context = 2 * configuration.max_chars + _TEMPLATE if exported else candidate_context(configuration)
+        need(classifier, context, writes=False)
     for judge in configuration.judge.in_order:
         if judge.chats and judge.asks_model:
             need(base_name(judge.own_base or configuration.model), _JUDGE_CONTEXT)

@@ -22,6 +22,11 @@ class AgentConfig(KindSettings):
         return base
 
     @property
+    def span_folder(self) -> Path | None:
+        """The folder of the span tagger that it is made of, which servers can run; None where it is made of none."""
+        return None
+
+    @property
     def needs_hidden_states(self) -> bool:
         """Whether it is made of hidden states, which only a model in this process gives."""
         return False

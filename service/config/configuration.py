@@ -14,6 +14,7 @@ from medner.core.errors import BadInputError
 from medner.core.labels import LabelSet, load_label_set
 from medner.core.validation import StrictModel, complaint
 from medner.core.wider_conflicts import DISAGREEMENTS, WiderConflicts
+from medner.service.config.agent import AgentConfig
 from medner.service.config.bases import settled_base
 from medner.service.config.engine import ENGINES, EngineConfig, LocalEngineConfig
 from medner.service.config.filters import FILTERS, FilterConfig
@@ -179,11 +180,25 @@ class Configuration(StrictModel):
         return tuple(dict.fromkeys(base for base in own if base is not None))
 
     @property
-    def served_spans(self) -> tuple[TaggerConfig, ...]:
-        """The span taggers whose models run on servers."""
+    def spans(self) -> tuple[AgentConfig, ...]:
+        """The taggers and judges that are made of a span tagger, wherever it runs."""
+        agents: tuple[AgentConfig, ...] = (*self.asked, *self.judge.in_order)
+        return tuple(agent for agent in agents if agent.span_folder is not None)
+
+    @property
+    def served_spans(self) -> tuple[AgentConfig, ...]:
+        """Those whose span tagger runs on servers."""
+        return self.spans if self._scores_on_servers else ()
+
+    @property
+    def served_candidates(self) -> Path | None:
+        """The folder of the filter whose model scores candidates on servers; None where none does."""
+        return None if self.filter is None or not self._scores_on_servers else self.filter.candidate_folder
+
+    @property
+    def _scores_on_servers(self) -> bool:
         vllm = self.engine.vllm
-        on_servers = vllm is not None and vllm.span_taggers == "vllm"
-        return tuple(tagger for tagger in self.asked if on_servers and tagger.scores_spans)
+        return vllm is not None and vllm.span_taggers == "vllm"
 
     @property
     def followed(self) -> str | None:

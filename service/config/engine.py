@@ -42,7 +42,8 @@ class LocalEngineConfig(EngineConfig):
 class VllmEngineConfig(EngineConfig):
     """vLLM servers run them, each with ``attempts`` of ``timeout_s``.
 
-    ``span_taggers`` says where these run: on the servers (``vllm``), or in this process (``local``).
+    ``span_taggers`` says where these run, those that judges read with and the filter llm-cls too: on the servers
+    (``vllm``), or in this process (``local``).
     """
 
     is_local: ClassVar[bool] = False

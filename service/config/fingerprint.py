@@ -47,7 +47,7 @@ def fingerprint_facts(
     files = own_bases or model is not None
     # Where the servers are changes nothing; that another program runs the model may.
     facts["engine"] = configuration.engine.kind
-    if configuration.served_spans:
+    if configuration.served_spans or configuration.served_candidates is not None:
         # Without it they ran in this process, as 0.1.0 had it.
         facts["span_taggers"] = "vllm"
     if not configuration.join_lines:

@@ -15,6 +15,7 @@ from medner.core.labels import LabelSet
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
+    from medner.agents.filters.candidates.asking import CandidateServer
     from medner.agents.taggers.spans.served.states import SpanServer
     from medner.service.config.judges.chat import ChatJudgeConfig
 
@@ -24,9 +25,9 @@ class Parts:
     """What taggers and filters are built from.
 
     ``adapters`` are the names that the engine has adapters loaded under, by folder; ``taggers`` those that a filter is
-    put behind; ``served`` the name that an exported filter has on servers. ``others`` run further base models.
-    ``spans`` are the servers' models that run span taggers, by their base (None: that of the run); those of other bases
-    run on the engine.
+    put behind; ``served`` the name that the filter's own model has on servers. ``others`` run further base models.
+    ``candidates`` is who asks servers for the filter's scores, where they run its model. ``spans`` is who asks servers
+    for span taggers, by their folders; the others run on the engine.
     """
 
     labels: LabelSet
@@ -35,7 +36,8 @@ class Parts:
     taggers: Sequence[Tagger] = ()
     served: str | None = None
     others: Mapping[str, Engine] = field(default_factory=dict)
-    spans: Mapping[str | None, SpanServer] = field(default_factory=dict)
+    spans: Mapping[Path, SpanServer] = field(default_factory=dict)
+    candidates: CandidateServer | None = None
 
     def engine_of(self, base: str | None) -> Engine:
         """What runs a base model, None: that of the run."""
@@ -63,6 +65,11 @@ class JudgeParts(Protocol):
     @property
     def adapters(self) -> Mapping[Path, str]:
         """The names that the engine has adapters loaded under."""
+        ...
+
+    @property
+    def spans(self) -> Mapping[Path, SpanServer]:
+        """Who asks servers for span taggers, by their folders; the others run on the engine."""
         ...
 
     def needed_engine(self, base: str | None = None) -> Engine:

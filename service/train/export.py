@@ -98,8 +98,8 @@ def _card(adapter: Path) -> AdapterCard | FilterCard:
         raise UserError(f"{adapter}: a {found.kind} filter is a model of its own already, and runs beside any engine")
     if found.two_way_from is not None:
         raise UserError(
-            f"{adapter}: this filter looks both ways from layer {found.two_way_from} on, which no server's model does; "
-            "train one with --causal"
+            f"{adapter}: this filter looks both ways from layer {found.two_way_from} on, which only medner's own model "
+            "class does on a server; it needs no export: medner serve-models --filter merges it when the server starts"
         )
     return found
 

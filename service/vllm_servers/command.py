@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,18 @@ from typing import Any
 from medner.agents.engines.vllm.adapter_identity import adapter_identity, marked
 from medner.core.errors import BadInputError, UserError
 from medner.core.files.names import ADAPTER_CONFIG
-from medner.service.build.served_spans import span_context
-from medner.service.build.server_names import served_base, served_filter, served_names, span_models
+from medner.service.build.server_names import served_base, served_names
 from medner.service.build.vllm_engine import model_needs
-from medner.service.config.bases import base_name
 from medner.service.config.configuration import Configuration
 from medner.service.config.judges import BestTaggerConfig, JudgeConfig
 from medner.service.vllm_servers.memory import gpu_shares
+from medner.service.vllm_servers.options import common, context_size, options
 from medner.service.vllm_servers.plan import Device, Plan, ServerPart, Speculation
+from medner.service.vllm_servers.pooling import classifying, scoring
 from medner.store.models import base_model_folder
 
 #: The drafter class, by the name that vLLM imports it under.
 COPY_PROPOSER = "medner.agents.engines.vllm.drafting.CopyProposer"
-#: The model class of span taggers, and where its config lists them (agents/taggers/spans/served; heavy to import).
-SPAN_TAGGERS, SPAN_TAGGERS_KEY = "MednerSpanTaggers", "medner_taggers"
-#: Tokens in a pass of span taggers, at least.
-_SPAN_TOKENS = 4_096
-#: Context sizes are rounded up to a multiple of this.
-_CONTEXT_STEP = 256
-_LEAST_CONTEXT = 1_024
 #: Ranks that vLLM allocates adapter slots for.
 _RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
@@ -59,16 +52,17 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
     """
     every = [
         *(server for base in _bases(configuration, model) for server in _writing(*base, plan)),
-        *_scoring(configuration, model, plan),
-        *_classifying(configuration, plan),
+        *scoring(configuration, model, plan),
+        *classifying(configuration, model, plan),
     ]
     parts = [one for one in every if plan.part in (ServerPart.ALL, one[0])]
     if every and not parts:
-        raise UserError(f"this configuration has no server of the part {plan.part.value}; it has {every[0][0]}")
+        there = ", ".join(dict.fromkeys(kind.value for kind, _ in every))
+        raise UserError(f"this configuration has no server of the part {plan.part.value}; it has {there}")
     if not parts:
         raise UserError(
             "nothing of this configuration runs on a server: no tagger, filter or judge writes text, no filter is "
-            "exported, and span taggers are kept in the process that annotates (engine.span_taggers)"
+            "exported, and span taggers, a judge's too, are kept in the process that annotates (engine.span_taggers)"
         )
     commands = []
     started = [one for one in parts for _ in range(plan.replicas)]
@@ -76,11 +70,11 @@ def serve_commands(configuration: Configuration, model: Path, plan: Plan) -> lis
     for number, (kind, arguments) in enumerate(started):
         port = plan.port + number
         line = [plan.python, "-m", "vllm.entrypoints.openai.api_server", *arguments]
-        line += _options("host", plan.host, "port", port)
+        line += options("host", plan.host, "port", port)
         line += ["--enforce-eager"] if plan.device is Device.CPU else []
-        line += _options("gpu-memory-utilization", shares[number]) if shares else []
+        line += options("gpu-memory-utilization", shares[number]) if shares else []
         commands.append(
-            ServeCommand(f"{kind}-{port}", f"http://{plan.reached_at}:{port}", tuple(line), _environment(plan))
+            ServeCommand(f"{kind.value}-{port}", f"http://{plan.reached_at}:{port}", tuple(line), _environment(plan))
         )
     return commands
 
@@ -103,70 +97,26 @@ def _chatting(judge: JudgeConfig, base: str | None) -> JudgeConfig:
     return BestTaggerConfig() if found is None else found.model_copy(update={"fallback": ()})
 
 
-def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[tuple[str, list[str]]]:
+def _writing(configuration: Configuration, model: Path, plan: Plan) -> Iterator[tuple[ServerPart, list[str]]]:
     contexts = [need.context for need in model_needs(configuration) if need.writes]
     if contexts:
         adapters = {name: folder for folder, name in served_names(configuration).items()}
         yield (
-            "models",
+            ServerPart.MODELS,
             [
-                *_common(
+                *common(
                     model,
                     (served_base(configuration), *_marks(adapters)),
-                    plan.context or _context(max(contexts)),
+                    plan.context or context_size(max(contexts)),
                     plan,
                 ),
                 "--enable-prefix-caching",
                 *_lora(adapters, plan.device),
                 *_speculation(plan),
                 # Else an option that is not among the likeliest tokens has no probability (VllmEngine.choose).
-                *_options("logprobs-mode", "processed_logprobs"),
+                *options("logprobs-mode", "processed_logprobs"),
             ],
         )
-
-
-def _scoring(configuration: Configuration, model: Path, plan: Plan) -> Iterator[tuple[str, list[str]]]:
-    taggers = [tagger for tagger in configuration.asked if tagger.scores_spans]
-    if configuration.engine.vllm is not None:
-        taggers = list(configuration.served_spans)
-    models = span_models(configuration, taggers)
-    if plan.spans is not None and len(models) > 1:
-        raise UserError("--spans: exported span taggers are of one base model, and this configuration has several")
-    for base, name in models.items():
-        folder = model if base is None else base_model_folder(base)
-        context = plan.context or _context(span_context(configuration))
-        options = _common(plan.spans or folder, [name], context, plan)
-        if plan.spans is None:
-            called = base_name(base or configuration.model)
-            folders = [one.folder for one in taggers if one.own_base == base and one.folder is not None]
-            options += ["--hf-overrides", json.dumps(_overrides(folders, called), ensure_ascii=False)]
-        # A sentence that looks both ways is run in one piece, and nothing of it is kept.
-        batch = max(_SPAN_TOKENS, context)
-        options += [*_options("runner", "pooling", "max-num-batched-tokens", batch), "--no-enable-prefix-caching"]
-        yield "spans", options
-
-
-def _overrides(folders: Sequence[Path], base: str) -> dict[str, object]:
-    """What vLLM must know beside the base model's own config.json (agents/taggers/spans/served/model.py)."""
-    for folder in folders:
-        if not (folder / "span.json").is_file():
-            raise UserError(f"{folder}: holds no span.json: it is not a span tagger")
-    taggers = [{"folder": str(folder.resolve()), "base": base} for folder in folders]
-    return {"architectures": [SPAN_TAGGERS], SPAN_TAGGERS_KEY: taggers}
-
-
-def _classifying(configuration: Configuration, plan: Plan) -> Iterator[tuple[str, list[str]]]:
-    chosen, name = configuration.filter, served_filter(configuration)
-    if chosen is not None and chosen.exported_folder is not None and name is not None:
-        context = _context(max(need.context for need in model_needs(configuration) if not need.writes))
-        options = _common(chosen.exported_folder, [name], context, plan)
-        yield "filter", [*options, *_options("runner", "pooling"), "--enable-prefix-caching"]
-
-
-def _common(model: Path, names: Sequence[str], context: int, plan: Plan) -> list[str]:
-    dtype = plan.dtype or "bfloat16"
-    options = ["--model", str(model.resolve()), "--served-model-name", *names]
-    return [*options, *_options("max-model-len", context, "dtype", dtype, "seed", 0)]
 
 
 def _marks(adapters: Mapping[str, Path]) -> list[str]:
@@ -197,7 +147,7 @@ def _lora(adapters: Mapping[str, Path], device: Device) -> list[str]:
     # On a processor, requests to the base model get the last slot's adapter unless one slot stays empty (vLLM #48421).
     slots = len(adapters) + (device is Device.CPU)
     modules = [f"{name}={folder.resolve()}" for name, folder in adapters.items()]
-    return ["--enable-lora", *_options("max-loras", slots, "max-lora-rank", rank), "--lora-modules", *modules]
+    return ["--enable-lora", *options("max-loras", slots, "max-lora-rank", rank), "--lora-modules", *modules]
 
 
 def _speculation(plan: Plan) -> list[str]:
@@ -232,12 +182,3 @@ def _environment(plan: Plan) -> dict[str, str]:
         # Else the model runs in a process of its own, and the one that waits for it spins on a core.
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     }
-
-
-def _context(least: int) -> int:
-    return max(_LEAST_CONTEXT, -(-least // _CONTEXT_STEP) * _CONTEXT_STEP)
-
-
-def _options(*pairs: object) -> list[str]:
-    names, values = pairs[::2], pairs[1::2]
-    return [word for name, value in zip(names, values, strict=True) for word in (f"--{name}", str(value))]

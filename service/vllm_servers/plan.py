@@ -15,11 +15,13 @@ class Device(StrEnum):
 
 
 class ServerPart(StrEnum):
-    """Which servers: all that a configuration needs, those that write, those of span taggers, those that classify."""
+    """Which servers: all that a configuration needs, those that write, those of span taggers, those on whose base model
+    only a judge reads, those that classify."""
 
     ALL = "all"
     MODELS = "models"
     SPANS = "spans"
+    JUDGE = "judge"
     FILTER = "filter"
 
 
@@ -39,8 +41,8 @@ class Plan:
     ``context`` None: computed from label set and sentence cap. ``drafts`` tokens are drafted a pass, at most; on a
     processor a long draft that fails costs more than it saves. ``dtype`` None: bfloat16. ``adapter_updates`` lets
     whoever reaches a server load and unload adapters while it runs. ``spans`` is what `medner export` made of span
-    taggers; None: their adapters are merged when the server starts. ``gpu_memory`` is the share of one GPU's memory
-    that all servers take together.
+    taggers, a folder a base model; the adapters of the others are merged when their server starts. ``gpu_memory`` is
+    the share of one GPU's memory that all servers take together.
     """
 
     device: Device = Device.CPU
@@ -56,7 +58,7 @@ class Plan:
     cache_gib: int = 1
     adapter_updates: bool = False
     part: ServerPart = ServerPart.ALL
-    spans: Path | None = None
+    spans: tuple[Path, ...] = ()
     gpu_memory: float = 0.92
 
     @property

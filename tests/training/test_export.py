@@ -163,7 +163,7 @@ def test_what_no_server_runs_is_refused(base: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="a span tagger does not write text"):
         export_adapter(span, tmp_path / "out", base=str(base), most=2)
     two_way = classifying(base, tmp_path / "f", FILTER + "two_way_from = 1\n")
-    with pytest.raises(UserError, match=r"looks both ways from layer 1 on.*--causal"):
+    with pytest.raises(UserError, match=r"looks both ways from layer 1 on.*needs no export"):
         export_adapter(two_way, tmp_path / "out", base=str(base), most=2)
     with pytest.raises(UserError, match="holds no adapter"):
         export_adapter(tmp_path / "nothing", tmp_path / "out", base=str(base), most=2)

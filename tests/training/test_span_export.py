@@ -24,7 +24,7 @@ from medner.service.config.cards import SpanExport, export_card
 from medner.service.train.export_spans import are_span_taggers, export_span_taggers
 from medner.training import span_export
 from tests.tiny_model import save_tiny_model
-from tests.tiny_span_tagger import save_tiny_span_tagger
+from tests.tiny_span_tagger import save_tiny_evidence_judge, save_tiny_span_tagger
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,19 @@ def test_heads_and_identities_keep_their_precision(base: Path, taggers: list[Pat
     assert exact == {f"taggers.0.{name}" for name in ("head.inner.weight", "head.inner.bias", "identity")}
     assert weights["taggers.0.layers.0.mlp.up_proj.weight"].dtype is torch.bfloat16
     assert not any(name.startswith("taggers.0.layers.1") for name in weights)
+
+
+def test_a_judge_that_reads_is_exported_as_a_tagger_is(base: Path, taggers: list[Path], tmp_path: Path) -> None:
+    """Alone, or with the taggers of its base; one that reads nothing has no model."""
+    judge = save_tiny_evidence_judge(base, tmp_path / "judge", seed=3)
+    assert are_span_taggers([taggers[0], judge])
+    done = export_span_taggers([taggers[0], judge], tmp_path / "out", base=str(base), dtype="float32", most=2)
+    written = export_card(done.folder)
+    assert isinstance(written, SpanExport)
+    assert written.taggers == tuple(f"{one.name} {identity(one, 'tiny').hex()}" for one in (taggers[0], judge))
+    (judge / "span.json").unlink()
+    with pytest.raises(UserError, match="judge: this judge reads with no span tagger"):
+        are_span_taggers([judge])
 
 
 def test_an_outcome_that_differs_is_not_kept(

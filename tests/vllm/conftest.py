@@ -23,6 +23,7 @@ from medner.store.models import ModelStore
 from tests.free_port import free_port
 
 MODEL = "qwen2.5-coder-0.5b-instruct"
+JUDGE_MODEL = "qwen2.5-coder-1.5b-instruct"
 ROOT = Path(__file__).parents[2]
 
 
@@ -48,6 +49,15 @@ def model() -> Path:
     """The base model's folder."""
     try:
         return ModelStore().path(MODEL)
+    except UserError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def judge_model() -> Path:
+    """The folder of the base model that the default's judge reads with."""
+    try:
+        return ModelStore().path(JUDGE_MODEL)
     except UserError as error:
         pytest.skip(str(error))
 
@@ -79,7 +89,7 @@ def servers(
         )[0]
         for _ in range(2)
     ]
-    with serving(commands, tmp_path_factory.mktemp("vllm"), patience_s=300) as running:
+    with serving(commands, tmp_path_factory.mktemp("vllm"), patience_s=900) as running:
         yield running
 
 

@@ -11,9 +11,10 @@ from medner.service.cli.bounds import MOST
 
 HELP = """Merge an adapter into its base model, and check that the merged model gives the same answers.
 
-Span taggers of one base become one model, which vLLM serves with medner's plugin: name all of them. A tagger that \
-writes or an llm-causal filter becomes a model that writes; on a server that serves nothing else it is faster than \
-an adapter. An llm-cls filter becomes a model for sequence classification, which vLLM serves with its pooling runner \
+Span taggers of one base become one model, which vLLM serves with medner's plugin: name all of them. An evidence \
+judge that reads (medner train evidence --reader) is one of them, usually on a base of its own. A tagger that writes \
+or an llm-causal filter becomes a model that writes; on a server that serves nothing else it is faster than an \
+adapter. An llm-cls filter becomes a model for sequence classification, which vLLM serves with its pooling runner \
 (/classify). Before medner keeps the result, it reads it back from disk and compares its probabilities with those of \
 base and adapter on annotated sentences: hand-written ones that ship, or those of --check.
 
@@ -26,6 +27,8 @@ Examples:
   medner serve-models --model ./exports/symbol --taggers symbol:brief
   medner export runs/span-a/adapter runs/span-b/adapter -o exports/spans
   medner serve-models --taggers ./runs/span-a/adapter,./runs/span-b/adapter --spans exports/spans
+  medner export runs/judge -o exports/judge
+  medner serve-models --judge evidence:./runs/judge --spans exports/spans --spans exports/judge
   medner export runs/filter/adapter -o exports/llm-cls --check held-out.json
 
 Exit code: 0 done; 2 wrong input or option; 3 the merged model differs, or the disk failed.

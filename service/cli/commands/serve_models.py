@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 HELP = """Start the vLLM servers that a configuration needs, and stop them together.
 
 One server has the base model and every adapter that writes, each under a model name (cmeee-v2.symbol). Another runs \
-all span taggers (cmeee-v2.spans): their adapters are merged into the base when it starts, or before that by medner \
-export (--spans). An exported llm-cls filter (medner export) gets a server of its own. They take one port after the \
-other.
+all span taggers of the base (cmeee-v2.spans), and the judge's where it reads with one: their adapters are merged into \
+the base when it starts, or before that by medner export (--spans). Each further base model gets servers of its own \
+(cmeee-v2.spans.BASE); so does an exported llm-cls filter (medner export). They take one port after the other.
 
 vLLM needs its own environment (scripts/vllm_environment.sh makes one for processors); --vllm names its Python.
 
@@ -34,7 +34,8 @@ SIGTERM stops them and all their processes.
 \b
 Examples:
   medner serve-models --vllm .venv-vllm/bin/python
-  medner annotate notes/ -o out.jsonl --server http://127.0.0.1:8101
+  medner annotate notes/ -o out.jsonl --server http://127.0.0.1:8101 --server http://127.0.0.1:8102
+  medner serve-models --preset balanced --part spans
   medner serve-models --taggers symbol --dry-run
   medner serve-models --taggers symbol --vllm .venv-vllm/bin/python
   medner serve-models --config hospital.toml --device gpu --replicas 2
@@ -59,6 +60,15 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     taggers: Annotated[
         str | None, typer.Option("--taggers", metavar="LIST", help="The taggers to serve, as for medner annotate.")
     ] = None,
+    judge: Annotated[
+        str | None, typer.Option("--judge", metavar="JUDGE", help="The judge to serve, as for medner annotate.")
+    ] = None,
+    filter_: Annotated[
+        str | None, typer.Option("--filter", metavar="FILTER", help="The filter to serve, as for medner annotate.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help="Serve a preset, as for medner annotate.")
+    ] = None,
     model: Annotated[str | None, typer.Option("--model", metavar="NAME|FOLDER", help="Base model.")] = None,
     device: Annotated[
         Device, typer.Option("--device", help="Run the servers on the processor or on a GPU.")
@@ -77,7 +87,9 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     part: Annotated[
         ServerPart,
         typer.Option(
-            "--part", help="Start all servers, or only those of models that write, of span taggers, or of the filter."
+            "--part",
+            help="Start all servers, or only those of models that write, of span taggers, of a judge that reads on a "
+            "base model of its own, or of the filter.",
         ),
     ] = ServerPart.ALL,
     replicas: Annotated[int, typer.Option("--replicas", min=1, max=64, help="Identical servers of each kind.")] = 1,
@@ -108,8 +120,12 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         ),
     ] = False,
     spans: Annotated[
-        Path | None,
-        typer.Option("--spans", metavar="FOLDER", help="The span taggers as medner export merged them into one model."),
+        list[Path] | None,
+        typer.Option(
+            "--spans",
+            metavar="FOLDER",
+            help="The span taggers of a base model as medner export merged them; repeatable, once a base.",
+        ),
     ] = None,
     gpu_memory: Annotated[
         float,
@@ -138,7 +154,7 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
     from medner.service.vllm_servers.plan import Plan
     from medner.store.models.store import default_root
 
-    configuration = configured(Overrides(config, labels, model, taggers))
+    configuration = configured(Overrides(config, labels, model, taggers, judge, filter_, preset=preset))
     plan = Plan(
         device=device,
         port=port,
@@ -151,7 +167,7 @@ def serve_models(  # noqa: PLR0913  the options of a command are its parameters
         adapter_updates=adapter_updates,
         host=host,
         part=part,
-        spans=spans,
+        spans=tuple(spans or ()),
         gpu_memory=gpu_memory,
     )
     _check_host(host)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class ClassifierFilterConfig(TrainedFilterConfig):
     """A filter with a classification layer on its adapter.
 
-    ``exported`` is the folder that `medner export` made of it: it then runs on a vLLM server, without one in this
-    process. ``served`` is the name it has there, where that is another one than LABELS.llm-cls.
+    ``exported`` is the folder that `medner export` made of one that reads one way: a vLLM server then runs it without
+    medner's model class. ``served`` is the name it has there, where that is another one than LABELS.llm-cls.
     """
 
     kind: Literal["llm-cls"] = "llm-cls"
@@ -45,6 +45,11 @@ class ClassifierFilterConfig(TrainedFilterConfig):
         return self.exported
 
     @property
+    def candidate_folder(self) -> Path | None:
+        """Its adapter's, unless an exported model classifies."""
+        return None if self.exported is not None else self.adapter
+
+    @property
     def asks_model(self) -> bool:
         """It always does."""
         return True
@@ -55,8 +60,8 @@ class ClassifierFilterConfig(TrainedFilterConfig):
         return self.exported is None
 
     def served_name(self, labels: str) -> str | None:
-        """The name of the exported model on servers."""
-        return None if self.exported is None else self.served or f"{labels}.{self.kind}"
+        """The name of its model on servers."""
+        return self.served or f"{labels}.{self.kind}"
 
     def facts(self) -> dict[str, Any]:
         """How its scores are read: as its folder's card says, or the exported model's."""
@@ -74,6 +79,10 @@ class ClassifierFilterConfig(TrainedFilterConfig):
         if card is None or self.adapter is None:
             raise UserError("an exported filter runs on servers, and there are none")
         threshold = card.threshold if self.threshold is None else self.threshold
+        if parts.candidates is not None:
+            from medner.agents.filters.candidates.asking import ServedCandidateFilter  # noqa: PLC0415  heavy
+
+            return ServedCandidateFilter(parts.candidates, parts.labels, threshold, card.temperature, card.name)
         states = encoder(parts.engine, f"filter {card.name!r}", "an llm-cls filter needs")
         head, adapter = load_head(self.adapter), parts.adapters[self.adapter]
         return ClassifierFilter(

@@ -64,6 +64,12 @@ class FilterConfig(KindSettings):
         return None
 
     @property
+    def candidate_folder(self) -> Path | None:
+        """The folder of the model that scores candidates by their hidden states, which servers can run with medner's
+        model class; None for a filter without."""
+        return None
+
+    @property
     def asks_model(self) -> bool:
         """Whether it runs on the base model, tuned or not."""
         return False

@@ -87,6 +87,11 @@ class EvidenceJudgeConfig(JudgeConfig):
         return self.source if self.source is not None and (self.source / ADAPTER_WEIGHTS).is_file() else None
 
     @property
+    def span_folder(self) -> Path | None:
+        """What reads is a span tagger."""
+        return self.folder
+
+    @property
     def needs_hidden_states(self) -> bool:
         """What reads is a span tagger."""
         return self.folder is not None
@@ -161,14 +166,16 @@ class EvidenceJudgeConfig(JudgeConfig):
         if self.folder is None:
             return None
         try:
-            from medner.agents.taggers.spans.settings import load_span_tagger  # noqa: PLC0415  heavy
+            from medner.agents.taggers.spans.served.tagger import load_served_span_tagger  # noqa: PLC0415  heavy
+            from medner.agents.taggers.spans.settings import load_span_tagger  # noqa: PLC0415
         except ImportError as error:
             raise UserError(f"{error.name} is missing: this judge needs pip install 'medner[local]'") from error
-        states = encoder(parts.needed_engine(self.base), f"judge {self.folder.name!r}", "it reads sentences with")
+        name = self.folder.name
+        if (server := parts.spans.get(self.folder)) is not None:
+            return load_served_span_tagger(self.folder, name=name, server=server, labels=parts.labels)
+        states = encoder(parts.needed_engine(self.base), f"judge {name!r}", "it reads sentences with")
         adapter = parts.adapters[self.folder]
-        return load_span_tagger(
-            self.folder, name=self.folder.name, adapter=adapter, encoder=states, labels=parts.labels
-        )
+        return load_span_tagger(self.folder, name=name, adapter=adapter, encoder=states, labels=parts.labels)
 
 
 def read_trees(path: Path) -> BoostedTrees:

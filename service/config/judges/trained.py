@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from medner.agents.judges.judge import Judge
     from medner.agents.judges.trained import Scorer, TrainedJudge
     from medner.agents.judges.votes import VoteLayer
+    from medner.agents.taggers.spans.served.states import SpanServer
     from medner.core.labels import LabelSet
     from medner.service.config.parts import JudgeParts
+
+#: What a span tagger's folder holds (agents/taggers/spans/settings.py; heavy to import).
+SPAN_SETTINGS = "span.json"
 
 
 class TrainedJudgeConfig(JudgeConfig):
@@ -59,6 +63,11 @@ class TrainedJudgeConfig(JudgeConfig):
         return self.adapter
 
     @property
+    def span_folder(self) -> Path | None:
+        """Where a span head scores the candidates, its folder is a span tagger's too."""
+        return self.adapter if (self.adapter / SPAN_SETTINGS).is_file() else None
+
+    @property
     def needs_hidden_states(self) -> bool:
         """Its head reads them."""
         return True
@@ -88,7 +97,11 @@ class TrainedJudgeConfig(JudgeConfig):
 
     def build(self, parts: JudgeParts, name: str | None, version: str) -> Judge:
         """The judge of its folder, called after it where it has no other name."""
-        made = trained_judge(self, parts.labels, parts.needed_engine(self.base), parts.adapters)
+        server = parts.spans.get(self.adapter)
+        if server is not None:
+            made = _served_judge(self, parts.labels, server)
+        else:
+            made = trained_judge(self, parts.labels, parts.needed_engine(self.base), parts.adapters)
         return replace(made, name=name or made.name, version=version)
 
 
@@ -99,19 +112,37 @@ def trained_judge(
 
     UserError when the folder holds none, one of another label set, or when the engine gives no hidden states.
     """
-    from medner.agents.judges.trained import TrainedJudge  # noqa: PLC0415  configurations need no agents
+    card = _checked_card(judge.adapter, labels)
+    states = encoder(engine, f"judge {card.name!r}", "a trained judge needs")
+    return _with_scorer(judge, card, _scorer(judge.adapter, card, labels, states, adapters[judge.adapter]))
 
-    folder = judge.adapter
+
+def _served_judge(judge: TrainedJudgeConfig, labels: LabelSet, server: SpanServer) -> TrainedJudge:
+    """The judge of a folder whose span tagger a server runs."""
+    from medner.agents.judges.trained import SpanScorer  # noqa: PLC0415  configurations need no agents
+    from medner.agents.taggers.spans.served.tagger import load_served_span_tagger  # noqa: PLC0415  heavy
+
+    card = _checked_card(judge.adapter, labels)
+    spans = load_served_span_tagger(judge.adapter, name=card.name, server=server, labels=labels)
+    return _with_scorer(judge, card, SpanScorer(spans))
+
+
+def _checked_card(folder: Path, labels: LabelSet) -> JudgeCard:
     card = judge_card(folder)
     if not names_labels(card.labels, labels.name):
         raise UserError(f"{folder}: this judge knows the label set {card.labels}, not {labels.name}")
-    states = encoder(engine, f"judge {card.name!r}", "a trained judge needs")
+    return card
+
+
+def _with_scorer(judge: TrainedJudgeConfig, card: JudgeCard, scorer: Scorer) -> TrainedJudge:
+    from medner.agents.judges.trained import TrainedJudge  # noqa: PLC0415  configurations need no agents
+
     return TrainedJudge(
-        _scorer(folder, card, labels, states, adapters[folder]),
+        scorer,
         name=card.name,
         threshold=card.threshold,
         temperature=card.temperature,
-        votes=load_votes(folder),
+        votes=load_votes(judge.adapter),
         abstain=judge.abstain,
     )
 

@@ -43,6 +43,11 @@ class SpanTaggerConfig(TaggerConfig):
         """The folder of its adapter."""
         return self.adapter
 
+    @property
+    def span_folder(self) -> Path:
+        """The same."""
+        return self.adapter
+
     def manner(self) -> str:
         """Span, and its tuning."""
         return f"span, {self.tuning}"
@@ -54,7 +59,7 @@ class SpanTaggerConfig(TaggerConfig):
             from medner.agents.taggers.spans.settings import load_span_tagger  # noqa: PLC0415
         except ImportError as error:
             raise UserError(f"{error.name} is missing: a span tagger needs pip install 'medner[local]'") from error
-        if (server := parts.spans.get(self.base)) is not None:
+        if (server := parts.spans.get(self.adapter)) is not None:
             return load_served_span_tagger(self.adapter, name=self.name, server=server, labels=parts.labels)
         states = encoder(parts.engine_of(self.base), f"tagger {self.name!r}", "a span tagger is made of")
         adapter = parts.adapters[self.adapter]

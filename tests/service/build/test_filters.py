@@ -57,7 +57,7 @@ def _filter(folder: Path, card: str = CARD) -> Path:
 def test_a_folder_becomes_the_filter_its_card_says(tmp_path: Path) -> None:
     """Kind, threshold and temperature come from the card, the adapter is loaded beside the taggers'."""
     folder = _filter(tmp_path / "run")
-    configuration = configured(Overrides(filter=str(folder), taggers="html:full"))
+    configuration = configured(Overrides(filter=str(folder), taggers="html:full", judge="best-tagger"))
     names = adapter_names(configuration)
     assert names == {folder: "filter"}
     made = build_deps(configuration, ScriptedEngine(lambda _: "")).filter
@@ -66,7 +66,7 @@ def test_a_folder_becomes_the_filter_its_card_says(tmp_path: Path) -> None:
         ("mine", 0.4, 2.0, "brief", "filter")
     )
     assert configuration.described()["filter"] == "llm-causal, tuned, threshold of its card"
-    other = configured(Overrides(filter=f"{folder}:0.7", taggers="html:full"))
+    other = configured(Overrides(filter=f"{folder}:0.7", taggers="html:full", judge="best-tagger"))
     stricter = build_deps(other, ScriptedEngine(lambda _: "")).filter
     assert stricter is not None
     assert stricter.threshold == 0.7
@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
     """Another label set, another kind, an engine without hidden states, a tagger's folder, no folder at all."""
 
     def build(*, filter: str, labels: str | None = None) -> object:  # noqa: A002  the option's name
-        options = Overrides(taggers="html:full", filter=filter, labels=labels)
+        options = Overrides(taggers="html:full", filter=filter, labels=labels, judge="best-tagger")
         return build_deps(configured(options), ScriptedEngine(lambda _: ""))
 
     folder = _filter(tmp_path / "run")

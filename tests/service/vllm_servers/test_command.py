@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from medner.agents.engines.vllm.adapter_identity import unmarked
+from medner.core.choices import DEFAULT_MODEL
 from medner.core.errors import BadInputError, UserError
 from medner.service.config.configuration import Configuration
 from medner.service.config.engine import ServerConfig, VllmEngineConfig
 from medner.service.config.filters import CausalFilterConfig, ClassifierFilterConfig
 from medner.service.config.taggers import SpanTaggerConfig, WritingTaggerConfig
-from medner.service.vllm_servers.command import SPAN_TAGGERS, SPAN_TAGGERS_KEY, adapter_rank, serve_commands
+from medner.service.vllm_servers.command import adapter_rank, serve_commands
 from medner.service.vllm_servers.plan import Device, Plan, ServerPart, Speculation
+from medner.service.vllm_servers.pooling import CANDIDATE_FILTER, CANDIDATE_FILTER_KEY, SPAN_TAGGERS, SPAN_TAGGERS_KEY
 
 MODEL = Path("/models/base")
 
@@ -165,22 +167,73 @@ def test_span_taggers_share_a_server(tmp_path: Path) -> None:
 
 
 def test_exported_span_taggers_are_served_as_they_are(tmp_path: Path) -> None:
-    """What medner export wrote says itself what it is; it is of one base model."""
+    """What medner export wrote says itself what it is; one a base model, the others are merged at the start."""
     span = SpanTaggerConfig(name="a", adapter=adapter(tmp_path / "a"))
-    (command,) = serve_commands(Configuration(taggers=(span,)), MODEL, Plan(spans=tmp_path / "x"))
-    assert option(command.arguments, "--model") == str(tmp_path / "x")
+    one, two = (exported(tmp_path / name, base) for name, base in (("x", DEFAULT_MODEL), ("y", tmp_path.name)))
+    (command,) = serve_commands(Configuration(taggers=(span,)), MODEL, Plan(spans=(one,)))
+    assert option(command.arguments, "--model") == str(one)
     assert "--hf-overrides" not in command.arguments
     other = span.model_copy(update={"name": "b", "base": str(tmp_path)})
-    with pytest.raises(UserError, match="--spans: exported span taggers are of one base model"):
-        serve_commands(Configuration(taggers=(span, other)), MODEL, Plan(spans=tmp_path / "x"))
+    both = Configuration(taggers=(span, other))
+    commands = serve_commands(both, MODEL, Plan(spans=(two,)))
+    assert [option(command.arguments, "--model") for command in commands] == [str(MODEL), str(two)]
+    assert ["--hf-overrides" in command.arguments for command in commands] == [True, False]
+    commands = serve_commands(both, MODEL, Plan(spans=(two, one)))
+    assert [option(command.arguments, "--model") for command in commands] == [str(one), str(two)]
+    with pytest.raises(UserError, match=f"stands on the base model {tmp_path.name}; this configuration has"):
+        serve_commands(Configuration(taggers=(span,)), MODEL, Plan(spans=(two,)))
+    with pytest.raises(UserError, match="are of one base model"):
+        serve_commands(both, MODEL, Plan(spans=(one, one)))
+    with pytest.raises(UserError, match="holds no exported model"):
+        serve_commands(both, MODEL, Plan(spans=(tmp_path,)))
+
+
+def exported(folder: Path, base: str) -> Path:
+    """What medner export writes beside the weights of span taggers."""
+    folder.mkdir()
+    card = f'name = "a"\nbase = "{base}"\nlabels = "cmeee-v2"\nsha256 = "0"\nstrategy = "span"\ntaggers = ["a 00"]\n'
+    (folder / "export.toml").write_text(card, encoding="utf-8")
+    return folder
+
+
+def evidence_judge(folder: Path) -> Path:
+    """The folder of a judge that reads."""
+    adapter(folder)
+    (folder / "adapter_model.safetensors").write_bytes(b"")
+    return folder
+
+
+def test_a_judge_that_reads_is_served_as_taggers_are(tmp_path: Path) -> None:
+    """Beside them where it reads on their base, else by a server of its own, whose part is the judge's."""
+    span = SpanTaggerConfig(name="a", adapter=adapter(tmp_path / "a"))
+    folder = evidence_judge(tmp_path / "judge")
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    judged = Configuration(
+        taggers=(span,), filter={"kind": "span"}, judge={"kind": "evidence", "source": folder, "base": str(tmp_path)}
+    )
+    commands = serve_commands(judged, MODEL, Plan())
+    assert [command.name for command in commands] == ["spans-8101", "judge-8102"]
+    assert option(commands[1].arguments, "--served-model-name") == f"cmeee-v2.spans.{tmp_path.name}"
+    told = json.loads(option(commands[1].arguments, "--hf-overrides"))
+    assert told["medner_taggers"] == [{"folder": str(folder), "base": tmp_path.name}]
+    (alone,) = serve_commands(judged, MODEL, Plan(part=ServerPart.JUDGE))
+    assert alone.name == "judge-8101"
+    (tagging,) = serve_commands(judged, MODEL, Plan(part=ServerPart.SPANS))
+    assert option(tagging.arguments, "--served-model-name") == "cmeee-v2.spans"
+    same = judged.model_copy(update={"judge": judged.judge.model_copy(update={"base": None})})
+    (both,) = serve_commands(same, MODEL, Plan())
+    told = json.loads(option(both.arguments, "--hf-overrides"))
+    assert [one["folder"] for one in told["medner_taggers"]] == [str(tmp_path / "a"), str(folder)]
 
 
 def test_the_names_are_those_of_the_model_class() -> None:
     """They stand twice, because the class needs torch and the command lines do not."""
     pytest.importorskip("torch")
+    from medner.agents.filters.candidates import weights as candidates
     from medner.agents.taggers.spans.served.weights import ARCHITECTURE, KEY
 
     assert (SPAN_TAGGERS, SPAN_TAGGERS_KEY) == (ARCHITECTURE, KEY)
+    assert (CANDIDATE_FILTER, CANDIDATE_FILTER_KEY) == (candidates.ARCHITECTURE, candidates.KEY)
 
 
 def test_span_taggers_kept_here_need_no_server(tmp_path: Path) -> None:
@@ -217,6 +270,31 @@ def test_an_exported_filter_has_a_server_of_its_own(tmp_path: Path) -> None:
     assert option(served, "--runner") == "pooling"
     assert "--speculative-config" not in served
     assert int(option(served, "--max-model-len")) >= 2 * configuration.max_chars
+
+
+def test_a_filter_with_its_adapter_has_one_too(tmp_path: Path) -> None:
+    """vLLM is told the class, the folder, the base's name and from which layer a sentence looks both ways."""
+    folder = adapter(tmp_path / "f")
+    card = 'name = "f"\nkind = "llm-cls"\nbase = "b"\nlabels = "cmeee-v2"\nthreshold = 0.5\ntemperature = 1.0\n'
+    (folder / "card.toml").write_text(card + "two_way_from = 8\n", encoding="utf-8")
+    configuration = Configuration(
+        taggers=(WritingTaggerConfig(name="json-full", strategy="json"),), filter=ClassifierFilterConfig(adapter=folder)
+    )
+    (command,) = serve_commands(configuration, MODEL, Plan(part=ServerPart.FILTER, device=Device.GPU))
+    assert command.name == "filter-8101"
+    assert option(command.arguments, "--model") == str(MODEL)
+    assert option(command.arguments, "--served-model-name") == "cmeee-v2.llm-cls"
+    told = json.loads(option(command.arguments, "--hf-overrides"))
+    assert told == {
+        "architectures": ["MednerCandidateFilter"],
+        "medner_filter": {"folder": str(folder), "base": DEFAULT_MODEL, "two_way_from": 8},
+    }
+    assert {"--no-enable-prefix-caching", "--enforce-eager"} <= set(command.arguments)
+    assert int(option(command.arguments, "--max-model-len")) >= 2_048
+    servers = (ServerConfig(url="http://127.0.0.1:8101"),)
+    local = VllmEngineConfig(servers=servers, span_taggers="local")
+    (writing,) = serve_commands(configuration.model_copy(update={"engine": local}), MODEL, Plan())
+    assert writing.name == "models-8101"
 
 
 def test_a_folder_that_is_no_adapter(tmp_path: Path) -> None:

@@ -1,9 +1,9 @@
-"""Whether servers run the span taggers that a configuration names, found out before the first sentence is sent."""
+"""Whether servers run the span taggers that a configuration needs, found out before the first sentence is sent."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,16 +21,26 @@ _PROBE = (1, 2, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class WantedTagger:
-    """A span tagger that a server must run: its name, the folder, the model on servers, what its base is called."""
+class WantedModel:
+    """What a server must run: whose it is, its folder, the model on servers.
 
-    name: str
+    ``known`` gives its identity and how many numbers it makes of a token. UserError when the folder holds none.
+    ``others`` is what runs there where another answers.
+    """
+
+    who: str
     folder: Path
     model: str
-    base: str
+    known: Callable[[], tuple[bytes, int]]
+    others: str = "other span taggers"
 
 
-async def check_span_servers(pool: Pool, wanted: Sequence[WantedTagger]) -> list[Finding]:
+def span_tagger_in(folder: Path, base: str) -> tuple[bytes, int]:
+    """The identity of a folder's span tagger on a base model, and how many numbers its head makes of a token."""
+    return identity(folder, base), load_head(folder).shape.inner
+
+
+async def check_span_servers(pool: Pool, wanted: Sequence[WantedModel]) -> list[Finding]:
     """A finding for each tagger and server that lives and has its model. The pool must be open; nothing is raised."""
     models = dict.fromkeys(tagger.model for tagger in wanted)
     asked = [(server, model) for model in models for server in pool.servers if server.alive and model in server.models]
@@ -40,21 +50,17 @@ async def check_span_servers(pool: Pool, wanted: Sequence[WantedTagger]) -> list
     return [finding for several in found for finding in several]
 
 
-async def _findings(server: Server, model: str, wanted: Sequence[WantedTagger]) -> list[Finding]:
+async def _findings(server: Server, model: str, wanted: Sequence[WantedModel]) -> list[Finding]:
     subject = server.address.url
     try:
         answer = await server.post("/pooling", {"model": model, **pooling_request(_PROBE)})
         given = by_identity(pooled(model, answer, len(_PROBE)), model)
-        return [_finding(subject, tagger, problem_of(given, *_known(tagger))) for tagger in wanted]
+        return [_finding(subject, one, problem_of(given, *one.known(), others=one.others)) for one in wanted]
     except MednerError as error:
-        return [Finding(Level.ERROR, subject, f"the model {model} gives no states of span taggers: {error}")]
+        return [Finding(Level.ERROR, subject, f"the model {model} does not score as medner's do: {error}")]
 
 
-def _known(tagger: WantedTagger) -> tuple[bytes, int]:
-    return identity(tagger.folder, tagger.base), load_head(tagger.folder).shape.inner
-
-
-def _finding(subject: str, tagger: WantedTagger, problem: str | None) -> Finding:
+def _finding(subject: str, tagger: WantedModel, problem: str | None) -> Finding:
     if problem is None:
-        return Finding(Level.OK, subject, f"runs the span tagger {tagger.name} with the weights of {tagger.folder}")
-    return Finding(Level.ERROR, subject, f"tagger {tagger.name}: the model {tagger.model} {problem}")
+        return Finding(Level.OK, subject, f"runs the {tagger.who} with the weights of {tagger.folder}")
+    return Finding(Level.ERROR, subject, f"{tagger.who}: the model {tagger.model} {problem}")

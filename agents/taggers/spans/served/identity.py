@@ -22,8 +22,17 @@ def identity(folder: Path, base: str) -> bytes:
     """
     settings = read_settings(folder)
     lines = [f"base {base}", f"layers {settings.layers}", f"two_way_from {settings.two_way_from}"]
-    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, WEIGHTS):
+    return digest(lines, folder, WEIGHTS, "a span tagger")
+
+
+def digest(lines: list[str], folder: Path, head: str, what: str) -> bytes:
+    """The beginning of a hash over lines, a folder's adapter and the file of its head.
+
+    UserError when a file is missing: then the folder is not ``what``.
+    """
+    lines = list(lines)
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS, head):
         if not (folder / name).is_file():
-            raise UserError(f"{folder} holds no {name}: it is not a span tagger")
+            raise UserError(f"{folder} holds no {name}: it is not {what}")
         lines.append(f"{name} {sha256_of(folder / name)}")
     return hashlib.sha256("\n".join(lines).encode()).digest()[:SIZE]

@@ -17,14 +17,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from medner.agents.taggers.spans.served.families import family_of
 from medner.agents.taggers.spans.served.identity import SIZE
 from medner.agents.taggers.spans.served.weights import ARCHITECTURE, KEY, ServedTagger, served_weights
-
-#: vLLM's layers that run two-way where a config says is_causal false: module, layer, model, by the config's model_type.
-_FAMILIES = {
-    "qwen2": ("vllm.model_executor.models.qwen2", "Qwen2DecoderLayer", "Qwen2Model"),
-    "qwen3": ("vllm.model_executor.models.qwen3", "Qwen3DecoderLayer", "Qwen3Model"),
-}
 
 
 def register() -> None:
@@ -46,11 +41,7 @@ class SpanTaggers(nn.Module):
         model_config = vllm_config.model_config
         config = model_config.hf_config.get_text_config()
         self._served = [ServedTagger.from_dict(one, config.num_hidden_layers) for one in getattr(config, KEY)]
-        if config.model_type not in _FAMILIES:
-            raise ValueError(f"medner serves span taggers on {', '.join(_FAMILIES)}, not on {config.model_type}")
-        module, layer_name, model_name = _FAMILIES[config.model_type]
-        family: Any = import_module(module)
-        self._mapper = getattr(family, model_name).hf_to_vllm_mapper
+        layer, self._mapper = family_of(config, "span taggers")
         embedding: Any = import_module("vllm.model_executor.layers.vocab_parallel_embedding")
         self.embed_tokens = embedding.VocabParallelEmbedding(
             config.vocab_size, config.hidden_size, prefix=f"{prefix}.embed_tokens".strip(".")
@@ -58,7 +49,7 @@ class SpanTaggers(nn.Module):
         before = 0
         taggers = []
         for served in self._served:
-            taggers.append(_Tagger(served, config, vllm_config, getattr(family, layer_name), before))
+            taggers.append(_Tagger(served, config, vllm_config, layer, before))
             before += served.layers
         self.taggers = nn.ModuleList(taggers)
         poolers: Any = import_module("vllm.model_executor.layers.pooler.tokwise")

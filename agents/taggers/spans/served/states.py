@@ -99,20 +99,22 @@ def by_identity(numbers_TN: torch.Tensor, model: str) -> dict[bytes, torch.Tenso
         at = end
     if not found or at != width:
         raise ExternalError(
-            f"model {model}: the server's answer is not one of span taggers; start it with medner serve-models --part "
-            "spans, with this version of medner beside vLLM"
+            f"model {model}: the server's answer is not one of medner's model classes (span taggers, llm-cls); "
+            "start it with medner serve-models, with this version of medner beside vLLM"
         )
     return found
 
 
-def problem_of(given: Mapping[bytes, torch.Tensor], identity: bytes, inner: int) -> str | None:
-    """Why an answer is not of the tagger; None where it is."""
+def problem_of(
+    given: Mapping[bytes, torch.Tensor], identity: bytes, inner: int, *, others: str = "other span taggers"
+) -> str | None:
+    """Why an answer is not of the tagger, but of ``others``; None where it is."""
     states = given.get(identity)
     if states is None:
         there = ", ".join(one.hex() for one in given)
         return (
-            f"runs other span taggers ({there}) than this one ({identity.hex()}: adapter, head, layers and base "
-            "model's name); start it again with this configuration (medner serve-models --part spans)"
+            f"runs {others} ({there}) than this one ({identity.hex()}: adapter, head, layers and base model's name); "
+            "start it again with this configuration (medner serve-models)"
         )
     if states.shape[1] != inner:
         return f"gives {states.shape[1]} numbers a token, this tagger has {inner}"

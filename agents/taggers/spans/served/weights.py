@@ -77,7 +77,7 @@ def served_weights(
             layer = int(inside.split(".")[1])
             for number, (tagger, pairs) in enumerate(zip(taggers, adapters, strict=True)):
                 if layer < tagger.layers:
-                    yield f"taggers.{number}.{inside}", _merged(name, value, pairs.pop(name, None))
+                    yield f"taggers.{number}.{inside}", merged("span", name, value, pairs.pop(name, None))
     left = sorted(name for pairs in adapters for name in pairs)
     if left:
         raise UserError(f"an adapter has weights for layers that this base model does not have: {left[0]}")
@@ -89,10 +89,11 @@ def _folder(tagger: ServedTagger) -> Path:
     return tagger.folder
 
 
-def _merged(name: str, weight: torch.Tensor, pair: LoraPair | None) -> torch.Tensor:
+def merged(who: str, name: str, weight: torch.Tensor, pair: LoraPair | None) -> torch.Tensor:
+    """A weight with what an adapter adds to it, then in float32. UserError where the adapter does not fit."""
     if pair is None:
         return weight
-    check_fit("span", name, (weight.shape[0], weight.shape[1]), pair)
+    check_fit(who, name, (weight.shape[0], weight.shape[1]), pair)
     return weight.float() + pair.product().to(weight.device)
 
 

@@ -49,7 +49,7 @@ def test_an_answer_is_read_tagger_by_tagger() -> None:
 )
 def test_an_answer_of_another_model_is_no_answer(numbers: torch.Tensor) -> None:
     """It is said which model gave it, and what starts the right one."""
-    with pytest.raises(ExternalError, match=r"model m: .*medner serve-models --part spans"):
+    with pytest.raises(ExternalError, match=r"model m: .*medner serve-models"):
         by_identity(numbers, "m")
 
 
