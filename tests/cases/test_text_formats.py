@@ -76,10 +76,7 @@ def test_the_command_says_what_it_read(tmp_path: Path, capsys: pytest.CaptureFix
     ]
 
 
-TEXT_EXPORTS = (
-    *("hl7.txt", "msg.hl7", "note.html", "note.rtf", "notes.csv", "notes.tsv", "uima.xmi"),
-    *("webanno.tsv", "webanno.txt"),
-)
+TEXT_EXPORTS = (*("hl7.txt", "msg.hl7", "note.html", "note.rtf", "notes.csv", "notes.tsv"),)
 
 
 #: Tables by their names: these are read, or refused for what is in them (tests/store/corpora/tables).
@@ -106,6 +103,16 @@ def test_exports_are_refused_in_one_line(
     assert "\n" not in told
     assert str(given) in told
     assert "which is not read here; " in told
+
+
+@pytest.mark.parametrize(
+    ("name", "entities"), [("webanno.tsv", [("咳嗽", "sym")]), ("webanno.txt", [("咳嗽", "sym")]), ("uima.xmi", [])]
+)
+@pytest.mark.parametrize("suffix", ["", ".txt", ".md"])
+def test_files_of_inception_are_read(name: str, entities: list[tuple[str, str]], suffix: str, make: Make) -> None:
+    """By whatever name: with what they say, and not as notes."""
+    _, documents = found(make((EXPORTS / name).read_bytes(), f"{name}{suffix}"))
+    assert documents == [("患者咳嗽", entities)]
 
 
 def test_labels_without_their_texts_are_refused(make: Make) -> None:
