@@ -62,8 +62,10 @@ def default(judge_model: Path) -> Configuration:
 @pytest.fixture(scope="module")
 def local_run(model: Path, default: Configuration) -> Run:
     """What it gives without servers, in float32, from a process whose memory is free again before they start."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as apart:
-        return apart.submit(run_here, default, model).result()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT))  # the process imports this module
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as apart:
+            return apart.submit(run_here, default, model).result()
 
 
 def run_here(configuration: Configuration, model: Path) -> Run:
