@@ -22,7 +22,7 @@ def test_entities_of_a_read_document_have_places(tmp_path: Path) -> None:
     [place] = document.entities[0].places
     assert (place.page, place.paragraph) == (2, 1)
     assert isinstance(place, medner.SourcePlace)
-    medner.write(document, tmp_path / "a.jsonl")
+    medner.write([document], tmp_path / "a.jsonl")
     [again] = medner.read(tmp_path / "a.jsonl")
     assert again.entities[0].places == document.entities[0].places
     assert again.places == read.places
@@ -36,11 +36,11 @@ def test_fhir_is_a_format(tmp_path: Path) -> None:
     document = medner.Document("a", text, (medner.Entity(2, 4, "sym"), medner.Entity(0, 2, "bod")))
     path = tmp_path / "b.json"
     with pytest.warns(UserWarning, match="bod 1"):
-        written = medner.write(document, path, format="fhir", labels="cmeee-v2")
+        written = medner.write([document], path, format="fhir", labels="cmeee-v2")
     assert (written.documents, written.entities) == (1, 1)
     assert written.losses == {"entities of type bod (no FHIR resource)": 1}
     Bundle.model_validate(json.loads(path.read_text(encoding="utf-8")))
     with pytest.raises(medner.UserError, match="no FHIR mapping ships"):
-        medner.write(document, path, format="fhir")
+        medner.write([document], path, format="fhir")
     with pytest.raises(medner.UserError, match="fhir_mapping is for"):
-        medner.write(document, tmp_path / "a.jsonl", fhir_mapping="m.toml")
+        medner.write([document], tmp_path / "a.jsonl", fhir_mapping="m.toml")

@@ -11,6 +11,7 @@ from typing import Any
 from fhir.resources.R4B.bundle import Bundle
 
 from medner.core.errors import BadInputError, UserError
+from medner.service.cli.app import main
 from tests.store.corpora.document_formats.document_kit import CHIEF_COMPLAINT, cda, pdf_file, word_file
 
 SECTION = "<component><section><title>既往史</title><text>高血压10年。</text></section></component>"
@@ -54,8 +55,6 @@ def test_fhir_is_written_beside_the_result_or_alone(kit: Any, tmp_path: Path) ->
     Bundle.model_validate_json(bundle.read_text(encoding="utf-8"))
     assert not bundle.with_name("b.json.journal").exists()
     assert kit.run(tmp_path / "病历", "-o", out).exit_code == 0
-    from medner.service.cli.__main__ import main
-
     assert main(["convert", str(out), "--to", "fhir", "--labels", "cmeee-v2", "-o", str(again)]) == 0
     assert json.loads(again.read_text(encoding="utf-8")) == json.loads(bundle.read_text(encoding="utf-8"))
 
