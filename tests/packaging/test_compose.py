@@ -97,12 +97,13 @@ def test_the_servers_of_one_gpu_share_it_and_start_in_turn(services: dict[str, d
             words = [*service.get("entrypoint", []), *service["command"]]
             flag = "--gpu-memory-utilization" if name == "judge-gpu" else "--gpu-memory"
             shares[name] = float(_filled(words[words.index(flag) + 1]))
-    assert set(shares) == {"taggers-gpu", "spans-gpu", "filter-gpu", "judge-gpu"}
+    assert set(shares) == {"taggers-gpu", "spans-gpu", "reader-gpu", "filter-gpu", "judge-gpu"}
     assert sum(shares.values()) == pytest.approx(0.92)
     after = {name: list(services[name].get("depends_on", {})) for name in shares}
     assert after == {
         "taggers-gpu": [],
         "spans-gpu": ["taggers-gpu"],
+        "reader-gpu": ["spans-gpu"],
         "filter-gpu": ["spans-gpu"],
         "judge-gpu": ["spans-gpu"],
     }
