@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from medner.agents.engines.engine import Engine
-from medner.agents.filters.filter import probability
+from medner.agents.filters.filter import each_once, probability
 from medner.agents.prompts.filter import NO, YES, brief_filter_messages, filter_messages
 from medner.core.labels import LabelSet
 from medner.core.records import Entity, Sentence
@@ -33,10 +33,7 @@ class CausalFilter:
 
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """The probability of yes for each entity; all of a sentence's entities run as one batch, each once."""
-        unique = list(dict.fromkeys(entities))
-        scores = await asyncio.gather(*(self._one(sentence, entity) for entity in unique))
-        score_of = dict(zip(unique, scores, strict=True))
-        return [score_of[entity] for entity in entities]
+        return await each_once(entities, lambda unique: asyncio.gather(*(self._one(sentence, one) for one in unique)))
 
     async def _one(self, sentence: Sentence, entity: Entity) -> float:
         messages = STYLES[self.style](sentence, entity, self.labels)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medner.agents.engines.engine import Encoder
-from medner.agents.filters.filter import probability
+from medner.agents.filters.filter import each_once, probability
 from medner.agents.prompts.filter import candidate_part, sentence_part
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
@@ -71,11 +71,10 @@ class ClassifierFilter:
 
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """A probability for each entity; all of a sentence's entities run as one batch, each once."""
-        unique = list(dict.fromkeys(entities))
         head = self.encoder.tokens(sentence_part(sentence.text))
-        scores = await asyncio.gather(*(self._one(sentence, head, entity) for entity in unique))
-        score_of = dict(zip(unique, scores, strict=True))
-        return [score_of[entity] for entity in entities]
+        return await each_once(
+            entities, lambda unique: asyncio.gather(*(self._one(sentence, head, one) for one in unique))
+        )
 
     async def _one(self, sentence: Sentence, head: Sequence[int], entity: Entity) -> float:
         tokens = [*head, *self.encoder.tokens(candidate_part(sentence.text, entity, self.labels))]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from medner.agents.filters.filter import probability
+from medner.agents.filters.filter import each_once, probability
 from medner.agents.prompts.filter import encoder_parts
 from medner.core.errors import UserError
 from medner.core.labels import LabelSet
@@ -35,11 +36,12 @@ class EncoderFilter:
 
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """A probability for each entity, each once."""
-        unique = list(dict.fromkeys(entities))
-        parts = [encoder_parts(sentence.text, entity, self.labels) for entity in unique]
+        return await each_once(entities, partial(self._scores, sentence))
+
+    async def _scores(self, sentence: Sentence, entities: list[Entity]) -> list[float]:
+        parts = [encoder_parts(sentence.text, entity, self.labels) for entity in entities]
         logits = await asyncio.to_thread(encoder_logits, self.model, self.tokenizer, parts)
-        score_of = {entity: probability(logit, self.temperature) for entity, logit in zip(unique, logits, strict=True)}
-        return [score_of[entity] for entity in entities]
+        return [probability(logit, self.temperature) for logit in logits]
 
 
 def encoder_logits(model: Any, tokenizer: Any, parts: Sequence[tuple[str, str]]) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from medner.core.records import Entity, Sentence
@@ -29,6 +29,15 @@ class Filter(Protocol):
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """A probability for each entity, in their order."""
         ...
+
+
+async def each_once(
+    entities: Sequence[Entity], scores: Callable[[list[Entity]], Awaitable[Sequence[float]]]
+) -> list[float]:
+    """A score for each entity, in their order; ``scores`` is asked once, for the different ones, if there are any."""
+    unique = list(dict.fromkeys(entities))
+    score_of = dict(zip(unique, await scores(unique), strict=True)) if unique else {}
+    return [score_of[entity] for entity in entities]
 
 
 def probability(logit: float, temperature: float) -> float:

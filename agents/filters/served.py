@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from medner.agents.engines.engine import Classifier
-from medner.agents.filters.filter import probability
+from medner.agents.filters.filter import each_once, probability
 from medner.agents.prompts.filter import candidate_part, sentence_part
 from medner.core.labels import LabelSet
 from medner.core.records import Entity, Sentence
@@ -26,14 +27,10 @@ class ServedClassifierFilter:
 
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """A probability for each entity, each once; a server with prefix caching runs the sentence once for all."""
-        if not entities:
-            return []
-        unique = list(dict.fromkeys(entities))
+        return await each_once(entities, partial(self._scores, sentence))
+
+    async def _scores(self, sentence: Sentence, entities: list[Entity]) -> list[float]:
         head = sentence_part(sentence.text)
-        texts = [head + candidate_part(sentence.text, entity, self.labels) for entity in unique]
+        texts = [head + candidate_part(sentence.text, entity, self.labels) for entity in entities]
         logits = await self.engine.classify(self.model, texts)
-        score_of = {
-            entity: probability(logit + self.bias, self.temperature)
-            for entity, logit in zip(unique, logits, strict=True)
-        }
-        return [score_of[entity] for entity in entities]
+        return [probability(logit + self.bias, self.temperature) for logit in logits]

@@ -74,7 +74,9 @@ def plain_redis_errors(address: RedisAddress) -> Iterator[None]:
         # The asynchronous client wraps what the server said while connecting.
         if isinstance(error, errors.AuthenticationError) or isinstance(error.__cause__, errors.AuthenticationError):
             raise UserError(f"{address.shown}: refuses user or password; correct MEDNER_REDIS_URL") from error
-        raise ExternalError(f"{address.shown}: does not answer ({type(error).__name__})") from error
+        raise ExternalError(
+            f"{address.shown}: does not answer ({type(error).__name__}); start it, or correct MEDNER_REDIS_URL"
+        ) from error
     except errors.ResponseError as error:
         raise ExternalError(f"{address.shown}: refuses a command: {error}") from error
 

@@ -40,7 +40,7 @@ def test_fhir_is_a_format(tmp_path: Path) -> None:
     assert (written.documents, written.entities) == (1, 1)
     assert written.losses == {"entities of type bod (no FHIR resource)": 1}
     Bundle.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    with pytest.raises(medner.UserError, match="no FHIR mapping ships"):
+    with pytest.raises(medner.UserError, match="FHIR needs a label set"):
         medner.write([document], path, format="fhir")
     with pytest.raises(medner.UserError, match="fhir_mapping is for"):
         medner.write([document], tmp_path / "a.jsonl", fhir_mapping="m.toml")

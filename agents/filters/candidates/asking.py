@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from medner.agents.engines.engine import TokenPooler
@@ -12,7 +13,7 @@ from medner.agents.engines.local.tokenizer_file import TokenizerFile
 from medner.agents.engines.local.vocabulary import Vocabulary
 from medner.agents.filters.candidates.identity import identity
 from medner.agents.filters.candidates.layout import Layout, read, requests, written
-from medner.agents.filters.filter import probability
+from medner.agents.filters.filter import each_once, probability
 from medner.agents.prompts.filter import candidate_part, sentence_part
 from medner.agents.taggers.spans.served.states import by_identity, problem_of
 from medner.core.errors import UserError
@@ -63,10 +64,9 @@ class ServedCandidateFilter:
 
     async def score(self, sentence: Sentence, entities: Sequence[Entity]) -> list[float]:
         """A probability for each entity, each once."""
-        if not entities:
-            return []
-        unique = list(dict.fromkeys(entities))
-        parts = [candidate_part(sentence.text, entity, self.labels) for entity in unique]
+        return await each_once(entities, partial(self._scores, sentence))
+
+    async def _scores(self, sentence: Sentence, entities: list[Entity]) -> list[float]:
+        parts = [candidate_part(sentence.text, entity, self.labels) for entity in entities]
         logits = await self.server.logits(sentence_part(sentence.text), parts)
-        score_of = {entity: probability(logit, self.temperature) for entity, logit in zip(unique, logits, strict=True)}
-        return [score_of[entity] for entity in entities]
+        return [probability(logit, self.temperature) for logit in logits]

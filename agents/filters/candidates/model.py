@@ -21,33 +21,22 @@ from torch import nn
 
 from medner.agents.filters.candidates.attention import Rows, RowsAttention
 from medner.agents.filters.candidates.weights import ARCHITECTURE, KEY, ServedFilter, served_weights
-from medner.agents.taggers.spans.served.families import family_of
 from medner.agents.taggers.spans.served.identity import SIZE
+from medner.agents.taggers.spans.served.pooling import TokenNumbers, register_model
 
 
 def register() -> None:
     """Makes the class known to vLLM in this process. What vLLM calls; harmless when called again."""
-    registry: Any = import_module("vllm").ModelRegistry
-    if ARCHITECTURE not in registry.get_supported_archs():
-        registry.register_model(ARCHITECTURE, f"{__name__}:CandidateFilter")
+    register_model(ARCHITECTURE, f"{__name__}:CandidateFilter")
 
 
-class CandidateFilter(nn.Module):
+class CandidateFilter(TokenNumbers):
     """A language model with a classification layer, which scores what a sentence's candidates end with."""
 
-    is_pooling_model = True
-    # A request is run in one piece, and nothing of it is cached.
-    attn_type = "encoder_only"
-
     def __init__(self, *, vllm_config: Any, prefix: str = "") -> None:
-        super().__init__()
         config = vllm_config.model_config.hf_config.get_text_config()
+        super().__init__(config, "the filter llm-cls", prefix)
         self._served = ServedFilter.from_dict(getattr(config, KEY))
-        layer, self._mapper = family_of(config, "the filter llm-cls")
-        embedding: Any = import_module("vllm.model_executor.layers.vocab_parallel_embedding")
-        self.embed_tokens = embedding.VocabParallelEmbedding(
-            config.vocab_size, config.hidden_size, prefix=f"{prefix}.embed_tokens".strip(".")
-        )
         norms: Any = import_module("vllm.model_executor.layers.layernorm")
         own = copy.deepcopy(config)
         # So that vLLM makes no caches for attention that is not used.
@@ -56,7 +45,7 @@ class CandidateFilter(nn.Module):
         first = self._served.two_way_from
         layers = []
         for number in range(config.num_hidden_layers):
-            made = layer(own, vllm_config.cache_config, vllm_config.quant_config, f"layers.{number}")
+            made = self._layer(own, vllm_config.cache_config, vllm_config.quant_config, f"layers.{number}")
             two_way = first is not None and number >= first
             made.self_attn.attn = RowsAttention(self._rows, made.self_attn, two_way=two_way)
             layers.append(made)
@@ -66,13 +55,6 @@ class CandidateFilter(nn.Module):
         # Filled from the weights, so that it cannot say another filter than they are.
         self.register_buffer("identity", torch.zeros(SIZE, dtype=torch.float32))
         self.register_buffer("inner", torch.ones(1, dtype=torch.float32), persistent=False)
-        poolers: Any = import_module("vllm.model_executor.layers.pooler.tokwise")
-        self.pooler = poolers.TokenPooler(poolers.AllPool(), poolers.TokenEmbeddingPoolerHead())
-
-    def embed_input_ids(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """The embeddings of tokens."""
-        embedded: torch.Tensor = self.embed_tokens(input_ids)
-        return embedded
 
     def forward(
         self,
@@ -94,7 +76,4 @@ class CandidateFilter(nn.Module):
 
     def load_weights(self, weights: Iterable[tuple[str, torch.Tensor]]) -> set[str]:
         """Takes a base model's weights, merging the adapter."""
-        utils: Any = import_module("vllm.model_executor.models.utils")
-        ready = served_weights(weights, self._served)
-        loaded: set[str] = utils.AutoWeightsLoader(self).load_weights(ready, mapper=self._mapper)
-        return loaded
+        return self.load(served_weights(weights, self._served))

@@ -97,9 +97,14 @@ def compare_annotators(  # noqa: PLR0913  the options of a command are its param
     annotators = read_annotators(sources, format=format_, labels=setting.labels, options=options)
     texts = gathered(annotators.documents.items())
     if not predictions and not texts.shared:
+        if len(texts.annotators) < 2:
+            raise UserError(
+                f"there is one annotator, {', '.join(texts.annotators) or 'of no document'}; name the annotations of a "
+                "second one as well, or --predictions FILE"
+            )
         raise UserError(
-            f"no document is of two annotators; there are {', '.join(texts.annotators) or 'none'}, and their documents "
-            "have neither ids nor texts in common"
+            f"no document is of two annotators; there are {', '.join(texts.annotators)}, and their documents have "
+            "neither ids nor texts in common"
         )
     answers = tagger_answers(predictions or [], texts.texts, labels=setting.labels, options=options)
     codes = setting.labels.codes if setting.labels is not None else ()

@@ -133,7 +133,12 @@ def load_mapping(path: Path | str | None, labels: LabelSet | None) -> FhirMappin
     """
     where, folder = str(path), Path(path or ".").parent
     if path is None:
-        name = labels.name if labels is not None else ""
+        if labels is None:
+            raise UserError(
+                "FHIR needs a label set, for its mapping: --labels NAME (in Python labels=), or a mapping of your own: "
+                "--fhir-mapping FILE"
+            )
+        name = labels.name
         if name not in SHIPPED:
             raise UserError(
                 f"no FHIR mapping ships for the label set {name!r}; write one and name it: --fhir-mapping FILE "

@@ -17,48 +17,29 @@ from typing import Any
 import torch
 from torch import nn
 
-from medner.agents.taggers.spans.served.families import family_of
 from medner.agents.taggers.spans.served.identity import SIZE
+from medner.agents.taggers.spans.served.pooling import TokenNumbers, register_model
 from medner.agents.taggers.spans.served.weights import ARCHITECTURE, KEY, ServedTagger, served_weights
 
 
 def register() -> None:
     """Makes the class known to vLLM in this process. What vLLM calls; harmless when called again."""
-    registry: Any = import_module("vllm").ModelRegistry
-    if ARCHITECTURE not in registry.get_supported_archs():
-        registry.register_model(ARCHITECTURE, f"{__name__}:SpanTaggers")
+    register_model(ARCHITECTURE, f"{__name__}:SpanTaggers")
 
 
-class SpanTaggers(nn.Module):
+class SpanTaggers(TokenNumbers):
     """Token states of several span taggers, side by side: all run for each request."""
 
-    is_pooling_model = True
-    # Also where the first layers of a tagger are causal: a sentence is run in one piece, and nothing of it is cached.
-    attn_type = "encoder_only"
-
     def __init__(self, *, vllm_config: Any, prefix: str = "") -> None:
-        super().__init__()
-        model_config = vllm_config.model_config
-        config = model_config.hf_config.get_text_config()
+        config = vllm_config.model_config.hf_config.get_text_config()
+        super().__init__(config, "span taggers", prefix)
         self._served = [ServedTagger.from_dict(one, config.num_hidden_layers) for one in getattr(config, KEY)]
-        layer, self._mapper = family_of(config, "span taggers")
-        embedding: Any = import_module("vllm.model_executor.layers.vocab_parallel_embedding")
-        self.embed_tokens = embedding.VocabParallelEmbedding(
-            config.vocab_size, config.hidden_size, prefix=f"{prefix}.embed_tokens".strip(".")
-        )
         before = 0
         taggers = []
         for served in self._served:
-            taggers.append(_Tagger(served, config, vllm_config, layer, before))
+            taggers.append(_Tagger(served, config, vllm_config, self._layer, before))
             before += served.layers
         self.taggers = nn.ModuleList(taggers)
-        poolers: Any = import_module("vllm.model_executor.layers.pooler.tokwise")
-        self.pooler = poolers.TokenPooler(poolers.AllPool(), poolers.TokenEmbeddingPoolerHead())
-
-    def embed_input_ids(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """The embeddings of tokens."""
-        embedded: torch.Tensor = self.embed_tokens(input_ids)
-        return embedded
 
     def forward(
         self,
@@ -74,11 +55,8 @@ class SpanTaggers(nn.Module):
 
     def load_weights(self, weights: Iterable[tuple[str, torch.Tensor]]) -> set[str]:
         """Takes a base model's weights, merging the adapters, or those that medner export merged."""
-        utils: Any = import_module("vllm.model_executor.models.utils")
         exported = all(tagger.folder is None for tagger in self._served)
-        ready = weights if exported else served_weights(weights, self._served)
-        loaded: set[str] = utils.AutoWeightsLoader(self).load_weights(ready, mapper=self._mapper)
-        return loaded
+        return self.load(weights if exported else served_weights(weights, self._served))
 
 
 class _Tagger(nn.Module):

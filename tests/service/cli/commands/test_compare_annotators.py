@@ -103,7 +103,7 @@ def test_names_are_given_before_the_path(tmp_path: Path, capsys: pytest.CaptureF
     assert main(["compare-annotators", f"李={paths[0]}", f"李={paths[1]}"]) == 2
     assert "two inputs of one annotator" in capsys.readouterr().err
     assert main(["compare-annotators", str(paths[0])]) == 2
-    assert "no document is of two annotators" in capsys.readouterr().err
+    assert "there is one annotator, all; name the annotations of a second one" in capsys.readouterr().err
 
 
 def test_the_text_report_shows_the_first_places(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
