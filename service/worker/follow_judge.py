@@ -44,6 +44,7 @@ class JudgeFollower:
         self._at_s = time.time()
         self._told_s = 0.0
         self._over = False
+        self._looking = asyncio.Lock()
 
     @property
     def number(self) -> int:
@@ -85,12 +86,14 @@ class JudgeFollower:
 
     async def look(self) -> None:
         """Takes the version in place if it is another one, and tells what is in use."""
-        number = await self._registry.current_number()
-        changed = number not in (self._number, self._refused)
-        if changed:
-            await self._take(await self._registry.version(number))
-        if changed or time.monotonic() - self._told_s > _TELL_EVERY_S:
-            await self._tell()
+        # Every chunk that begins looks as well; a version whose model takes long to load is built once.
+        async with self._looking:
+            number = await self._registry.current_number()
+            changed = number not in (self._number, self._refused)
+            if changed:
+                await self._take(await self._registry.version(number))
+            if changed or time.monotonic() - self._told_s > _TELL_EVERY_S:
+                await self._tell()
 
     async def _take(self, version: JudgeVersion) -> None:
         try:

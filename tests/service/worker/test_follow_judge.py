@@ -8,13 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from medner.agents.engines.scripted import ScriptedEngine
 from medner.agents.judges.judge import HardVote
 from medner.agents.judges.judge_chain import JudgeChain
 from medner.core.labels import load_label_set
 from medner.core.records import Entity
 from medner.service.build.judges import JudgeParts
-from medner.service.worker.follow_judge import JudgeFollower
+from medner.service.worker import follow_judge
+from medner.service.worker.follow_judge import JudgeFollower, built
 from medner.store.judges import JudgeRegistry, JudgeVersion
 from medner.store.judges.registry import CHANNEL, COUNTER, VERSIONS
 from medner.store.redis.client import Client
@@ -82,6 +85,28 @@ async def test_a_swap_without_its_message_is_taken_too(registry: JudgeRegistry, 
         await redis.publish(CHANNEL, "99")
         await asyncio.sleep(0.1)
         assert seat.number == 1
+
+
+async def test_a_version_is_built_once_however_many_look(
+    registry: JudgeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks that begin while a judge's model is loading wait for it; a second build would load its adapter again."""
+    begun: list[int] = []
+
+    async def slowly(one: JudgeVersion, parts: JudgeParts) -> JudgeChain:
+        begun.append(one.number)
+        await asyncio.sleep(0.4)
+        return await built(one, parts)
+
+    monkeypatch.setattr(follow_judge, "built", slowly)
+    async with seated(registry) as seat:
+        await until(lambda: seat.number == 0)
+        await registry.seat(version({"kind": "select"}, "slow"))
+        await asyncio.gather(*(seat.look() for _ in range(5)))
+        assert await decided(seat) == ("slow", "1")
+        (held,) = await registry.held()
+        assert (held.number, held.problem) == (1, "")
+    assert begun == [1]
 
 
 async def test_a_judge_that_cannot_be_built_leaves_the_one_before(registry: JudgeRegistry) -> None:
